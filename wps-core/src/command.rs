@@ -1,0 +1,90 @@
+//! What the machine wants done and what it is told: the words between [`Pairing`](crate::Pairing)
+//! and its runner, and the time limits of each.
+
+use core::time::Duration;
+
+use crate::driver::{ErrorKind, Offer};
+use crate::record::Record;
+use crate::settings::{Credentials, Settings, Snapshot};
+use crate::status::Cause;
+use crate::time::Instant;
+
+/// From the start of a pairing to the joined network: the walk time of the standard.
+pub const WINDOW: Duration = Duration::from_secs(120);
+/// From the start of a change of settings to the joined network.
+pub const CONFIGURE_WINDOW: Duration = Duration::from_secs(30);
+/// One try to join one network.
+pub const JOIN_LIMIT: Duration = Duration::from_secs(20);
+/// The driver's time to note what must be put back.
+pub const NOTE_LIMIT: Duration = Duration::from_secs(5);
+/// The driver's time to make the radio match the settings.
+pub const APPLY_LIMIT: Duration = Duration::from_secs(15);
+/// The store's time to save.
+pub const SAVE_LIMIT: Duration = Duration::from_secs(10);
+/// Between two tries inside the window, and the first pause while putting things back.
+pub const PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause while putting things back, which doubles from [`PAUSE`].
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(16);
+
+/// What the machine wants done now: at most one thing, and the same thing until it is answered.
+/// The instant is when the runner must stop waiting and answer [`Input::Elapsed`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Nothing: wait for a request.
+    Rest,
+    /// Wait until then.
+    Pause(Instant),
+    /// Note what must be put back ([`WifiDriver::snapshot`](crate::WifiDriver::snapshot)).
+    Note(Instant),
+    /// Save this record.
+    Save(Record, Instant),
+    /// Make the radio match these settings.
+    Apply(Settings, Snapshot, Instant),
+    /// Pair.
+    Pair(Instant),
+    /// Join this network.
+    Join(Credentials, Snapshot, Instant),
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Somebody pressed the button or posted a request.
+    Start {
+        /// How long the requester needs to receive its answer before the radio moves.
+        parting: Duration,
+    },
+    /// The host application wants other settings.
+    Configure {
+        /// The settings wanted.
+        settings: Settings,
+        /// How long the requester needs to receive its answer before the radio moves.
+        parting: Duration,
+    },
+    /// Somebody wants the pairing to end.
+    Cancel,
+    /// The instant of the current command has come.
+    Elapsed,
+    /// The answer to [`Command::Note`].
+    Noted(Result<Snapshot, ErrorKind>),
+    /// The answer to [`Command::Save`].
+    Saved(Result<(), ()>),
+    /// The answer to [`Command::Apply`].
+    Applied(Result<(), ErrorKind>),
+    /// The answer to [`Command::Pair`].
+    Offered(Result<Offer, ErrorKind>),
+    /// The answer to [`Command::Join`].
+    Joined(Result<(), ErrorKind>),
+}
+
+/// Why a request was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Refusal {
+    /// Something else is under way, or the last pairing is still being put back.
+    #[error("the device is busy; try again in a second")]
+    Busy,
+    /// It ended before the radio was touched.
+    #[error("not started: {0}")]
+    Failed(Cause),
+}

@@ -1,0 +1,170 @@
+//! Where requests come in and the status goes out: shared between the [`Runner`](crate::Runner) and
+//! any number of fronts (button, web page, lamp).
+
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
+
+use embassy_sync::blocking_mutex::Mutex;
+use embassy_sync::blocking_mutex::raw::RawMutex;
+use embassy_sync::channel::Channel;
+use embassy_sync::pubsub::PubSubChannel;
+use embassy_sync::watch::{Receiver, Watch};
+use heapless::Vec;
+
+use crate::command::Refusal;
+use crate::driver::{Link, Sight};
+use crate::logging::info;
+use crate::settings::Settings;
+use crate::status::{Phase, Status};
+
+/// How many requests may wait for the runner.
+const WAITING: usize = 8;
+
+/// Requests in, status out. `N` is how many fronts may listen or wait at the same time.
+///
+/// The raw mutex is the platform's: `CriticalSectionRawMutex` where fronts run on other threads or
+/// in interrupts, `NoopRawMutex` where everything runs on one executor.
+pub struct Desk<M: RawMutex, const N: usize> {
+    pub(crate) requests: Channel<M, (Ticket, Request), WAITING>,
+    pub(crate) replies: PubSubChannel<M, (Ticket, Reply), WAITING, N, 0>,
+    pub(crate) status: Watch<M, Status, N>,
+    link: Mutex<M, RefCell<Option<Link>>>,
+    tickets: Mutex<M, Cell<Ticket>>,
+}
+
+/// Tells the replies to several requesters apart.
+pub(crate) type Ticket = u32;
+pub(crate) type Reply = Result<(), Refusal>;
+
+#[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
+pub(crate) enum Request {
+    Start { parting: Duration },
+    Configure { settings: Settings, parting: Duration },
+    Cancel,
+    Link,
+}
+
+impl<M: RawMutex, const N: usize> Desk<M, N> {
+    /// A desk that nobody sits at yet: requests wait until a runner takes them.
+    pub const fn new() -> Self {
+        Self {
+            requests: Channel::new(),
+            replies: PubSubChannel::new(),
+            status: Watch::new(),
+            link: Mutex::new(RefCell::new(None)),
+            tickets: Mutex::new(Cell::new(0)),
+        }
+    }
+
+    /// Starts a pairing. Returns once it is journalled, with `parting` left before the radio moves
+    /// (zero for a button); also when one is already running, which goes on unchanged.
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the radio was not touched.
+    pub async fn start(&self, parting: Duration) -> Result<(), Refusal> {
+        self.ask(Request::Start { parting }).await
+    }
+
+    /// Changes the settings. Returns once the change is journalled; how it ended is told by the
+    /// status.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the radio was not touched. During a pairing: always.
+    pub async fn configure(&self, settings: Settings, parting: Duration) -> Result<(), Refusal> {
+        self.ask(Request::Configure { settings, parting }).await
+    }
+
+    /// Ends a pairing by the failure rule; does nothing when none is running, or when it is too late.
+    pub async fn cancel(&self) {
+        // Cancelling is never refused; a desk too busy to take the reply has taken the request.
+        let _ = self.ask(Request::Cancel).await;
+    }
+
+    /// What the radio is doing: asked now while nothing is under way, else what was known last.
+    pub async fn link(&self) -> Option<Link> {
+        let _ = self.ask(Request::Link).await;
+        self.link.lock(|link| link.borrow().clone())
+    }
+
+    /// The status as it is now; none before the runner's first step.
+    pub fn status(&self) -> Option<Status> {
+        self.status.try_get()
+    }
+
+    /// A listener that gets the status at once and at every change; none when `N` already listen.
+    pub fn listen(&self) -> Option<Receiver<'_, M, Status, N>> {
+        self.status.receiver()
+    }
+
+    pub(crate) fn set_link(&self, known: Option<Link>) {
+        self.link.lock(|link| link.replace(known));
+    }
+
+    /// What is in sight, from the driver past the machine straight to the status.
+    pub(crate) fn report(&self, sight: Sight) {
+        if let Some(status) = self.status().filter(|status| status.phase == Phase::Searching) {
+            self.tell(Status { seen: sight, ..status });
+        }
+    }
+
+    /// The machine's status. What is in sight stays, as long as the search goes on.
+    pub(crate) fn publish(&self, status: Status) {
+        match self.status() {
+            Some(known)
+                if (&known.phase, &status.phase) == (&Phase::Searching, &Phase::Searching) =>
+            {
+                self.tell(Status { seen: known.seen, ..status });
+            }
+            Some(_) | None => self.tell(status),
+        }
+    }
+
+    /// Wakes the listeners, if anything changed for them. The runner is the only one that tells.
+    fn tell(&self, status: Status) {
+        if self.status().as_ref() != Some(&status) {
+            info!("{:?}, in sight: {:?}, last: {:?}", status.phase, status.seen, status.last);
+            self.status.sender().send(status);
+        }
+    }
+
+    pub(crate) fn reply(&self, ticket: Ticket, reply: Reply) {
+        self.replies.immediate_publisher().publish_immediate((ticket, reply));
+    }
+
+    /// Lets a requester wait; one too many is told that the device is busy.
+    pub(crate) fn hold(&self, waiting: &mut Vec<Ticket, N>, ticket: Ticket) {
+        if waiting.push(ticket).is_err() {
+            self.reply(ticket, Err(Refusal::Busy));
+        }
+    }
+
+    pub(crate) fn reply_all(&self, waiting: &mut Vec<Ticket, N>, reply: Reply) {
+        while let Some(ticket) = waiting.pop() {
+            self.reply(ticket, reply);
+        }
+    }
+
+    async fn ask(&self, request: Request) -> Reply {
+        let mut replies = self.replies.subscriber().map_err(|_| Refusal::Busy)?;
+        let ticket = self.tickets.lock(|next| {
+            let ticket = next.get();
+            next.set(ticket.wrapping_add(1));
+            ticket
+        });
+        self.requests.send((ticket, request)).await;
+        loop {
+            let (of, reply) = replies.next_message_pure().await;
+            if of == ticket {
+                return reply;
+            }
+        }
+    }
+}
+
+impl<M: RawMutex, const N: usize> Default for Desk<M, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,354 @@
+//! What a radio must be able to do: the [`WifiDriver`] contract.
+//!
+//! # For driver authors
+//!
+//! Three verbs move the radio (`apply`, `pair`, `join`), two look at it (`snapshot`,
+//! `link`). The machine decides *what* and *when*; a driver only does it. The rules:
+//!
+//! 1. **Any verb may be called in any radio state**, also twice in a row.
+//! 2. **Any future may be dropped at any await.** The next verb finds out for itself where the radio
+//!    stands; what a dropped future began must not act later.
+//! 3. **A driver keeps no time.** It never gives up on its own: the window, the time for a join and
+//!    the time for everything else belong to the machine, which drops the future. (A bounded wait
+//!    for an answer of the hardware itself is no window: report it as [`ErrorKind::Mute`].)
+//! 4. **A driver leaves nothing on disk**, and tells its platform not to. Credentials are saved by
+//!    the machine, after they were proven.
+//! 5. `pair` **stays on the air until a router's button has been pressed** where the radio can look
+//!    around without leaving its network, ignores every event of an earlier attempt, and never
+//!    decides by itself that two minutes are over.
+//! 6. A driver that looks for pressed routers itself judges session overlap with
+//!    [`Sightings`] and [`Sweep`](crate::wsc::Sweep), fed through the [`Attempt`].
+//!
+//! The smallest driver, on a radio that is only memory:
+//!
+//! ```
+//! use wps_core::driver::{Attempt, DriverError, ErrorKind, Offer, WifiDriver};
+//! use wps_core::{Credentials, Settings, Snapshot};
+//!
+//! #[derive(Default)]
+//! struct Memory {
+//!     on_air: Option<Settings>,
+//!     pressed: Option<Credentials>,
+//! }
+//!
+//! #[derive(Debug)]
+//! struct NobodyThere;
+//!
+//! impl DriverError for NobodyThere {
+//!     fn kind(&self) -> ErrorKind {
+//!         ErrorKind::NotFound
+//!     }
+//! }
+//!
+//! impl WifiDriver for Memory {
+//!     type Error = NobodyThere;
+//!
+//!     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), NobodyThere> {
+//!         self.on_air = Some(settings.clone());
+//!         Ok(())
+//!     }
+//!
+//!     async fn pair(&mut self, _: &mut Attempt<'_>) -> Result<Offer, NobodyThere> {
+//!         match self.pressed.take() {
+//!             Some(network) => Ok(Offer::from(network)),
+//!             None => core::future::pending().await, // the machine ends it
+//!         }
+//!     }
+//!
+//!     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), NobodyThere> {
+//!         self.on_air = Some(Settings::Station { network: network.clone() });
+//!         Ok(())
+//!     }
+//! }
+//! ```
+
+use core::fmt;
+
+use heapless::Vec;
+
+use crate::settings::{Credentials, Mode, Settings, Snapshot, Ssid};
+use crate::wsc::{Bssid, MAX_CREDENTIALS, Sightings};
+
+/// A Wi-Fi radio. See [For driver authors](self#for-driver-authors) for the rules.
+#[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
+pub trait WifiDriver {
+    /// What can go wrong.
+    type Error: DriverError;
+
+    /// Makes the radio match `settings`, and the platform's own networks match `snapshot` (an empty
+    /// one: leave them as they are). Returns when the radio has been told, without waiting for a
+    /// link; from then on the driver keeps that link up by itself. Ends whatever pairing was under way.
+    async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), Self::Error>;
+
+    /// Listens for a pressed button until a router hands over its credentials.
+    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, Self::Error>;
+
+    /// Joins `network` and returns once the link is up *and keyed*, with the platform's own networks
+    /// beside it as `snapshot` says.
+    async fn join(&mut self, network: &Credentials, snapshot: &Snapshot)
+    -> Result<(), Self::Error>;
+
+    /// Looks, before the first move, whether a pairing can begin at all, and notes what beside the
+    /// settings must be put back. Must not touch the radio.
+    async fn snapshot(&mut self) -> Result<Snapshot, Self::Error> {
+        Ok(Snapshot::default())
+    }
+
+    /// What the radio is doing. Must not touch it.
+    async fn link(&mut self) -> Result<Link, Self::Error> {
+        Ok(Link::default())
+    }
+}
+
+impl<T: WifiDriver + ?Sized> WifiDriver for &mut T {
+    type Error = T::Error;
+
+    async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), T::Error> {
+        T::apply(self, settings, snapshot).await
+    }
+
+    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, T::Error> {
+        T::pair(self, attempt).await
+    }
+
+    async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), T::Error> {
+        T::join(self, network, snapshot).await
+    }
+
+    async fn snapshot(&mut self) -> Result<Snapshot, T::Error> {
+        T::snapshot(self).await
+    }
+
+    async fn link(&mut self) -> Result<Link, T::Error> {
+        T::link(self).await
+    }
+}
+
+/// A driver's own error, which can say what kind it is.
+pub trait DriverError: fmt::Debug {
+    /// The kind, for code that does not know the driver.
+    fn kind(&self) -> ErrorKind;
+}
+
+/// Kinds of driver failure that generic code may act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// More than one router had its button pressed within the window (session overlap).
+    #[error("more than one router is pairing")]
+    Overlap,
+    /// The router ended the exchange.
+    #[error("the router refused")]
+    Refused,
+    /// The router is pairing with another device (configuration error 12).
+    #[error("the router is pairing with another device")]
+    RouterBusy,
+    /// The router went away in the middle of the exchange.
+    #[error("the router went away")]
+    RouterLost,
+    /// The router offers only WEP or TKIP, which can be broken within minutes.
+    #[error("the router offers only an outdated encryption (WEP or TKIP)")]
+    Insecure,
+    /// The network does not accept its key.
+    #[error("the network did not accept its key")]
+    WrongKey,
+    /// The network is not in range.
+    #[error("the network is not in range")]
+    NotFound,
+    /// This radio or its software cannot do it.
+    #[error("the radio cannot do this")]
+    Unsupported,
+    /// There is no radio, or its software does not run.
+    #[error("the radio is gone")]
+    Absent,
+    /// The radio is switched off by something else than us (rfkill).
+    #[error("the radio is blocked")]
+    Blocked,
+    /// Other software manages the radio.
+    #[error("another program manages the radio")]
+    Managed,
+    /// The radio does not answer.
+    #[error("the radio does not answer")]
+    Mute,
+    /// Anything else.
+    #[error("the radio failed")]
+    Other,
+}
+
+impl ErrorKind {
+    /// Whether trying again within the window is pointless, or forbidden (overlap: by the standard).
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Overlap
+            | Self::Insecure
+            | Self::Unsupported
+            | Self::Absent
+            | Self::Blocked
+            | Self::Managed => true,
+            Self::Refused
+            | Self::RouterBusy
+            | Self::RouterLost
+            | Self::WrongKey
+            | Self::NotFound
+            | Self::Mute
+            | Self::Other => false,
+        }
+    }
+}
+
+/// What a router handed over: one to three networks, the router's favourite first.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Offer {
+    first: Credentials,
+    others: Vec<Credentials, { MAX_CREDENTIALS - 1 }>,
+}
+
+impl Offer {
+    /// The given networks in their order; those past the third are left out. None for an empty list.
+    pub fn new(networks: impl IntoIterator<Item = Credentials>) -> Option<Self> {
+        let mut networks = networks.into_iter();
+        let first = networks.next()?;
+        let others = networks.take(MAX_CREDENTIALS - 1).collect();
+        Some(Self { first, others })
+    }
+
+    /// How many networks there are.
+    pub fn count(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    /// The network whose turn it is at the `turn`th try, counting from 0 and going round.
+    pub fn at(&self, turn: usize) -> &Credentials {
+        match turn % self.count() {
+            0 => &self.first,
+            other => self.others.get(other - 1).unwrap_or(&self.first),
+        }
+    }
+}
+
+impl From<Credentials> for Offer {
+    fn from(first: Credentials) -> Self {
+        Self { first, others: Vec::new() }
+    }
+}
+
+/// One call of [`WifiDriver::pair`]: where to tell what is in sight, and the memory of the window.
+pub struct Attempt<'a> {
+    /// The pressed routers of the whole window, over all its attempts.
+    pub sightings: &'a mut Sightings,
+    report: &'a dyn Fn(Sight),
+}
+
+impl<'a> Attempt<'a> {
+    /// An attempt that reports to `report`.
+    pub fn new(sightings: &'a mut Sightings, report: &'a dyn Fn(Sight)) -> Self {
+        Self { sightings, report }
+    }
+
+    /// Tells people what is in sight. May be called as often as wanted.
+    pub fn report(&self, sight: Sight) {
+        (self.report)(sight);
+    }
+}
+
+/// What is in sight while a pairing looks for its router.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Sight {
+    /// Nothing known yet, or the radio cannot tell.
+    #[default]
+    Looking,
+    /// No router with WPS is in range.
+    NoRouter,
+    /// Routers with WPS are in range, but no button was pressed yet.
+    NotPressed,
+    /// A router's button was pressed.
+    Pressed {
+        /// The router's network, if it tells.
+        ssid: Option<Ssid>,
+    },
+    /// The router is handing over its credentials.
+    Exchanging {
+        /// The router's network, if it tells.
+        ssid: Option<Ssid>,
+    },
+}
+
+/// What the radio is doing, as far as it can tell; what it cannot tell is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Link {
+    /// Whether a network is joined and keyed (station), or served (access point).
+    pub up: bool,
+    /// The mode the radio is in.
+    pub mode: Option<Mode>,
+    /// The network.
+    pub ssid: Option<Ssid>,
+    /// The access point.
+    pub bssid: Option<Bssid>,
+    /// The channel's centre frequency in MHz.
+    pub frequency_mhz: Option<u16>,
+    /// The channel width in MHz.
+    pub width_mhz: Option<u16>,
+    /// Signal strength in dBm.
+    pub signal_dbm: Option<i16>,
+    /// How stations authenticate.
+    pub security: Option<Security>,
+    /// The cipher for traffic to this station.
+    pub pairwise_cipher: Option<Cipher>,
+    /// The cipher for traffic to all stations.
+    pub group_cipher: Option<Cipher>,
+    /// Wi-Fi generation: 4 (n), 5 (ac), 6 (ax), …
+    pub generation: Option<u8>,
+    /// The device's own address.
+    pub address: Option<Bssid>,
+    /// The regulatory domain, two letters.
+    pub country: Option<[u8; 2]>,
+}
+
+/// How a network authenticates its stations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Security {
+    /// No authentication, no encryption.
+    Open,
+    /// Opportunistic wireless encryption.
+    Owe,
+    /// WEP.
+    Wep,
+    /// WPA with a passphrase.
+    Wpa,
+    /// WPA and WPA2 with a passphrase.
+    WpaWpa2,
+    /// WPA2 with a passphrase.
+    Wpa2,
+    /// WPA2 and WPA3 with a passphrase.
+    Wpa2Wpa3,
+    /// WPA3 (SAE).
+    Wpa3,
+    /// Individual credentials (802.1X).
+    Enterprise,
+}
+
+/// How frames are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Cipher {
+    /// Not at all.
+    None,
+    /// WEP.
+    Wep,
+    /// TKIP.
+    Tkip,
+    /// AES-CCMP.
+    Ccmp,
+    /// TKIP and AES-CCMP.
+    TkipCcmp,
+    /// AES-GCMP.
+    Gcmp,
+}

@@ -1,0 +1,67 @@
+//! Time as the machine sees it: milliseconds on the caller's clock, handed in.
+
+use core::time::Duration;
+
+/// A moment on the caller's monotonic clock, in milliseconds since it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Instant(u64);
+
+impl Instant {
+    /// A number of milliseconds since the clock began.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// The number of milliseconds since the clock began.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This moment, `by` later; stops at the end of time instead of wrapping.
+    #[must_use]
+    pub const fn after(self, by: Duration) -> Self {
+        let millis = by.as_millis();
+        if millis > u64::MAX as u128 {
+            return Self(u64::MAX);
+        }
+        Self(self.0.saturating_add(millis as u64))
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A monotonic clock that runs through suspend and can be waited on.
+///
+/// See [For driver authors](crate::driver#for-driver-authors).
+#[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
+pub trait Clock {
+    /// The current moment. Never goes back.
+    fn now(&self) -> Instant;
+
+    /// Resolves once `now() >= at`. Dropping the future has no effect.
+    async fn sleep_until(&self, at: Instant);
+}
+
+impl<T: Clock + ?Sized> Clock for &T {
+    fn now(&self) -> Instant {
+        T::now(self)
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        T::sleep_until(self, at).await;
+    }
+}
+
+impl<T: Clock + ?Sized> Clock for &mut T {
+    fn now(&self) -> Instant {
+        T::now(self)
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        T::sleep_until(self, at).await;
+    }
+}

@@ -1,0 +1,41 @@
+//! What routers say about Wi-Fi Protected Setup: information elements, credentials, session overlap.
+//!
+//! Pure parsers and judgements shared by every driver. Sources: hostap (`src/wps/`), since the
+//! Wi-Fi Alliance's specification is not public; the tolerances are those of deployed routers.
+
+use core::fmt;
+
+mod attribute;
+mod credential;
+mod element;
+mod overlap;
+mod sweep;
+
+pub use credential::{CredentialError, MAX_CREDENTIALS, credentials};
+pub use element::{Advertisement, Uuid};
+pub use overlap::{Router, Sightings, Verdict};
+pub use sweep::Sweep;
+
+/// The MAC address of one access point on one band.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bssid(pub [u8; 6]);
+
+impl fmt::Display for Bssid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Bssid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Bssid {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=[u8; 6]:02x}", self.0);
+    }
+}
