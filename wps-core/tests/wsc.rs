@@ -100,6 +100,10 @@ mod element {
         assert_eq!(name(&both), Some(&b"labnet"[..]));
         assert!(!both.pressed, "the probe response wins");
 
+        let says_uuid = wps(&attribute(0x1047, &[7; 16]));
+        let both = Advertisement::merged(&nameless, &says_uuid).expect("knows WPS");
+        assert_eq!(both.uuid, Some(Uuid([7; 16])));
+
         assert_eq!(Advertisement::merged(&[], &idle), Advertisement::parse(&idle));
         assert_eq!(Advertisement::merged(&response, &[]), Advertisement::parse(&response));
         assert_eq!(Advertisement::merged(&[], &[]), None);
@@ -167,8 +171,9 @@ mod element {
         assert!(advertisement.pressed);
         assert_eq!(advertisement.uuid, None);
 
-        let cut_element = [wps(&pressed()), hex("dd 30 0050f204 1041")].concat();
-        assert!(parse(&cut_element).pressed);
+        let cut_element = hex("dd 30 0050f204 1041 0001 00");
+        assert!(parse(&[wps(&pressed()), cut_element.clone()].concat()).pressed);
+        assert_eq!(Advertisement::parse(&cut_element), None);
     }
 
     #[test]
@@ -198,6 +203,19 @@ mod element {
         assert_eq!(name(&parse(&odd)), Some(&b"\xff\0"[..]));
         let long = [element(0, &[b'x'; 33]), wps(&pressed())].concat();
         assert_eq!(parse(&long).ssid, None);
+    }
+
+    #[test]
+    fn the_first_name_counts() {
+        let elements = [element(0, b"one"), element(0, b"two"), wps(&[])].concat();
+        assert_eq!(name(&parse(&elements)), Some(&b"one"[..]));
+    }
+
+    #[test]
+    fn version_2_in_one_of_several_vendor_extensions() {
+        let version2 = attribute(0x1049, &hex("00372a 01 01 00 00 01 20"));
+        let other_vendor = attribute(0x1049, &hex("001018 00"));
+        assert!(parse(&wps(&[version2, other_vendor].concat())).version2);
     }
 
     #[test]
@@ -468,7 +486,9 @@ mod credential {
 
     #[test]
     fn networks_without_a_password_to_join_with_are_refused() {
-        for (authentication, encryption) in [(WPA2_ENTERPRISE, AES), (OPEN, AES), (0, 0)] {
+        for (authentication, encryption) in
+            [(WPA2_ENTERPRISE, AES), (WPA2_ENTERPRISE, NONE), (OPEN, AES), (0, 0)]
+        {
             let sent = Sent { authentication, encryption, ..HOME };
             assert_eq!(read(&sent.bytes()), Err(CredentialError::Malformed));
         }
@@ -502,6 +522,7 @@ mod credential {
         let received = [
             attribute(0x104a, &[0x10]),
             wep.bytes(),
+            attribute(0x1018, &Sent { ssid: b"not this", ..HOME }.inside()),
             HOME.bytes(),
             attribute(0x1049, &hex("00372a 00 01 20")),
             guest.bytes(),
@@ -744,6 +765,14 @@ mod overlap {
     }
 
     #[test]
+    fn a_bssid_that_changes_its_uuid_does_not_excuse_another() {
+        let changed = [router(1, RED), router(1, BLUE)];
+        assert_eq!(verdict_after(&changed), Verdict::Nobody);
+        let beside_another = [router(1, RED), router(1, BLUE), router(2, BLUE)];
+        assert_eq!(verdict_after(&beside_another), Verdict::Overlap);
+    }
+
+    #[test]
     fn a_missing_uuid_on_another_bssid_cannot_be_shown_to_be_the_same() {
         for two in [
             [router(1, None), router(2, None)],
@@ -761,6 +790,8 @@ mod overlap {
         let mut and_another = many;
         and_another.push(router(99, BLUE));
         assert_eq!(verdict_after(&and_another), Verdict::Overlap);
+        and_another.push(router(100, RED));
+        assert_eq!(verdict_after(&and_another), Verdict::Overlap, "for the rest of the window");
     }
 
     proptest! {
@@ -995,8 +1026,8 @@ mod sweep {
             let mut sweep = Sweep::new(channels.iter().copied());
             sweep.wps_at(*wps.get(&channels));
             let mut visited = BTreeSet::new();
-            while visited.len() < channels.len() {
-                prop_assert!(!sweep.covered());
+            for _ in 0..channels.len() {
+                prop_assert_eq!(sweep.covered(), visited.len() == channels.len());
                 visited.extend(look(&mut sweep));
             }
             prop_assert!(sweep.covered());

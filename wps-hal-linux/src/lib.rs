@@ -1,1 +1,40 @@
+//! Wi-Fi Protected Setup on Linux: the traits of [`wps_core`] on
+//!
+//! * [`WpaSupplicant`]: a station under wpa_supplicant, by its control socket;
+//! * [`FileStore`]: the record in a file;
+//! * [`BootClock`]: `CLOCK_BOOTTIME`.
+//!
+//! ```no_run
+//! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+//! use wps_core::{Desk, Policy, Runner, Settings};
+//! use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let desk = Desk::<CriticalSectionRawMutex, 8>::new();
+//! let radio = WpaSupplicant::new("/run/wpa_supplicant", "wlan0");
+//! radio.check().await?; // one sentence that says what to do
+//! let store = FileStore::open("/var/lib/wpsd".as_ref(), "wlan0")?;
+//! let blank = Settings::Platform; // never set up: as wpa_supplicant has it
+//! let mut runner =
+//!     Runner::boot(radio, store, BootClock, &desk, blank, Policy::default()).await?;
+//! runner.run().await // the desk starts pairings, and tells how they go
+//! # }
+//! ```
+//!
+//! The binary has to choose an implementation of `critical-section`: its feature `std`.
 
+mod clock;
+pub mod control;
+mod driver;
+mod error;
+pub mod event;
+mod manager;
+mod note;
+mod reply;
+mod session;
+mod store;
+
+pub use clock::BootClock;
+pub use driver::WpaSupplicant;
+pub use error::LinuxError;
+pub use store::{FileStore, StoreError};

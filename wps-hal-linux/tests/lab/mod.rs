@@ -2,7 +2,7 @@
 //!
 //! The radios are `wlan0`, `wlan1`, … of `mac80211_hwsim`; see `lab/README.md`. Every test begins
 //! with [`radios_idle`]. Everything here blocks, and panics with what the daemons last said.
-#![allow(dead_code)] // each test binary uses a part of it
+#![allow(dead_code, unreachable_pub, missing_docs)] // each test binary uses a part of it
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -12,15 +12,17 @@ use std::net::{Ipv4Addr, Shutdown};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Where configuration files, the daemons' output and client sockets are.
 const RUN: &str = "/run/lab";
-/// Numbers the client sockets and the BSSIDs, so that none is used twice.
-static COUNTER: AtomicU16 = AtomicU16::new(1);
+/// Numbers client sockets and other files, so that none is used twice.
+static FILES: AtomicUsize = AtomicUsize::new(0);
+/// Numbers the BSSIDs.
+static BSSIDS: AtomicU16 = AtomicU16::new(1);
 /// All daemons, for the diagnostics.
 static DAEMONS: Mutex<Vec<Weak<Daemon>>> = Mutex::new(Vec::new());
 
@@ -129,9 +131,7 @@ fn processes(names: &[&str]) -> Vec<String> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let (name, rest) = stat.rsplit_once(')').unwrap_or_default();
         let name = name.split_once('(').unwrap_or_default().1;
-        pid.parse::<u32>().is_ok()
-            && names.iter().any(|&n| n.starts_with(name) && !name.is_empty())
-            && !rest.starts_with(" Z")
+        pid.parse::<u32>().is_ok() && names.contains(&name) && !rest.starts_with(" Z")
     })
     .collect()
 }
@@ -151,8 +151,7 @@ struct ControlClient(UnixDatagram, PathBuf);
 
 impl ControlClient {
     fn connect(daemon: &Path) -> io::Result<Self> {
-        let path =
-            PathBuf::from(format!("{RUN}/client{}", COUNTER.fetch_add(1, Ordering::Relaxed)));
+        let path = PathBuf::from(format!("{RUN}/client{}", FILES.fetch_add(1, Ordering::Relaxed)));
         let client = Self(UnixDatagram::bind(&path)?, path);
         client.0.connect(daemon)?;
         Ok(client)
@@ -425,7 +424,7 @@ impl RouterSetup {
     pub fn start(self) -> Router {
         let interface = format!("wlan{}", self.radio);
         let bssid = self.bssid.clone().unwrap_or_else(|| {
-            let [high, low] = COUNTER.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+            let [high, low] = BSSIDS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
             format!("02:0a:b0:{high:02x}:{low:02x}:{:02x}", self.radio)
         });
         run(&format!("ip link set {interface} down"));
@@ -748,8 +747,7 @@ pub struct PingReport {
 impl Ping {
     /// Starts to ping.
     pub fn start(address: Ipv4Addr) -> Self {
-        let output =
-            PathBuf::from(format!("{RUN}/ping{}", COUNTER.fetch_add(1, Ordering::Relaxed)));
+        let output = PathBuf::from(format!("{RUN}/ping{}", FILES.fetch_add(1, Ordering::Relaxed)));
         let file = File::create(&output).expect("a file for ping");
         let mut command = Command::new("ping");
         command.args(["-n", "-D", "-i", "0.1"]).arg(address.to_string());

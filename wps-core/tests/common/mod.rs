@@ -1,0 +1,435 @@
+//! A simulated place to test in: air, disk, clock and desk, and an executor on virtual time.
+#![allow(dead_code, reason = "each test file uses its part of it")]
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use wps_core::driver::Sight;
+use wps_core::sim::{Air, Disk, HandClock, Radio, Router, SimStore};
+use wps_core::{
+    AccessPoint, Cause, Clock, Credentials, Desk, Instant, Mode, Passphrase, Phase, Policy, Record,
+    Refusal, Runner, Settings, Ssid, Status,
+};
+
+pub(crate) type Raw = NoopRawMutex;
+/// How many fronts may listen or wait at a desk here.
+pub(crate) const FRONTS: usize = 16;
+/// What a requester is told; none while it waits.
+pub(crate) type Told = Option<Result<(), Refusal>>;
+/// How long an HTTP front needs to send its answer.
+pub(crate) const PARTING: Duration = Duration::from_millis(500);
+
+/// More turns than any work at one moment needs.
+const LIVELOCK: usize = 10_000;
+
+pub(crate) fn ssid(name: &[u8]) -> Ssid {
+    Ssid::new(name).expect("a network name")
+}
+
+pub(crate) fn net(name: &[u8], key: &[u8]) -> Credentials {
+    let passphrase = (!key.is_empty()).then(|| Passphrase::new(key).expect("a key"));
+    Credentials { ssid: ssid(name), passphrase }
+}
+
+/// The network of before.
+pub(crate) fn old() -> Credentials {
+    net(b"old", b"old password")
+}
+
+/// The network to pair with.
+pub(crate) fn home() -> Credentials {
+    net(b"home", b"correct horse")
+}
+
+pub(crate) fn station(network: Credentials) -> Settings {
+    Settings::Station { network }
+}
+
+pub(crate) fn hotspot(remembered: Option<Credentials>) -> Settings {
+    let network = net(b"device", b"on the label");
+    Settings::AccessPoint { access_point: AccessPoint { network, channel: Some(6) }, remembered }
+}
+
+pub(crate) fn off(remembered: Option<Credentials>) -> Settings {
+    Settings::Off { remembered }
+}
+
+/// What outlives the program: the air, the disk, the clock. And the desks of this boot and the next.
+pub(crate) struct Site {
+    pub(crate) air: Air<Raw>,
+    pub(crate) disk: Disk<Raw>,
+    pub(crate) clock: HandClock<Raw>,
+    pub(crate) policy: Policy,
+    pub(crate) blank: Settings,
+    desks: [Desk<Raw, FRONTS>; 3],
+    boots: Cell<usize>,
+    /// What was on disk whenever power was cut.
+    pub(crate) cuts: RefCell<Vec<Option<Record>>>,
+    polls: Cell<usize>,
+}
+
+pub(crate) type SimRunner<'s> = Runner<
+    's,
+    Radio<'s, Raw, &'s HandClock<Raw>>,
+    SimStore<'s, Raw>,
+    &'s HandClock<Raw>,
+    Raw,
+    FRONTS,
+>;
+
+impl Site {
+    /// A new device, in reach of the routers "home" and "old".
+    pub(crate) fn blank(blank: Settings) -> Self {
+        let site = Self {
+            air: Air::new(),
+            disk: Disk::new(),
+            clock: HandClock::new(),
+            policy: Policy::default(),
+            blank,
+            desks: [Desk::new(), Desk::new(), Desk::new()],
+            boots: Cell::new(0),
+            cuts: RefCell::default(),
+            polls: Cell::new(0),
+        };
+        site.air.add(Router::new(b"home", b"correct horse"));
+        site.air.add(Router::new(b"old", b"old password"));
+        site
+    }
+
+    /// A device that has been set up.
+    pub(crate) fn settled(settings: Settings) -> Self {
+        let site = Self::blank(off(None));
+        site.disk.put(&Record::Settled(settings));
+        site
+    }
+
+    pub(crate) fn with(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// A program begins.
+    pub(crate) async fn runner(&self) -> SimRunner<'_> {
+        let (radio, store) = (self.air.radio(&self.clock), self.disk.store());
+        let (blank, policy) = (self.blank.clone(), self.policy);
+        Runner::boot(radio, store, &self.clock, self.desk(), blank, policy).await.expect("readable")
+    }
+
+    /// The desk of the program that runs.
+    pub(crate) fn desk(&self) -> &Desk<Raw, FRONTS> {
+        &self.desks[self.boots.get()]
+    }
+
+    /// Power was cut, and comes back.
+    pub(crate) fn cut_power(&self) {
+        self.cuts.borrow_mut().push(self.disk.record());
+        self.boots.set(self.boots.get() + 1);
+    }
+
+    /// How often a [`World`] polled its runner.
+    pub(crate) fn polls(&self) -> usize {
+        self.polls.get()
+    }
+
+    /// Starts the device.
+    pub(crate) fn boot(&self) -> World<'_> {
+        World::new(self, async { self.runner().await.run().await })
+    }
+
+    /// Starts the device and lets it come to rest, by second 1.
+    pub(crate) fn booted(&self) -> World<'_> {
+        let mut world = self.boot();
+        world.at(1.0);
+        world.expect(Phase::Idle);
+        world
+    }
+
+    /// Starts the device; the future of its runner is dropped after so many polls, and run again.
+    pub(crate) fn boot_and_drop(&self, polls: usize) -> World<'_> {
+        World::new(self, async move {
+            let mut runner = self.runner().await;
+            poll_times(runner.run(), polls).await;
+            runner.run().await
+        })
+    }
+
+    /// Starts the device; power is cut after so many polls, and again after so many more.
+    pub(crate) fn boot_and_cut(&self, polls: &'static [usize]) -> World<'_> {
+        self.boot_and_cut_at(polls.to_vec())
+    }
+
+    /// As [`boot_and_cut`](Self::boot_and_cut).
+    pub(crate) fn boot_and_cut_at(&self, polls: Vec<usize>) -> World<'_> {
+        World::new(self, async move {
+            for polls in polls {
+                poll_times(self.runner().await.run(), polls).await;
+                self.cut_power();
+            }
+            self.runner().await.run().await
+        })
+    }
+}
+
+/// Polls `work` so often, then lets it go.
+async fn poll_times(work: impl Future, mut times: usize) {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        if times == 0 {
+            return Poll::Ready(());
+        }
+        times -= 1;
+        match work.as_mut().poll(cx) {
+            Poll::Pending if times > 0 => Poll::Pending,
+            Poll::Pending | Poll::Ready(_) => Poll::Ready(()),
+        }
+    })
+    .await;
+}
+
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+type Task<'s> = Pin<Box<dyn Future<Output = Result<(), Refusal>> + 's>>;
+
+/// A request that was made.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked(usize);
+
+enum Request<'s> {
+    Waits(Task<'s>),
+    Told(Result<(), Refusal>),
+}
+
+/// A device that runs on virtual time. Nothing happens but what these methods do.
+pub(crate) struct World<'s> {
+    pub(crate) site: &'s Site,
+    run: Task<'s>,
+    requests: Vec<Request<'s>>,
+    woken: Arc<Flag>,
+    /// Whether the requesters are polled before the runner: drawn anew for each turn.
+    order: u64,
+}
+
+impl<'s> World<'s> {
+    fn new<T>(site: &'s Site, run: impl Future<Output = T> + 's) -> Self {
+        let run = Box::pin(async {
+            run.await;
+            unreachable!("a runner runs for ever")
+        });
+        let woken = Arc::new(Flag(AtomicBool::new(true)));
+        let mut world = Self { site, run, requests: Vec::new(), woken, order: 0 };
+        world.settle();
+        world
+    }
+
+    /// Polls in an order that depends on `seed`.
+    pub(crate) fn shuffle(&mut self, seed: u64) {
+        self.order = seed | 1;
+    }
+
+    /// Polls everything until nobody has anything left to do at this moment.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..LIVELOCK {
+            if !self.woken.0.swap(false, Ordering::Relaxed) {
+                return;
+            }
+            // A linear congruential generator (Knuth, MMIX).
+            self.order = match self.order {
+                0 => 0,
+                order => order.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1) | 1,
+            };
+            let requests_first = self.order >> 63 == 1;
+            if requests_first {
+                self.poll_requests();
+            }
+            self.site.polls.set(self.site.polls.get() + 1);
+            let waker = Waker::from(self.woken.clone());
+            let Poll::Pending = self.run.as_mut().poll(&mut Context::from_waker(&waker)) else {
+                unreachable!("a runner runs for ever")
+            };
+            if !requests_first {
+                self.poll_requests();
+            }
+        }
+        panic!("livelock at {}: {:?}", self.seconds(), self.status());
+    }
+
+    /// Polls the requesters alone: the requests are made, and nobody has taken them.
+    pub(crate) fn poll_requests(&mut self) {
+        let waker = Waker::from(self.woken.clone());
+        for request in &mut self.requests {
+            if let Request::Waits(task) = request
+                && let Poll::Ready(told) = task.as_mut().poll(&mut Context::from_waker(&waker))
+            {
+                *request = Request::Told(told);
+            }
+        }
+    }
+
+    /// Lets time pass until `seconds` on the clock, with everything that falls due on the way.
+    pub(crate) fn at(&mut self, seconds: f64) {
+        let at = Instant::from_millis((seconds * 1000.0).round() as u64);
+        assert!(at >= self.now(), "{seconds} has passed, it is {}", self.seconds());
+        let site = self.site;
+        let alarm = self.spawn(async move {
+            site.clock.sleep_until(at).await;
+            Ok(())
+        });
+        self.settle();
+        while self.told(alarm).is_none() {
+            assert!(site.clock.advance_to_next(), "deadlock at {}", self.seconds());
+            self.settle();
+        }
+    }
+
+    /// Lets this much time pass.
+    pub(crate) fn pass(&mut self, seconds: f64) {
+        self.at(self.seconds() + seconds);
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.site.clock.now()
+    }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        self.now().as_millis() as f64 / 1000.0
+    }
+
+    fn spawn(&mut self, task: impl Future<Output = Result<(), Refusal>> + 's) -> Asked {
+        self.requests.push(Request::Waits(Box::pin(task)));
+        self.woken.0.store(true, Ordering::Relaxed);
+        Asked(self.requests.len() - 1)
+    }
+
+    /// What a request was told so far.
+    pub(crate) fn told(&self, Asked(number): Asked) -> Told {
+        match &self.requests[number] {
+            Request::Waits(_) => None,
+            Request::Told(told) => Some(*told),
+        }
+    }
+
+    /// The requester goes away without waiting for its answer.
+    pub(crate) fn hang_up(&mut self, Asked(number): Asked) {
+        self.requests[number] = Request::Told(Err(Refusal::Busy));
+    }
+
+    /// Asks for a pairing, without letting anything happen yet.
+    pub(crate) fn ask_start(&mut self, parting: Duration) -> Asked {
+        let desk = self.site.desk();
+        self.spawn(desk.start(parting))
+    }
+
+    pub(crate) fn ask_configure(&mut self, settings: Settings) -> Asked {
+        let desk = self.site.desk();
+        self.spawn(desk.configure(settings, PARTING))
+    }
+
+    pub(crate) fn ask_cancel(&mut self) -> Asked {
+        let desk = self.site.desk();
+        self.spawn(async {
+            desk.cancel().await;
+            Ok(())
+        })
+    }
+
+    pub(crate) fn ask_link(&mut self) -> Asked {
+        let desk = self.site.desk();
+        self.spawn(async {
+            desk.link().await;
+            Ok(())
+        })
+    }
+
+    /// Presses the device's button: nobody needs time to say goodbye.
+    pub(crate) fn button(&mut self) -> Told {
+        let asked = self.ask_start(Duration::ZERO);
+        self.settle();
+        self.told(asked)
+    }
+
+    /// `POST /api/v1/wifi/wps`: whoever asks over Wi-Fi must get the answer before the radio moves.
+    pub(crate) fn post(&mut self) -> Told {
+        let asked = self.ask_start(PARTING);
+        self.settle();
+        self.told(asked)
+    }
+
+    pub(crate) fn configure(&mut self, settings: Settings) -> Told {
+        let asked = self.ask_configure(settings);
+        self.settle();
+        self.told(asked)
+    }
+
+    pub(crate) fn cancel(&mut self) {
+        let asked = self.ask_cancel();
+        self.settle();
+        assert_eq!(self.told(asked), Some(Ok(())), "cancelling is never refused");
+    }
+
+    /// Presses the button of a router.
+    pub(crate) fn press(&mut self, router: &str) {
+        self.site.air.press(router.as_bytes());
+    }
+
+    /// Unplugs the device. What is on the disk now is on it when it boots.
+    pub(crate) fn cut_power(self) {
+        self.site.cut_power();
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.site.desk().status().expect("a runner has booted")
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(&self, phase: Phase) {
+        let status = self.status();
+        assert_eq!(status.phase, phase, "at {}: {status:?}", self.seconds());
+    }
+
+    /// Nothing under way, and the last thing ended so.
+    #[track_caller]
+    pub(crate) fn expect_ended(&self, result: Result<(), Cause>) {
+        self.expect(Phase::Idle);
+        let status = self.status();
+        let last = status.last.map(|last| last.result);
+        assert_eq!(last, Some(result), "at {}: {status:?}", self.seconds());
+    }
+
+    /// The radio does this, the disk says it, and people are told so.
+    #[track_caller]
+    pub(crate) fn expect_settled(&self, settings: &Settings) {
+        assert_eq!(self.site.disk.record(), Some(Record::Settled(settings.clone())), "disk");
+        self.expect_on_air(settings);
+        let (mode, network) = match settings {
+            Settings::Platform => (Mode::Station, None),
+            Settings::Station { network } => (Mode::Station, Some(network)),
+            Settings::AccessPoint { remembered, .. } => (Mode::AccessPoint, remembered.as_ref()),
+            Settings::Off { remembered } => (Mode::Off, remembered.as_ref()),
+        };
+        let status = self.status();
+        assert_eq!(status.mode, mode);
+        assert_eq!(status.network.as_ref(), network.map(|network| &network.ssid));
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_on_air(&self, settings: &Settings) {
+        assert_eq!(self.site.air.radio_does().as_ref(), Some(settings), "radio");
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_seen(&self, seen: &Sight) {
+        let status = self.status();
+        assert_eq!(&status.seen, seen, "at {}: {status:?}", self.seconds());
+    }
+}

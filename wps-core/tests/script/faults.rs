@@ -1,0 +1,287 @@
+//! Disks and radios that fail, and power that is cut: the device is no worse off than before.
+
+use embassy_futures::block_on;
+use wps_core::sim::{DiskError, DiskFault, Fault};
+use wps_core::{
+    Cause, Clock, Desk, ErrorKind, Phase, Policy, Record, Refusal, Runner, Settings, Snapshot,
+    TaskKind,
+};
+
+use crate::common::{FRONTS, Raw, Site, home, hotspot, off, old, ssid, station};
+use crate::{all_modes, pairing_at_10, second};
+
+const ABSENT: Fault = Fault::Fails(ErrorKind::Absent);
+
+#[test]
+fn a_full_disk_refuses_the_start_and_the_radio_is_not_touched() {
+    for (before, _) in all_modes() {
+        let site = Site::settled(before.clone());
+        let mut world = site.booted();
+        world.at(10.0);
+        site.disk.set_fault(Some(DiskFault::Full));
+        let refused = Some(Err(Refusal::Failed(Cause::Store)));
+        assert_eq!(world.post(), refused);
+
+        world.at(100.0); // it goes on trying to settle the record, and refuses starts until it has
+        world.expect(Phase::Restoring);
+        assert_eq!(world.status().trouble, Some(Cause::Store));
+        assert_eq!(world.post(), refused);
+        world.expect_on_air(&before);
+
+        site.disk.set_fault(None);
+        world.at(116.0); // the pauses grow to 16 seconds
+        world.expect_ended(Err(Cause::Store));
+        world.expect_settled(&before);
+        assert_eq!(world.post(), Some(Ok(())));
+    }
+}
+
+#[test]
+fn the_pauses_between_tries_double_up_to_16_seconds() {
+    let site = Site::settled(station(old()));
+    let mut world = site.booted();
+    world.at(10.0);
+    site.disk.set_fault(Some(DiskFault::Full));
+    world.button();
+    for tried_at in [10, 11, 13, 17, 25, 41, 57, 73] {
+        // Mended just after a try, it comes to rest at the next one.
+        world.at(f64::from(tried_at) + 0.5);
+        world.expect(Phase::Restoring);
+    }
+    site.disk.set_fault(None);
+    world.at(88.999);
+    world.expect(Phase::Restoring);
+    world.at(89.0);
+    world.expect_ended(Err(Cause::Store));
+}
+
+#[test]
+fn a_save_that_hangs_refuses_the_start_after_ten_seconds() {
+    let site = Site::settled(hotspot(None));
+    let mut world = site.booted();
+    world.at(10.0);
+    site.disk.set_fault(Some(DiskFault::Hangs));
+    let start = world.ask_start(std::time::Duration::ZERO);
+    world.at(19.999);
+    world.expect(Phase::Opening);
+    assert_eq!(world.told(start), None);
+    world.at(20.0);
+    assert_eq!(world.told(start), Some(Err(Refusal::Failed(Cause::Store))));
+    site.disk.set_fault(None);
+    world.at(60.0);
+    world.expect_ended(Err(Cause::Store));
+    world.expect_settled(&hotspot(None));
+}
+
+#[test]
+fn a_journal_that_was_written_although_the_disk_said_no_is_closed_again() {
+    let site = Site::settled(hotspot(None));
+    let mut world = site.booted();
+    site.disk.set_fault(Some(DiskFault::Lies));
+    assert_eq!(world.button(), Some(Err(Refusal::Failed(Cause::Store))));
+    site.disk.set_fault(None);
+    world.at(10.0);
+    world.expect_ended(Err(Cause::Store));
+    world.expect_settled(&hotspot(None));
+}
+
+#[test]
+fn credentials_that_cannot_be_saved_are_no_success() {
+    for fault in [DiskFault::Full, DiskFault::Hangs, DiskFault::Lies] {
+        for (before, after) in all_modes() {
+            let site = Site::settled(before);
+            let mut world = pairing_at_10(&site);
+            world.press("home");
+            world.at(11.0);
+            world.expect(Phase::Joining { ssid: ssid(b"home") });
+            site.disk.set_fault(Some(fault));
+            world.at(40.0);
+            world.expect(Phase::Restoring);
+            assert_eq!(world.status().trouble, Some(Cause::Store));
+            world.expect_on_air(&after);
+
+            site.disk.set_fault(None);
+            world.at(80.0);
+            world.expect_ended(Err(Cause::Store));
+            world.expect_settled(&after);
+        }
+    }
+}
+
+#[test]
+fn a_mute_radio_refuses_the_start_after_five_seconds() {
+    let site = Site::settled(station(old()));
+    let mut world = site.booted();
+    world.at(10.0);
+    site.air.set_fault(Some(Fault::Mute));
+    let start = world.ask_start(std::time::Duration::ZERO);
+    world.at(15.0);
+    let mute = Cause::Driver(ErrorKind::Mute);
+    assert_eq!(world.told(start), Some(Err(Refusal::Failed(mute))));
+    world.expect_ended(Err(mute));
+    world.expect_settled(&station(old()));
+}
+
+#[test]
+fn a_radio_that_falls_mute_hangs_nobody() {
+    let site = Site::settled(station(old()));
+    let mut world = pairing_at_10(&site);
+    world.at(60.0);
+    site.air.set_fault(Some(Fault::Mute));
+    world.at(130.0);
+    world.expect(Phase::Restoring); // the window ends every pairing
+    world.at(145.0);
+    let mute = Cause::Driver(ErrorKind::Mute);
+    assert_eq!(world.status().trouble, Some(mute));
+    assert_eq!(world.button(), Some(Err(Refusal::Failed(mute))));
+
+    site.air.set_fault(None);
+    world.at(180.0);
+    world.expect_ended(Err(Cause::TimedOut));
+    assert_eq!(world.status().trouble, None);
+    world.expect_settled(&station(old()));
+}
+
+#[test]
+fn without_a_radio_no_pairing_starts() {
+    let site = Site::settled(off(Some(old())));
+    let mut world = site.booted();
+    site.air.set_fault(Some(ABSENT));
+    let absent = Cause::Driver(ErrorKind::Absent);
+    assert_eq!(world.button(), Some(Err(Refusal::Failed(absent))));
+    world.expect_settled(&off(Some(old())));
+    assert_eq!(site.disk.saves(), 0, "nothing to journal");
+}
+
+#[test]
+fn a_radio_that_is_unplugged_ends_the_pairing_and_is_put_right_when_it_is_back() {
+    let site = Site::settled(station(old()));
+    let mut world = pairing_at_10(&site);
+    world.at(60.0);
+    site.air.set_fault(Some(ABSENT));
+    world.at(61.0);
+    world.expect(Phase::Restoring);
+    world.at(100.0);
+    assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::Absent)));
+    site.air.set_fault(None);
+    world.at(117.0);
+    world.expect_ended(Err(Cause::Driver(ErrorKind::Absent)));
+    world.expect_settled(&station(old()));
+}
+
+#[test]
+fn a_device_that_boots_without_a_radio_waits_for_it() {
+    let site = Site::settled(station(old()));
+    site.air.set_fault(Some(ABSENT));
+    let mut world = site.boot();
+    world.at(100.0);
+    world.expect(Phase::Restoring);
+    assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::Absent)));
+    site.air.set_fault(None);
+    world.at(117.0);
+    world.expect(Phase::Idle);
+    world.expect_settled(&station(old()));
+}
+
+#[test]
+fn a_power_cut_in_the_middle_of_a_pairing_is_a_failed_pairing() {
+    for (before, after) in all_modes() {
+        let site = Site::settled(before);
+        let mut world = pairing_at_10(&site);
+        world.press("home");
+        world.at(11.0);
+        world.expect(Phase::Joining { ssid: ssid(b"home") });
+        world.cut_power();
+
+        let mut world = site.boot();
+        world.expect(Phase::Restoring);
+        world.at(12.0);
+        world.expect_ended(Err(Cause::Interrupted));
+        assert_eq!(world.status().last.expect("ended").at, second(11));
+        world.expect_settled(&after);
+    }
+}
+
+#[test]
+fn a_power_cut_applies_the_policy_too() {
+    let site = Site::settled(hotspot(Some(old()))).with(Policy::AccessPointBack);
+    let mut world = pairing_at_10(&site);
+    world.at(50.0);
+    world.cut_power();
+    let mut world = site.boot();
+    world.at(51.0);
+    world.expect_ended(Err(Cause::Interrupted));
+    world.expect_settled(&hotspot(Some(old())));
+}
+
+#[test]
+fn a_power_cut_in_the_middle_of_other_settings_brings_the_previous_ones_back() {
+    for (before, _) in all_modes() {
+        let site = Site::settled(before.clone());
+        let mut world = site.booted();
+        world.at(10.0);
+        assert_eq!(world.configure(station(home())), Some(Ok(())));
+        world.at(10.8);
+        world.cut_power();
+        let mut world = site.boot();
+        world.at(12.0);
+        world.expect_ended(Err(Cause::Interrupted));
+        assert_eq!(world.status().last.expect("ended").task, TaskKind::Configure);
+        world.expect_settled(&before);
+    }
+}
+
+#[test]
+fn a_second_power_cut_while_booting_from_the_first() {
+    let site = Site::settled(hotspot(Some(old())));
+    let mut world = pairing_at_10(&site);
+    world.at(50.0);
+    world.cut_power();
+    let mut world = site.boot();
+    world.at(50.05);
+    world.expect(Phase::Restoring);
+    world.cut_power();
+    let mut world = site.boot();
+    world.at(51.0);
+    world.expect_ended(Err(Cause::Interrupted));
+    world.expect_settled(&off(Some(old())));
+}
+
+#[test]
+fn a_damaged_record_is_put_aside_and_people_are_told() {
+    for blank in [hotspot(None), Settings::Platform] {
+        let site = Site::blank(blank.clone());
+        site.disk.put(&Record::Settled(station(old())));
+        site.disk.rot();
+        let mut world = site.boot();
+        assert!(site.disk.has_aside(), "kept, not overwritten");
+        world.at(1.0);
+        world.expect_ended(Err(Cause::Corrupt));
+        world.expect_settled(&blank);
+    }
+}
+
+#[test]
+fn an_unreadable_record_is_not_overwritten() {
+    let site = Site::settled(station(old()));
+    site.disk.set_fault(Some(DiskFault::Unreadable));
+    let desk = Desk::<Raw, FRONTS>::new();
+    let (radio, store) = (site.air.radio(&site.clock), site.disk.store());
+    let policy = Policy::default();
+    let boot = block_on(Runner::boot(radio, store, &site.clock, &desk, off(None), policy));
+    assert_eq!(boot.err(), Some(DiskError(DiskFault::Unreadable)));
+    assert_eq!(site.air.radio_does(), None, "radio untouched");
+    assert_eq!(site.disk.record(), Some(Record::Settled(station(old()))));
+    assert_eq!(site.clock.now(), second(0));
+}
+
+#[test]
+fn a_journal_with_the_drivers_note_is_closed_at_boot() {
+    let snapshot = Snapshot::new(b"networks 0 and 2").expect("short");
+    let site = Site::blank(off(None));
+    site.disk.put(&Record::Pairing { before: Settings::Platform, snapshot });
+    let mut world = site.boot();
+    world.at(1.0);
+    world.expect_ended(Err(Cause::Interrupted));
+    world.expect_settled(&Settings::Platform);
+}

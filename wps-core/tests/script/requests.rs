@@ -1,0 +1,237 @@
+//! What requesters are told and when: the answer before the radio moves, second starts, changes of the
+//! settings from outside, many requesters at once.
+
+use wps_core::sim::{DiskFault, Fault};
+use wps_core::{Cause, ErrorKind, Phase, Record, Refusal, Snapshot, TaskKind};
+
+use crate::common::{FRONTS, PARTING, Site, hotspot, net, off, old, ssid, station};
+use crate::pairing_at_10;
+
+#[test]
+fn the_answer_is_out_before_the_radio_moves() {
+    let site = Site::settled(hotspot(None));
+    let mut world = site.booted();
+    world.at(10.0);
+    assert_eq!(world.post(), Some(Ok(())));
+    let journal = Record::Pairing { before: hotspot(None), snapshot: Snapshot::default() };
+    assert_eq!(site.disk.record(), Some(journal), "told only once it is journalled");
+    world.press("home");
+    world.at(10.499);
+    world.expect(Phase::Opening);
+    world.expect_on_air(&hotspot(None));
+    world.at(10.5);
+    world.expect(Phase::Searching);
+    world.at(12.0);
+    world.expect_ended(Ok(()));
+}
+
+#[test]
+fn the_time_to_say_goodbye_is_part_of_the_two_minutes() {
+    let site = Site::settled(hotspot(None));
+    let mut world = site.booted();
+    world.at(10.0);
+    world.post();
+    world.at(130.0);
+    world.expect(Phase::Restoring);
+}
+
+#[test]
+fn a_second_start_changes_nothing() {
+    let site = Site::settled(station(old()));
+    let mut world = pairing_at_10(&site);
+    let deadline = world.status().deadline;
+    world.at(70.0);
+    assert_eq!(world.post(), Some(Ok(())));
+    world.expect(Phase::Searching);
+    assert_eq!(world.status().deadline, deadline);
+    assert_eq!(site.disk.saves(), 1, "nothing is journalled anew");
+    world.at(130.0);
+    world.expect(Phase::Restoring);
+}
+
+#[test]
+fn a_second_start_does_not_disturb_a_join() {
+    let site = Site::settled(station(old()));
+    let mut world = pairing_at_10(&site);
+    world.press("home");
+    world.at(11.0);
+    world.expect(Phase::Joining { ssid: ssid(b"home") });
+    assert_eq!(world.post(), Some(Ok(())));
+    world.at(11.5); // when it would have been joined without that
+    world.expect_ended(Ok(()));
+}
+
+#[test]
+fn a_second_start_while_the_first_is_being_saved_waits_for_the_same_save() {
+    let site = Site::settled(station(old()));
+    let mut world = site.booted();
+    world.at(10.0);
+    site.disk.set_fault(Some(DiskFault::Hangs));
+    let first = world.ask_start(PARTING);
+    world.at(15.0);
+    let second = world.ask_start(PARTING);
+    world.at(19.999);
+    assert_eq!((world.told(first), world.told(second)), (None, None));
+    world.at(20.0); // the store had ten seconds
+    let failed = Some(Err(Refusal::Failed(Cause::Store)));
+    assert_eq!((world.told(first), world.told(second)), (failed, failed));
+    world.expect_on_air(&station(old()));
+}
+
+#[test]
+fn a_start_while_the_last_pairing_is_being_put_back_is_refused() {
+    let site = Site::settled(station(old()));
+    let mut world = pairing_at_10(&site);
+    world.at(130.0);
+    world.expect(Phase::Restoring);
+    assert_eq!(world.button(), Some(Err(Refusal::Busy)));
+    world.at(131.0); // "try again in a second"
+    assert_eq!(world.button(), Some(Ok(())));
+    world.press("home");
+    world.at(133.0);
+    world.expect_ended(Ok(()));
+}
+
+#[test]
+fn a_start_while_the_device_boots_is_refused() {
+    let site = Site::settled(station(old()));
+    let mut world = site.boot();
+    assert_eq!(world.button(), Some(Err(Refusal::Busy)));
+    world.at(1.0);
+    assert_eq!(world.button(), Some(Ok(())));
+}
+
+#[test]
+fn other_settings_from_outside() {
+    let network = net(b"home", b"correct horse");
+    for wanted in [station(network), hotspot(Some(old())), off(None)] {
+        let site = Site::settled(station(old()));
+        let mut world = site.booted();
+        world.at(10.0);
+        assert_eq!(world.configure(wanted.clone()), Some(Ok(())));
+        world.expect(Phase::Configuring);
+        let (before, snapshot) = (station(old()), Snapshot::default());
+        assert_eq!(site.disk.record(), Some(Record::Configuring { before, snapshot }));
+        world.expect_on_air(&station(old())); // the requester still reads its answer
+        world.at(12.0);
+        world.expect_ended(Ok(()));
+        assert_eq!(world.status().last.expect("ended").task, TaskKind::Configure);
+        world.expect_settled(&wanted);
+    }
+}
+
+#[test]
+fn other_settings_that_do_not_work_are_rolled_back_after_30_seconds() {
+    // Not by the failure rule of a pairing: an access point comes back as it was.
+    for before in [station(old()), hotspot(None), off(Some(old()))] {
+        let site = Site::settled(before.clone());
+        let mut world = site.booted();
+        world.at(10.0);
+        assert_eq!(world.configure(station(net(b"home", b"battery staple"))), Some(Ok(())));
+        world.at(39.999);
+        world.expect(Phase::Configuring);
+        world.at(41.0);
+        world.expect_ended(Err(Cause::Driver(ErrorKind::WrongKey)));
+        world.expect_settled(&before);
+    }
+}
+
+#[test]
+fn other_settings_are_refused_during_a_pairing_and_a_pairing_during_them() {
+    let site = Site::settled(station(old()));
+    let mut world = pairing_at_10(&site);
+    world.at(50.0);
+    assert_eq!(world.configure(off(None)), Some(Err(Refusal::Busy)));
+    world.expect(Phase::Searching);
+    world.at(131.0);
+    world.expect_settled(&station(old()));
+
+    assert_eq!(world.configure(off(None)), Some(Ok(())));
+    assert_eq!(world.button(), Some(Err(Refusal::Busy)));
+    assert_eq!(world.configure(hotspot(None)), Some(Err(Refusal::Busy)));
+    world.at(133.0);
+    world.expect_ended(Ok(()));
+    world.expect_settled(&off(None));
+}
+
+#[test]
+fn the_host_application_is_told_of_every_settled_change() {
+    let site = Site::settled(hotspot(None));
+    let mut world = pairing_at_10(&site);
+    world.press("home");
+    world.at(12.0);
+    let status = world.status();
+    assert_eq!(status.network, Some(ssid(b"home")));
+    assert_eq!(status.mode, wps_core::Mode::Station);
+    assert_eq!(status.deadline, None);
+}
+
+#[test]
+fn the_link_is_told_at_rest_and_what_was_known_during_a_pairing() {
+    let site = Site::settled(station(old()));
+    let mut world = site.booted();
+    let link = world.ask_link();
+    world.settle();
+    assert_eq!(world.told(link), Some(Ok(())));
+    world.button();
+    let link = world.ask_link();
+    world.settle();
+    assert_eq!(world.told(link), Some(Ok(())));
+}
+
+/// Whoever asked what the radio does must not wait for the pairing that came in between.
+#[test]
+fn a_start_while_the_link_is_being_looked_at() {
+    let site = Site::settled(station(old()));
+    let mut world = site.booted();
+    site.air.set_fault(Some(Fault::Mute));
+    let link = world.ask_link();
+    world.at(2.0);
+    site.air.set_fault(None);
+    assert_eq!(world.button(), Some(Ok(())));
+    world.at(10.0);
+    world.expect(Phase::Searching);
+    assert_eq!(world.told(link), Some(Ok(())), "still waiting");
+}
+
+#[test]
+fn as_many_requesters_as_there_are_seats_are_all_told() {
+    let site = Site::settled(station(old()));
+    let mut world = site.booted();
+    world.at(10.0);
+    site.disk.set_fault(Some(DiskFault::Hangs));
+    let all: Vec<_> = (0..FRONTS).map(|_| world.ask_start(PARTING)).collect();
+    world.at(19.0);
+    assert!(all.iter().all(|asked| world.told(*asked).is_none()));
+    world.at(60.0);
+    let refused = Some(Err(Refusal::Failed(Cause::Store)));
+    let told: Vec<_> = all.into_iter().map(|asked| world.told(asked)).collect();
+    assert_eq!(told, [refused; FRONTS], "None still waits");
+
+    site.disk.set_fault(None);
+    world.at(100.0);
+    let all: Vec<_> = (0..FRONTS).map(|_| world.ask_start(PARTING)).collect();
+    world.settle();
+    let told: Vec<_> = all.into_iter().map(|asked| world.told(asked)).collect();
+    assert_eq!(told, [Some(Ok(())); FRONTS]);
+}
+
+/// Web clients come and go. Whoever stays is told, however many went.
+#[test]
+fn requesters_that_hang_up_do_not_keep_others_from_being_told() {
+    let site = Site::settled(station(old()));
+    let mut world = site.booted();
+    world.at(10.0);
+    site.disk.set_fault(Some(DiskFault::Hangs));
+    let first = world.ask_start(PARTING);
+    world.at(11.0);
+    let cancel = world.ask_cancel();
+    for _ in 0..7 {
+        let gone = world.ask_start(PARTING);
+        world.poll_requests();
+        world.hang_up(gone);
+    }
+    world.at(60.0);
+    assert!(world.told(cancel).is_some(), "the one that cancelled still waits");
+    assert!(world.told(first).is_some(), "the first one still waits");
+}

@@ -1,0 +1,157 @@
+//! A thin client for the control socket of wpa_supplicant: one request, one reply, and events.
+
+use std::io;
+use std::os::unix::net::UnixDatagram as StdSocket;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::net::SocketAddrUnix;
+use tokio::net::UnixDatagram;
+use zeroize::Zeroizing;
+
+use crate::event::Event;
+
+/// How long wpa_supplicant may take to answer. It answers within milliseconds, or it hangs.
+const REPLY_LIMIT: Duration = Duration::from_secs(5);
+/// The longest datagram wpa_supplicant sends (its reply buffer is 4 kB, an event may be longer).
+const DATAGRAM: usize = 8192;
+
+/// Why wpa_supplicant could not be talked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// There is no socket, or nobody behind it.
+    #[error(
+        "wpa_supplicant does not run on this interface ({path}: {source}): start it with a control \
+         socket (ctrl_interface=…)"
+    )]
+    Absent {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The socket is there, but not for us.
+    #[error("no permission to use {0}: run as root, or as a member of the group that owns it")]
+    Permission(PathBuf),
+    /// No reply.
+    #[error("wpa_supplicant does not answer")]
+    Mute,
+    /// It ended, or the socket broke.
+    #[error("wpa_supplicant is gone: {0}")]
+    Gone(io::Error),
+    /// A request was refused. The text is the request without its arguments, which may be secret.
+    #[error("wpa_supplicant refused {0}: {1}")]
+    Refused(String, String),
+}
+
+/// A connection for requests.
+#[derive(Debug)]
+pub struct Control {
+    socket: UnixDatagram,
+}
+
+impl Control {
+    /// Connects to the socket of `interface` in `directory`.
+    ///
+    /// # Errors
+    /// Nobody is behind it, or no permission.
+    pub fn connect(directory: &Path, interface: &str) -> Result<Self, ControlError> {
+        let path = directory.join(interface);
+        let connect = || {
+            let socket = StdSocket::unbound()?;
+            // Connected first, so that nobody else can ever send to us; then named by the kernel in
+            // the abstract space, where replies find us also from a private /tmp.
+            socket.connect(&path)?;
+            rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed())?;
+            socket.set_nonblocking(true)?;
+            UnixDatagram::from_std(socket)
+        };
+        match connect() {
+            Ok(socket) => Ok(Self { socket }),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(ControlError::Permission(path))
+            }
+            Err(source) => Err(ControlError::Absent { path, source }),
+        }
+    }
+
+    /// Sends `request` and returns the reply, which may hold secrets.
+    ///
+    /// # Errors
+    /// No reply in time, or the socket broke. `FAIL` is a reply, see [`Self::order`].
+    pub async fn ask(&self, request: &str) -> Result<Zeroizing<String>, ControlError> {
+        let exchange = async {
+            self.socket.send(request.as_bytes()).await?;
+            receive(&self.socket).await
+        };
+        let reply = tokio::time::timeout(REPLY_LIMIT, exchange).await;
+        let bytes = reply.map_err(|_| ControlError::Mute)?.map_err(ControlError::Gone)?;
+        Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Sends `request` and expects `OK`, or whatever else is not a refusal.
+    ///
+    /// # Errors
+    /// As [`Self::ask`], and for `FAIL…` and `UNKNOWN COMMAND`.
+    pub async fn order(&self, request: &str) -> Result<Zeroizing<String>, ControlError> {
+        let reply = self.ask(request).await?;
+        let refused = reply.starts_with("FAIL") || reply.starts_with("UNKNOWN");
+        if refused {
+            return Err(ControlError::Refused(without_arguments(request), reply.trim().into()));
+        }
+        Ok(reply)
+    }
+}
+
+/// The verb, and for a network's variable its number and name: never a value.
+fn without_arguments(request: &str) -> String {
+    let words = if request.starts_with("SET_NETWORK") { 3 } else { 1 };
+    request.split(' ').take(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A connection for events. It holds what happened since it was attached; keep it only as long as
+/// somebody reads, since wpa_supplicant drops listeners that do not.
+#[derive(Debug)]
+pub struct Events {
+    control: Control,
+}
+
+impl Events {
+    /// Connects, and asks for events.
+    ///
+    /// # Errors
+    /// As [`Control::connect`] and [`Control::order`].
+    pub async fn attach(directory: &Path, interface: &str) -> Result<Self, ControlError> {
+        let control = Control::connect(directory, interface)?;
+        control.order("ATTACH").await?;
+        Ok(Self { control })
+    }
+
+    /// The next event. Dropping the future loses none.
+    ///
+    /// # Errors
+    /// wpa_supplicant ended.
+    pub async fn next(&self) -> Result<Event, ControlError> {
+        let bytes = receive(&self.control.socket).await.map_err(ControlError::Gone)?;
+        match Event::parse(&bytes) {
+            Event::Terminating => {
+                Err(ControlError::Gone(io::Error::from(io::ErrorKind::ConnectionReset)))
+            }
+            event => Ok(event),
+        }
+    }
+
+    /// Forgets what has happened so far: events of an earlier attempt. wpa_supplicant has one thread,
+    /// so what came before the reply to the latest request is already here.
+    pub fn forget(&self) {
+        let mut buffer = Zeroizing::new([0; DATAGRAM]);
+        while self.control.socket.try_recv(buffer.as_mut_slice()).is_ok() {}
+    }
+}
+
+async fn receive(socket: &UnixDatagram) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut buffer = Zeroizing::new(vec![0; DATAGRAM]);
+    let length = socket.recv(&mut buffer).await?;
+    buffer.truncate(length);
+    Ok(buffer)
+}

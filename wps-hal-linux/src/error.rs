@@ -1,0 +1,59 @@
+//! What can go wrong, in one sentence that says what to do.
+
+use wps_core::wsc::CredentialError;
+use wps_core::{DriverError, ErrorKind};
+
+use crate::control::ControlError;
+
+/// Why the Linux driver failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinuxError {
+    /// wpa_supplicant could not be talked to, or refused.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// wpa_supplicant's reply makes no sense.
+    #[error("wpa_supplicant's reply to {0} makes no sense")]
+    Nonsense(&'static str),
+    /// Another program manages the interface. The text says what to do.
+    #[error("{0}")]
+    Managed(String),
+    /// There is no such interface.
+    #[error(
+        "there is no network interface {0}: plug the radio in, or look for its name with `ip link`"
+    )]
+    NoInterface(String),
+    /// The radio is switched off.
+    #[error("the radio of {0} is switched off: `rfkill unblock wlan`, or `ip link set {0} up`")]
+    Blocked(String),
+    /// Not with this card, or not with this version.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// What the router handed over cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// The router, or the network.
+    #[error(transparent)]
+    Air(ErrorKind),
+}
+
+impl DriverError for LinuxError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Control(ControlError::Mute) => ErrorKind::Mute,
+            Self::Control(
+                ControlError::Absent { .. } | ControlError::Gone(_) | ControlError::Permission(_),
+            )
+            | Self::NoInterface(_) => ErrorKind::Absent,
+            Self::Control(ControlError::Refused(..)) | Self::Nonsense(_) => ErrorKind::Other,
+            Self::Managed(_) => ErrorKind::Managed,
+            Self::Blocked(_) => ErrorKind::Blocked,
+            Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::Credentials(CredentialError::Insecure) => ErrorKind::Insecure,
+            Self::Credentials(CredentialError::Key | CredentialError::Malformed) => {
+                ErrorKind::Refused
+            }
+            Self::Air(kind) => *kind,
+        }
+    }
+}

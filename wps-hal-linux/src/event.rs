@@ -1,0 +1,229 @@
+//! The events of wpa_supplicant that matter for a pairing.
+
+use std::fmt;
+
+use wps_core::wsc::Bssid;
+use zeroize::Zeroizing;
+
+/// An event. What is not understood is [`Event::Other`], whatever it holds.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A scan ended well.
+    ScanResults,
+    /// A scan failed with this (negative) error number of the kernel.
+    ScanFailed(i32),
+    /// A network is joined *and keyed*.
+    Connected {
+        /// wpa_supplicant's number of the network.
+        id: u32,
+    },
+    /// The link is down.
+    Disconnected {
+        /// The access point it was to.
+        bssid: Option<Bssid>,
+        /// Whether this side ended it.
+        local: bool,
+    },
+    /// A network is left alone for a while.
+    TempDisabled {
+        /// wpa_supplicant's number of the network.
+        id: u32,
+        /// Whether its key is wrong, as far as can be told.
+        wrong_key: bool,
+    },
+    /// No enabled network is in range.
+    NetworkNotFound,
+    /// The access point refused to authenticate or associate this device.
+    Rejected,
+    /// The router handed over credentials: Credential attributes.
+    Credentials(Zeroizing<Vec<u8>>),
+    /// The exchange is complete.
+    WpsSuccess,
+    /// The exchange failed with this configuration error (0: none told).
+    WpsFail(u16),
+    /// The router refused to go on, with this configuration error.
+    WpsRefused(u16),
+    /// More than one router is in pairing mode.
+    WpsOverlap,
+    /// wpa_supplicant ends.
+    Terminating,
+    /// Anything else.
+    Other,
+}
+
+/// By name: credentials are never printed.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ScanResults => write!(f, "ScanResults"),
+            Self::ScanFailed(error) => write!(f, "ScanFailed({error})"),
+            Self::Connected { id } => write!(f, "Connected({id})"),
+            Self::Disconnected { bssid, local } => write!(f, "Disconnected({bssid:?}, {local})"),
+            Self::TempDisabled { id, wrong_key } => write!(f, "TempDisabled({id}, {wrong_key})"),
+            Self::NetworkNotFound => write!(f, "NetworkNotFound"),
+            Self::Rejected => write!(f, "Rejected"),
+            Self::Credentials(bytes) => write!(f, "Credentials({} bytes)", bytes.len()),
+            Self::WpsSuccess => write!(f, "WpsSuccess"),
+            Self::WpsFail(error) => write!(f, "WpsFail({error})"),
+            Self::WpsRefused(error) => write!(f, "WpsRefused({error})"),
+            Self::WpsOverlap => write!(f, "WpsOverlap"),
+            Self::Terminating => write!(f, "Terminating"),
+            Self::Other => write!(f, "Other"),
+        }
+    }
+}
+
+impl Event {
+    /// Reads one datagram: `<3>CTRL-EVENT-… key=value …`.
+    pub fn parse(datagram: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(datagram);
+        let text = Zeroizing::new(text.into_owned());
+        let text = text.strip_prefix('<').and_then(|text| text.split_once('>'));
+        let Some((_, text)) = text else { return Self::Other };
+        let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
+        match name {
+            "CTRL-EVENT-SCAN-RESULTS" => Self::ScanResults,
+            "CTRL-EVENT-SCAN-FAILED" => value(rest, "ret").map_or(Self::Other, Self::ScanFailed),
+            "CTRL-EVENT-CONNECTED" => match value(rest, "[id") {
+                Some(id) => Self::Connected { id },
+                None => Self::Other,
+            },
+            "CTRL-EVENT-DISCONNECTED" => Self::Disconnected {
+                bssid: text_of(rest, "bssid").and_then(bssid),
+                local: text_of(rest, "locally_generated") == Some("1"),
+            },
+            "CTRL-EVENT-SSID-TEMP-DISABLED" => match value(rest, "id") {
+                Some(id) => {
+                    Self::TempDisabled { id, wrong_key: rest.ends_with("reason=WRONG_KEY") }
+                }
+                None => Self::Other,
+            },
+            "CTRL-EVENT-NETWORK-NOT-FOUND" => Self::NetworkNotFound,
+            "CTRL-EVENT-ASSOC-REJECT" | "CTRL-EVENT-AUTH-REJECT" => Self::Rejected,
+            "WPS-CRED-RECEIVED" => hex(rest.trim())
+                .filter(|bytes| !bytes.is_empty())
+                .map_or(Self::Other, |bytes| Self::Credentials(Zeroizing::new(bytes))),
+            "WPS-SUCCESS" => Self::WpsSuccess,
+            "WPS-FAIL" => Self::WpsFail(value(rest, "config_error").unwrap_or(0)),
+            "WPS-M2D" => Self::WpsRefused(value(rest, "config_error").unwrap_or(0)),
+            "WPS-OVERLAP-DETECTED" => Self::WpsOverlap,
+            "CTRL-EVENT-TERMINATING" => Self::Terminating,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The number in `key=number`.
+fn value<T: std::str::FromStr>(text: &str, key: &str) -> Option<T> {
+    text_of(text, key)?.parse().ok()
+}
+
+/// The word after `key=`. Names of networks come quoted and escaped and may hold anything but a
+/// quote, so only words outside quotes count.
+fn text_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let outside_quotes = text.split('"').step_by(2);
+    let mut words = outside_quotes.flat_map(str::split_whitespace);
+    words.find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+}
+
+/// `02:00:00:00:01:00`.
+pub(crate) fn bssid(text: &str) -> Option<Bssid> {
+    let mut bytes = [0; 6];
+    let mut parts = text.split(':');
+    for byte in &mut bytes {
+        *byte = u8::from_str_radix(parts.next().filter(|part| part.len() == 2)?, 16).ok()?;
+    }
+    parts.next().is_none().then_some(Bssid(bytes))
+}
+
+/// Bytes from hex digits.
+pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let pairs = digits.chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return None;
+    }
+    let pair = |pair: &[u8]| {
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        let (high, low) = (digit(*pair.first()?)?, digit(*pair.last()?)?);
+        u8::try_from(high << 4 | low).ok()
+    };
+    pairs.map(pair).collect()
+}
+
+/// Bytes as hex digits.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn events_as_wpa_supplicant_2_10_sends_them() {
+        let ap = Some(Bssid([2, 0, 0, 0, 2, 0]));
+        let expected = [
+            ("<3>CTRL-EVENT-SCAN-RESULTS ", Event::ScanResults),
+            ("<3>CTRL-EVENT-SCAN-FAILED ret=-22", Event::ScanFailed(-22)),
+            (
+                "<3>CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:00:00 completed [id=3 id_str=]",
+                Event::Connected { id: 3 },
+            ),
+            (
+                "<3>CTRL-EVENT-DISCONNECTED bssid=02:00:00:00:02:00 reason=3 locally_generated=1",
+                Event::Disconnected { bssid: ap, local: true },
+            ),
+            (
+                "<3>CTRL-EVENT-DISCONNECTED bssid=02:00:00:00:02:00 reason=23",
+                Event::Disconnected { bssid: ap, local: false },
+            ),
+            (
+                "<3>CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid=\"a id=7 b\" auth_failures=1 duration=10 reason=WRONG_KEY",
+                Event::TempDisabled { id: 0, wrong_key: true },
+            ),
+            (
+                "<3>CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid=\"x\" auth_failures=1 duration=10 reason=AUTH_FAILED",
+                Event::TempDisabled { id: 0, wrong_key: false },
+            ),
+            ("<3>CTRL-EVENT-NETWORK-NOT-FOUND ", Event::NetworkNotFound),
+            (
+                "<3>WPS-CRED-RECEIVED 100e0000",
+                Event::Credentials(Zeroizing::new(vec![16, 14, 0, 0])),
+            ),
+            ("<3>WPS-CRED-RECEIVED ", Event::Other),
+            ("<3>WPS-SUCCESS ", Event::WpsSuccess),
+            ("<3>WPS-FAIL ", Event::WpsFail(0)),
+            ("<3>WPS-FAIL msg=8 config_error=15", Event::WpsFail(15)),
+            ("<3>WPS-M2D dev_password_id=4 config_error=12", Event::WpsRefused(12)),
+            ("<3>WPS-OVERLAP-DETECTED PBC session overlap", Event::WpsOverlap),
+            ("<3>CTRL-EVENT-TERMINATING ", Event::Terminating),
+        ];
+        for (text, event) in expected {
+            assert_eq!(Event::parse(text.as_bytes()), event, "{text}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_never_printed() {
+        let event = Event::parse(b"<3>WPS-CRED-RECEIVED 736563726574");
+        assert_eq!(format!("{event:?}"), "Credentials(6 bytes)");
+    }
+
+    proptest! {
+        #[test]
+        fn any_datagram_is_some_event(bytes: Vec<u8>) {
+            let _ = Event::parse(&bytes);
+            let _ = Event::parse(&[b"<3>WPS-CRED-RECEIVED ", &bytes[..]].concat());
+            let _ = Event::parse(&[b"<3>CTRL-EVENT-DISCONNECTED bssid=", &bytes[..]].concat());
+        }
+
+        #[test]
+        fn hex_there_and_back(bytes: Vec<u8>) {
+            prop_assert_eq!(hex(&to_hex(&bytes)), Some(bytes));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Whether another program manages the interface: two masters of one radio undo each other's work.
+
+use zbus::fdo::DBusProxy;
+use zbus::{Connection, OwnedObjectPath};
+
+#[zbus::proxy(
+    interface = "org.freedesktop.NetworkManager",
+    default_service = "org.freedesktop.NetworkManager",
+    default_path = "/org/freedesktop/NetworkManager"
+)]
+trait NetworkManager {
+    fn get_device_by_ip_iface(&self, interface: &str) -> zbus::Result<OwnedObjectPath>;
+}
+
+#[zbus::proxy(
+    interface = "org.freedesktop.NetworkManager.Device",
+    default_service = "org.freedesktop.NetworkManager"
+)]
+trait Device {
+    #[zbus(property)]
+    fn managed(&self) -> zbus::Result<bool>;
+}
+
+/// What manages `interface`, and what to do about it. None also where there is no system bus:
+/// without one, neither program runs.
+pub(crate) async fn manager_of(interface: &str) -> Option<String> {
+    let bus = Connection::system().await.ok()?;
+    if network_manager(&bus, interface).await.unwrap_or(false) {
+        return Some(format!(
+            "NetworkManager manages {interface}: run `nmcli device set {interface} managed no` and \
+             start a wpa_supplicant for it"
+        ));
+    }
+    let iwd = runs(&bus, "net.connman.iwd").await.unwrap_or(false);
+    iwd.then(|| {
+        format!("iwd runs and manages {interface}: stop it, and start wpa_supplicant in its place")
+    })
+}
+
+async fn network_manager(bus: &Connection, interface: &str) -> zbus::Result<bool> {
+    if !runs(bus, "org.freedesktop.NetworkManager").await? {
+        return Ok(false);
+    }
+    let path = NetworkManagerProxy::new(bus).await?.get_device_by_ip_iface(interface).await?;
+    DeviceProxy::builder(bus).path(path).build().await?.managed().await
+}
+
+async fn runs(bus: &Connection, name: &'static str) -> zbus::Result<bool> {
+    let name = name.try_into().map_err(zbus::Error::from)?;
+    Ok(DBusProxy::new(bus).await?.name_has_owner(name).await?)
+}

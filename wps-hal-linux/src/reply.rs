@@ -1,0 +1,166 @@
+//! The replies of wpa_supplicant that matter for a pairing.
+
+use std::collections::HashMap;
+
+use wps_core::Ssid;
+use wps_core::wsc::{Advertisement, Bssid, Router};
+
+use crate::event::{bssid, hex};
+
+/// `key=value` lines, as of `STATUS`, `SIGNAL_POLL` and `BSS`.
+#[derive(Debug, Default)]
+pub(crate) struct Values<'a>(HashMap<&'a str, &'a str>);
+
+impl<'a> Values<'a> {
+    pub(crate) fn parse(reply: &'a str) -> Self {
+        Self(reply.lines().filter_map(|line| line.split_once('=')).collect())
+    }
+
+    pub(crate) fn text(&self, key: &str) -> Option<&'a str> {
+        self.0.get(key).copied()
+    }
+
+    pub(crate) fn number<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
+        self.text(key)?.parse().ok()
+    }
+
+    pub(crate) fn bssid(&self, key: &str) -> Option<Bssid> {
+        self.text(key).and_then(bssid)
+    }
+
+    pub(crate) fn ssid(&self) -> Option<Ssid> {
+        Ssid::new(&unescaped(self.text("ssid")?)).ok()
+    }
+
+    fn hex(&self, key: &str) -> Vec<u8> {
+        self.text(key).and_then(hex).unwrap_or_default()
+    }
+}
+
+/// One line of `LIST_NETWORKS`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Network {
+    pub(crate) id: u32,
+    /// As listed, escaped: to tell networks apart, not to show.
+    pub(crate) name: String,
+    pub(crate) current: bool,
+    pub(crate) enabled: bool,
+}
+
+/// The lines of one reply to `LIST_NETWORKS`, without its heading.
+pub(crate) fn networks(reply: &str) -> impl Iterator<Item = Network> + '_ {
+    reply.lines().filter_map(|line| {
+        let mut columns = line.split('\t');
+        let id = columns.next()?.parse().ok()?;
+        let name = columns.next()?.into();
+        let flags = columns.nth(1).unwrap_or_default();
+        let current = flags.contains("[CURRENT]");
+        // Persistent groups of Wi-Fi Direct are listed, but are no networks to join.
+        let enabled = !flags.contains("[DISABLED]");
+        (!flags.contains("[P2P-PERSISTENT]")).then_some(Network { id, name, current, enabled })
+    })
+}
+
+/// The frequencies in MHz of `GET_CAPABILITY freq`: lines like ` 1 = 2412 MHz (NO_IR) (RADAR)`.
+pub(crate) fn frequencies(reply: &str) -> impl Iterator<Item = u16> + '_ {
+    reply.lines().filter_map(|line| {
+        let (_, rest) = line.split_once(" = ")?;
+        let (frequency, flags) = rest.split_once(" MHz")?;
+        (!flags.contains("DISABLED")).then(|| frequency.parse().ok())?
+    })
+}
+
+/// An access point that speaks WPS, in wpa_supplicant's table of what it has heard.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    pub(crate) router: Router,
+    pub(crate) pressed: bool,
+    /// Whole seconds since it was heard last.
+    pub(crate) age: u64,
+}
+
+impl Heard {
+    /// Reads one entry of a `BSS` reply; none if it does not speak WPS.
+    pub(crate) fn parse(entry: &str) -> Option<Self> {
+        let values = Values::parse(entry);
+        let says = Advertisement::merged(&values.hex("ie"), &values.hex("beacon_ie"))?;
+        let router = Router {
+            bssid: values.bssid("bssid")?,
+            frequency_mhz: values.number("freq")?,
+            ssid: says.ssid,
+            uuid: says.uuid,
+            signal_dbm: values.number("level").unwrap_or(i16::MIN),
+        };
+        Some(Self { router, pressed: says.pressed, age: values.number("age")? })
+    }
+}
+
+/// The bytes of a name as wpa_supplicant prints it: `\xff`, `\"`, `\\`, `\e`, `\n`, `\r`, `\t`.
+pub(crate) fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, others @ ..] = rest {
+        (rest, _) = match (first, others) {
+            (b'\\', [b'x', high, low, others @ ..]) => {
+                match hex(&format!("{}{}", char::from(*high), char::from(*low))) {
+                    Some(byte) => (others, bytes.extend(byte)),
+                    None => (others, bytes.extend([b'\\', b'x', *high, *low])),
+                }
+            }
+            (b'\\', [b'e', others @ ..]) => (others, bytes.push(0x1b)),
+            (b'\\', [b'n', others @ ..]) => (others, bytes.push(b'\n')),
+            (b'\\', [b'r', others @ ..]) => (others, bytes.push(b'\r')),
+            (b'\\', [b't', others @ ..]) => (others, bytes.push(b'\t')),
+            (b'\\', [other, others @ ..]) => (others, bytes.push(*other)),
+            (byte, others) => (others, bytes.push(*byte)),
+        };
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn networks_as_listed() {
+        let reply = "network id / ssid / bssid / flags\n\
+                     0\toldnet\tany\t[CURRENT]\n\
+                     2\ta\\\"b\tany\t[DISABLED]\n\
+                     3\tgroup\tany\t[DISABLED][P2P-PERSISTENT]\n\
+                     5\t\tany\t[TEMP-DISABLED]\n";
+        let network =
+            |id, name: &str, current, enabled| Network { id, name: name.into(), current, enabled };
+        let expected = [
+            network(0, "oldnet", true, true),
+            network(2, "a\\\"b", false, false),
+            network(5, "", false, true),
+        ];
+        assert_eq!(networks(reply).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn frequencies_without_disabled_ones() {
+        let reply = "Mode[G] Channels:\n 1 = 2412 MHz\n 13 = 2472 MHz (NO_IR)\n 14 = 2484 MHz (DISABLED)\n\
+                     Mode[A] Channels:\n 36 = 5180 MHz\n 52 = 5260 MHz (NO_IR) (RADAR)\n";
+        assert_eq!(frequencies(reply).collect::<Vec<_>>(), [2412, 2472, 5180, 5260]);
+    }
+
+    #[test]
+    fn names_come_back_from_their_escapes() {
+        assert_eq!(unescaped(r#"a\"b\\c\xff\e\n\t d"#), b"a\"b\\c\xff\x1b\n\t d");
+        assert_eq!(unescaped(r"\xZZ\"), br"\xZZ\");
+    }
+
+    proptest! {
+        #[test]
+        fn any_reply_is_read(text: String) {
+            let _ = networks(&text).count();
+            let _ = frequencies(&text).count();
+            let _ = Heard::parse(&text);
+            let _ = unescaped(&text);
+        }
+    }
+}

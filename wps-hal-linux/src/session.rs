@@ -1,0 +1,303 @@
+//! One verb's conversation with wpa_supplicant: its networks, scans and events, with their types.
+
+use std::path::Path;
+use std::time::Duration;
+
+use wps_core::Credentials;
+use zeroize::Zeroizing;
+
+use crate::control::{Control, ControlError, Events};
+use crate::error::LinuxError;
+use crate::event::{Event, to_hex};
+use crate::note::Note;
+use crate::reply::{self, Heard, Network, Values};
+
+/// The mark on the network that is ours: `id_str`, which wpa_supplicant keeps and does not use.
+const OURS: &str = "wps-hal-linux";
+/// Where WPS can live: never 6 GHz, whose channels make a scan three times as long.
+const BANDS: &str = "2412-2484,5150-5895";
+/// How long to wait for an event before asking whether wpa_supplicant is still there.
+const SILENCE: Duration = Duration::from_secs(3);
+/// What entries of the table of access points to tell: number, frequency, age and flags.
+const BRIEF: &str = "0x00000a05";
+
+pub(crate) struct Session {
+    control: Control,
+    events: Events,
+}
+
+/// The networks that wpa_supplicant knows, by whose they are.
+#[derive(Debug, Default)]
+pub(crate) struct Networks {
+    /// Not ours: from its own configuration, or added by other programs.
+    pub(crate) platform: Vec<Network>,
+    pub(crate) ours: Vec<Network>,
+    /// Of a pairing that is under way, whoever began it.
+    pub(crate) wps: Vec<Network>,
+}
+
+/// How a scan ended.
+pub(crate) enum Scan {
+    Done,
+    /// The card does not take these channels.
+    Refused,
+}
+
+impl Session {
+    pub(crate) async fn open(directory: &Path, interface: &str) -> Result<Self, ControlError> {
+        let events = Events::attach(directory, interface).await?;
+        Ok(Self { control: Control::connect(directory, interface)?, events })
+    }
+
+    pub(crate) async fn ask(&self, request: &str) -> Result<Zeroizing<String>, ControlError> {
+        self.control.ask(request).await
+    }
+
+    pub(crate) async fn order(&self, request: &str) -> Result<Zeroizing<String>, ControlError> {
+        self.control.order(request).await
+    }
+
+    /// Forgets the events up to the latest reply.
+    pub(crate) fn forget_events(&self) {
+        self.events.forget();
+    }
+
+    /// The next event; an error when wpa_supplicant is gone, be it silently.
+    pub(crate) async fn event(&self) -> Result<Event, ControlError> {
+        loop {
+            match tokio::time::timeout(SILENCE, self.events.next()).await {
+                Ok(Ok(event)) => {
+                    if event != Event::Other {
+                        tracing::debug!("wpa_supplicant: {event:?}");
+                    }
+                    return Ok(event);
+                }
+                Ok(Err(error)) => return Err(error),
+                Err(_) => {
+                    self.order("PING").await?;
+                }
+            }
+        }
+    }
+
+    /// Whether a network is joined and keyed, and which.
+    pub(crate) async fn joined(&self) -> Result<Option<u32>, ControlError> {
+        let status = self.ask("STATUS").await?;
+        let status = Values::parse(&status);
+        let keyed =
+            status.text("wpa_state") == Some("COMPLETED") && status.text("key_mgmt") != Some("WPS");
+        Ok(status.number("id").filter(|_| keyed))
+    }
+
+    pub(crate) async fn networks(&self) -> Result<Networks, ControlError> {
+        let mut networks = Networks::default();
+        let mut last = None;
+        loop {
+            // A reply holds 4 kB: go on after the last one, until there are no more.
+            let request = match last {
+                None => "LIST_NETWORKS".into(),
+                Some(id) => format!("LIST_NETWORKS LAST_ID={id}"),
+            };
+            let reply = self.ask(&request).await?;
+            let page: Vec<_> = reply::networks(&reply).filter(|it| Some(it.id) > last).collect();
+            let Some(end) = page.last() else { return Ok(networks) };
+            last = Some(end.id);
+            for network in page {
+                let of = |variable| format!("GET_NETWORK {} {variable}", network.id);
+                if self.ask(&of("key_mgmt")).await?.trim() == "WPS" {
+                    networks.wps.push(network);
+                } else if self.ask(&of("id_str")).await?.trim().trim_matches('"') == OURS {
+                    networks.ours.push(network);
+                } else {
+                    networks.platform.push(network);
+                }
+            }
+        }
+    }
+
+    /// Ends a pairing that is under way. `WPS_CANCEL` without one would drop a good connection, so
+    /// wpa_supplicant itself is asked whether there is one.
+    pub(crate) async fn end_wps(&self) -> Result<(), ControlError> {
+        if self.networks().await?.wps.is_empty() {
+            return Ok(());
+        }
+        self.order("WPS_CANCEL").await?;
+        for network in self.networks().await?.wps {
+            self.remove(network.id).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn remove(&self, id: u32) -> Result<(), ControlError> {
+        self.order(&format!("REMOVE_NETWORK {id}")).await.map(drop)
+    }
+
+    async fn set(&self, id: u32, variable: &str, value: &str) -> Result<(), ControlError> {
+        let request = Zeroizing::new(format!("SET_NETWORK {id} {variable} {value}"));
+        self.order(&request).await.map(drop)
+    }
+
+    async fn add(&self) -> Result<u32, LinuxError> {
+        let reply = self.order("ADD_NETWORK").await?;
+        reply.trim().parse().map_err(|_| LinuxError::Nonsense("ADD_NETWORK"))
+    }
+
+    /// Adds `network` as ours, before all others, not yet enabled.
+    pub(crate) async fn add_ours(&self, network: &Credentials) -> Result<u32, LinuxError> {
+        let mut priority = 0_i32;
+        for other in self.networks().await?.platform {
+            let reply = self.ask(&format!("GET_NETWORK {} priority", other.id)).await?;
+            priority = priority.max(reply.trim().parse().unwrap_or(0));
+        }
+        let id = self.add().await?;
+        self.set(id, "id_str", &format!("\"{OURS}\"")).await?;
+        self.set(id, "ssid", &to_hex(network.ssid.as_bytes())).await?;
+        self.set(id, "priority", &priority.saturating_add(1).to_string()).await?;
+        match &network.passphrase {
+            None => self.set(id, "key_mgmt", "NONE").await?,
+            Some(key) => {
+                let text = Zeroizing::new(String::from_utf8_lossy(key.reveal()).into_owned());
+                let sae = !key.is_raw_psk() && self.can_sae().await?;
+                if key.is_raw_psk() {
+                    self.set(id, "psk", &text).await?;
+                } else {
+                    self.set(id, "psk", &Zeroizing::new(format!("\"{}\"", &*text))).await?;
+                }
+                // Protected management frames where the network has them; SAE demands them.
+                self.set(id, "ieee80211w", "1").await?;
+                let ways =
+                    if sae { "WPA-PSK WPA-PSK-SHA256 SAE" } else { "WPA-PSK WPA-PSK-SHA256" };
+                self.set(id, "key_mgmt", ways).await?;
+            }
+        }
+        Ok(id)
+    }
+
+    async fn can_sae(&self) -> Result<bool, ControlError> {
+        let reply = self.ask("GET_CAPABILITY key_mgmt").await?;
+        Ok(reply.split_whitespace().any(|way| way == "SAE"))
+    }
+
+    /// Adds a network that pairs by push button with this very access point.
+    pub(crate) async fn add_wps(&self, bssid: &str, frequency_mhz: u16) -> Result<u32, LinuxError> {
+        let id = self.add().await?;
+        for (variable, value) in [
+            ("key_mgmt", "WPS"),
+            ("eap", "WSC"),
+            ("phase1", "\"pbc=1\""),
+            ("bssid", bssid),
+            ("scan_freq", &frequency_mhz.to_string()),
+        ] {
+            self.set(id, variable, value).await?;
+        }
+        Ok(id)
+    }
+
+    /// Joins this network and no other: all others are disabled.
+    pub(crate) async fn select(&self, id: u32) -> Result<(), ControlError> {
+        self.order(&format!("SELECT_NETWORK {id} freq={BANDS}")).await.map(drop)
+    }
+
+    /// The flags that the platform's networks ought to have: as noted, or as they are.
+    pub(crate) async fn flags(
+        &self,
+        note: Option<&Note>,
+    ) -> Result<Vec<(u32, bool)>, ControlError> {
+        let platform = self.networks().await?.platform;
+        let note = note.filter(|note| note.is_of(&platform));
+        let noted = |place| note.and_then(|note| note.enabled(place));
+        let flags = platform.iter().enumerate();
+        Ok(flags.map(|(place, it)| (it.id, noted(place).unwrap_or(it.enabled))).collect())
+    }
+
+    /// Gives the platform's networks their flags, without disturbing the link.
+    pub(crate) async fn set_flags(&self, flags: &[(u32, bool)]) -> Result<(), ControlError> {
+        let platform = self.networks().await?.platform;
+        for &(id, enabled) in flags {
+            match platform.iter().find(|network| network.id == id) {
+                Some(network) if network.enabled != enabled => {
+                    let request = match enabled {
+                        true => format!("ENABLE_NETWORK {id} no-connect"),
+                        false => format!("DISABLE_NETWORK {id}"),
+                    };
+                    self.order(&request).await?;
+                }
+                Some(_) | None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The frequencies this card may use, in MHz.
+    pub(crate) async fn frequencies(&self) -> Result<Vec<u16>, ControlError> {
+        let reply = self.ask("GET_CAPABILITY freq").await?;
+        Ok(reply::frequencies(&reply).collect())
+    }
+
+    /// Looks at these channels without leaving the present network.
+    pub(crate) async fn scan(&self, frequencies_mhz: &[u16]) -> Result<Scan, LinuxError> {
+        let list: Vec<_> = frequencies_mhz.iter().map(u16::to_string).collect();
+        let request = format!("SCAN TYPE=ONLY freq={}", list.join(","));
+        loop {
+            self.forget_events();
+            let reply = self.ask(&request).await?;
+            match reply.trim() {
+                "OK" => break,
+                "FAIL-BUSY" => self.wait_for_scan().await?,
+                _ => return Ok(Scan::Refused),
+            }
+        }
+        loop {
+            match self.event().await? {
+                Event::ScanResults => return Ok(Scan::Done),
+                Event::ScanFailed(_) => return Ok(Scan::Refused),
+                _ => {}
+            }
+        }
+    }
+
+    /// Lets another scan end. Without a link wpa_supplicant scans all bands, again and again, for
+    /// networks to join: that is stopped, `apply` or `join` go on with it.
+    async fn wait_for_scan(&self) -> Result<(), ControlError> {
+        if self.joined().await?.is_none() {
+            self.order("DISCONNECT").await?;
+        }
+        let over = async {
+            loop {
+                match self.event().await? {
+                    Event::ScanResults | Event::ScanFailed(_) => return Ok(()),
+                    _ => {}
+                }
+            }
+        };
+        // The event may have come before we listened.
+        tokio::time::timeout(Duration::from_millis(200), over).await.unwrap_or(Ok(()))
+    }
+
+    /// The access points that speak WPS, heard at most `max_age` whole seconds ago.
+    pub(crate) async fn heard(&self, max_age: u64) -> Result<Vec<Heard>, ControlError> {
+        let mut heard = Vec::new();
+        let mut next = 0_u32;
+        loop {
+            // A reply holds 4 kB, in whole entries: go on after the last one.
+            let page = self.ask(&format!("BSS RANGE={next}- MASK={BRIEF}")).await?;
+            let entries = page.split("id=").skip(1);
+            let before = next;
+            for entry in entries {
+                let (id, rest) = entry.split_once('\n').unwrap_or((entry, ""));
+                let Ok(id) = id.parse::<u32>() else { continue };
+                next = next.max(id.saturating_add(1));
+                let brief = Values::parse(rest);
+                let fresh = brief.number::<u64>("age").is_some_and(|age| age <= max_age);
+                let wps = brief.text("flags").is_some_and(|flags| flags.contains("[WPS"));
+                if fresh && wps {
+                    let entry = self.ask(&format!("BSS ID-{id}")).await?;
+                    heard.extend(Heard::parse(&entry));
+                }
+            }
+            if next == before {
+                return Ok(heard);
+            }
+        }
+    }
+}

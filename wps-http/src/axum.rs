@@ -1,0 +1,247 @@
+//! The front for Linux: an [`axum`](::axum) router, and a server that keeps slow and greedy clients
+//! in bounds.
+//!
+//! ```no_run
+//! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+//! use wps_core::{Desk, Instant};
+//! use wps_http::axum::{Config, Limits, router, serve};
+//!
+//! static DESK: Desk<CriticalSectionRawMutex, 8> = Desk::new();
+//!
+//! # async fn front() -> std::io::Result<()> {
+//! let begin = std::time::Instant::now();
+//! let now = move || Instant::from_millis(begin.elapsed().as_millis() as u64);
+//! let config = Config { names: vec!["device".into()], ..Config::default() };
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! let router = router(&DESK, now, config, axum::Router::new());
+//! serve(listener, router, Limits::default(), std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod serve;
+
+use core::error::Error;
+use core::net::SocketAddr;
+use core::ops::Deref;
+use core::time::Duration;
+use std::string::{String, ToString};
+use std::sync::Arc;
+use std::vec::Vec;
+
+use ::axum::Router;
+use ::axum::body::{Body, to_bytes};
+use ::axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use ::axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use ::axum::middleware::{Next, from_fn_with_state};
+use ::axum::response::Response;
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use http_body_util::LengthLimitError;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use wps_core::driver::Link;
+use wps_core::{Desk, Instant, Refusal};
+
+use crate::{
+    Action, Addresses, BUFFER, COMMON_HEADERS, Denied, Device, MAX_BODY, Outcome, PARTING, Reply,
+    Scheme, Site, View, finish, guard, handle,
+};
+
+pub use serve::{Limits, serve};
+
+/// A body that needs longer is not worth waiting for: nobody has to send one.
+const BODY_TIME: Duration = Duration::from_secs(10);
+/// Past the machine's own limits for what an answer waits for (5 s to note, 10 s to save).
+const DESK_TIME: Duration = Duration::from_secs(20);
+/// How much of a foreign header goes into the log.
+const SHOWN: usize = 100;
+
+/// What the application knows.
+#[derive(Clone, Default)]
+pub struct Config {
+    /// Names under which the API answers: see [`Site::names`].
+    pub names: Vec<String>,
+    /// How it is served.
+    pub scheme: Scheme,
+    /// The device's name, shown by `/api/v1/system`.
+    pub name: Option<String>,
+    /// What is printed on the device.
+    pub model: Option<String>,
+    /// The version of its software.
+    pub version: Option<String>,
+    /// Tells the IP settings of the Wi-Fi interface; must not block for long.
+    pub addresses: Option<Arc<dyn Fn() -> Addresses + Send + Sync>>,
+}
+
+/// The API and the page. `more` are routes of the application, behind the same rules on Host, Origin
+/// and body size. The desk may be an `Arc` or a `&'static`; `now` is the clock of its runner.
+pub fn router<D, C, const N: usize>(desk: D, now: C, config: Config, more: Router) -> Router
+where
+    D: Deref<Target = Desk<CriticalSectionRawMutex, N>> + Clone + Send + Sync + 'static,
+    C: Fn() -> Instant + Clone + Send + Sync + 'static,
+{
+    let config = Arc::new(config);
+    // The desk takes N at a time, and the application may want to ask it, too.
+    let seats = Arc::new(Semaphore::new((N / 2).max(1)));
+    more.layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(config.clone(), guarded))
+        .fallback(move |request: Request| {
+            answer(desk.clone(), now.clone(), config.clone(), seats.clone(), request)
+        })
+}
+
+impl Config {
+    fn names(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
+    }
+
+    fn site<'a>(&self, names: &'a [&'a str]) -> Site<'a> {
+        Site { names, scheme: self.scheme }
+    }
+
+    fn device(&self) -> Device<'_> {
+        Device {
+            name: self.name.as_deref(),
+            model: self.model.as_deref(),
+            version: self.version.as_deref(),
+        }
+    }
+}
+
+async fn answer<D, C, const N: usize>(
+    desk: D,
+    now: C,
+    config: Arc<Config>,
+    seats: Arc<Semaphore>,
+    request: Request,
+) -> Response
+where
+    D: Deref<Target = Desk<CriticalSectionRawMutex, N>> + Send + Sync,
+    C: Fn() -> Instant + Send,
+{
+    if let Err(denied) = may_call(&config, &request) {
+        return send(denied.answer(&mut [0; BUFFER]));
+    }
+    let (head, body) = request.into_parts();
+    let target = head.uri.to_string();
+    let mut asked = described(&head.method, &target, &head.headers);
+    match read(&asked, body).await {
+        Ok(()) => {}
+        Err(Unread::TooLarge) => asked = asked.with_body_too_large(),
+        Err(Unread::TooSlow) => return send(crate::Response::too_slow(&mut [0; BUFFER])),
+        Err(Unread::Broken) => return send(crate::Response::broken_body(&mut [0; BUFFER])),
+    }
+    let names = config.names();
+    let status = desk.status();
+    let mut view = View {
+        site: config.site(&names),
+        now: now(),
+        status: status.as_ref(),
+        device: config.device(),
+        addresses: Addresses::default(),
+    };
+    let action = match handle(&asked, &view, &mut [0; BUFFER]) {
+        Reply::Done(response) => return send(response),
+        Reply::Do(action) => action,
+    };
+    let done = async {
+        let _seat = seats.acquire().await;
+        match action {
+            Action::Start => Done::Started(desk.start(PARTING).await),
+            Action::Cancel => {
+                desk.cancel().await;
+                Done::Cancelled
+            }
+            Action::Look => Done::Looked(desk.link().await),
+        }
+    };
+    let done = timeout(DESK_TIME, done).await;
+    let outcome = match &done {
+        Ok(Done::Started(result)) => Outcome::Started(*result),
+        Ok(Done::Cancelled) => Outcome::Cancelled,
+        Ok(Done::Looked(link)) => Outcome::Looked(link.as_ref()),
+        Err(_) => Outcome::Busy,
+    };
+    let status = desk.status();
+    view.status = status.as_ref();
+    view.addresses = config.addresses.as_ref().map(|ask| ask()).unwrap_or_default();
+    send(finish(&asked, &view, outcome, &mut [0; BUFFER]))
+}
+
+/// What an [`Action`] brought.
+enum Done {
+    Started(Result<(), Refusal>),
+    Cancelled,
+    Looked(Option<Link>),
+}
+
+/// The application's own routes.
+async fn guarded(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
+    if let Err(denied) = may_call(&config, &request) {
+        return send(denied.answer(&mut [0; BUFFER]));
+    }
+    let mut response = next.run(request).await;
+    for (name, value) in COMMON_HEADERS {
+        let name = HeaderName::from_static(name);
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Judges a request's Host and Origin, and says in the log who tried.
+fn may_call(config: &Config, request: &Request) -> Result<(), Denied> {
+    let target = request.uri().to_string();
+    let asked = described(request.method(), &target, request.headers());
+    guard(&asked, &config.site(&config.names())).inspect_err(|denied| {
+        let shown = |name| {
+            let value = request.headers().get(name).map_or(&b"-"[..], HeaderValue::as_bytes);
+            value.iter().take(SHOWN).copied().flat_map(core::ascii::escape_default).map(char::from)
+        };
+        let host: String = shown(header::HOST).collect();
+        let origin: String = shown(header::ORIGIN).collect();
+        let peer = request.extensions().get().map(|ConnectInfo::<SocketAddr>(peer)| *peer);
+        tracing::warn!(?denied, ?peer, host, origin, "request not served");
+    })
+}
+
+fn described<'a>(method: &Method, target: &'a str, headers: &'a HeaderMap) -> crate::Request<'a> {
+    let line = crate::Request::new(method.as_str(), target);
+    headers.iter().fold(line, |asked, (name, value)| asked.header(name.as_str(), value.as_bytes()))
+}
+
+/// Why a body was not read to its end.
+enum Unread {
+    TooLarge,
+    TooSlow,
+    Broken,
+}
+
+/// Reads a body and forgets it.
+async fn read(asked: &crate::Request<'_>, body: Body) -> Result<(), Unread> {
+    if asked.is_body_too_large() {
+        return Ok(());
+    }
+    match timeout(BODY_TIME, to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            let too_large = error.source().is_some_and(|it| it.is::<LengthLimitError>());
+            Err(if too_large { Unread::TooLarge } else { Unread::Broken })
+        }
+        Err(_) => Err(Unread::TooSlow),
+    }
+}
+
+fn send(response: crate::Response<'_>) -> Response {
+    let mut answer = Response::new(Body::from(response.body().to_vec()));
+    *answer.status_mut() =
+        StatusCode::from_u16(response.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in response.headers() {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            answer.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    if let Some(length) = response.content_length() {
+        answer.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    }
+    answer
+}

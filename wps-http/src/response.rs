@@ -1,0 +1,175 @@
+//! What a front sends.
+
+use serde::Serialize;
+
+use crate::guard::Denied;
+use crate::request::MAX_BODY;
+
+/// An answer. Its body is static or in the buffer of the call that made it.
+#[derive(Clone, Copy, Debug)]
+pub struct Response<'b> {
+    status: u16,
+    content_type: Option<&'static str>,
+    allow: Option<&'static str>,
+    retry_after: Option<&'static str>,
+    policy: Option<&'static str>,
+    close: bool,
+    body: &'b [u8],
+    without_body: bool,
+}
+
+/// On every answer, also on those of an application's own routes.
+pub const COMMON_HEADERS: [(&str, &str); 2] =
+    [("cache-control", "no-store"), ("x-content-type-options", "nosniff")];
+
+const JSON: &str = "application/json; charset=utf-8";
+const PROBLEM: &str = "application/problem+json";
+
+impl<'b> Response<'b> {
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// All header fields but Content-Length, with lower-case names.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'b str)> {
+        let own = [
+            ("content-type", self.content_type),
+            ("allow", self.allow),
+            ("retry-after", self.retry_after),
+            ("content-security-policy", self.policy),
+            ("connection", self.close.then_some("close")),
+        ];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        own.chain(COMMON_HEADERS)
+    }
+
+    /// Content-Length; none on a 204, which must not have one (RFC 9110, 8.6).
+    pub fn content_length(&self) -> Option<usize> {
+        (self.status != 204).then_some(self.body.len())
+    }
+
+    /// What follows the header; nothing on the answer to a HEAD.
+    pub fn body(&self) -> &'b [u8] {
+        if self.without_body { &[] } else { self.body }
+    }
+
+    pub(crate) fn for_head(self, without_body: bool) -> Self {
+        Self { without_body, ..self }
+    }
+
+    pub(crate) fn no_content() -> Self {
+        Self::new(204, None, &[])
+    }
+
+    pub(crate) fn file(content_type: &'static str, policy: &'static str, body: &'b str) -> Self {
+        let policy = Some(policy);
+        Self { policy, ..Self::new(200, Some(content_type), body.as_bytes()) }
+    }
+
+    pub(crate) fn json(value: &impl Serialize, buffer: &'b mut [u8]) -> Self {
+        match serde_json_core::to_slice(value, buffer) {
+            Ok(length) => Self::new(200, Some(JSON), buffer.get(..length).unwrap_or_default()),
+            Err(_) => Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes()),
+        }
+    }
+
+    /// A problem document (RFC 9457). `detail` is a sentence that says what to do.
+    pub(crate) fn problem(status: u16, detail: &str, buffer: &'b mut [u8]) -> Self {
+        let answer = Self::json(&Problem { title: title(status), status, detail }, buffer);
+        let status = if answer.status == 200 { status } else { answer.status };
+        Self { status, content_type: Some(PROBLEM), ..answer }
+    }
+
+    pub(crate) fn unknown_path(buffer: &'b mut [u8]) -> Self {
+        let detail = "Nothing is served at this path. The page is at /, the pairing at \
+                      /api/v1/wifi/wps.";
+        Self::problem(404, detail, buffer)
+    }
+
+    pub(crate) fn method_not_allowed(allow: &'static str, buffer: &'b mut [u8]) -> Self {
+        let detail = "Use one of the methods that the Allow header lists.";
+        Self { allow: Some(allow), ..Self::problem(405, detail, buffer) }
+    }
+
+    pub(crate) fn too_large(buffer: &'b mut [u8]) -> Self {
+        const { assert!(MAX_BODY == 8192, "the sentence below tells the number") }
+        let detail = "Send at most 8192 bytes; this API needs no body at all.";
+        Self { close: true, ..Self::problem(413, detail, buffer) }
+    }
+
+    pub(crate) fn unavailable(seconds: &'static str, detail: &str, buffer: &'b mut [u8]) -> Self {
+        Self { retry_after: Some(seconds), ..Self::problem(503, detail, buffer) }
+    }
+
+    /// For a front: a client that takes too long to send its body.
+    pub fn too_slow(buffer: &'b mut [u8]) -> Self {
+        let detail = "The request took too long to arrive. Send it again, in one go.";
+        Self { close: true, ..Self::problem(408, detail, buffer) }
+    }
+
+    /// For a front: a body that cannot be read.
+    pub fn broken_body(buffer: &'b mut [u8]) -> Self {
+        let detail = "The body did not arrive as announced. Send the request again.";
+        Self { close: true, ..Self::problem(400, detail, buffer) }
+    }
+
+    fn new(status: u16, content_type: Option<&'static str>, body: &'b [u8]) -> Self {
+        Self {
+            status,
+            content_type,
+            allow: None,
+            retry_after: None,
+            policy: None,
+            close: false,
+            body,
+            without_body: false,
+        }
+    }
+}
+
+impl Denied {
+    /// The answer, without any CORS header.
+    pub fn answer(self, buffer: &mut [u8]) -> Response<'_> {
+        match self {
+            Self::Malformed => {
+                let detail = "Send exactly one valid Host header, at most one Origin, and a valid \
+                              Content-Length if any.";
+                Response::problem(400, detail, buffer)
+            }
+            Self::ForeignHost => {
+                let detail = "The device does not answer to this name. Use its IP address, or add \
+                              the name to its configuration.";
+                Response::problem(404, detail, buffer)
+            }
+            Self::ForeignOrigin => {
+                let detail = "Pages of other sites are not served. Open the device's own page.";
+                Response::problem(404, detail, buffer)
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+}
+
+const TOO_LITTLE_SPACE: &str = concat!(
+    r#"{"title":"Internal Server Error","status":500,"#,
+    r#""detail":"The answer does not fit its buffer. Please report this."}"#
+);
+
+fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        413 => "Content Too Large",
+        503 => "Service Unavailable",
+        _ => "Internal Server Error",
+    }
+}

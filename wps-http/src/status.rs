@@ -1,0 +1,145 @@
+//! `GET /api/v1/wifi/wps`: how the pairing stands.
+
+use serde::Serialize;
+use wps_core::driver::Sight;
+use wps_core::{ADVICE_AFTER_SUCCESS, Cause, Ended, Instant, Phase, Ssid, Status, TaskKind};
+
+use crate::View;
+use crate::response::Response;
+use crate::system::{Hex, Shown, mode};
+
+#[derive(Serialize)]
+struct Wps<'a> {
+    state: &'static str,
+    /// Seconds until the window closes, rounded up; while one is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining_s: Option<u64>,
+    /// While looking for a router.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<&'static str>,
+    /// The network in sight or being joined; else the saved one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssid: Option<Shown<'a, Ssid>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssid_hex: Option<Hex<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<Last>,
+    /// Why the last try failed, while it is being tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<Trouble>,
+}
+
+#[derive(Serialize)]
+struct Last {
+    task: &'static str,
+    result: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Shown<'static, Cause>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<&'static str>,
+    ago_s: u64,
+}
+
+#[derive(Serialize)]
+struct Trouble {
+    cause: &'static str,
+    reason: Shown<'static, Cause>,
+    advice: &'static str,
+}
+
+pub(crate) fn answer<'b>(view: &View<'_>, buffer: &'b mut [u8]) -> Response<'b> {
+    let Some(status) = view.status else {
+        let starting = Wps {
+            state: "starting",
+            remaining_s: None,
+            seen: None,
+            ssid: None,
+            ssid_hex: None,
+            mode: None,
+            last: None,
+            trouble: None,
+        };
+        return Response::json(&starting, buffer);
+    };
+    let ssid = network(status);
+    let wps = Wps {
+        state: state(&status.phase),
+        remaining_s: status.deadline.map(|deadline| seconds_left(deadline, view.now)),
+        seen: (status.phase == Phase::Searching).then(|| seen(&status.seen)),
+        ssid: ssid.map(Shown::Borrowed),
+        ssid_hex: ssid.and_then(Hex::unless_exact),
+        mode: Some(mode(status.mode)),
+        last: status.last.map(|last| Last::of(last, view.now)),
+        trouble: status.trouble.map(|cause| Trouble {
+            cause: cause.name(),
+            reason: Shown::Owned(cause),
+            advice: cause.advice(),
+        }),
+    };
+    Response::json(&wps, buffer)
+}
+
+impl Last {
+    fn of(ended: Ended, now: Instant) -> Self {
+        let cause = ended.result.err();
+        let advice = match (ended.task, cause) {
+            (_, Some(cause)) => Some(cause.advice()),
+            (TaskKind::Pair, None) => Some(ADVICE_AFTER_SUCCESS),
+            (TaskKind::Configure, None) => None,
+        };
+        Self {
+            task: match ended.task {
+                TaskKind::Pair => "pair",
+                TaskKind::Configure => "configure",
+            },
+            result: if cause.is_none() { "ok" } else { "failed" },
+            cause: cause.map(Cause::name),
+            reason: cause.map(Shown::Owned),
+            advice,
+            ago_s: now.since(ended.at).as_secs(),
+        }
+    }
+}
+
+fn state(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Idle => "idle",
+        Phase::Opening => "opening",
+        Phase::Searching => "searching",
+        Phase::Joining { .. } => "joining",
+        Phase::Saving => "saving",
+        Phase::Configuring => "configuring",
+        Phase::Restoring => "restoring",
+    }
+}
+
+fn seen(sight: &Sight) -> &'static str {
+    match sight {
+        Sight::Looking => "looking",
+        Sight::NoRouter => "no_router",
+        Sight::NotPressed => "not_pressed",
+        Sight::Pressed { .. } => "pressed",
+        Sight::Exchanging { .. } => "exchanging",
+    }
+}
+
+/// The network that it is about now.
+fn network(status: &Status) -> Option<&Ssid> {
+    match (&status.phase, &status.seen) {
+        (Phase::Joining { ssid }, _) => Some(ssid),
+        (Phase::Searching, Sight::Pressed { ssid } | Sight::Exchanging { ssid }) => ssid.as_ref(),
+        (Phase::Searching, Sight::Looking | Sight::NoRouter | Sight::NotPressed) => None,
+        (
+            Phase::Idle | Phase::Opening | Phase::Saving | Phase::Configuring | Phase::Restoring,
+            _,
+        ) => status.network.as_ref(),
+    }
+}
+
+fn seconds_left(deadline: Instant, now: Instant) -> u64 {
+    deadline.since(now).as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+}
