@@ -129,9 +129,12 @@ impl WpaSupplicant {
         session.forget_events();
         session.select(id).await?;
         let mut received = None;
-        let lost = |bssid| bssid == Some(router.bssid);
+        // The present link may be to this very router: its end is no loss.
+        let mut begun = false;
+        let ended = |bssid| bssid == Some(router.bssid);
         loop {
             match session.event().await? {
+                Event::EapStarted => begun = true,
                 Event::Credentials(attributes) => received = Some(attributes),
                 Event::WpsSuccess => break,
                 Event::WpsRefused(MULTIPLE_PBC) | Event::WpsFail(MULTIPLE_PBC) => {
@@ -141,8 +144,12 @@ impl WpaSupplicant {
                     return Err(LinuxError::Air(ErrorKind::Refused));
                 }
                 Event::WpsOverlap => return Err(LinuxError::Air(ErrorKind::Overlap)),
+                Event::WpsInsecure => return Err(LinuxError::Air(ErrorKind::Insecure)),
                 Event::NetworkNotFound => return Err(LinuxError::Air(ErrorKind::RouterLost)),
-                Event::Disconnected { bssid, .. } if lost(bssid) => {
+                Event::TempDisabled { id: of, .. } if of == id => {
+                    return Err(LinuxError::Air(ErrorKind::RouterLost));
+                }
+                Event::Disconnected { bssid } if begun && ended(bssid) => {
                     return Err(LinuxError::Air(ErrorKind::RouterLost));
                 }
                 _ => {}
@@ -151,7 +158,7 @@ impl WpaSupplicant {
         let goodbye = async {
             loop {
                 match session.event().await? {
-                    Event::Disconnected { bssid, .. } if lost(bssid) => return Ok(()),
+                    Event::Disconnected { bssid } if ended(bssid) => return Ok(()),
                     _ => {}
                 }
             }
@@ -169,10 +176,8 @@ impl WpaSupplicant {
         let mut rejections = 0;
         loop {
             match session.event().await? {
-                Event::Connected { id: joined } if joined == id => {
-                    if session.joined().await? == Some(id) {
-                        return Ok(());
-                    }
+                Event::Connected { id: of } if of == id && session.joined().await? == Some(id) => {
+                    return Ok(());
                 }
                 Event::TempDisabled { id: of, wrong_key: true } if of == id => {
                     return Err(LinuxError::Air(ErrorKind::WrongKey));

@@ -22,8 +22,6 @@ pub enum Event {
     Disconnected {
         /// The access point it was to.
         bssid: Option<Bssid>,
-        /// Whether this side ended it.
-        local: bool,
     },
     /// A network is left alone for a while.
     TempDisabled {
@@ -40,8 +38,12 @@ pub enum Event {
     Credentials(Zeroizing<Vec<u8>>),
     /// The exchange is complete.
     WpsSuccess,
+    /// The router has associated this device for the exchange.
+    EapStarted,
     /// The exchange failed with this configuration error (0: none told).
     WpsFail(u16),
+    /// wpa_supplicant itself refused what was handed over: WEP, or TKIP only.
+    WpsInsecure,
     /// The router refused to go on, with this configuration error.
     WpsRefused(u16),
     /// More than one router is in pairing mode.
@@ -59,12 +61,14 @@ impl fmt::Debug for Event {
             Self::ScanResults => write!(f, "ScanResults"),
             Self::ScanFailed(error) => write!(f, "ScanFailed({error})"),
             Self::Connected { id } => write!(f, "Connected({id})"),
-            Self::Disconnected { bssid, local } => write!(f, "Disconnected({bssid:?}, {local})"),
+            Self::Disconnected { bssid } => write!(f, "Disconnected({bssid:?})"),
             Self::TempDisabled { id, wrong_key } => write!(f, "TempDisabled({id}, {wrong_key})"),
             Self::NetworkNotFound => write!(f, "NetworkNotFound"),
             Self::Rejected => write!(f, "Rejected"),
             Self::Credentials(bytes) => write!(f, "Credentials({} bytes)", bytes.len()),
             Self::WpsSuccess => write!(f, "WpsSuccess"),
+            Self::EapStarted => write!(f, "EapStarted"),
+            Self::WpsInsecure => write!(f, "WpsInsecure"),
             Self::WpsFail(error) => write!(f, "WpsFail({error})"),
             Self::WpsRefused(error) => write!(f, "WpsRefused({error})"),
             Self::WpsOverlap => write!(f, "WpsOverlap"),
@@ -89,10 +93,9 @@ impl Event {
                 Some(id) => Self::Connected { id },
                 None => Self::Other,
             },
-            "CTRL-EVENT-DISCONNECTED" => Self::Disconnected {
-                bssid: text_of(rest, "bssid").and_then(bssid),
-                local: text_of(rest, "locally_generated") == Some("1"),
-            },
+            "CTRL-EVENT-DISCONNECTED" => {
+                Self::Disconnected { bssid: text_of(rest, "bssid").and_then(bssid) }
+            }
             "CTRL-EVENT-SSID-TEMP-DISABLED" => match value(rest, "id") {
                 Some(id) => {
                     Self::TempDisabled { id, wrong_key: rest.ends_with("reason=WRONG_KEY") }
@@ -105,6 +108,8 @@ impl Event {
                 .filter(|bytes| !bytes.is_empty())
                 .map_or(Self::Other, |bytes| Self::Credentials(Zeroizing::new(bytes))),
             "WPS-SUCCESS" => Self::WpsSuccess,
+            "CTRL-EVENT-EAP-STARTED" => Self::EapStarted,
+            "WPS-FAIL" if matches!(value(rest, "reason"), Some(1 | 2)) => Self::WpsInsecure,
             "WPS-FAIL" => Self::WpsFail(value(rest, "config_error").unwrap_or(0)),
             "WPS-M2D" => Self::WpsRefused(value(rest, "config_error").unwrap_or(0)),
             "WPS-OVERLAP-DETECTED" => Self::WpsOverlap,
@@ -175,11 +180,11 @@ mod tests {
             ),
             (
                 "<3>CTRL-EVENT-DISCONNECTED bssid=02:00:00:00:02:00 reason=3 locally_generated=1",
-                Event::Disconnected { bssid: ap, local: true },
+                Event::Disconnected { bssid: ap },
             ),
             (
                 "<3>CTRL-EVENT-DISCONNECTED bssid=02:00:00:00:02:00 reason=23",
-                Event::Disconnected { bssid: ap, local: false },
+                Event::Disconnected { bssid: ap },
             ),
             (
                 "<3>CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid=\"a id=7 b\" auth_failures=1 duration=10 reason=WRONG_KEY",
@@ -198,6 +203,12 @@ mod tests {
             ("<3>WPS-SUCCESS ", Event::WpsSuccess),
             ("<3>WPS-FAIL ", Event::WpsFail(0)),
             ("<3>WPS-FAIL msg=8 config_error=15", Event::WpsFail(15)),
+            ("<3>WPS-FAIL msg=12 config_error=0 reason=2 (WEP Prohibited)", Event::WpsInsecure),
+            (
+                "<3>WPS-FAIL msg=12 config_error=0 reason=1 (TKIP Only Prohibited)",
+                Event::WpsInsecure,
+            ),
+            ("<3>CTRL-EVENT-EAP-STARTED EAP authentication started", Event::EapStarted),
             ("<3>WPS-M2D dev_password_id=4 config_error=12", Event::WpsRefused(12)),
             ("<3>WPS-OVERLAP-DETECTED PBC session overlap", Event::WpsOverlap),
             ("<3>CTRL-EVENT-TERMINATING ", Event::Terminating),

@@ -1,8 +1,8 @@
 //! Wi-Fi Protected Setup on Linux: the traits of [`wps_core`] on
 //!
-//! * [`WpaSupplicant`]: a station under wpa_supplicant, by its control socket;
-//! * [`FileStore`]: the record in a file;
-//! * [`BootClock`]: `CLOCK_BOOTTIME`.
+//! * wpa_supplicant's control socket: the driver [`WpaSupplicant`], a station;
+//! * a file: the store [`FileStore`];
+//! * `CLOCK_BOOTTIME`: the clock [`BootClock`].
 //!
 //! ```no_run
 //! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -22,6 +22,10 @@
 //! ```
 //!
 //! The binary has to choose an implementation of `critical-section`: its feature `std`.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "of the many events of wpa_supplicant each place heeds a few"
+)]
 
 mod clock;
 pub mod control;

@@ -46,6 +46,5 @@ async fn network_manager(bus: &Connection, interface: &str) -> zbus::Result<bool
 }
 
 async fn runs(bus: &Connection, name: &'static str) -> zbus::Result<bool> {
-    let name = name.try_into().map_err(zbus::Error::from)?;
-    Ok(DBusProxy::new(bus).await?.name_has_owner(name).await?)
+    Ok(DBusProxy::new(bus).await?.name_has_owner(name.try_into()?).await?)
 }

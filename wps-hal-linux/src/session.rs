@@ -184,6 +184,7 @@ impl Session {
         for (variable, value) in [
             ("key_mgmt", "WPS"),
             ("eap", "WSC"),
+            ("identity", "\"WFA-SimpleConfig-Enrollee-1-0\""),
             ("phase1", "\"pbc=1\""),
             ("bssid", bssid),
             ("scan_freq", &frequency_mhz.to_string()),

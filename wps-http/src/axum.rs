@@ -1,4 +1,4 @@
-//! The front for Linux: an [`axum`](::axum) router, and a server that keeps slow and greedy clients
+//! The front for Linux: an axum router, and a server that keeps slow and greedy clients
 //! in bounds.
 //!
 //! ```no_run
@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod config;
 mod serve;
 
 use core::error::Error;
@@ -27,7 +28,6 @@ use core::ops::Deref;
 use core::time::Duration;
 use std::string::{String, ToString};
 use std::sync::Arc;
-use std::vec::Vec;
 
 use ::axum::Router;
 use ::axum::body::{Body, to_bytes};
@@ -43,35 +43,21 @@ use wps_core::driver::Link;
 use wps_core::{Desk, Instant, Refusal};
 
 use crate::{
-    Action, Addresses, BUFFER, COMMON_HEADERS, Denied, Device, MAX_BODY, Outcome, PARTING, Reply,
-    Scheme, Site, View, finish, guard, handle,
+    Action, Addresses, BUFFER, COMMON_HEADERS, Denied, MAX_BODY, Outcome, PARTING, Reply, View,
+    finish, guard, handle,
 };
 
+pub use config::Config;
 pub use serve::{Limits, serve};
 
 /// A body that needs longer is not worth waiting for: nobody has to send one.
 const BODY_TIME: Duration = Duration::from_secs(10);
 /// Past the machine's own limits for what an answer waits for (5 s to note, 10 s to save).
 const DESK_TIME: Duration = Duration::from_secs(20);
+/// A link that is not told within this time is not known.
+const LOOK_TIME: Duration = Duration::from_secs(3);
 /// How much of a foreign header goes into the log.
 const SHOWN: usize = 100;
-
-/// What the application knows.
-#[derive(Clone, Default)]
-pub struct Config {
-    /// Names under which the API answers: see [`Site::names`].
-    pub names: Vec<String>,
-    /// How it is served.
-    pub scheme: Scheme,
-    /// The device's name, shown by `/api/v1/system`.
-    pub name: Option<String>,
-    /// What is printed on the device.
-    pub model: Option<String>,
-    /// The version of its software.
-    pub version: Option<String>,
-    /// Tells the IP settings of the Wi-Fi interface; must not block for long.
-    pub addresses: Option<Arc<dyn Fn() -> Addresses + Send + Sync>>,
-}
 
 /// The API and the page. `more` are routes of the application, behind the same rules on Host, Origin
 /// and body size. The desk may be an `Arc` or a `&'static`; `now` is the clock of its runner.
@@ -88,24 +74,6 @@ where
         .fallback(move |request: Request| {
             answer(desk.clone(), now.clone(), config.clone(), seats.clone(), request)
         })
-}
-
-impl Config {
-    fn names(&self) -> Vec<&str> {
-        self.names.iter().map(String::as_str).collect()
-    }
-
-    fn site<'a>(&self, names: &'a [&'a str]) -> Site<'a> {
-        Site { names, scheme: self.scheme }
-    }
-
-    fn device(&self) -> Device<'_> {
-        Device {
-            name: self.name.as_deref(),
-            model: self.model.as_deref(),
-            version: self.version.as_deref(),
-        }
-    }
 }
 
 async fn answer<D, C, const N: usize>(
@@ -152,7 +120,10 @@ where
                 desk.cancel().await;
                 Done::Cancelled
             }
-            Action::Look => Done::Looked(desk.link().await),
+            Action::Look => {
+                let link = timeout(LOOK_TIME, desk.link()).await;
+                Done::Looked(link.ok().flatten())
+            }
         }
     };
     let done = timeout(DESK_TIME, done).await;
@@ -181,6 +152,10 @@ async fn guarded(State(config): State<Arc<Config>>, request: Request, next: Next
         return send(denied.answer(&mut [0; BUFFER]));
     }
     let mut response = next.run(request).await;
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        // The router's own answer has no words; its Allow header is added after this.
+        response = send(crate::Response::method_not_allowed(None, &mut [0; BUFFER]));
+    }
     for (name, value) in COMMON_HEADERS {
         let name = HeaderName::from_static(name);
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));

@@ -159,7 +159,7 @@ pub fn handle<'b>(request: &Request<'_>, view: &View<'_>, buffer: &'b mut [u8]) 
         Ok(Ready::File(file)) => file.answer(),
         Err(Mistake::Denied(denied)) => denied.answer(buffer),
         Err(Mistake::UnknownPath) => Response::unknown_path(buffer),
-        Err(Mistake::Method(allow)) => Response::method_not_allowed(allow, buffer),
+        Err(Mistake::Method(allow)) => Response::method_not_allowed(Some(allow), buffer),
         Err(Mistake::TooLarge) => Response::too_large(buffer),
     };
     Reply::Done(answer.for_head(request.is_head()))

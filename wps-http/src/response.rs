@@ -87,9 +87,9 @@ impl<'b> Response<'b> {
         Self::problem(404, detail, buffer)
     }
 
-    pub(crate) fn method_not_allowed(allow: &'static str, buffer: &'b mut [u8]) -> Self {
+    pub(crate) fn method_not_allowed(allow: Option<&'static str>, buffer: &'b mut [u8]) -> Self {
         let detail = "Use one of the methods that the Allow header lists.";
-        Self { allow: Some(allow), ..Self::problem(405, detail, buffer) }
+        Self { allow, ..Self::problem(405, detail, buffer) }
     }
 
     pub(crate) fn too_large(buffer: &'b mut [u8]) -> Self {

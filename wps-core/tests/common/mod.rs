@@ -72,6 +72,7 @@ pub(crate) struct Site {
     /// What was on disk whenever power was cut.
     pub(crate) cuts: RefCell<Vec<Option<Record>>>,
     polls: Cell<usize>,
+    calm: Cell<bool>,
 }
 
 pub(crate) type SimRunner<'s> = Runner<
@@ -96,6 +97,7 @@ impl Site {
             boots: Cell::new(0),
             cuts: RefCell::default(),
             polls: Cell::new(0),
+            calm: Cell::new(false),
         };
         site.air.add(Router::new(b"home", b"correct horse"));
         site.air.add(Router::new(b"old", b"old password"));
@@ -153,42 +155,42 @@ impl Site {
     pub(crate) fn boot_and_drop(&self, polls: usize) -> World<'_> {
         World::new(self, async move {
             let mut runner = self.runner().await;
-            poll_times(runner.run(), polls).await;
+            self.poll_times(runner.run(), polls).await;
             runner.run().await
         })
     }
 
     /// Starts the device; power is cut after so many polls, and again after so many more.
-    pub(crate) fn boot_and_cut(&self, polls: &'static [usize]) -> World<'_> {
-        self.boot_and_cut_at(polls.to_vec())
-    }
-
-    /// As [`boot_and_cut`](Self::boot_and_cut).
-    pub(crate) fn boot_and_cut_at(&self, polls: Vec<usize>) -> World<'_> {
+    pub(crate) fn boot_and_cut(&self, polls: Vec<usize>) -> World<'_> {
         World::new(self, async move {
             for polls in polls {
-                poll_times(self.runner().await.run(), polls).await;
+                self.poll_times(self.runner().await.run(), polls).await;
                 self.cut_power();
             }
             self.runner().await.run().await
         })
     }
-}
 
-/// Polls `work` so often, then lets it go.
-async fn poll_times(work: impl Future, mut times: usize) {
-    let mut work = pin!(work);
-    poll_fn(|cx| {
-        if times == 0 {
-            return Poll::Ready(());
-        }
-        times -= 1;
-        match work.as_mut().poll(cx) {
-            Poll::Pending if times > 0 => Poll::Pending,
-            Poll::Pending | Poll::Ready(_) => Poll::Ready(()),
-        }
-    })
-    .await;
+    /// From now on nothing is dropped, and power is not cut.
+    pub(crate) fn calm_down(&self) {
+        self.calm.set(true);
+    }
+
+    /// Polls `work` so often, then lets it go.
+    async fn poll_times(&self, work: impl Future, mut times: usize) {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            if times == 0 {
+                return Poll::Ready(());
+            }
+            times -= usize::from(!self.calm.get());
+            match work.as_mut().poll(cx) {
+                Poll::Pending if times > 0 => Poll::Pending,
+                Poll::Pending | Poll::Ready(_) => Poll::Ready(()),
+            }
+        })
+        .await;
+    }
 }
 
 struct Flag(AtomicBool);
@@ -317,6 +319,10 @@ impl<'s> World<'s> {
             Request::Waits(_) => None,
             Request::Told(told) => Some(*told),
         }
+    }
+
+    pub(crate) fn keeps_somebody_waiting(&self) -> bool {
+        self.requests.iter().any(|request| matches!(request, Request::Waits(_)))
     }
 
     /// The requester goes away without waiting for its answer.

@@ -194,6 +194,21 @@ fn a_start_while_the_link_is_being_looked_at() {
     assert_eq!(world.told(link), Some(Ok(())), "still waiting");
 }
 
+/// However often the web page asks: each look at the link ends.
+#[test]
+fn asking_for_the_link_again_does_not_begin_anew() {
+    let site = Site::settled(station(old()));
+    let mut world = site.booted();
+    world.at(10.0);
+    site.air.set_fault(Some(Fault::Mute));
+    let first = world.ask_link();
+    for second in 11..20 {
+        world.at(f64::from(second));
+        world.ask_link();
+    }
+    assert_eq!(world.told(first), Some(Ok(())), "still waiting, though a look takes two seconds");
+}
+
 #[test]
 fn as_many_requesters_as_there_are_seats_are_all_told() {
     let site = Site::settled(station(old()));

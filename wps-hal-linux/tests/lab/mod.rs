@@ -2,7 +2,7 @@
 //!
 //! The radios are `wlan0`, `wlan1`, … of `mac80211_hwsim`; see `lab/README.md`. Every test begins
 //! with [`radios_idle`]. Everything here blocks, and panics with what the daemons last said.
-#![allow(dead_code, unreachable_pub, missing_docs)] // each test binary uses a part of it
+#![allow(unreachable_pub, dead_code, unreachable_pub, missing_docs)] // each test binary uses a part of it
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -566,6 +566,12 @@ impl Router {
         self.daemon.request(request)
     }
 
+    /// Requests from another thread, for [`Events::when`].
+    pub fn requester(&self) -> impl Fn(&str) + Send + use<> {
+        let daemon = self.daemon.clone();
+        move |request| drop(daemon.request(request))
+    }
+
     /// The MAC address it sends with.
     pub fn bssid(&self) -> &str {
         &self.bssid
@@ -787,4 +793,52 @@ pub fn ping_gap(address: Ipv4Addr, period: Duration) -> Duration {
     let ping = Ping::start(address);
     thread::sleep(period);
     ping.stop().longest_gap
+}
+
+/// NetworkManager, with a wpa_supplicant of its own that has a control socket, as in Debian.
+pub struct NetworkManager(Vec<Child>);
+
+/// Starts NetworkManager, and is back when it manages `interface` (and no other).
+#[track_caller]
+pub fn network_manager(interface: &str) -> NetworkManager {
+    for folder in ["/run/dbus", "/run/udev", "/run/NetworkManager", "/var/lib/NetworkManager"] {
+        fs::create_dir_all(folder).expect("a folder");
+    }
+    if !Path::new("/run/dbus/system_bus_socket").exists() {
+        run("dbus-daemon --system --fork");
+        run("/lib/systemd/systemd-udevd --daemon");
+        run("udevadm trigger -s net -c add");
+        run("udevadm settle -t 10");
+    }
+    let configuration = format!(
+        "[main]\nauth-polkit=false\nplugins=keyfile\ndhcp=internal\ndns=none\n\
+         [keyfile]\nunmanaged-devices=except:interface-name:{interface}\n"
+    );
+    let path = format!("{RUN}/NetworkManager.conf");
+    fs::write(&path, configuration).expect("NetworkManager's configuration");
+    let start = |command: &str| {
+        let mut words = command.split_whitespace();
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("a daemon")
+    };
+    let daemons = vec![
+        start("wpa_supplicant -u -s -O /run/wpa_supplicant"),
+        start(&format!("NetworkManager --no-daemon --config {path}")),
+    ];
+    until(Duration::from_secs(60), "NetworkManager manages the interface", || {
+        let output = Command::new("nmcli").args(["-t", "-f", "DEVICE,STATE", "device"]).output();
+        let text = String::from_utf8_lossy(&output.ok()?.stdout).into_owned();
+        text.contains(&format!("{interface}:disconnected")).then_some(())
+    });
+    NetworkManager(daemons)
+}
+
+impl Drop for NetworkManager {
+    fn drop(&mut self) {
+        for daemon in &mut self.0 {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use core::future::Future;
 use core::net::IpAddr;
-use core::pin::pin;
 use core::time::Duration;
 use std::boxed::Box;
 use std::collections::HashMap;
@@ -101,15 +100,13 @@ pub async fn serve(
             });
         }
     };
-    let accept: core::convert::Infallible = tokio::select! {
+    tokio::select! {
         never = accept => never,
-        () = stop => {
-            // Nothing to do about an answer that does not get out in time.
-            let _ = timeout(limits.farewell, graceful.shutdown()).await;
-            return;
-        }
-    };
-    match accept {}
+        () = stop => {}
+    }
+    drop(listener);
+    // Nothing to do about an answer that does not get out in time.
+    let _ = timeout(limits.farewell, graceful.shutdown()).await;
 }
 
 /// Who is connected, and how often.

@@ -1,0 +1,93 @@
+//! `wpsd`: Wi-Fi Protected Setup by push button as a daemon for Linux, with an HTTP API and a page.
+//! Without an interface it runs on a simulated radio, and whoever starts it plays the router.
+
+mod linux;
+mod serve;
+mod simulated;
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Wi-Fi Protected Setup by push button: press the button on the router, and you are online.
+///
+/// Without --interface it runs on a simulated radio: open the page and play the router, by keys or in
+/// the page. With it, it pairs a real Wi-Fi interface through wpa_supplicant.
+#[derive(Parser)]
+#[command(version, after_help = AFTER_HELP)]
+struct Flags {
+    /// The Wi-Fi interface to pair; wpa_supplicant must run on it
+    #[arg(long, value_name = "NAME")]
+    interface: Option<String>,
+
+    /// Where to serve the page and the API. Whoever can reach it can pair: there is no password.
+    /// Port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", value_parser = address)]
+    listen: SocketAddr,
+
+    /// A further host name under which the page is reached, such as device.fritz.box; may be given
+    /// more than once. IP addresses, localhost and this machine's name work anyway
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+
+    /// Where the settings are saved
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/wpsd", requires = "interface")]
+    state_dir: PathBuf,
+
+    /// Where wpa_supplicant's control sockets are
+    #[arg(long, value_name = "DIR", default_value = "/run/wpa_supplicant", requires = "interface")]
+    control_dir: PathBuf,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  wpsd                                             a simulated radio to play with
+  wpsd --interface wlan0 --listen 0.0.0.0:80       the real thing, for the whole network
+  curl -i -X POST http://127.0.0.1:8080/api/v1/wifi/wps        start a pairing
+  curl -s http://127.0.0.1:8080/api/v1/wifi/wps                how it stands
+
+RUST_LOG sets what is logged (RUST_LOG=debug). SIGTERM or Ctrl+C ends a running pairing, puts the
+previous Wi-Fi settings back, and exits.";
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "give an IP address and a port, such as 127.0.0.1:8080 or [::]:80")
+}
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.from_env_lossy())
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    match run(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wpsd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: Flags) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let Flags { interface, listen, names, state_dir, control_dir } = flags;
+    let door = serve::Door { listen, names };
+    let done = runtime.block_on(async {
+        match interface {
+            Some(interface) => {
+                linux::run(linux::Options { interface, state_dir, control_dir, door }).await
+            }
+            None => simulated::run(door).await,
+        }
+    });
+    // Whatever still blocks (a name being looked up, a key being waited for) must not hold the exit.
+    runtime.shutdown_background();
+    done
+}

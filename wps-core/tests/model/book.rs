@@ -1,0 +1,161 @@
+//! Every machine that was reached, by number, with what it wants and what it tells; and the laws that
+//! concern the machine alone.
+
+use std::collections::HashMap;
+
+use wps_core::{Ended, Instant, Loaded, Pairing, Phase, Policy, Refusal, Settings, TaskKind};
+
+use crate::words::{Disk, Do, INSIDE, In, Is, When};
+
+pub(crate) type Number = u32;
+
+/// What a machine wants and tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    pub(crate) machine: Pairing,
+    pub(crate) wants: Do,
+    until: Option<Instant>,
+    pub(crate) phase: Phase,
+    /// When the window closes, while one is open.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) last: Option<Ended>,
+    pub(crate) settled: Option<Is>,
+    /// What whoever waits is told.
+    pub(crate) answer: Option<Result<(), Refusal>>,
+    /// What whoever asks for a pairing or for other settings now is told.
+    pub(crate) admits: [Option<Result<(), Refusal>>; 2],
+}
+
+impl Page {
+    fn new(machine: Pairing) -> Self {
+        let (wants, until) = Do::of(&machine.command());
+        let status = machine.status();
+        Self {
+            wants,
+            until,
+            phase: status.phase,
+            deadline: status.deadline,
+            last: status.last,
+            settled: machine.settled().map(Is::of),
+            answer: machine.answer(),
+            admits: [TaskKind::Pair, TaskKind::Configure].map(|task| machine.admit(task)),
+            machine,
+        }
+    }
+
+    /// Whether the command goes on until the window closes.
+    pub(crate) fn ends_with_the_window(&self) -> bool {
+        self.deadline.is_some_and(|deadline| self.until >= Some(deadline))
+    }
+
+    /// Whether this is a pairing or a change of settings whose outcome is still open.
+    pub(crate) fn can_be_cancelled(&self) -> bool {
+        self.deadline.is_some() && !matches!(self.wants, Do::Save(Disk::Settled(_)))
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Book {
+    pages: Vec<Page>,
+    numbers: HashMap<Pairing, Number>,
+    next: HashMap<(Number, In, When), Number>,
+}
+
+impl Book {
+    pub(crate) fn page(&self, number: Number) -> &Page {
+        &self.pages[number as usize]
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.pages.len()
+    }
+
+    pub(crate) fn boot(&mut self, loaded: Loaded, policy: Policy) -> Number {
+        let blank: Settings = Is::BLANK.settings();
+        self.number(Pairing::boot(Instant::from_millis(0), loaded, blank, policy))
+    }
+
+    pub(crate) fn boot_from(&mut self, disk: Disk, policy: Policy) -> Number {
+        let loaded = disk.record().map_or(Loaded::Blank, Loaded::Record);
+        self.boot(loaded, policy)
+    }
+
+    /// What `input` makes of a machine.
+    pub(crate) fn next(&mut self, number: Number, input: In, when: When) -> Number {
+        if let Some(next) = self.next.get(&(number, input, when)) {
+            return *next;
+        }
+        let page = self.page(number);
+        let now = match when {
+            When::AtFirst => Instant::from_millis(0),
+            When::Inside => INSIDE,
+            When::Closed => page.deadline.unwrap_or(INSIDE),
+        };
+        let mut machine = page.machine.clone();
+        machine.handle(now, input.input());
+        let next = self.number(machine);
+        self.next.insert((number, input, when), next);
+        next
+    }
+
+    fn number(&mut self, machine: Pairing) -> Number {
+        if let Some(number) = self.numbers.get(&machine) {
+            return *number;
+        }
+        let page = Page::new(machine.clone());
+        if let Err(broken) = sound(&page) {
+            panic!("{broken}: {page:#?}");
+        }
+        let number = Number::try_from(self.pages.len()).expect("not that many");
+        self.pages.push(page);
+        self.numbers.insert(machine, number);
+        number
+    }
+}
+
+/// The laws that concern the machine alone.
+fn sound(page: &Page) -> Result<(), String> {
+    let Page { machine, wants, phase, deadline, .. } = page;
+    let unmoved_by = |input: In| {
+        let mut moved = machine.clone();
+        moved.handle(INSIDE, input.input());
+        moved == *machine
+    };
+    for input in In::ANSWERS {
+        if !wants.is_answered_by(input) && !unmoved_by(input) {
+            return Err(format!("{input:?} is no answer to {wants:?}, but moved the machine"));
+        }
+    }
+    let resting = *wants == Do::Rest;
+    if resting != page.settled.is_some() || resting != (*phase == Phase::Idle) {
+        return Err("at rest or not?".into());
+    }
+    if !resting {
+        for input in [In::Start].into_iter().chain(In::CONFIGURE) {
+            if !unmoved_by(input) {
+                return Err(format!("{input:?} disturbed what was under way"));
+            }
+        }
+    }
+    if !page.can_be_cancelled() && !unmoved_by(In::Cancel) {
+        return Err("cancelled when there was nothing to cancel".into());
+    }
+    let inside_the_window = match wants {
+        Do::Pair => page.until == *deadline,
+        Do::Join(..) => page.until <= *deadline,
+        Do::Pause => match phase {
+            Phase::Searching | Phase::Joining { .. } => page.until <= *deadline,
+            // Saying goodbye takes its time, though the machine slept through its window.
+            Phase::Idle
+            | Phase::Opening
+            | Phase::Saving
+            | Phase::Configuring
+            | Phase::Restoring => true,
+        },
+        Do::Rest | Do::Note | Do::Save(_) | Do::Apply(..) => true,
+    };
+    if !inside_the_window {
+        return Err("goes on after the window closed".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,393 @@
+//! A world: a machine, a disk, a radio, and what people were told; and everything that can happen to it.
+
+use wps_core::{Policy, Refusal};
+
+use crate::book::{Book, Number, Page};
+use crate::words::{Disk, Do, In, Is, When};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct World {
+    pub(crate) machine: Number,
+    pub(crate) policy: Policy,
+    /// The window of what is under way has closed.
+    pub(crate) closed: bool,
+    pub(crate) disk: Disk,
+    /// The settings that the radio matches; none: nobody knows.
+    radio: Option<Is>,
+    /// The platform's own networks are no longer as the driver's snapshot says.
+    disturbed: bool,
+    /// Somebody waits to be told whether the radio will move.
+    waiting: bool,
+
+    // What the laws must know of the past, since the device last came to rest:
+    /// The settings it had then.
+    before: Is,
+    /// Under way since.
+    task: Task,
+    /// The settings that the radio showed to work: by joining the network, or by taking them.
+    proven: Option<Is>,
+    /// The radio was, or may have been, touched.
+    touched: bool,
+    /// The driver has noted its snapshot.
+    noted: bool,
+    /// Power was cut, and the disk booted with these.
+    booted: Option<Is>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Task {
+    None,
+    Pair,
+    Configure(Is),
+}
+
+/// A law that was broken.
+pub(crate) type Broken = &'static str;
+/// What happened, in words, and the world it made.
+pub(crate) type Step = (&'static str, Result<World, Broken>);
+
+/// What requesters were told: for the list of what must happen sometimes.
+pub(crate) type Told = Vec<Result<(), Refusal>>;
+
+impl World {
+    /// A device boots for the first time in this model.
+    pub(crate) fn first(machine: Number, disk: Disk, policy: Policy) -> Self {
+        let (before, _) = disk.recovered(policy);
+        Self {
+            machine,
+            policy,
+            closed: false,
+            disk,
+            radio: None,
+            disturbed: false,
+            waiting: false,
+            before,
+            task: Task::None,
+            proven: None,
+            touched: false,
+            noted: false,
+            booted: Some(before),
+        }
+    }
+
+    /// Everything that can happen now.
+    pub(crate) fn steps(self, book: &mut Book, told: &mut Told) -> Vec<Step> {
+        let page = book.page(self.machine).clone();
+        let mut steps = vec![
+            ("start", self.request(book, &page, In::Start, told)),
+            ("cancel", self.hear(book, In::Cancel, told)),
+            ("power cut", self.cut_power(book)),
+        ];
+        let configure = ["configure: to B", "configure: a hotspot", "configure: off"];
+        for (label, input) in configure.into_iter().zip(In::CONFIGURE) {
+            steps.push((label, self.request(book, &page, input, told)));
+        }
+        if page.deadline.is_some() && !self.closed {
+            steps.push(("the window closes", Ok(Self { closed: true, ..self })));
+        }
+        let mut then = |label, world: Self, input| {
+            steps.push((label, world.hear(book, input, told)));
+        };
+        // A command that goes on until the window closes does not end earlier.
+        let can_elapse = self.closed || !page.ends_with_the_window();
+        match page.wants {
+            Do::Rest => {}
+            Do::Pause => {
+                if can_elapse {
+                    then("the pause ends", self, In::Elapsed);
+                }
+            }
+            Do::Note => {
+                then("noted", Self { noted: true, ..self }, In::Noted);
+                then("note: radio gone", self, In::NoteFailed);
+                then("note: radio mute", self, In::Elapsed);
+            }
+            Do::Save(disk) => {
+                let written = Self { disk, ..self };
+                then("saved", written, In::Saved);
+                then("save failed, not written", self, In::SaveFailed);
+                then("save failed, but written", written, In::SaveFailed);
+                then("save hangs, not written", self, In::Elapsed);
+                then("save hangs, but written", written, In::Elapsed);
+                steps.push(("save dropped, but written", Ok(written)));
+            }
+            Do::Apply(settings, noted) => {
+                let lost = Self { radio: None, ..self };
+                let disturbed = self.disturbed && !noted;
+                let mut done = Self { radio: Some(settings), disturbed, ..self };
+                if page.deadline.is_some() && self.task == Task::Configure(settings) {
+                    done.proven = Some(settings);
+                }
+                then("applied", done, In::Applied);
+                then("apply failed", lost, In::ApplyFailed);
+                then("apply: radio gone", lost, In::ApplyAbsent);
+                if can_elapse {
+                    then("apply: radio mute", lost, In::Elapsed);
+                    then(
+                        "apply: done, but mute",
+                        Self { proven: self.proven, ..done },
+                        In::Elapsed,
+                    );
+                }
+                steps.push(("apply dropped", Ok(lost)));
+            }
+            Do::Pair => {
+                let lost = Self { radio: None, disturbed: true, ..self };
+                then("offered A", lost, In::OfferedA);
+                then("offered A and B", lost, In::OfferedBoth);
+                then("router lost", lost, In::RouterLost);
+                then("overlap", lost, In::Overlap);
+                if can_elapse {
+                    then("nobody pressed", lost, In::Elapsed);
+                    then("nobody pressed, stayed on the air", self, In::Elapsed);
+                }
+                steps.push(("pair dropped", Ok(lost)));
+            }
+            Do::Join(network, noted) => {
+                let lost = Self { radio: None, disturbed: true, ..self };
+                let up = Self { radio: Some(network), disturbed: self.disturbed && !noted, ..self };
+                then("joined", Self { proven: Some(network), ..up }, In::Joined);
+                then("wrong key", lost, In::WrongKey);
+                then("join: radio gone", lost, In::JoinAbsent);
+                // The limit of one try, or the window.
+                if can_elapse {
+                    then("not joined in time", lost, In::Elapsed);
+                    then("joined, but too late to tell", up, In::Elapsed);
+                }
+                steps.push(("join dropped", Ok(lost)));
+                steps.push(("join dropped, link up", Ok(up)));
+            }
+        }
+        steps
+    }
+
+    /// Somebody asks for a pairing, or for other settings.
+    fn request(
+        self,
+        book: &mut Book,
+        page: &Page,
+        input: In,
+        told: &mut Told,
+    ) -> Result<Self, Broken> {
+        let [pairing, configuring] = page.admits;
+        let (task, admitted) = if let In::Configure(to) = input {
+            (Task::Configure(to), configuring)
+        } else {
+            (Task::Pair, pairing)
+        };
+        let mut world = self;
+        match admitted {
+            None => world.waiting = true,
+            Some(answer) => {
+                told.push(answer);
+                // Refused at once: whatever moves the radio now, it is not for this requester.
+                if answer.is_ok() {
+                    world.may_say_yes(task)?;
+                }
+            }
+        }
+        let Some(_) = page.settled else {
+            if admitted.is_none() && (self.touched || !self.task.is(task)) {
+                return Err("a requester waits for what is not going to be its own");
+            }
+            return world.hear(book, input, told);
+        };
+        world.task = task;
+        let next = book.next(world.machine, input, When::AtFirst);
+        if book.page(next).deadline.is_none() {
+            return Err("a start at rest was not taken");
+        }
+        world.arrive(book, next, told)
+    }
+
+    fn may_say_yes(self, task: Task) -> Result<(), Broken> {
+        let journalled = match task {
+            Task::None => false,
+            Task::Pair => self.disk == Disk::Pairing(self.before, true),
+            Task::Configure(_) => self.disk == Disk::Configuring(self.before, true),
+        };
+        // While the success is being saved it may already be on the disk.
+        let committed = self.proven.is_some_and(|proven| self.disk == Disk::Settled(proven));
+        if journalled || committed {
+            Ok(())
+        } else {
+            Err("a requester is told yes, but nothing is journalled")
+        }
+    }
+
+    fn cut_power(self, book: &mut Book) -> Result<Self, Broken> {
+        let machine = book.boot_from(self.disk, self.policy);
+        let (settings, noted) = self.disk.recovered(self.policy);
+        if book.page(machine).wants != Do::Apply(settings, noted) {
+            return Err("the device does not boot into what its record says");
+        }
+        let (closed, waiting, radio) = (false, false, None);
+        Ok(Self { machine, closed, waiting, radio, booted: Some(settings), ..self })
+    }
+
+    fn hear(self, book: &mut Book, input: In, told: &mut Told) -> Result<Self, Broken> {
+        let when = if self.closed { When::Closed } else { When::Inside };
+        let next = book.next(self.machine, input, when);
+        self.arrive(book, next, told)
+    }
+
+    /// The machine is another one now.
+    fn arrive(mut self, book: &Book, next: Number, told: &mut Told) -> Result<Self, Broken> {
+        if next == self.machine {
+            return Ok(self);
+        }
+        self.machine = next;
+        let page = book.page(next);
+        if let (true, Some(answer)) = (self.waiting, page.answer) {
+            told.push(answer);
+            self.waiting = false;
+            match answer {
+                Ok(()) => self.may_say_yes(self.task)?,
+                Err(_) if self.touched => return Err("told no, but the radio was touched"),
+                Err(_) => {}
+            }
+        }
+        self.closed &= page.deadline.is_some();
+        if let Some(settled) = page.settled {
+            self.at_rest(page, settled)?;
+            return Ok(Self {
+                before: settled,
+                task: Task::None,
+                proven: None,
+                touched: false,
+                noted: false,
+                booted: None,
+                ..self
+            });
+        }
+        // The radio is touched as soon as somebody may begin to.
+        if page.deadline.is_some() {
+            self.touched |= matches!(page.wants, Do::Pair | Do::Join(..) | Do::Apply(..));
+        }
+        Ok(self)
+    }
+
+    /// At rest, what people are told is what is on the disk and on the air.
+    fn at_rest(&self, page: &Page, settled: Is) -> Result<(), Broken> {
+        let never_set_up = self.disk == Disk::Blank && settled == Is::BLANK;
+        if self.disk != Disk::Settled(settled) && !never_set_up {
+            return Err("at rest, but the disk says otherwise");
+        }
+        if self.radio != Some(settled) {
+            return Err("at rest, but the radio does something else");
+        }
+        if self.disturbed {
+            return Err("at rest, but the platform's own networks are not as they were");
+        }
+        if self.waiting {
+            return Err("at rest, but somebody still waits for an answer");
+        }
+        let expected = match (page.last.map(|last| last.result), self.booted) {
+            (Some(Ok(())), None) => self.proven,
+            (Some(Ok(())), Some(_)) => None,
+            (_, Some(booted)) => Some(booted),
+            (None, None) => None,
+            (Some(Err(_)), None) if self.touched => Some(self.failed()),
+            (Some(Err(_)), None) => Some(self.before),
+        };
+        if expected != Some(settled) {
+            return Err("at rest, but not with the settings that the rules say");
+        }
+        Ok(())
+    }
+
+    /// What a failure leaves.
+    fn failed(&self) -> Is {
+        match self.task {
+            Task::Pair => self.before.after_failure(self.policy),
+            Task::None | Task::Configure(_) => self.before,
+        }
+    }
+
+    /// The laws that hold in every world.
+    pub(crate) fn sound(&self, book: &Book) -> Result<(), Broken> {
+        let page = book.page(self.machine);
+        let chosen = |is| is == self.before || is == self.failed() || Some(is) == self.proven;
+        if !chosen(self.disk.recovered(self.policy).0) {
+            return Err("a power cut now would boot into settings nobody chose or proved");
+        }
+        let deadline = page.deadline.map(wps_core::Instant::as_millis);
+        let expected = match self.task {
+            Task::None => None,
+            Task::Pair => Some(120_000),
+            Task::Configure(_) => Some(30_000),
+        };
+        if deadline.is_some() && deadline != expected {
+            return Err("the deadline is not that of the start");
+        }
+        let under_way = deadline.is_some();
+        let journalled = match self.task {
+            Task::None => false,
+            Task::Pair => self.disk == Disk::Pairing(self.before, true),
+            Task::Configure(_) => self.disk == Disk::Configuring(self.before, true),
+        };
+        match page.wants {
+            Do::Pair | Do::Join(..) | Do::Apply(..) if under_way && !journalled => {
+                Err("the radio moves without a journal")
+            }
+            Do::Join(_, noted) | Do::Apply(_, noted) if under_way && !noted => {
+                Err("the driver's snapshot was forgotten")
+            }
+            Do::Apply(settings, _) if under_way && self.task == Task::Pair => {
+                if settings == self.before {
+                    Ok(())
+                } else {
+                    Err("something else than the previous settings is put back in the window")
+                }
+            }
+            Do::Apply(_, noted) if !under_way && self.booted.is_none() && !noted => {
+                Err("the driver's snapshot was forgotten")
+            }
+            Do::Apply(settings, noted) if !under_way => match self.booted {
+                None if settings != self.failed() => Err("not the failure rule"),
+                Some(booted) if settings != booted => Err("not what it booted with"),
+                Some(_) if self.disk.is_journal() && !noted => {
+                    Err("the driver's snapshot did not survive the power cut")
+                }
+                None | Some(_) => Ok(()),
+            },
+            Do::Save(Disk::Settled(settings)) if under_way => {
+                if self.proven == Some(settings) {
+                    Ok(())
+                } else {
+                    Err("saves a network that was not joined")
+                }
+            }
+            Do::Save(Disk::Settled(settings)) => {
+                let kept = match self.booted {
+                    Some(booted) => booted,
+                    None if self.touched => self.failed(),
+                    None => self.before,
+                };
+                if settings == kept {
+                    Ok(())
+                } else {
+                    Err("closes the journal with other settings")
+                }
+            }
+            Do::Save(Disk::Pairing(before, noted)) => {
+                let right = (before, noted) == (self.before, true) && self.task == Task::Pair;
+                if right { Ok(()) } else { Err("a wrong journal") }
+            }
+            Do::Save(Disk::Configuring(before, noted)) => {
+                let right = (before, noted) == (self.before, true)
+                    && matches!(self.task, Task::Configure(_));
+                if right { Ok(()) } else { Err("a wrong journal") }
+            }
+            Do::Save(Disk::Blank) => Err("no record is blank"),
+            Do::Rest | Do::Pause | Do::Note | Do::Pair | Do::Join(..) | Do::Apply(..) => Ok(()),
+        }
+    }
+}
+
+impl Task {
+    /// Of the same kind.
+    fn is(self, other: Self) -> bool {
+        matches!((self, other), (Self::Pair, Self::Pair) | (Self::Configure(_), Self::Configure(_)))
+    }
+}

@@ -1,0 +1,362 @@
+//! Properties: of the stored form over all records and all damage, and of the whole device over random
+//! days. None calls the function that it checks to find out what to expect.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{PARTING, Site, World, home, hotspot, net, off, old, station};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use wps_core::sim::{DiskFault, Fault, RouterKind};
+use wps_core::{
+    AccessPoint, Credentials, ErrorKind, Passphrase, Phase, Policy, Record, RecordError, Settings,
+    Snapshot, Ssid,
+};
+
+/// The longest record: version, variant, variant; the access point's and the remembered network, each
+/// with 32 bytes of name and 64 of key and their lengths; the channel and whether there is one; whether
+/// there is a remembered network; 64 bytes of snapshot and their length; the checksum.
+const LONGEST: usize =
+    1 + 1 + 1 + (1 + 32 + 1 + 64) + (1 + 1) + 1 + (1 + 32 + 1 + 64) + (1 + 64) + 4;
+
+fn any_credentials() -> impl Strategy<Value = Credentials> {
+    let printable =
+        any::<u8>().prop_filter("no control character", |byte| !byte.is_ascii_control());
+    let digit = prop::sample::select(b"0123456789abcdefABCDEF".to_vec());
+    let key = prop_oneof![
+        Just(None),
+        vec(printable, 8..=63).prop_map(Some),
+        vec(digit, 64).prop_map(Some),
+    ];
+    (vec(any::<u8>(), 1..=32), key).prop_map(|(name, key)| Credentials {
+        ssid: Ssid::new(&name).expect("1 to 32 bytes"),
+        passphrase: key.map(|key| Passphrase::new(&key).expect("a key")),
+    })
+}
+
+fn any_settings() -> impl Strategy<Value = Settings> {
+    let remembered = || prop::option::of(any_credentials());
+    let access_point = (any_credentials(), any::<Option<u8>>())
+        .prop_map(|(network, channel)| AccessPoint { network, channel });
+    prop_oneof![
+        Just(Settings::Platform),
+        any_credentials().prop_map(station),
+        (access_point, remembered()).prop_map(|(access_point, remembered)| {
+            Settings::AccessPoint { access_point, remembered }
+        }),
+        remembered().prop_map(off),
+    ]
+}
+
+fn any_record() -> impl Strategy<Value = Record> {
+    let snapshot = vec(any::<u8>(), 0..=Snapshot::MAX_LEN)
+        .prop_map(|bytes| Snapshot::new(&bytes).expect("fits"));
+    (any_settings(), snapshot, 0..3).prop_map(|(before, snapshot, kind)| match kind {
+        0 => Record::Settled(before),
+        1 => Record::Pairing { before, snapshot },
+        _ => Record::Configuring { before, snapshot },
+    })
+}
+
+fn encoded(record: &Record) -> Vec<u8> {
+    let mut buffer = [0xaa; Record::MAX_LEN];
+    record.encode(&mut buffer).expect("MAX_LEN is always enough").to_vec()
+}
+
+/// CRC-32 as of ISO 3309, bit by bit.
+fn checksum(bytes: &[u8]) -> [u8; 4] {
+    let mut sum = u32::MAX;
+    for byte in bytes {
+        sum ^= u32::from(*byte);
+        for _ in 0..8 {
+            sum = (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg());
+        }
+    }
+    (!sum).to_le_bytes()
+}
+
+fn sealed(bytes: &[u8]) -> Vec<u8> {
+    [bytes, &checksum(bytes)].concat()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_record_comes_back_from_its_bytes(record in any_record()) {
+        let bytes = encoded(&record);
+        prop_assert!(bytes.len() <= LONGEST);
+        prop_assert_eq!(Record::decode(&bytes), Ok(record.clone()));
+        let same = record.with_encoded(|encoded| encoded == bytes);
+        prop_assert_eq!(same, Ok(true));
+        // It fits exactly, and says so where it does not.
+        let mut exact = vec![0; bytes.len()];
+        prop_assert!(record.encode(&mut exact).is_ok());
+        for short in 0..bytes.len() {
+            prop_assert_eq!(record.encode(&mut exact[..short]), Err(RecordError::Space));
+        }
+    }
+
+    #[test]
+    fn a_torn_record_is_none(record in any_record()) {
+        let bytes = encoded(&record);
+        for end in 0..bytes.len() {
+            prop_assert_eq!(Record::decode(&bytes[..end]), Err(RecordError::Corrupt), "{}", end);
+        }
+    }
+
+    #[test]
+    fn the_head_of_one_record_and_the_tail_of_another_are_none(
+        one in any_record(),
+        other in any_record(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let (one, other) = (encoded(&one), encoded(&other));
+        let at = cut.index(one.len().min(other.len()));
+        let mixed = [&one[..at], &other[at..]].concat();
+        prop_assume!(mixed != one && mixed != other);
+        prop_assert_eq!(Record::decode(&mixed), Err(RecordError::Corrupt));
+    }
+
+    #[test]
+    fn a_longer_record_is_none(record in any_record(), tail in vec(any::<u8>(), 1..20)) {
+        let bytes = encoded(&record);
+        let longer = [&bytes[..], &tail].concat();
+        prop_assert_eq!(Record::decode(&longer), Err(RecordError::Corrupt));
+        // Also where the checksum is right.
+        let longer = sealed(&[&bytes[..bytes.len() - 4], &tail].concat());
+        prop_assert_eq!(Record::decode(&longer), Err(RecordError::Corrupt));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..600)) {
+        prop_assert_eq!(Record::decode(&bytes), Err(RecordError::Corrupt));
+    }
+
+    /// Past the checksum: what still decodes is a record that can be stored again.
+    #[test]
+    fn damage_with_a_right_checksum_never_panics(
+        record in any_record(),
+        place in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut contents = encoded(&record);
+        contents.truncate(contents.len() - 4);
+        // All but the version byte.
+        let place = 1 + place.index(contents.len() - 1);
+        contents[place] = byte;
+        match Record::decode(&sealed(&contents)) {
+            Ok(record) => prop_assert_eq!(Record::decode(&encoded(&record)), Ok(record)),
+            Err(error) => prop_assert_eq!(error, RecordError::Corrupt),
+        }
+    }
+
+    #[test]
+    fn a_record_of_a_later_version_says_so(
+        version in 2_u8..,
+        contents in vec(any::<u8>(), 0..300),
+    ) {
+        let bytes = sealed(&[&[version], &contents[..]].concat());
+        prop_assert_eq!(Record::decode(&bytes), Err(RecordError::Version(version)));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 24, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_record_with_a_flipped_bit_is_none(record in any_record()) {
+        let mut bytes = encoded(&record);
+        for bit in 0..bytes.len() * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert_eq!(Record::decode(&bytes), Err(RecordError::Corrupt), "bit {}", bit);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}
+
+#[test]
+fn the_longest_record_fits() {
+    let network = || net(&[0xff; 32], &[b'f'; 64]);
+    let before = Settings::AccessPoint {
+        access_point: AccessPoint { network: network(), channel: Some(255) },
+        remembered: Some(network()),
+    };
+    let snapshot = Snapshot::new(&[0xff; Snapshot::MAX_LEN]).expect("fits");
+    let record = Record::Pairing { before, snapshot };
+    assert_eq!(encoded(&record).len(), LONGEST);
+    const { assert!(LONGEST <= Record::MAX_LEN) }
+    assert_eq!(Record::decode(&encoded(&record)), Ok(record));
+}
+
+/// Devices in the field hold such bytes: a change that breaks this test is a new version.
+#[test]
+fn the_stored_form_of_version_1() {
+    let name = |name: &[u8]| [&[name.len() as u8], name].concat();
+    let [home, key, device] = [&b"home"[..], b"correct horse", b"device"].map(name);
+    let label = name(b"on the label");
+    let snapshot = name(b"noted");
+    let noted = || Snapshot::new(b"noted").expect("short");
+    for (record, contents) in [
+        (Record::Settled(Settings::Platform), vec![1, 0, 0]),
+        (Record::Settled(station(common::home())), [&[1, 0, 1][..], &home, &key].concat()),
+        (
+            Record::Settled(station(net(b"home", b""))), // open
+            [&[1, 0, 1][..], &home, &[0]].concat(),
+        ),
+        (
+            Record::Pairing { before: hotspot(Some(common::home())), snapshot: noted() },
+            [&[1, 1, 2][..], &device, &label, &[1, 6, 1], &home, &key, &snapshot].concat(),
+        ),
+        (
+            Record::Configuring { before: off(None), snapshot: noted() },
+            [&[1, 2, 3, 0][..], &snapshot].concat(),
+        ),
+    ] {
+        assert_eq!(encoded(&record), sealed(&contents), "{record:?}");
+    }
+}
+
+/// Something that happens on a random day.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "few live at a time")]
+enum Deed {
+    Start(bool),
+    Cancel,
+    Configure(Settings),
+    AskLink,
+    Press(&'static str),
+    Release(&'static str),
+    Switch(&'static str, bool),
+    Make(RouterKind),
+    BreakRadio(Option<Fault>),
+    BreakDisk(Option<DiskFault>),
+}
+
+fn any_deed() -> impl Strategy<Value = Deed> {
+    let router = || prop::sample::select(vec!["home", "old"]);
+    let kind = prop::sample::select(vec![
+        RouterKind::Ordinary,
+        RouterKind::WithoutWps,
+        RouterKind::WrongKey,
+        RouterKind::GuestFirst,
+        RouterKind::Refuses,
+        RouterKind::Insecure,
+        RouterKind::Vanishes,
+    ]);
+    let fault = prop::sample::select(vec![
+        Fault::Mute,
+        Fault::Fails(ErrorKind::Other),
+        Fault::Fails(ErrorKind::Absent),
+    ]);
+    let disk_fault = prop::sample::select(vec![DiskFault::Full, DiskFault::Lies, DiskFault::Hangs]);
+    prop_oneof![
+        6 => any::<bool>().prop_map(Deed::Start),
+        1 => Just(Deed::Cancel),
+        1 => prop::sample::select(known_settings()).prop_map(Deed::Configure),
+        1 => Just(Deed::AskLink),
+        4 => router().prop_map(Deed::Press),
+        1 => router().prop_map(Deed::Release),
+        1 => (router(), any::<bool>()).prop_map(|(router, on)| Deed::Switch(router, on)),
+        2 => kind.prop_map(Deed::Make),
+        1 => prop::option::of(fault).prop_map(Deed::BreakRadio),
+        2 => prop::option::of(disk_fault).prop_map(Deed::BreakDisk),
+    ]
+}
+
+fn known_settings() -> Vec<Settings> {
+    let remembered = || Some(old());
+    vec![
+        Settings::Platform,
+        station(old()),
+        station(home()),
+        hotspot(None),
+        hotspot(remembered()),
+        off(None),
+        off(remembered()),
+        off(Some(home())),
+    ]
+}
+
+fn do_it(world: &mut World<'_>, deed: &Deed) {
+    let air = &world.site.air;
+    match deed {
+        Deed::Start(over_wifi) => {
+            world.ask_start(if *over_wifi { PARTING } else { Duration::ZERO });
+        }
+        Deed::Cancel => {
+            world.ask_cancel();
+        }
+        Deed::Configure(settings) => {
+            world.ask_configure(settings.clone());
+        }
+        Deed::AskLink => {
+            world.ask_link();
+        }
+        Deed::Press(router) => air.press(router.as_bytes()),
+        Deed::Release(router) => air.release(router.as_bytes()),
+        Deed::Switch(router, on) => air.power(router.as_bytes(), *on),
+        Deed::Make(kind) => air.set_kind(b"home", *kind),
+        Deed::BreakRadio(fault) => air.set_fault(*fault),
+        Deed::BreakDisk(fault) => world.site.disk.set_fault(*fault),
+    }
+}
+
+/// At rest the radio does what the disk says, and people are told so. A device that was never set up
+/// has nothing on its disk.
+fn expect_agreement(world: &World<'_>) {
+    let site = world.site;
+    let on_air = site.air.radio_does().expect("put in order");
+    match site.disk.record() {
+        None => assert_eq!(on_air, site.blank),
+        Some(record) => assert_eq!(record, Record::Settled(on_air.clone())),
+    }
+    assert_eq!(world.status().mode, on_air.mode());
+    assert_eq!(world.status().trouble, None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 256, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn whatever_happens_the_device_comes_to_rest_in_order(
+        before in prop::option::of(prop::sample::select(known_settings())),
+        back in any::<bool>(),
+        seed in any::<u64>(),
+        dropped in 0_usize..400,
+        cuts in vec(0_usize..400, 0..=2),
+        day in vec((0_u32..40_000, any_deed()), 0..24),
+    ) {
+        let blank = hotspot(None);
+        let site = before.map_or_else(|| Site::blank(blank), Site::settled);
+        let policy = if back { Policy::AccessPointBack } else { Policy::AccessPointOff };
+        let site = site.with(policy);
+        let was_cut = !cuts.is_empty();
+        let mut world =
+            if cuts.is_empty() { site.boot_and_drop(dropped) } else { site.boot_and_cut(cuts) };
+        world.shuffle(seed);
+        for (pause, deed) in &day {
+            do_it(&mut world, deed);
+            // Several things at one moment, as often as not.
+            if pause % 2 == 0 {
+                world.pass(f64::from(*pause) / 1000.0);
+            }
+            if world.status().phase == Phase::Idle {
+                expect_agreement(&world);
+            }
+        }
+        site.calm_down();
+        site.air.set_fault(None);
+        site.disk.set_fault(None);
+        // A window, and more than the longest pause and try after it.
+        world.pass(180.0);
+        world.expect(Phase::Idle);
+        expect_agreement(&world);
+        prop_assert!(was_cut || !world.keeps_somebody_waiting());
+    }
+}

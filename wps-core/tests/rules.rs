@@ -1,0 +1,398 @@
+//! The rules of the specification as a literal table, which does not call the code that states them;
+//! what people are told about every cause; and that nothing prints a secret.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use common::{home, hotspot, net, off, old, ssid, station};
+use wps_core::command::{Command, Input};
+use wps_core::driver::{Link, Offer, Sight};
+use wps_core::sim::Router;
+use wps_core::{
+    ADVICE_AFTER_SUCCESS, Cause, Credentials, Ended, ErrorKind, Instant, Loaded, Mode, Pairing,
+    Passphrase, Phase, Policy, Record, Refusal, Settings, Snapshot, TaskKind,
+};
+
+/// How a pairing can end.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Paired,
+    TimedOut,
+    Overlap,
+    CancelledWhileSearching,
+    CancelledWhileJoining,
+    NotJoined,
+    CommitFailed,
+    PowerCutWhileSearching,
+    PowerCutWhileJoining,
+    RadioAbsent,
+    DiskFull,
+    CancelledEarly,
+}
+
+const FAILED: [Ending; 8] = [
+    Ending::TimedOut,
+    Ending::Overlap,
+    Ending::CancelledWhileSearching,
+    Ending::CancelledWhileJoining,
+    Ending::NotJoined,
+    Ending::CommitFailed,
+    Ending::PowerCutWhileSearching,
+    Ending::PowerCutWhileJoining,
+];
+const UNTOUCHED: [Ending; 3] = [Ending::RadioAbsent, Ending::DiskFull, Ending::CancelledEarly];
+
+/// Started from; with the policy; a failure leaves: mode, network, record.
+fn what_a_failure_leaves() -> [(Settings, Policy, Mode, Option<Credentials>, Settings); 12] {
+    use Mode::{AccessPoint, Off, Station};
+    use Policy::{AccessPointBack, AccessPointOff};
+    let platform = || Settings::Platform;
+    let o = || Some(old());
+    [
+        (platform(), AccessPointOff, Station, None, platform()),
+        (station(old()), AccessPointOff, Station, o(), station(old())),
+        (hotspot(None), AccessPointOff, Off, None, off(None)),
+        (hotspot(o()), AccessPointOff, Off, o(), off(o())),
+        (off(None), AccessPointOff, Off, None, off(None)),
+        (off(o()), AccessPointOff, Off, o(), off(o())),
+        (platform(), AccessPointBack, Station, None, platform()),
+        (station(old()), AccessPointBack, Station, o(), station(old())),
+        (hotspot(None), AccessPointBack, AccessPoint, None, hotspot(None)),
+        (hotspot(o()), AccessPointBack, AccessPoint, o(), hotspot(o())),
+        (off(None), AccessPointBack, Off, None, off(None)),
+        (off(o()), AccessPointBack, Off, o(), off(o())),
+    ]
+}
+
+enum Event {
+    Now(Input),
+    AtTheDeadline(Input),
+    PowerCut,
+}
+
+/// What makes the pairing end so, if it is this command's turn.
+fn event(ending: Ending, command: &Command) -> Option<Event> {
+    use Event::{AtTheDeadline, Now, PowerCut};
+    Some(match (ending, command) {
+        (Ending::TimedOut, Command::Pair(_)) => AtTheDeadline(Input::Elapsed),
+        (Ending::Overlap, Command::Pair(_)) => Now(Input::Offered(Err(ErrorKind::Overlap))),
+        (Ending::CancelledWhileSearching, Command::Pair(_)) => Now(Input::Cancel),
+        (Ending::CancelledWhileJoining, Command::Join(..)) => Now(Input::Cancel),
+        (Ending::NotJoined, Command::Join(..)) => AtTheDeadline(Input::Elapsed),
+        (Ending::CommitFailed, Command::Save(Record::Settled(_), _)) => Now(Input::Saved(Err(()))),
+        (Ending::PowerCutWhileSearching, Command::Pair(_)) => PowerCut,
+        (Ending::PowerCutWhileJoining, Command::Join(..)) => PowerCut,
+        (Ending::RadioAbsent, Command::Note(_)) => Now(Input::Noted(Err(ErrorKind::Absent))),
+        (Ending::DiskFull, Command::Save(Record::Pairing { .. }, _)) => Now(Input::Saved(Err(()))),
+        (Ending::CancelledEarly, Command::Pause(_)) => Now(Input::Cancel),
+        _ => return None,
+    })
+}
+
+/// Leads a machine through a pairing by hand; what is on the disk in the end, and the machine.
+fn pair(before: &Settings, policy: Policy, ending: Ending) -> (Record, Pairing) {
+    let (now, deadline) = (Instant::from_millis(1_000), Instant::from_millis(121_000));
+    let boot = |disk: &Record| Pairing::boot(now, Loaded::Record(disk.clone()), off(None), policy);
+    let mut disk = Record::Settled(before.clone());
+    let mut machine = boot(&disk);
+    assert_eq!(machine.command(), apply(before, now.after(Duration::from_secs(15))));
+    machine.handle(now, Input::Applied(Ok(())));
+    machine.handle(now, Input::Start { parting: Duration::ZERO });
+
+    let mut ending = Some(ending);
+    loop {
+        let command = machine.command();
+        if let Some(event) = ending.and_then(|ending| event(ending, &command)) {
+            ending = None;
+            match event {
+                Event::Now(input) => machine.handle(now, input),
+                Event::AtTheDeadline(input) => machine.handle(deadline, input),
+                Event::PowerCut => machine = boot(&disk),
+            }
+            continue;
+        }
+        let answer = match command {
+            Command::Rest => return (disk, machine),
+            Command::Pause(_) => Input::Elapsed,
+            Command::Note(_) => Input::Noted(Ok(Snapshot::default())),
+            Command::Save(record, _) => {
+                disk = record;
+                Input::Saved(Ok(()))
+            }
+            Command::Apply(..) => Input::Applied(Ok(())),
+            Command::Pair(_) => Input::Offered(Ok(Offer::from(home()))),
+            Command::Join(..) => Input::Joined(Ok(())),
+        };
+        machine.handle(now, answer);
+    }
+}
+
+fn apply(settings: &Settings, until: Instant) -> Command {
+    Command::Apply(settings.clone(), Snapshot::default(), until)
+}
+
+#[track_caller]
+fn expect(
+    (disk, machine): &(Record, Pairing),
+    mode: Mode,
+    network: Option<&Credentials>,
+    record: &Settings,
+) {
+    let status = machine.status();
+    assert_eq!(disk, &Record::Settled(record.clone()), "saved");
+    assert_eq!(machine.settled(), Some(record), "in force");
+    assert_eq!(status.mode, mode);
+    assert_eq!(status.network.as_ref(), network.map(|network| &network.ssid));
+}
+
+#[test]
+fn a_failure_leaves_the_previous_settings_but_an_access_point_goes_dark() {
+    for (before, policy, mode, network, record) in what_a_failure_leaves() {
+        for ending in FAILED {
+            let end = pair(&before, policy, ending);
+            assert!(end.1.status().last.expect("ended").result.is_err(), "{ending:?}");
+            expect(&end, mode, network.as_ref(), &record);
+        }
+        assert_eq!(before.clone().after_failure(policy), record);
+        let snapshot = Snapshot::default();
+        assert_eq!(Record::Pairing { before, snapshot }.recover(policy), record);
+    }
+}
+
+#[test]
+fn a_success_leaves_station_mode_with_the_new_network() {
+    for (before, policy, ..) in what_a_failure_leaves() {
+        let end = pair(&before, policy, Ending::Paired);
+        assert_eq!(end.1.status().last.expect("ended").result, Ok(()));
+        expect(&end, Mode::Station, Some(&home()), &station(home()));
+    }
+    assert_eq!(Settings::after_success(home()), station(home()));
+}
+
+#[test]
+fn what_ends_before_the_radio_was_touched_changes_nothing() {
+    for (before, policy, ..) in what_a_failure_leaves() {
+        for ending in UNTOUCHED {
+            let (disk, machine) = pair(&before, policy, ending);
+            assert!(machine.status().last.expect("ended").result.is_err(), "{ending:?}");
+            assert_eq!(disk, Record::Settled(before.clone()), "{ending:?}");
+            assert_eq!(machine.settled(), Some(&before), "{ending:?}");
+        }
+    }
+}
+
+#[test]
+fn a_record_boots_into_what_it_says() {
+    for (before, policy, _, _, failed) in what_a_failure_leaves() {
+        let snapshot = Snapshot::new(b"noted").expect("short");
+        let settled = Record::Settled(before.clone());
+        let pairing = Record::Pairing { before: before.clone(), snapshot: snapshot.clone() };
+        let configuring =
+            Record::Configuring { before: before.clone(), snapshot: snapshot.clone() };
+        for (record, settings, snapshot) in [
+            (settled, &before, Snapshot::default()),
+            (pairing, &failed, snapshot.clone()),
+            // A change of settings is no pairing: it is rolled back.
+            (configuring, &before, snapshot),
+        ] {
+            let (now, until) = (Instant::from_millis(0), Instant::from_millis(15_000));
+            let machine =
+                Pairing::boot(now, Loaded::Record(record.clone()), Settings::Platform, policy);
+            let expected = Command::Apply(settings.clone(), snapshot, until);
+            assert_eq!(machine.command(), expected, "{record:?}");
+        }
+    }
+}
+
+#[test]
+fn the_default_policy_is_the_specifications_rule() {
+    assert_eq!(Policy::default(), Policy::AccessPointOff);
+}
+
+const KINDS: [ErrorKind; 13] = [
+    ErrorKind::Overlap,
+    ErrorKind::Refused,
+    ErrorKind::RouterBusy,
+    ErrorKind::RouterLost,
+    ErrorKind::Insecure,
+    ErrorKind::WrongKey,
+    ErrorKind::NotFound,
+    ErrorKind::Unsupported,
+    ErrorKind::Absent,
+    ErrorKind::Blocked,
+    ErrorKind::Managed,
+    ErrorKind::Mute,
+    ErrorKind::Other,
+];
+
+fn causes() -> Vec<Cause> {
+    let own = [
+        Cause::TimedOut,
+        Cause::Cancelled,
+        Cause::NotJoined,
+        Cause::Store,
+        Cause::Interrupted,
+        Cause::Corrupt,
+    ];
+    own.into_iter().chain(KINDS.map(Cause::Driver)).collect()
+}
+
+#[test]
+fn every_cause_has_a_name_of_its_own_and_says_what_to_do() {
+    let names: BTreeSet<_> = causes().into_iter().map(Cause::name).collect();
+    assert_eq!(names.len(), causes().len());
+    for cause in causes() {
+        let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        assert!(!cause.name().is_empty() && cause.name().chars().all(is_name), "{cause:?}");
+        assert!(cause.advice().ends_with('.'), "{cause:?}: not a sentence");
+        assert!(cause.advice().len() > 20, "{cause:?}: too short to help");
+        assert!(!cause.to_string().is_empty());
+    }
+    assert!(ADVICE_AFTER_SUCCESS.contains("switched off"));
+}
+
+#[test]
+fn the_advice_is_that_of_the_troubleshooting_table() {
+    for (cause, words) in [
+        (Cause::TimedOut, "WPS button within two minutes"),
+        (Cause::TimedOut, "by hand"),
+        (Cause::Driver(ErrorKind::Refused), "WPS settings of the router"),
+        (Cause::Driver(ErrorKind::Overlap), "Wait two minutes"),
+        (Cause::Driver(ErrorKind::Unsupported), "by hand"),
+    ] {
+        assert!(cause.advice().contains(words), "{cause:?}: {}", cause.advice());
+    }
+}
+
+#[test]
+fn what_cannot_pass_within_the_window() {
+    use ErrorKind::{Absent, Blocked, Insecure, Managed, Overlap, Unsupported};
+    let last = [Overlap, Insecure, Unsupported, Absent, Blocked, Managed];
+    for kind in KINDS {
+        assert_eq!(kind.is_final(), last.contains(&kind), "{kind:?}");
+    }
+}
+
+const SECRET: &[u8] = b"Tr0ub4dor&3 xyzzy";
+
+/// The secret in every form in which a program could print it by accident.
+fn forms(secret: &[u8]) -> Vec<String> {
+    let list = |each: &dyn Fn(&u8) -> String, between: &str| {
+        let bytes: Vec<_> = secret.iter().map(each).collect();
+        bytes.join(between)
+    };
+    vec![
+        list(&|byte| (*byte as char).to_string(), ""),
+        list(&|byte| format!("{byte:02x}"), ""),
+        list(&|byte| format!("{byte:02X}"), ""),
+        list(&|byte| format!("{byte:02x}"), " "),
+        list(&|byte| format!("{byte:02x}"), ":"),
+        list(&u8::to_string, ", "),
+        list(&u8::to_string, ",\n"),
+        list(&|byte| format!("{byte:#04x}"), ", "),
+    ]
+}
+
+#[track_caller]
+fn expect_redacted(value: &impl Debug) {
+    for text in [format!("{value:?}"), format!("{value:#?}"), format!("{value:x?}")] {
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for form in forms(SECRET).into_iter().chain(forms(&SECRET[4..12])) {
+            assert!(!text.contains(&form) && !flat.contains(&form), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_search_for_secrets_would_find_them() {
+    #[derive(Debug)]
+    struct Careless<'a>(#[allow(dead_code, reason = "printed")] &'a [u8]);
+    let caught = std::panic::catch_unwind(|| expect_redacted(&Careless(SECRET)));
+    assert!(caught.is_err());
+    let text = String::from_utf8(SECRET.to_vec()).expect("ASCII");
+    assert!(std::panic::catch_unwind(|| expect_redacted(&text)).is_err());
+}
+
+#[test]
+fn nothing_prints_a_secret() {
+    let secret = || net(b"home", SECRET);
+    let offer = || Offer::new([secret(), secret(), secret()]).expect("three");
+    let snapshot = || Snapshot::new(SECRET).expect("short");
+    let settings = || {
+        let Settings::AccessPoint { mut access_point, .. } = hotspot(None) else { unreachable!() };
+        access_point.network = secret();
+        [
+            Settings::Platform,
+            station(secret()),
+            Settings::AccessPoint { access_point, remembered: Some(secret()) },
+            off(Some(secret())),
+        ]
+    };
+    let now = Instant::from_millis(0);
+
+    expect_redacted(&Passphrase::new(SECRET));
+    expect_redacted(&secret());
+    expect_redacted(&offer());
+    expect_redacted(&snapshot());
+    expect_redacted(&Router::new(b"home", SECRET));
+    expect_redacted(&Command::Join(secret(), snapshot(), now));
+    expect_redacted(&Input::Offered(Ok(offer())));
+    expect_redacted(&Input::Noted(Ok(snapshot())));
+    for settings in settings() {
+        let before = settings.clone();
+        for record in [
+            Record::Settled(before.clone()),
+            Record::Pairing { before: before.clone(), snapshot: snapshot() },
+            Record::Configuring { before, snapshot: snapshot() },
+        ] {
+            expect_redacted(&record);
+            expect_redacted(&Loaded::Record(record.clone()));
+            expect_redacted(&Command::Save(record, now));
+        }
+        expect_redacted(&Command::Apply(settings.clone(), snapshot(), now));
+        expect_redacted(&Input::Configure { settings: settings.clone(), parting: Duration::ZERO });
+
+        // The machine and its status all the way through a pairing and a change of settings.
+        let parting = Duration::ZERO;
+        let to = station(secret());
+        for start in [Input::Start { parting }, Input::Configure { settings: to, parting }] {
+            let loaded = Loaded::Record(Record::Settled(settings.clone()));
+            let mut machine = Pairing::boot(now, loaded, off(None), Policy::default());
+            for input in [
+                Input::Applied(Ok(())),
+                start,
+                Input::Noted(Ok(snapshot())),
+                Input::Saved(Ok(())),
+                Input::Elapsed,
+                Input::Offered(Ok(offer())),
+                Input::Joined(Err(ErrorKind::WrongKey)),
+                Input::Elapsed,
+                Input::Joined(Ok(())),
+                Input::Saved(Err(())),
+                Input::Applied(Err(ErrorKind::Mute)),
+            ] {
+                machine.handle(now, input);
+                expect_redacted(&machine);
+                expect_redacted(&machine.command());
+                expect_redacted(&machine.status());
+            }
+            assert_eq!(machine.status().phase, Phase::Restoring, "went all the way");
+        }
+    }
+    expect_redacted(&Passphrase::new(&[SECRET, SECRET, SECRET, SECRET].concat()).unwrap_err());
+    for cause in causes() {
+        expect_redacted(&Refusal::Failed(cause));
+        expect_redacted(&Ended { task: TaskKind::Pair, result: Err(cause), at: now });
+    }
+    expect_redacted(&Sight::Exchanging { ssid: Some(ssid(b"home")) });
+    expect_redacted(&Link::default());
+}
+
+#[test]
+fn a_network_name_cannot_break_a_log_line() {
+    let name = ssid(b"a\n\"\x1b[31m\xff");
+    assert_eq!(format!("{name:?}"), r#""a\n\"\x1b[31m\xff""#);
+}

@@ -1,0 +1,147 @@
+//! A device under test: the runner on the Linux driver, file store and clock, in a thread of its own.
+#![allow(unreachable_pub)] // a module of each test binary
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use tokio::sync::oneshot;
+use wps_core::{Cause, Desk, Ended, Loaded, Phase, Policy, Record, Refusal, Runner, Settings};
+use wps_core::{SettingsStore, Status};
+use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
+
+use crate::lab::until;
+
+type SharedDesk = Desk<CriticalSectionRawMutex, 8>;
+
+/// Longer than a pairing window and everything after it.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// A place for a device's record.
+pub fn state() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(directory.path(), private).expect("a private directory");
+    directory
+}
+
+pub struct Device {
+    desk: &'static SharedDesk,
+    state: PathBuf,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    /// Every status, with its time.
+    told: mpsc::Receiver<(Instant, Status)>,
+}
+
+impl Device {
+    /// Boots on `wlan{radio}` with what is in `state`.
+    pub fn boot(radio: usize, state: &Path) -> Self {
+        // Lives as long as the process: fronts and runner are on different threads.
+        let desk: &'static SharedDesk = Box::leak(Box::default());
+        let (stop, stopped) = oneshot::channel();
+        let (tell, told) = mpsc::channel();
+        let interface = format!("wlan{radio}");
+        let store = FileStore::open(state, &interface).expect("a store");
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async move {
+                let driver = WpaSupplicant::new("/run/wpa_supplicant", interface);
+                let blank = Settings::Platform;
+                let policy = Policy::default();
+                let mut runner = Runner::boot(driver, store, BootClock, desk, blank, policy)
+                    .await
+                    .expect("a readable store");
+                let mut listener = desk.listen().expect("room for a listener");
+                let tell = async {
+                    loop {
+                        let _ = tell.send((Instant::now(), listener.changed().await));
+                    }
+                };
+                tokio::select! {
+                    _ = runner.run() => {}
+                    () = tell => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        let (stop, thread) = (Some(stop), Some(thread));
+        let device = Self { desk, state: state.to_owned(), stop, thread, told };
+        device.rest();
+        device
+    }
+
+    /// Ends it wherever it is, as `kill -9` would: nothing is put back.
+    pub fn crash(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+
+    pub fn start(&self) -> Result<(), Refusal> {
+        embassy_futures::block_on(self.desk.start(Duration::ZERO))
+    }
+
+    pub fn cancel(&self) {
+        embassy_futures::block_on(self.desk.cancel());
+    }
+
+    pub fn status(&self) -> Status {
+        self.desk.status().expect("a status")
+    }
+
+    /// Waits until the status is like that.
+    pub fn wait(&self, what: &str, like: impl Fn(&Status) -> bool) -> Status {
+        until(PATIENCE, what, || Some(self.status()).filter(&like))
+    }
+
+    /// Waits until nothing is under way.
+    pub fn rest(&self) -> Status {
+        until(PATIENCE, "the device at rest", || {
+            self.desk.status().filter(|status| status.phase == Phase::Idle)
+        })
+    }
+
+    /// Waits for the end and tells how it was.
+    pub fn ended(&self) -> Result<(), Cause> {
+        self.rest().last.as_ref().map(|ended: &Ended| ended.result).expect("something has ended")
+    }
+
+    /// Every status so far, with its time.
+    pub fn history(&self) -> Vec<(Instant, Status)> {
+        self.told.try_iter().collect()
+    }
+
+    /// What is on disk.
+    pub fn record(self) -> Loaded {
+        let state = self.state.clone();
+        self.crash();
+        let interface = std::fs::read_dir(&state)
+            .expect("the state")
+            .flatten()
+            .find_map(|entry| entry.file_name().to_str()?.strip_suffix(".lock").map(String::from))
+            .expect("a lock");
+        let mut store = FileStore::open(&state, &interface).expect("a store");
+        embassy_futures::block_on(store.load()).expect("a readable store")
+    }
+
+    pub fn saved(self) -> Settings {
+        match self.record() {
+            Loaded::Record(Record::Settled(settings)) => settings,
+            other => panic!("not settled: {other:?}"),
+        }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

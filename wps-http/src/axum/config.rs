@@ -1,0 +1,42 @@
+//! What the application tells the front.
+
+use std::string::String;
+use std::sync::Arc;
+use std::vec::Vec;
+
+use crate::{Addresses, Device, Scheme, Site};
+
+/// What the application knows.
+#[derive(Clone, Default)]
+pub struct Config {
+    /// Names under which the API answers: see [`Site::names`].
+    pub names: Vec<String>,
+    /// How it is served.
+    pub scheme: Scheme,
+    /// The device's name, shown by `/api/v1/system`.
+    pub name: Option<String>,
+    /// What is printed on the device.
+    pub model: Option<String>,
+    /// The version of its software.
+    pub version: Option<String>,
+    /// Tells the IP settings of the Wi-Fi interface; must not block for long.
+    pub addresses: Option<Arc<dyn Fn() -> Addresses + Send + Sync>>,
+}
+
+impl Config {
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
+    }
+
+    pub(super) fn site<'a>(&self, names: &'a [&'a str]) -> Site<'a> {
+        Site { names, scheme: self.scheme }
+    }
+
+    pub(super) fn device(&self) -> Device<'_> {
+        Device {
+            name: self.name.as_deref(),
+            model: self.model.as_deref(),
+            version: self.version.as_deref(),
+        }
+    }
+}

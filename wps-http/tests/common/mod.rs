@@ -1,0 +1,232 @@
+//! A simulated world in a given situation, and the fronts to ask in it.
+#![allow(dead_code, unreachable_pub, reason = "every test takes what it needs")]
+
+pub mod wire;
+
+use std::time::Duration;
+
+use axum::Router as Routes;
+use embassy_futures::select::{Either, select};
+use embassy_futures::yield_now;
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use wps_core::sim::{Air, Disk, DiskFault, Fault, HandClock, Router, RouterKind};
+use wps_core::{
+    AccessPoint, Clock, Credentials, Desk, ErrorKind, Instant, Passphrase, Phase, Policy, Runner,
+    Settings, Ssid, Status,
+};
+use wps_http::axum::Config;
+
+type Raw = CriticalSectionRawMutex;
+
+pub const SECRETS: [&str; 3] = ["correct horse", "own hotspot key", "not the right key"];
+/// Not UTF-8, and every character that JSON escapes.
+pub const ODD_NAME: &[u8] = b"caf\xe9 \"\\\n";
+
+/// What the world is like when the request comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Situation {
+    /// The runner has not taken its first step.
+    Starting,
+    /// A blank device at rest.
+    Off,
+    /// A device that is its own hotspot, at rest.
+    Hotspot,
+    /// At rest, but there is no radio.
+    NoRadio,
+    /// At rest, but the disk is full.
+    DiskFull,
+    /// Started, the answer is on its way.
+    Opening,
+    /// 20 s into a pairing; no router in range.
+    NoRouter,
+    /// 20 s into a pairing; nobody has pressed.
+    NotPressed,
+    /// The router hands over its network.
+    Exchanging,
+    /// The router's network has an odd name, and is being joined.
+    JoiningOdd,
+    /// The network that was handed over does not accept its key; it is tried again.
+    WrongKey,
+    /// Paired a minute ago.
+    Paired,
+    /// Nobody pressed within the window.
+    TimedOut,
+    /// Two routers were pressed.
+    Overlap,
+    /// Cancelled, but the radio went away before it could be put back.
+    Stuck,
+}
+
+impl Situation {
+    pub const ALL: [Self; 15] = [
+        Self::Starting,
+        Self::Off,
+        Self::Hotspot,
+        Self::NoRadio,
+        Self::DiskFull,
+        Self::Opening,
+        Self::NoRouter,
+        Self::NotPressed,
+        Self::Exchanging,
+        Self::JoiningOdd,
+        Self::WrongKey,
+        Self::Paired,
+        Self::TimedOut,
+        Self::Overlap,
+        Self::Stuck,
+    ];
+
+    /// Whether a pairing has been started.
+    fn has_started(self) -> bool {
+        let at_rest = [Self::Starting, Self::Off, Self::Hotspot, Self::NoRadio, Self::DiskFull];
+        !at_rest.contains(&self)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct World {
+    pub air: &'static Air<Raw>,
+    pub disk: &'static Disk<Raw>,
+    pub clock: &'static HandClock<Raw>,
+    pub desk: &'static Desk<Raw, 8>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            air: Box::leak(Box::new(Air::new())),
+            disk: Box::leak(Box::new(Disk::new())),
+            clock: Box::leak(Box::new(HandClock::new())),
+            desk: Box::leak(Box::new(Desk::new())),
+        }
+    }
+
+    /// Brings a new world into `situation`, then lets `visit` happen in it.
+    pub async fn visit<R>(situation: Situation, visit: impl AsyncFnOnce(Self) -> R) -> R {
+        let world = Self::new();
+        if situation == Situation::Starting {
+            return visit(world).await;
+        }
+        let Self { air, disk, clock, desk } = world;
+        let name = if situation == Situation::JoiningOdd { ODD_NAME } else { b"home" };
+        let router = Router::new(name, b"correct horse");
+        let gives_wrong_key = situation == Situation::WrongKey;
+        air.add(if gives_wrong_key { router.of_kind(RouterKind::WrongKey) } else { router });
+        let blank = if situation == Situation::Hotspot {
+            Settings::AccessPoint { access_point: hotspot(), remembered: None }
+        } else {
+            Settings::Off { remembered: None }
+        };
+        let booted =
+            Runner::boot(air.radio(clock), disk.store(), clock, desk, blank, Policy::default());
+        let mut runner = booted.await.expect("a disk that can be read");
+        let guest = async {
+            world.bring_into(situation, name).await;
+            visit(world).await
+        };
+        match select(runner.run(), guest).await {
+            Either::Second(result) => result,
+        }
+    }
+
+    async fn bring_into(&self, situation: Situation, name: &[u8]) {
+        self.until(|status| status.phase == Phase::Idle).await;
+        let start = self.clock.now();
+        let later = |seconds| start.after(Duration::from_secs(seconds));
+        if situation.has_started() {
+            self.desk.start(Duration::from_millis(500)).await.expect("nothing is under way");
+        }
+        match situation {
+            Situation::Starting | Situation::Off | Situation::Hotspot | Situation::Opening => {}
+            Situation::NoRadio => self.air.set_fault(Some(Fault::Fails(ErrorKind::Absent))),
+            Situation::DiskFull => self.disk.set_fault(Some(DiskFault::Full)),
+            Situation::NoRouter => {
+                self.air.power(name, false);
+                self.pass(later(20)).await;
+            }
+            Situation::NotPressed => self.pass(later(20)).await,
+            Situation::Exchanging => {
+                self.air.press(name);
+                self.until(|status| {
+                    matches!(status.seen, wps_core::driver::Sight::Exchanging { .. })
+                })
+                .await;
+            }
+            Situation::JoiningOdd => {
+                self.air.press(name);
+                self.until(|status| matches!(status.phase, Phase::Joining { .. })).await;
+            }
+            Situation::WrongKey => {
+                self.air.press(name);
+                self.until(|status| status.trouble.is_some()).await;
+            }
+            Situation::Paired => {
+                self.air.press(name);
+                self.until(|status| status.phase == Phase::Idle).await;
+                self.clock.advance(Duration::from_secs(60));
+            }
+            Situation::TimedOut => self.until(|status| status.phase == Phase::Idle).await,
+            Situation::Overlap => {
+                self.air.add(Router::new(b"neighbour", b"battery staple"));
+                self.air.press(name);
+                self.air.press(b"neighbour");
+                self.until(|status| status.phase == Phase::Idle).await;
+            }
+            Situation::Stuck => {
+                self.until(|status| status.phase == Phase::Searching).await;
+                self.air.set_fault(Some(Fault::Fails(ErrorKind::Absent)));
+                self.desk.cancel().await;
+                self.until(|status| status.trouble.is_some()).await;
+            }
+        }
+    }
+
+    /// Lets the runner work, and time pass where it waits, until the status is as wanted.
+    pub async fn until(&self, wanted: impl Fn(&Status) -> bool) {
+        for _ in 0..100_000 {
+            self.turns().await;
+            if self.desk.status().is_some_and(|status| wanted(&status)) {
+                return;
+            }
+            self.clock.advance_to_next();
+        }
+        panic!("never came: {:?}", self.desk.status());
+    }
+
+    async fn pass(&self, until: Instant) {
+        while self.clock.now() < until {
+            self.turns().await;
+            self.clock.advance_to_next();
+        }
+        self.turns().await;
+    }
+
+    async fn turns(&self) {
+        for _ in 0..8 {
+            yield_now().await;
+        }
+    }
+
+    /// The axum front on this world.
+    pub fn routes(&self, more: Routes) -> Routes {
+        let clock = self.clock;
+        wps_http::axum::router(self.desk, move || clock.now(), config(), more)
+    }
+}
+
+pub fn config() -> Config {
+    Config {
+        names: vec!["gadget".into(), "gadget.fritz.box".into()],
+        name: Some("gadget".into()),
+        version: Some("1.2.3".into()),
+        ..Config::default()
+    }
+}
+
+fn hotspot() -> AccessPoint {
+    let network = Credentials {
+        ssid: Ssid::new(b"gadget-setup").expect("a name"),
+        passphrase: Some(Passphrase::new(b"own hotspot key").expect("a key")),
+    };
+    AccessPoint { network, channel: Some(6) }
+}

@@ -1,0 +1,112 @@
+//! A client that shows every byte: requests are written as given, answers read as they come.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use wps_http::MAX_BODY;
+use wps_http::axum::{Limits, serve};
+
+/// An answer, however it came.
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    /// By name.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn new(
+        status: u16,
+        headers: impl IntoIterator<Item = (String, String)>,
+        body: &[u8],
+    ) -> Self {
+        let mut headers: Vec<_> = headers.into_iter().collect();
+        headers.sort();
+        Self { status, headers, body: String::from_utf8(body.to_vec()).expect("UTF-8") }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Serves `routes` on a free port while `visit` lasts.
+pub async fn served<R>(
+    routes: axum::Router,
+    limits: Limits,
+    visit: impl AsyncFnOnce(SocketAddr) -> R,
+) -> R {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    tokio::select! {
+        () = serve(listener, routes, limits, std::future::pending()) => unreachable!("told to stop"),
+        result = visit(address) => result,
+    }
+}
+
+pub struct Client(BufReader<TcpStream>);
+
+impl Client {
+    pub async fn to(address: SocketAddr) -> Self {
+        Self::on(TcpStream::connect(address).await.expect("a connection"))
+    }
+
+    pub fn on(stream: TcpStream) -> Self {
+        Self(BufReader::new(stream))
+    }
+
+    /// Sends a request, with as long a body as its Content-Length says, unless that is too long.
+    pub async fn ask(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut text = format!("{method} {target} HTTP/1.1\r\n");
+        let mut length = 0;
+        for (name, value) in headers {
+            text += &format!("{name}: {value}\r\n");
+            if *name == "Content-Length" {
+                length = value.parse().unwrap_or(0);
+            }
+        }
+        text += "\r\n";
+        if length <= MAX_BODY {
+            text += &"x".repeat(length);
+        }
+        self.send(text.as_bytes()).await;
+        self.answer(method == "HEAD").await.expect("an answer")
+    }
+
+    pub async fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.expect("an open connection");
+    }
+
+    /// None if the connection was closed instead.
+    pub async fn answer(&mut self, is_head: bool) -> Option<Answer> {
+        let mut status = None;
+        let mut headers = Vec::new();
+        loop {
+            let mut line = String::new();
+            match self.0.read_line(&mut line).await {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+            match (status, line.trim_end()) {
+                (None, line) => {
+                    let code = line.strip_prefix("HTTP/1.1 ").and_then(|it| it.get(..3));
+                    status = Some(code.and_then(|it| it.parse().ok()).expect("a status line"));
+                }
+                (Some(_), "") => break,
+                (Some(_), line) => {
+                    let (name, value) = line.split_once(": ").expect("a header");
+                    if name != "date" {
+                        headers.push((name.to_owned(), value.to_owned()));
+                    }
+                }
+            }
+        }
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let length = length.map_or(0, |(_, value)| value.parse().expect("a number"));
+        let mut body = vec![0; if is_head { 0 } else { length }];
+        self.0.read_exact(&mut body).await.ok()?;
+        Some(Answer::new(status?, headers, &body))
+    }
+}

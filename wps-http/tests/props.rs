@@ -1,0 +1,89 @@
+//! Whatever comes, there is an answer, and nobody foreign moves the radio.
+
+use proptest::prelude::*;
+use wps_core::{Cause, Instant, Refusal};
+use wps_http::{Action, BUFFER, Outcome, Reply, Request, Site, View, finish, handle};
+
+const NAMES: [&str; 1] = ["gadget"];
+
+fn view() -> View<'static> {
+    let site = Site { names: &NAMES, ..Site::default() };
+    View { site, now: Instant::from_millis(7), ..View::default() }
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("Host".to_owned()),
+        Just("Origin".to_owned()),
+        Just("Sec-Fetch-Site".to_owned()),
+        Just("Content-Length".to_owned()),
+        ".{0,12}",
+    ]
+}
+
+fn value() -> impl Strategy<Value = Vec<u8>> {
+    let near = r"(http://|https://)?(gadget|evil\.example|\[[0-9a-f:.]{0,12}\]|[0-9.]{0,12})\.?(:[0-9+]{0,6})?";
+    prop_oneof![
+        near.prop_map(String::into_bytes),
+        proptest::collection::vec(any::<u8>(), 0..40),
+        "[0-9]{0,30}".prop_map(String::into_bytes),
+    ]
+}
+
+fn target() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("/api/v1/wifi/wps".to_owned()),
+        "(http://)?[a-z.:/?#\\[\\]@*]{0,20}",
+        ".{0,40}",
+    ]
+}
+
+fn method() -> impl Strategy<Value = String> {
+    prop_oneof![Just("POST".to_owned()), Just("DELETE".to_owned()), "[A-Z]{0,8}"]
+}
+
+proptest! {
+    #[test]
+    fn every_request_has_an_answer(
+        method in method(),
+        target in target(),
+        headers in proptest::collection::vec((name(), value()), 0..6),
+        space in 0..=BUFFER,
+        too_large: bool,
+    ) {
+        let line = Request::new(&method, &target);
+        let mut request = headers.iter().fold(line, |it, (name, value)| it.header(name, value));
+        if too_large {
+            request = request.with_body_too_large();
+        }
+        let mut buffer = vec![0; space];
+        let response = match handle(&request, &view(), &mut buffer) {
+            Reply::Done(response) => response,
+            Reply::Do(_) => {
+                let refused = Outcome::Started(Err(Refusal::Failed(Cause::Store)));
+                finish(&request, &view(), refused, &mut buffer)
+            }
+        };
+        prop_assert!((200..600).contains(&response.status()));
+        if space == BUFFER {
+            prop_assert_ne!(response.status(), 500);
+        }
+    }
+
+    /// Restates the rule for the simplest host: only this very origin, in any case, may ask.
+    #[test]
+    fn no_other_origin_moves_the_radio(origin in value(), action in prop_oneof!["POST", "DELETE"]) {
+        let request = Request::new(&action, "/api/v1/wifi/wps")
+            .header("Host", b"gadget")
+            .header("Origin", &origin);
+        let moves = matches!(
+            handle(&request, &view(), &mut [0; BUFFER]),
+            Reply::Do(Action::Start | Action::Cancel)
+        );
+        let text = String::from_utf8_lossy(origin.trim_ascii()).to_ascii_lowercase();
+        let own = ["http://gadget", "http://gadget.", "http://gadget:", "http://gadget.:"];
+        let port = text.rsplit_once(':').filter(|(_, port)| port.parse() == Ok(80_u32));
+        let without_port = port.map_or(&*text, |(rest, _)| rest);
+        prop_assert_eq!(moves, own[..2].contains(&without_port) || own[2..].contains(&&*text));
+    }
+}

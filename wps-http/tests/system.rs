@@ -1,0 +1,168 @@
+//! The formats of `/api/v1/system`, field by field, and that the fullest answers fit their buffer.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde_json::{Value, json};
+use wps_core::driver::{Cipher, Link, Security, Sight};
+use wps_core::wsc::Bssid;
+use wps_core::{Cause, Ended, ErrorKind, Instant, Mode, Phase, Ssid, Status, TaskKind};
+use wps_http::{Addresses, BUFFER, Device, Outcome, Reply, Request, View, finish, handle};
+
+fn ask(view: &View<'_>, link: Option<&Link>) -> Value {
+    let request = Request::new("GET", "/api/v1/system").header("Host", b"127.0.0.1");
+    let mut buffer = [0; BUFFER];
+    let response = finish(&request, view, Outcome::Looked(link), &mut buffer);
+    assert_eq!(response.status(), 200);
+    serde_json::from_slice(response.body()).expect("JSON")
+}
+
+fn wifi(link: &Link) -> Value {
+    ask(&View::default(), Some(link))["wifi"].clone()
+}
+
+fn full() -> Link {
+    Link {
+        up: true,
+        mode: Some(Mode::Station),
+        ssid: Some(Ssid::new(b"home").expect("a name")),
+        bssid: Some(Bssid([0xa0, 0xb1, 0xc2, 0xd3, 0xe4, 0xf5])),
+        frequency_mhz: Some(2437),
+        width_mhz: Some(20),
+        signal_dbm: Some(-61),
+        security: Some(Security::Wpa2),
+        pairwise_cipher: Some(Cipher::Ccmp),
+        group_cipher: Some(Cipher::TkipCcmp),
+        generation: Some(4),
+        address: Some(Bssid([2, 0, 0, 0, 0, 0x1f])),
+        country: Some(*b"CH"),
+    }
+}
+
+#[test]
+fn everything_known_is_shown() {
+    let addresses = Addresses {
+        ip: Some(IpAddr::V4(Ipv4Addr::new(192, 168, 1, 100))),
+        mask: Some(Ipv4Addr::new(255, 255, 255, 0)),
+        gateway: Some(IpAddr::V4(Ipv4Addr::new(192, 168, 1, 1))),
+        dns: Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+    };
+    let device = Device { name: Some("gadget"), model: Some("G \"1\""), version: None };
+    let view = View { addresses, device, ..View::default() };
+    let expected = json!({
+        "wifi": {
+            "ssid": "home",
+            "bssid": "A0B1C2D3E4F5",
+            "channel": 6,
+            "ht": "20",
+            "rssi": -61,
+            "signal": 78,
+            "auth_mode": "WPA2",
+            "pairwise_cipher": "CCMP",
+            "group_cipher": "TKIP-CCMP",
+            "phy": "bgn",
+            "wps": false,
+            "country": "CH",
+            "mac": "02000000001F",
+            "ip": "192.168.1.100",
+            "mask": "255.255.255.0",
+            "gateway": "192.168.1.1",
+            "dns": "::1",
+            "status": "OK",
+            "mode": "STA",
+        },
+        "device": { "name": "gadget", "model": "G \"1\"" },
+    });
+    assert_eq!(ask(&view, Some(&full())), expected);
+}
+
+#[test]
+fn what_is_not_known_is_left_out() {
+    assert_eq!(wifi(&Link::default()), json!({ "wps": false, "status": "Disconnected" }));
+    assert_eq!(ask(&View::default(), None)["wifi"], json!({ "wps": false }));
+}
+
+#[test]
+fn channels_and_widths() {
+    let shown = |mhz, width| {
+        let link = Link { frequency_mhz: Some(mhz), width_mhz: Some(width), ..Link::default() };
+        let wifi = wifi(&link);
+        (wifi["channel"].clone(), wifi["ht"].clone())
+    };
+    assert_eq!(shown(2412, 20), (json!(1), json!("20")));
+    assert_eq!(shown(2472, 20), (json!(13), json!("20")));
+    assert_eq!(shown(2484, 20), (json!(14), json!("20")));
+    assert_eq!(shown(2437, 40), (json!(6), Value::Null), "above or below: nobody said");
+    assert_eq!(shown(5180, 40), (json!(36), json!("40+")));
+    assert_eq!(shown(5200, 40), (json!(40), json!("40-")));
+    assert_eq!(shown(5220, 80), (json!(44), json!("40+")));
+    assert_eq!(shown(5500, 80), (json!(100), json!("40+")));
+    assert_eq!(shown(5720, 40), (json!(144), json!("40-")));
+    assert_eq!(shown(5745, 40), (json!(149), json!("40+")));
+    assert_eq!(shown(5765, 40), (json!(153), json!("40-")));
+    assert_eq!(shown(5955, 80), (json!(1), Value::Null));
+    assert_eq!(shown(900, 20), (Value::Null, json!("20")));
+}
+
+#[test]
+fn signal_is_a_percentage() {
+    let signal = |dbm| wifi(&Link { signal_dbm: Some(dbm), ..Link::default() })["signal"].clone();
+    for (dbm, percent) in
+        [(i16::MIN, 0), (-101, 0), (-100, 0), (-75, 50), (-50, 100), (-20, 100), (i16::MAX, 100)]
+    {
+        assert_eq!(signal(dbm), json!(percent), "{dbm} dBm");
+    }
+}
+
+#[test]
+fn a_name_that_does_not_show_all_of_itself_has_its_bytes_beside_it() {
+    let named = |ssid: &[u8]| {
+        let wifi = wifi(&Link { ssid: Ssid::new(ssid).ok(), ..Link::default() });
+        (wifi["ssid"].clone(), wifi["ssid_hex"].clone())
+    };
+    assert_eq!(named("zuhause 🏠".as_bytes()), (json!("zuhause 🏠"), Value::Null));
+    assert_eq!(named(b"\0\x1f\"\\\x7f"), (json!("\0\x1f\"\\\x7f"), Value::Null));
+    assert_eq!(named(b"caf\xe9"), (json!("caf\u{fffd}"), json!("636166E9")));
+    // Looks the same, but is exact.
+    assert_eq!(named("caf\u{fffd}".as_bytes()), (json!("caf\u{fffd}"), Value::Null));
+}
+
+#[test]
+fn the_longest_answers_fit() {
+    let ssid = Ssid::new(&[0x01; 32]).expect("a name"); // each byte is six in JSON
+    let broken = Ssid::new(&[0xff; 32]).expect("a name");
+    let long = "\u{1}".repeat(64);
+    let device = Device { name: Some(&long), model: Some(&long), version: Some(&long) };
+    let ip = Some(IpAddr::V6(Ipv6Addr::from([0xffff_u16; 8])));
+    let addresses = Addresses { ip, mask: Some(Ipv4Addr::BROADCAST), gateway: ip, dns: ip };
+    let mut status = Status {
+        phase: Phase::Searching,
+        deadline: Some(Instant::from_millis(u64::MAX)),
+        seen: Sight::Exchanging { ssid: Some(ssid.clone()) },
+        mode: Mode::AccessPoint,
+        network: None,
+        last: None,
+        trouble: None,
+    };
+    for name in [ssid, broken] {
+        status.seen = Sight::Exchanging { ssid: Some(name.clone()) };
+        let link = Link { ssid: Some(name), ..full() };
+        let view = View { device, addresses, status: Some(&status), ..View::default() };
+        ask(&view, Some(&link));
+    }
+    let causes = [Cause::Driver(ErrorKind::WrongKey), Cause::NotJoined, Cause::Corrupt];
+    for cause in causes {
+        let ended =
+            Ended { task: TaskKind::Configure, result: Err(cause), at: Instant::from_millis(0) };
+        status.last = Some(ended);
+        status.trouble = Some(cause);
+        let now = Instant::from_millis(u64::MAX);
+        let view = View { now, status: Some(&status), ..View::default() };
+        let request = Request::new("GET", "/api/v1/wifi/wps").header("Host", b"127.0.0.1");
+        let mut buffer = [0; BUFFER];
+        let Reply::Done(response) = handle(&request, &view, &mut buffer) else {
+            panic!("a status needs no action")
+        };
+        assert_eq!(response.status(), 200);
+        serde_json::from_slice::<Value>(response.body()).expect("JSON");
+    }
+}
