@@ -7,7 +7,7 @@ use core::time::Duration;
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::channel::Channel;
-use embassy_sync::pubsub::PubSubChannel;
+use embassy_sync::pubsub::{PubSubChannel, WaitResult};
 use embassy_sync::watch::{Receiver, Watch};
 use heapless::Vec;
 
@@ -26,7 +26,7 @@ const WAITING: usize = 8;
 /// in interrupts, `NoopRawMutex` where everything runs on one executor.
 pub struct Desk<M: RawMutex, const N: usize> {
     pub(crate) requests: Channel<M, (Ticket, Request), WAITING>,
-    pub(crate) replies: PubSubChannel<M, (Ticket, Reply), WAITING, N, 0>,
+    pub(crate) replies: PubSubChannel<M, (Ticket, Reply), N, N, 0>,
     pub(crate) status: Watch<M, Status, N>,
     link: Mutex<M, RefCell<Option<Link>>>,
     tickets: Mutex<M, Cell<Ticket>>,
@@ -155,9 +155,11 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
         });
         self.requests.send((ticket, request)).await;
         loop {
-            let (of, reply) = replies.next_message_pure().await;
-            if of == ticket {
-                return reply;
+            match replies.next_message().await {
+                WaitResult::Message((of, reply)) if of == ticket => return reply,
+                WaitResult::Message(_) => {}
+                // Never polled while as many others were answered as may wait: ours may be lost.
+                WaitResult::Lagged(_) => return Err(Refusal::Busy),
             }
         }
     }

@@ -138,6 +138,10 @@ where
         if let Some(answer) = machine.answer() {
             desk.reply_all(waiting, answer);
         }
+        if machine.command() != Command::Rest {
+            // The driver is busy: what was known last has to do.
+            desk.reply_all(curious, Ok(()));
+        }
         desk.publish(machine.status());
     }
 }

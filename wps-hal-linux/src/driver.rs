@@ -23,6 +23,8 @@ const METHODS: &str = "virtual_display virtual_push_button";
 /// How long a router may take to end the association of an exchange that succeeded. One that begins
 /// before is hit by that end.
 const GOODBYE: Duration = Duration::from_millis(300);
+/// Between two looks when one failed.
+const BREATH: Duration = Duration::from_millis(200);
 /// How often joining is begun anew when the router ends it for no reason of ours.
 const REJECTIONS: u32 = 3;
 /// Configuration error "multiple PBC sessions": the router hears more than one device pairing.
@@ -64,12 +66,8 @@ impl WpaSupplicant {
             return Err(LinuxError::Managed(advice));
         }
         let session = self.session().await?;
-        let status = session.ask("STATUS").await?;
-        match Values::parse(&status).text("wpa_state") {
-            Some("INTERFACE_DISABLED") => Err(LinuxError::Blocked(self.interface.clone())),
-            Some(_) => Ok(session),
-            None => Err(LinuxError::Nonsense("STATUS")),
-        }
+        session.is_on(&self.interface).await?;
+        Ok(session)
     }
 
     async fn session(&self) -> Result<Session, ControlError> {
@@ -93,10 +91,17 @@ impl WpaSupplicant {
             match session.scan(&look).await? {
                 Scan::Done => sweep.looked(&look),
                 // Alone and refused: the card cannot do this channel. Else the sweep asks one by one.
-                Scan::Refused => match look.as_slice() {
-                    [frequency_mhz] => sweep.remove(*frequency_mhz),
-                    _ => continue,
-                },
+                Scan::Refused => {
+                    if let [frequency_mhz] = look.as_slice() {
+                        sweep.remove(*frequency_mhz);
+                    }
+                    continue;
+                }
+                Scan::Failed => {
+                    session.is_on(&self.interface).await?;
+                    tokio::time::sleep(BREATH).await;
+                    continue;
+                }
             }
             let heard = session.heard(IN_RANGE).await?;
             let look_took = began.elapsed().as_secs() + 1;

@@ -41,7 +41,12 @@ pub(crate) enum Scan {
     Done,
     /// The card does not take these channels.
     Refused,
+    /// For another reason, which may pass.
+    Failed,
 }
+
+/// The kernel's error number for what a card does not take.
+const EINVAL: i32 = 22;
 
 impl Session {
     pub(crate) async fn open(directory: &Path, interface: &str) -> Result<Self, ControlError> {
@@ -77,6 +82,16 @@ impl Session {
                     self.order("PING").await?;
                 }
             }
+        }
+    }
+
+    /// Whether the radio is on; an error when it is not.
+    pub(crate) async fn is_on(&self, interface: &str) -> Result<(), LinuxError> {
+        let status = self.ask("STATUS").await?;
+        match Values::parse(&status).text("wpa_state") {
+            Some("INTERFACE_DISABLED") => Err(LinuxError::Blocked(interface.into())),
+            Some(_) => Ok(()),
+            None => Err(LinuxError::Nonsense("STATUS")),
         }
     }
 
@@ -245,13 +260,14 @@ impl Session {
             match reply.trim() {
                 "OK" => break,
                 "FAIL-BUSY" => self.wait_for_scan().await?,
-                _ => return Ok(Scan::Refused),
+                _ => return Ok(Scan::Failed),
             }
         }
         loop {
             match self.event().await? {
                 Event::ScanResults => return Ok(Scan::Done),
-                Event::ScanFailed(_) => return Ok(Scan::Refused),
+                Event::ScanFailed(error) if error == -EINVAL => return Ok(Scan::Refused),
+                Event::ScanFailed(_) => return Ok(Scan::Failed),
                 _ => {}
             }
         }

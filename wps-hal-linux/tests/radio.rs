@@ -290,9 +290,6 @@ fn a_late_goodbye_of_the_router_costs_no_ten_seconds() {
     pair(&device, &router);
     let (success, _) = station.events().wait(mark, "WPS-SUCCESS", SHORT);
     let (joined, _) = station.events().wait(mark, "CTRL-EVENT-CONNECTED", SHORT);
-    for (at, line) in station.events().since(mark, "") {
-        println!("{:?} {line}", at.elapsed());
-    }
     let hits = station.events().since(mark, "TEMP-DISABLED");
     assert!(!hits.is_empty(), "the goodbye was played");
     assert!(joined - success < Duration::from_secs(5), "{:?}", joined - success);

@@ -9,7 +9,7 @@ use axum::Router as Routes;
 use axum::routing::post;
 use common::Situation::{NotPressed, Off};
 use common::World;
-use common::wire::{Client, served};
+use common::wire::{Client, PATIENCE, served};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -19,8 +19,6 @@ use wps_http::axum::Limits;
 
 const WPS: &str = "/api/v1/wifi/wps";
 const HOST: [(&str, &str); 1] = [("Host", "gadget")];
-/// Nothing here takes that long unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn from(address: Ipv4Addr, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
@@ -71,7 +69,9 @@ async fn a_flood_of_posts_starts_one_pairing() {
 
 #[tokio::test]
 async fn one_address_cannot_keep_another_out() {
-    let limits = Limits { connections: 4, per_address: 2, ..Limits::default() };
+    // Nobody is sent away for being slow.
+    let header_time = PATIENCE * 2;
+    let limits = Limits { connections: 4, per_address: 2, header_time, ..Limits::default() };
     World::visit(NotPressed, async |world| {
         served(world.routes(Routes::new()), limits, async |address| {
             let (greedy, other) = (Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3));
@@ -113,7 +113,7 @@ async fn a_header_that_does_not_come_ends_the_connection() {
             timeout(PATIENCE, half.read_to_end(&mut rest)).await.expect("an end").ok();
             let mut idle = Client::to(address).await;
             assert_eq!(idle.ask("GET", WPS, &HOST).await.status, 200);
-            assert_eq!(timeout(PATIENCE, idle.answer(false)).await, Ok(None));
+            assert_eq!(idle.answer(false).await, None);
         })
         .await;
     })

@@ -4,19 +4,24 @@ use heapless::Vec;
 
 /// Channels a plan holds; the 2.4 and 5 GHz bands have 14 and 37.
 const MAX_CHANNELS: usize = 64;
-/// Channels with WPS that every look visits. More would make each look as long as a sweep.
+/// Channels that are remembered as likely.
 const LIKELY: usize = 4;
-/// Other channels that a look visits.
-const REST: usize = 5;
+/// Every so many looks one is for the likely channels.
+const LIKELY_TURN: usize = 4;
 
-/// A plan of looks. Each visits the few channels where a router with WPS was seen last, and the few
-/// others whose turn was longest ago, so that a button is noticed soon and nothing is missed for long.
+/// A plan of looks. Most visit the channels whose turn was longest ago; every fourth visits where a
+/// router with WPS was seen last, so that a button is noticed soon and nothing is missed for long.
+///
+/// A look is short: two channels, or one with radar, where a card may only listen. A card leaves its
+/// network for about 0.12 s then; for more it would come back in between and wait, so that long looks
+/// cost more time than the short ones they are made of (Linux: `ieee80211_scan_state_decision`).
 ///
 /// Make one for each attempt, then: [`next_look`](Self::next_look), scan, [`looked`](Self::looked) if
 /// the scan succeeded, [`wps_at`](Self::wps_at) for every router with WPS in the results.
 ///
-/// **One sweep** is as many looks as it takes to visit all channels five at a time. In that
-/// many looks, if they succeed, every channel is visited, wherever the routers are.
+/// **One sweep** is as many looks as it takes to visit all channels, the looks at likely ones between
+/// them included: [`looks_in_a_sweep`](Self::looks_in_a_sweep). In that many looks, if they succeed,
+/// every channel is visited, wherever the routers are.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sweep {
@@ -41,11 +46,15 @@ impl Channel {
     fn failed(&self) -> bool {
         self.looked != self.turn
     }
+
+    fn has_radar(&self) -> bool {
+        band(self.frequency_mhz) == Some(Band::FiveWithRadar)
+    }
 }
 
 impl Sweep {
     /// The most channels in one look.
-    pub const MAX_LOOK: usize = LIKELY + REST;
+    pub const MAX_LOOK: usize = 2;
 
     /// Plans for the channels in `frequencies` (MHz) on which WPS can live: 2.4 GHz first, since most
     /// routers with WPS are there, then 5 GHz, radar channels last. Holds 64; further ones are ignored.
@@ -72,25 +81,28 @@ impl Sweep {
     pub fn next_look(&mut self) -> Vec<u16, { Self::MAX_LOOK }> {
         self.looks = self.looks.saturating_add(1);
         self.channels.sort_unstable_by_key(|c| (c.turn, band(c.frequency_mhz), c.frequency_mhz));
+        let likely_only = self.looks.is_multiple_of(LIKELY_TURN) && !self.likely.is_empty();
+        let (likely, looks) = (&self.likely, self.looks);
+        let mut due =
+            self.channels.iter_mut().filter(|c| !likely_only || likely.contains(&c.frequency_mhz));
 
-        let alone = self.channels.first().is_some_and(Channel::failed);
-        let mut rest = if alone { 1 } else { REST };
         let mut look = Vec::new();
-        for channel in &mut self.channels {
-            if channel.failed() != alone {
-                continue;
-            }
-            if alone || !self.likely.contains(&channel.frequency_mhz) {
-                if rest == 0 {
-                    continue;
-                }
-                rest -= 1;
-            }
-            if look.push(channel.frequency_mhz).is_ok() {
-                channel.turn = Some(self.looks);
-            }
+        let Some(first) = due.next() else { return look };
+        let alone = first.failed() || first.has_radar();
+        let second = due.find(|c| !alone && !c.failed() && !c.has_radar());
+        for channel in [Some(first), second].into_iter().flatten() {
+            channel.turn = Some(looks);
+            // Cannot fail: there is room for two.
+            let _ = look.push(channel.frequency_mhz);
         }
         look
+    }
+
+    /// How many looks are one sweep.
+    pub fn looks_in_a_sweep(&self) -> usize {
+        let radar = self.channels.iter().filter(|channel| channel.has_radar()).count();
+        let looks = radar + (self.channels.len() - radar).div_ceil(2);
+        looks + looks.div_ceil(LIKELY_TURN - 1)
     }
 
     /// A look at these channels succeeded, whether or not the plan had asked for all of them.
@@ -103,8 +115,8 @@ impl Sweep {
         }
     }
 
-    /// A router with WPS was seen there, its button pressed or not: every look visits this channel from
-    /// now on, unless WPS is seen on four others later.
+    /// A router with WPS was seen there, its button pressed or not: this channel is likely from now on,
+    /// unless WPS is seen on four others later.
     pub fn wps_at(&mut self, frequency_mhz: u16) {
         if !self.plans(frequency_mhz) {
             return;
@@ -118,7 +130,7 @@ impl Sweep {
     /// Whether every channel was looked at successfully within the latest sweep (counted in looks, failed
     /// ones too). False for a plan without channels: who looked nowhere knows nothing.
     pub fn covered(&self) -> bool {
-        let sweep = self.channels.len().div_ceil(REST);
+        let sweep = self.looks_in_a_sweep();
         let fresh = |channel: &Channel| {
             channel.looked.is_some_and(|look| self.looks.saturating_sub(look) < sweep)
         };

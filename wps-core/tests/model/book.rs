@@ -126,6 +126,13 @@ fn sound(page: &Page) -> Result<(), String> {
             return Err(format!("{input:?} is no answer to {wants:?}, but moved the machine"));
         }
     }
+    if let Some(until) = page.until {
+        let mut moved = machine.clone();
+        moved.handle(until, In::Elapsed.input());
+        if moved == *machine {
+            return Err("its time has come, and nothing happens: a runner would spin".into());
+        }
+    }
     let resting = *wants == Do::Rest;
     if resting != page.settled.is_some() || resting != (*phase == Phase::Idle) {
         return Err("at rest or not?".into());

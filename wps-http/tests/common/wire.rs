@@ -1,11 +1,16 @@
 //! A client that shows every byte: requests are written as given, answers read as they come.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use wps_http::MAX_BODY;
 use wps_http::axum::{Limits, serve};
+
+/// Nothing here takes that long unless it hangs.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An answer, however it came.
 #[derive(Debug, PartialEq)]
@@ -81,6 +86,10 @@ impl Client {
 
     /// None if the connection was closed instead.
     pub async fn answer(&mut self, is_head: bool) -> Option<Answer> {
+        timeout(PATIENCE, self.read(is_head)).await.expect("an answer, or an end")
+    }
+
+    async fn read(&mut self, is_head: bool) -> Option<Answer> {
         let mut status = None;
         let mut headers = Vec::new();
         loop {

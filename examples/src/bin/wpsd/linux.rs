@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::serve::Door;
+use axum::Router;
+use wps_core::{DriverError, ErrorKind, Settings};
+use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
+
+use crate::serve::{self, Door, Parts};
 
 /// What the flags say.
-#[expect(dead_code, reason = "the driver is not there yet")]
 pub(crate) struct Options {
     pub(crate) interface: String,
     pub(crate) state_dir: PathBuf,
@@ -14,8 +17,16 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { interface, .. } = options;
-    anyhow::bail!(
-        "the driver for {interface} is not built yet; leave --interface away to try the simulated radio"
-    )
+    let Options { interface, state_dir, control_dir, door } = options;
+    let driver = WpaSupplicant::new(control_dir, &interface);
+    match driver.check().await {
+        Ok(()) => {}
+        // Flight mode is no reason not to serve the page that says so.
+        Err(error) if error.kind() == ErrorKind::Blocked => tracing::warn!("{error}"),
+        Err(error) => return Err(error.into()),
+    }
+    let store = FileStore::open(&state_dir, &interface)?;
+    let door = door.open().await?;
+    let blank = Settings::Platform;
+    serve::run(door, Parts { driver, store, clock: BootClock, blank, routes: Router::new() }).await
 }

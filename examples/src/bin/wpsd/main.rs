@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -60,6 +61,7 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
+    keep_secrets_out_of_core_dumps();
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
     tracing_subscriber::fmt()
         .with_env_filter(filter.from_env_lossy())
@@ -73,6 +75,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The memory holds Wi-Fi passwords. No debugger of another user, and no dump on disk.
+fn keep_secrets_out_of_core_dumps() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    // Where the system does not allow it there is nothing else to do, and no reason not to run.
+    let _ = setrlimit(Resource::Core, none);
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 fn run(flags: Flags) -> anyhow::Result<()> {

@@ -1,0 +1,218 @@
+//! `wpsd` itself in the radio lab, from outside: curl, signals, exit codes. Run by `lab/test`, which
+//! puts the program beside this one.
+
+mod lab;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use lab::{Router, SavedNetwork, Supplicant, radios_idle, run, until};
+use wps_core::{Record, Settings};
+
+const SHORT: Duration = Duration::from_secs(20);
+const WPS: &str = "http://127.0.0.1:8080/api/v1/wifi/wps";
+const STATE: &str = "/run/lab/wpsd";
+
+fn wpsd(flags: &str) -> Command {
+    let beside = std::env::current_exe().expect("this program").with_file_name("wpsd");
+    let mut command = Command::new(beside);
+    command.args(["--state-dir", STATE]).args(flags.split_whitespace()).stdin(Stdio::null());
+    command
+}
+
+/// A running daemon on `wlan1`.
+struct Daemon(Child);
+
+impl Daemon {
+    #[track_caller]
+    fn start() -> Self {
+        let child = wpsd("--interface wlan1").spawn().expect("wpsd starts");
+        until(SHORT, "wpsd is at rest", || status("state").filter(|state| state == "idle"));
+        Self(child)
+    }
+
+    /// `kill -9`.
+    fn kill(mut self) {
+        self.0.kill().expect("a running wpsd");
+        self.0.wait().expect("its end");
+    }
+
+    /// SIGTERM; gives the exit code.
+    fn terminate(mut self) -> Option<i32> {
+        run(&format!("kill {}", self.0.id()));
+        self.0.wait().expect("its end").code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Headers and body, as curl prints them.
+#[track_caller]
+fn curl(arguments: &str) -> String {
+    run(&format!("curl -s -S -i -m 10 {arguments}"))
+}
+
+/// A field of the status; none while nobody answers.
+fn status(field: &str) -> Option<String> {
+    let output = Command::new("curl").args(["-s", "-m", "5", WPS]).output().expect("curl");
+    let body = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (_, value) = body.split_once(&format!("\"{field}\":\""))?;
+    value.split_once('"').map(|(value, _)| value.to_owned())
+}
+
+#[track_caller]
+fn wait_for(field: &str, value: &str) {
+    let what = format!("{field} {value}");
+    until(Duration::from_secs(150), &what, || status(field).filter(|it| it == value));
+}
+
+fn record() -> Option<Record> {
+    let bytes = fs::read(Path::new(STATE).join("wlan1.record")).ok()?;
+    Some(Record::decode(&bytes).expect("a whole record"))
+}
+
+/// A machine that is connected to its old network, from wpa_supplicant's own file.
+struct Machine {
+    _old: Router,
+    station: Supplicant,
+    networks: Vec<SavedNetwork>,
+}
+
+fn machine() -> Machine {
+    radios_idle();
+    let old = Router::setup(2, "old").channel(11).start();
+    let config = format!("freq_list=2412 2437 2462\n{}", old.network_block());
+    let station = Supplicant::start(1, &config);
+    station.wait_connected("old", SHORT);
+    let networks = station.networks();
+    Machine { _old: old, station, networks }
+}
+
+impl Machine {
+    #[track_caller]
+    fn assert_as_it_was(&self) {
+        self.station.wait_connected("old", SHORT);
+        assert_eq!(self.station.networks(), self.networks);
+        assert!(!matches!(record(), Some(Record::Pairing { .. })), "the journal is closed");
+    }
+}
+
+#[test]
+fn curl_pairs_with_a_real_router() {
+    let machine = machine();
+    let router = Router::setup(0, "home").channel(6).start();
+    let _daemon = Daemon::start();
+    assert!(curl("http://127.0.0.1:8080/").starts_with("HTTP/1.1 200"));
+
+    let mark = machine.station.events().mark();
+    let answer = curl(&format!("-X POST {WPS}"));
+    let answered = Instant::now();
+    assert!(answer.starts_with("HTTP/1.1 204 No Content"), "{answer}");
+    assert!(!answer.to_ascii_lowercase().contains("content-length"), "{answer}");
+    // The journal was saved before the answer, and the radio moved after it.
+    assert!(matches!(record(), Some(Record::Pairing { before: Settings::Platform, .. })));
+    let (moved, _) = machine.station.events().wait(mark, "CTRL-EVENT-SCAN-STARTED", SHORT);
+    assert!(moved > answered, "the radio moved {:?} before the answer", answered - moved);
+
+    router.press_button();
+    wait_for("result", "ok");
+    machine.station.wait_connected("home", SHORT);
+    assert!(matches!(record(), Some(Record::Settled(Settings::Station { .. }))));
+    let system = curl("http://127.0.0.1:8080/api/v1/system");
+    for told in ["\"ssid\":\"home\"", "\"mode\":\"STA\"", "\"status\":\"OK\"", "\"wps\":false"] {
+        assert!(system.contains(told), "{told} in {system}");
+    }
+    assert!(!system.contains("correct horse"));
+}
+
+#[test]
+fn killed_in_the_middle_and_started_again() {
+    for moment in ["CTRL-EVENT-SCAN-RESULTS", "CTRL-EVENT-EAP-METHOD", "Associated with"] {
+        let machine = machine();
+        let router = Router::setup(0, "home").channel(6).start();
+        let daemon = Daemon::start();
+        if moment != "CTRL-EVENT-SCAN-RESULTS" {
+            router.press_button();
+        }
+        let mark = machine.station.events().mark();
+        curl(&format!("-X POST {WPS}"));
+        machine.station.events().wait(mark, moment, SHORT);
+        daemon.kill();
+        assert!(matches!(record(), Some(Record::Pairing { .. })), "{moment}");
+        let _daemon = Daemon::start();
+        assert_eq!(status("cause").as_deref(), Some("interrupted"), "{moment}");
+        machine.assert_as_it_was();
+        drop(router);
+    }
+}
+
+#[test]
+fn terminated_in_the_middle_it_puts_everything_back_first() {
+    let machine = machine();
+    let daemon = Daemon::start();
+    let mark = machine.station.events().mark();
+    curl(&format!("-X POST {WPS}"));
+    machine.station.events().wait(mark, "CTRL-EVENT-SCAN-RESULTS", SHORT);
+    assert_eq!(daemon.terminate(), Some(0));
+    assert_eq!(record(), Some(Record::Settled(Settings::Platform)));
+    machine.assert_as_it_was();
+}
+
+#[test]
+fn a_deleted_pairing_is_cancelled() {
+    let machine = machine();
+    let _daemon = Daemon::start();
+    curl(&format!("-X POST {WPS}"));
+    wait_for("state", "searching");
+    assert!(curl(&format!("-X DELETE {WPS}")).starts_with("HTTP/1.1 204"));
+    wait_for("cause", "cancelled");
+    machine.assert_as_it_was();
+}
+
+/// What it says, with exit code 1 and nothing changed.
+#[track_caller]
+fn refusal(flags: &str) -> String {
+    let Output { status, stderr, stdout } = wpsd(flags).output().expect("wpsd starts");
+    let text = String::from_utf8_lossy(&stderr).into_owned();
+    assert_eq!(status.code(), Some(1), "{flags}: {text}");
+    assert!(stdout.is_empty());
+    let said = text.lines().last().unwrap_or_default().to_owned();
+    assert!(said.starts_with("wpsd: "), "one sentence: {text}");
+    said
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_sentence() {
+    let machine = machine();
+    let missing = refusal("--interface wlan77");
+    assert!(missing.contains("there is no network interface wlan77"), "{missing}");
+
+    let elsewhere = refusal("--interface wlan1 --control-dir /nowhere");
+    assert!(elsewhere.contains("start it with a control socket"), "{elsewhere}");
+
+    let daemon = Daemon::start();
+    let second = refusal("--interface wlan1 --listen 127.0.0.1:8081");
+    assert!(second.contains("another program already looks after wlan1"), "{second}");
+    drop(daemon);
+
+    let _taken = std::net::TcpListener::bind("127.0.0.1:8080").expect("a free port");
+    let port = refusal("--interface wlan1");
+    assert!(port.contains("another program listens there"), "{port}");
+    drop(_taken);
+
+    let unreadable: PathBuf = [STATE, "wlan1.record"].iter().collect();
+    fs::create_dir(&unreadable).expect("a directory in the record's place");
+    let state = refusal("--interface wlan1");
+    assert!(state.contains("cannot read /run/lab/wpsd/wlan1.record"), "{state}");
+    fs::remove_dir(&unreadable).expect("the directory");
+
+    machine.assert_as_it_was();
+    assert_eq!(record(), None);
+}
