@@ -124,7 +124,11 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
     /// Wakes the listeners, if anything changed for them. The runner is the only one that tells.
     fn tell(&self, status: Status) {
         if self.status().as_ref() != Some(&status) {
-            info!("{:?}, in sight: {:?}, last: {:?}", status.phase, status.seen, status.last);
+            if status.phase == Phase::Searching {
+                info!("Searching: {:?}", status.seen);
+            } else {
+                info!("{:?}, last: {:?}", status.phase, status.last);
+            }
             self.status.sender().send(status);
         }
     }

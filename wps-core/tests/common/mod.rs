@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use wps_core::driver::Sight;
-use wps_core::sim::{Air, Disk, HandClock, Radio, Router, SimStore};
+use wps_core::sim::{Air, Disk, DiskError, HandClock, Radio, Router, SimStore};
 use wps_core::{
-    AccessPoint, Cause, Clock, Credentials, Desk, Instant, Mode, Passphrase, Phase, Policy, Record,
-    Refusal, Runner, Settings, Ssid, Status,
+    AccessPoint, Cause, Clock, Credentials, Desk, Instant, Loaded, Mode, Passphrase, Phase, Policy,
+    Record, Refusal, Runner, Settings, SettingsStore, Ssid, Status,
 };
 
 pub(crate) type Raw = NoopRawMutex;
@@ -143,6 +143,16 @@ impl Site {
         World::new(self, async { self.runner().await.run().await })
     }
 
+    /// Starts the device with a disk that takes a second for each save.
+    pub(crate) fn boot_slow(&self) -> World<'_> {
+        World::new(self, async {
+            let (radio, store) = (self.air.radio(&self.clock), self.disk.store());
+            let (blank, policy, store) = (self.blank.clone(), self.policy, Slow(store, self));
+            let boot = Runner::boot(radio, store, &self.clock, self.desk(), blank, policy).await;
+            boot.expect("readable").run().await
+        })
+    }
+
     /// Starts the device and lets it come to rest, by second 1.
     pub(crate) fn booted(&self) -> World<'_> {
         let mut world = self.boot();
@@ -190,6 +200,22 @@ impl Site {
             }
         })
         .await;
+    }
+}
+
+struct Slow<'s>(SimStore<'s, Raw>, &'s Site);
+
+impl SettingsStore for Slow<'_> {
+    type Error = DiskError;
+
+    async fn load(&mut self) -> Result<Loaded, DiskError> {
+        self.0.load().await
+    }
+
+    async fn save(&mut self, record: &Record) -> Result<(), DiskError> {
+        let clock = &self.1.clock;
+        clock.sleep_until(clock.now().after(Duration::from_secs(1))).await;
+        self.0.save(record).await
     }
 }
 

@@ -230,7 +230,7 @@ fn cancelled_while_joining() {
         let site = Site::settled(before);
         let mut world = pairing_at_10(&site);
         world.press("home");
-        world.at(11.0);
+        world.at(11.1);
         world.expect(Phase::Joining { ssid: ssid(b"home") });
         world.cancel();
         world.at(12.0);

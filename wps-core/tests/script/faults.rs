@@ -92,7 +92,7 @@ fn credentials_that_cannot_be_saved_are_no_success() {
             let site = Site::settled(before);
             let mut world = pairing_at_10(&site);
             world.press("home");
-            world.at(11.0);
+            world.at(11.1);
             world.expect(Phase::Joining { ssid: ssid(b"home") });
             site.disk.set_fault(Some(fault));
             world.at(40.0);
@@ -189,7 +189,7 @@ fn a_power_cut_in_the_middle_of_a_pairing_is_a_failed_pairing() {
         let site = Site::settled(before);
         let mut world = pairing_at_10(&site);
         world.press("home");
-        world.at(11.0);
+        world.at(11.1);
         world.expect(Phase::Joining { ssid: ssid(b"home") });
         world.cut_power();
 
@@ -197,7 +197,8 @@ fn a_power_cut_in_the_middle_of_a_pairing_is_a_failed_pairing() {
         world.expect(Phase::Restoring);
         world.at(12.0);
         world.expect_ended(Err(Cause::Interrupted));
-        assert_eq!(world.status().last.expect("ended").at, second(11));
+        let at = world.status().last.expect("ended").at;
+        assert_eq!(at.as_millis(), 11_100, "when power came back");
         world.expect_settled(&after);
     }
 }

@@ -54,10 +54,10 @@ fn a_second_start_does_not_disturb_a_join() {
     let site = Site::settled(station(old()));
     let mut world = pairing_at_10(&site);
     world.press("home");
-    world.at(11.0);
+    world.at(11.1);
     world.expect(Phase::Joining { ssid: ssid(b"home") });
     assert_eq!(world.post(), Some(Ok(())));
-    world.at(11.5); // when it would have been joined without that
+    world.at(11.7); // when it would have been joined without that
     world.expect_ended(Ok(()));
 }
 
@@ -249,4 +249,29 @@ fn requesters_that_hang_up_do_not_keep_others_from_being_told() {
     world.at(60.0);
     assert!(world.told(cancel).is_some(), "the one that cancelled still waits");
     assert!(world.told(first).is_some(), "the first one still waits");
+}
+
+/// A no means that the radio is not touched. So nobody may be told no in a crowd whose pairing runs.
+#[test]
+fn in_a_crowd_that_hangs_up_who_stays_is_told_the_truth() {
+    let site = Site::settled(station(old()));
+    let mut world = site.boot_slow();
+    world.at(10.0);
+    let stays = world.ask_start(PARTING);
+    world.settle();
+    for _ in 1..FRONTS {
+        let gone = world.ask_start(PARTING);
+        world.settle();
+        world.hang_up(gone);
+    }
+    world.at(10.999);
+    for _ in 0..8 {
+        let gone = world.ask_start(PARTING);
+        world.poll_requests();
+        world.hang_up(gone);
+    }
+    world.site.clock.advance_to_next(); // the journal is saved
+    world.settle();
+    assert_eq!(world.status().phase, Phase::Opening);
+    assert_eq!(world.told(stays), Some(Ok(())), "though its pairing runs");
 }

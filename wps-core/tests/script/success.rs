@@ -69,6 +69,7 @@ fn people_see_how_it_goes() {
     let expected = [
         (Phase::Idle, Sight::Looking),
         (Phase::Searching, Sight::Looking),
+        (Phase::Searching, Sight::Pressed { ssid: home() }),
         (Phase::Searching, Sight::Exchanging { ssid: home() }),
         (Phase::Joining { ssid: ssid(b"home") }, Sight::Looking),
         (Phase::Idle, Sight::Looking),
@@ -92,12 +93,12 @@ fn the_guest_network_is_offered_first_but_only_the_other_one_joins() {
     site.air.set_kind(b"home", RouterKind::GuestFirst);
     let mut world = pairing_at_10(&site);
     world.press("home");
-    world.at(11.0);
+    world.at(11.1);
     world.expect(Phase::Joining { ssid: ssid(b"guest") });
-    world.at(12.0); // a second's pause, and it is the other one's turn
+    world.at(12.5); // a second's pause, and it is the other one's turn
     world.expect(Phase::Joining { ssid: ssid(b"home") });
     assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::NotFound)));
-    world.at(13.0);
+    world.at(14.0);
     expect_paired(&world);
 }
 
@@ -107,7 +108,7 @@ fn the_router_vanishes_comes_back_and_is_pressed_again() {
     site.air.set_kind(b"home", RouterKind::Vanishes);
     let mut world = pairing_at_10(&site);
     world.press("home");
-    world.at(11.0);
+    world.at(11.5);
     world.expect(Phase::Searching);
     assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::RouterLost)));
     world.expect_on_air(&station(old())); // put back, to look again from there
@@ -139,7 +140,7 @@ fn an_earlier_join_that_failed_succeeds_once_the_network_is_back() {
     let site = Site::settled(off(None));
     let mut world = pairing_at_10(&site);
     world.press("home");
-    world.at(10.8);
+    world.at(11.1);
     world.expect(Phase::Joining { ssid: ssid(b"home") });
     site.air.power(b"home", false); // it restarts, as routers do after WPS
     world.at(40.0);
