@@ -7,7 +7,7 @@ use core::time::Duration;
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::channel::Channel;
-use embassy_sync::pubsub::{PubSubChannel, WaitResult};
+use embassy_sync::signal::Signal;
 use embassy_sync::watch::{Receiver, Watch};
 use heapless::Vec;
 
@@ -26,14 +26,35 @@ const WAITING: usize = 8;
 /// in interrupts, `NoopRawMutex` where everything runs on one executor.
 pub struct Desk<M: RawMutex, const N: usize> {
     pub(crate) requests: Channel<M, (Ticket, Request), WAITING>,
-    pub(crate) replies: PubSubChannel<M, (Ticket, Reply), N, N, 0>,
+    seats: [Seat<M>; N],
     pub(crate) status: Watch<M, Status, N>,
     link: Mutex<M, RefCell<Option<Link>>>,
-    tickets: Mutex<M, Cell<Ticket>>,
+    tickets: Mutex<M, Cell<u32>>,
 }
 
-/// Tells the replies to several requesters apart.
-pub(crate) type Ticket = u32;
+/// Who waits for which reply: the seat a requester waits in, and the number of its request, so that a
+/// reply to one who has left is not taken for the next one's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    seat: usize,
+    number: u32,
+}
+
+struct Seat<M: RawMutex> {
+    /// The number of the request whose requester sits here.
+    taken: Mutex<M, Cell<Option<u32>>>,
+    reply: Signal<M, Reply>,
+}
+
+/// A taken seat; free again when dropped.
+struct Sitting<'d, M: RawMutex>(&'d Seat<M>);
+
+impl<M: RawMutex> Drop for Sitting<'_, M> {
+    fn drop(&mut self) {
+        self.0.taken.lock(|taken| taken.set(None));
+    }
+}
+
 pub(crate) type Reply = Result<(), Refusal>;
 
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
@@ -49,7 +70,7 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
     pub const fn new() -> Self {
         Self {
             requests: Channel::new(),
-            replies: PubSubChannel::new(),
+            seats: [const { Seat { taken: Mutex::new(Cell::new(None)), reply: Signal::new() } }; N],
             status: Watch::new(),
             link: Mutex::new(RefCell::new(None)),
             tickets: Mutex::new(Cell::new(0)),
@@ -134,11 +155,14 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
     }
 
     pub(crate) fn reply(&self, ticket: Ticket, reply: Reply) {
-        self.replies.immediate_publisher().publish_immediate((ticket, reply));
+        if let Some(seat) = self.seats.get(ticket.seat).filter(|_| self.waits(ticket)) {
+            seat.reply.signal(reply);
+        }
     }
 
-    /// Lets a requester wait; one too many is told that the device is busy.
+    /// Lets a requester wait. Those who have left make room; there are no more than seats.
     pub(crate) fn hold(&self, waiting: &mut Vec<Ticket, N>, ticket: Ticket) {
+        waiting.retain(|other| self.waits(*other));
         if waiting.push(ticket).is_err() {
             self.reply(ticket, Err(Refusal::Busy));
         }
@@ -150,22 +174,27 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
         }
     }
 
+    /// Whether the requester is still there.
+    fn waits(&self, ticket: Ticket) -> bool {
+        let seat = self.seats.get(ticket.seat);
+        seat.is_some_and(|seat| seat.taken.lock(Cell::get) == Some(ticket.number))
+    }
+
     async fn ask(&self, request: Request) -> Reply {
-        let mut replies = self.replies.subscriber().map_err(|_| Refusal::Busy)?;
-        let ticket = self.tickets.lock(|next| {
-            let ticket = next.get();
-            next.set(ticket.wrapping_add(1));
-            ticket
-        });
-        self.requests.send((ticket, request)).await;
-        loop {
-            match replies.next_message().await {
-                WaitResult::Message((of, reply)) if of == ticket => return reply,
-                WaitResult::Message(_) => {}
-                // Never polled while as many others were answered as may wait: ours may be lost.
-                WaitResult::Lagged(_) => return Err(Refusal::Busy),
-            }
-        }
+        let number = self.tickets.lock(|next| next.replace(next.get().wrapping_add(1)));
+        let take = |seat: &Seat<M>| {
+            seat.taken.lock(|taken| {
+                let free = taken.get().is_none();
+                taken.set(taken.get().or(Some(number)));
+                free
+            })
+        };
+        let free = self.seats.iter().enumerate().find(|(_, seat)| take(seat));
+        let (place, seat) = free.ok_or(Refusal::Busy)?;
+        let _sitting = Sitting(seat);
+        seat.reply.reset();
+        self.requests.send((Ticket { seat: place, number }, request)).await;
+        seat.reply.wait().await
     }
 }
 

@@ -110,6 +110,9 @@ where
                 Request::Cancel => (Some(Ok(())), Input::Cancel),
                 Request::Link if resting => {
                     desk.hold(curious, ticket);
+                    if looking {
+                        continue;
+                    }
                     break None;
                 }
                 Request::Link => {

@@ -54,10 +54,10 @@ fn a_second_start_does_not_disturb_a_join() {
     let site = Site::settled(station(old()));
     let mut world = pairing_at_10(&site);
     world.press("home");
-    world.at(11.1);
+    world.at(11.4);
     world.expect(Phase::Joining { ssid: ssid(b"home") });
     assert_eq!(world.post(), Some(Ok(())));
-    world.at(11.7); // when it would have been joined without that
+    world.at(11.6); // when it would have been joined without that
     world.expect_ended(Ok(()));
 }
 

@@ -593,7 +593,9 @@ fn serve(
     loop {
         socket.set_read_timeout(Some(HANGS)).expect("a time limit");
         let Ok((length, from)) = socket.recv_from(&mut buffer) else {
-            eprintln!("fake: nobody asked for anything in {HANGS:?}: the test hangs");
+            let asked = shared.lock().map(|state| state.asked("")).unwrap_or_default();
+            let last = asked.get(asked.len().saturating_sub(5)..).unwrap_or_default();
+            eprintln!("fake: the test hangs, nothing was asked for {HANGS:?} after {last:?}");
             send(&socket, &monitors, b"<3>CTRL-EVENT-TERMINATING ");
             return;
         };
@@ -625,9 +627,10 @@ fn serve(
             }
             Some(Instead::Reopen) => {
                 let _ = socket.send_to_addr(b"OK\n", &from);
-                drop(socket);
-                std::fs::remove_file(path).expect("the socket's file");
-                socket = UnixDatagram::bind(path).expect("a socket");
+                // hostap closes first; here nobody may come in between.
+                let anew = path.with_extension("anew");
+                socket = UnixDatagram::bind(&anew).expect("a socket");
+                std::fs::rename(&anew, path).expect("in the old one's place");
                 None
             }
             Some(Instead::Silence) => None,
