@@ -97,7 +97,8 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
         self.ask(Request::Configure { settings, parting }).await
     }
 
-    /// Ends a pairing by the failure rule; does nothing when none is running, or when it is too late.
+    /// Ends a pairing, or a change of the settings, by its failure rule; does nothing when none is
+    /// running, or when it is too late.
     pub async fn cancel(&self) {
         // Cancelling is never refused; a desk too busy to take the reply has taken the request.
         let _ = self.ask(Request::Cancel).await;

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixDatagram as StdSocket;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::net::SocketAddrUnix;
+use rustix::net::{RecvFlags, SocketAddrUnix};
 use tokio::net::UnixDatagram;
 use zeroize::Zeroizing;
 
@@ -36,8 +36,11 @@ pub enum ControlError {
     /// No reply.
     #[error("wpa_supplicant does not answer")]
     Mute,
-    /// It ended, or the socket broke.
-    #[error("wpa_supplicant is gone: {0}")]
+    /// It said that it ends.
+    #[error("wpa_supplicant has ended: start it again")]
+    Ended,
+    /// The socket broke: wpa_supplicant made it anew, or is gone. The next connection tells.
+    #[error("wpa_supplicant's control socket is gone: {0}")]
     Gone(io::Error),
     /// A request was refused. The text is the request without its arguments, which may be secret.
     #[error("wpa_supplicant refused {0}: {1}")]
@@ -79,9 +82,9 @@ impl Control {
     ///
     /// # Errors
     /// No reply in time, or the socket broke. `FAIL` is a reply, see [`Self::order`].
-    pub async fn ask(&self, request: &str) -> Result<Zeroizing<String>, ControlError> {
+    pub async fn ask(&self, request: impl AsRef<[u8]>) -> Result<Zeroizing<String>, ControlError> {
         let exchange = async {
-            self.socket.send(request.as_bytes()).await?;
+            self.socket.send(request.as_ref()).await?;
             receive(&self.socket).await
         };
         let reply = tokio::time::timeout(REPLY_LIMIT, exchange).await;
@@ -93,7 +96,11 @@ impl Control {
     ///
     /// # Errors
     /// As [`Self::ask`], and for `FAIL…` and `UNKNOWN COMMAND`.
-    pub async fn order(&self, request: &str) -> Result<Zeroizing<String>, ControlError> {
+    pub async fn order(
+        &self,
+        request: impl AsRef<[u8]>,
+    ) -> Result<Zeroizing<String>, ControlError> {
+        let request = request.as_ref();
         let reply = self.ask(request).await?;
         let refused = reply.starts_with("FAIL") || reply.starts_with("UNKNOWN");
         if refused {
@@ -104,9 +111,10 @@ impl Control {
 }
 
 /// The verb, and for a network's variable its number and name: never a value.
-fn without_arguments(request: &str) -> String {
-    let words = if request.starts_with("SET_NETWORK") { 3 } else { 1 };
-    request.split(' ').take(words).collect::<Vec<_>>().join(" ")
+fn without_arguments(request: &[u8]) -> String {
+    let words = if request.starts_with(b"SET_NETWORK") { 3 } else { 1 };
+    let words: Vec<_> = request.split(|byte| *byte == b' ').take(words).collect();
+    String::from_utf8_lossy(&words.join(&b' ')).into_owned()
 }
 
 /// A connection for events. It holds what happened since it was attached; keep it only as long as
@@ -134,9 +142,7 @@ impl Events {
     pub async fn next(&self) -> Result<Event, ControlError> {
         let bytes = receive(&self.control.socket).await.map_err(ControlError::Gone)?;
         match Event::parse(&bytes) {
-            Event::Terminating => {
-                Err(ControlError::Gone(io::Error::from(io::ErrorKind::ConnectionReset)))
-            }
+            Event::Terminating => Err(ControlError::Ended),
             event => Ok(event),
         }
     }
@@ -144,8 +150,10 @@ impl Events {
     /// Forgets what has happened so far: events of an earlier attempt. wpa_supplicant has one thread,
     /// so what came before the reply to the latest request is already here.
     pub fn forget(&self) {
+        // Past tokio, which may not have noticed yet that there is something to read.
         let mut buffer = Zeroizing::new([0; DATAGRAM]);
-        while self.control.socket.try_recv(buffer.as_mut_slice()).is_ok() {}
+        let (socket, now) = (&self.control.socket, RecvFlags::DONTWAIT);
+        while rustix::net::recv(socket, buffer.as_mut_slice(), now).is_ok() {}
     }
 }
 

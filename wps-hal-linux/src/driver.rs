@@ -7,13 +7,15 @@ use wps_core::driver::{Attempt, Cipher, Link, Offer, Security, Sight};
 use wps_core::wsc::{Router, Sweep, Verdict, credentials};
 use wps_core::{Credentials, ErrorKind, Mode, Settings, Snapshot, WifiDriver};
 
+use zeroize::Zeroizing;
+
 use crate::control::{Control, ControlError};
 use crate::error::LinuxError;
 use crate::event::{Event, bssid};
 use crate::manager::manager_of;
 use crate::note::Note;
 use crate::reply::Values;
-use crate::session::{Scan, Session};
+use crate::session::{Scan, Session, is_marked_for};
 
 /// Handed over in the clear to this process only, and not saved by wpa_supplicant itself.
 const CREDENTIALS_TO_US: u8 = 1;
@@ -23,6 +25,8 @@ const METHODS: &str = "virtual_display virtual_push_button";
 /// How long a router may take to end the association of an exchange that succeeded. One that begins
 /// before is hit by that end.
 const GOODBYE: Duration = Duration::from_millis(300);
+/// How often wpa_supplicant may look for the router that we have just heard.
+const SCANS: u32 = 3;
 /// Between two looks when one failed.
 const BREATH: Duration = Duration::from_millis(200);
 /// How often joining is begun anew when the router ends it for no reason of ours.
@@ -129,18 +133,29 @@ impl WpaSupplicant {
     /// Leaves the present network and lets `router` hand over its credentials.
     async fn exchange(&self, session: &Session, router: &Router) -> Result<Offer, LinuxError> {
         session.order(&format!("SET wps_cred_processing {CREDENTIALS_TO_US}")).await?;
-        session.order(&format!("SET config_methods {METHODS}")).await?;
+        if is_unset(&session.ask("GET config_methods").await?) {
+            session.order(&format!("SET config_methods {METHODS}")).await?;
+        }
         let id = session.add_wps(&router.bssid.to_string(), router.frequency_mhz).await?;
         session.forget_events();
         session.select(id).await?;
-        let mut received = None;
+        let mut received = Zeroizing::new(Vec::new());
+        let mut scans = 0;
         // The present link may be to this very router: its end is no loss.
         let mut begun = false;
         let ended = |bssid| bssid == Some(router.bssid);
         loop {
             match session.event().await? {
                 Event::EapStarted => begun = true,
-                Event::Credentials(attributes) => received = Some(attributes),
+                // One event for each network.
+                Event::Credentials(attributes) => received.extend_from_slice(&attributes),
+                // Nothing else tells that the router no longer waits for us, and we are off-line.
+                Event::ScanResults => {
+                    scans += 1;
+                    if scans > SCANS {
+                        return Err(LinuxError::Air(ErrorKind::RouterLost));
+                    }
+                }
                 Event::WpsSuccess => break,
                 Event::WpsRefused(MULTIPLE_PBC) | Event::WpsFail(MULTIPLE_PBC) => {
                     return Err(LinuxError::Air(ErrorKind::RouterBusy));
@@ -169,8 +184,7 @@ impl WpaSupplicant {
             }
         };
         tokio::time::timeout(GOODBYE, goodbye).await.unwrap_or(Ok::<_, ControlError>(()))?;
-        let attributes = received.ok_or(LinuxError::Nonsense("a pairing: no credentials"))?;
-        let offer = Offer::new(credentials(&attributes)?);
+        let offer = Offer::new(credentials(&received)?);
         offer.ok_or(LinuxError::Nonsense("a pairing: no network"))
     }
 
@@ -214,11 +228,16 @@ impl WpaSupplicant {
         if let Some(note) = note {
             let joined = session.joined().await?;
             let there = |id: &u32| flags.iter().any(|(other, _)| other == id);
+            let mut enabled = flags.iter().filter(|(_, enabled)| *enabled).map(|(id, _)| *id);
+            // Without a network that was current any one will do: what matters is that
+            // wpa_supplicant looks for networks again, and its flags follow.
             match note.current().filter(there) {
                 Some(current) if joined == Some(current) => {}
                 Some(current) => session.select(current).await?,
-                None if joined.is_none() && flags.iter().any(|(_, enabled)| *enabled) => {
-                    session.order("REASSOCIATE").await?;
+                None if joined.is_none() => {
+                    if let Some(any) = enabled.next() {
+                        session.select(any).await?;
+                    }
                 }
                 None => {}
             }
@@ -239,7 +258,11 @@ impl WpaSupplicant {
                 session.remove(network.id).await?;
             }
             let id = session.add_ours(network).await?;
-            session.select(id).await?;
+            match note {
+                Some(_) => session.select(id).await?,
+                // Nothing is noted: leave the flags alone, ours comes first by its priority.
+                None => session.enable(id).await?,
+            }
         }
         Ok(session.set_flags(&flags).await?)
     }
@@ -249,8 +272,25 @@ impl WpaSupplicant {
         let Some(id) = session.joined().await? else { return Ok(false) };
         let status = session.ask("STATUS").await?;
         let same_name = Values::parse(&status).ssid().is_some_and(|ssid| ssid == network.ssid);
-        Ok(same_name && session.networks().await?.ours.iter().any(|ours| ours.id == id))
+        let id_str = session.ask(&format!("GET_NETWORK {id} id_str")).await?;
+        Ok(same_name && is_marked_for(id_str.trim().trim_matches('"'), network))
     }
+
+    /// What was set for the exchange, as it was before.
+    async fn reset(&self, session: &Session, note: Option<&Note>) -> Result<(), ControlError> {
+        if let Some(note) = note {
+            session.order(&format!("SET wps_cred_processing {}", note.cred_processing)).await?;
+            if note.methods_unset {
+                session.order("SET config_methods ").await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether wpa_supplicant's reply to `GET` means that a text is not set.
+fn is_unset(reply: &str) -> bool {
+    matches!(reply.trim(), "" | "null" | "FAIL")
 }
 
 impl WifiDriver for WpaSupplicant {
@@ -260,9 +300,7 @@ impl WifiDriver for WpaSupplicant {
         let session = self.session().await?;
         let note = Note::from_snapshot(snapshot);
         session.end_wps().await?;
-        if let Some(note) = &note {
-            session.order(&format!("SET wps_cred_processing {}", note.cred_processing)).await?;
-        }
+        self.reset(&session, note.as_ref()).await?;
         match settings {
             Settings::Platform => self.apply_platform(&session, note.as_ref()).await,
             Settings::Station { network } => {
@@ -293,17 +331,15 @@ impl WifiDriver for WpaSupplicant {
         let id = session.add_ours(network).await?;
         self.connect(&session, id).await?;
         session.set_flags(&flags).await?;
-        if let Some(note) = note {
-            session.order(&format!("SET wps_cred_processing {}", note.cred_processing)).await?;
-        }
-        Ok(())
+        Ok(self.reset(&session, note.as_ref()).await?)
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {
         let session = self.ready().await?;
         let platform = session.networks().await?.platform;
-        let reply = session.ask("GET wps_cred_processing").await?;
-        Ok(Note::of(&platform, reply.trim().parse().unwrap_or(0)).to_snapshot())
+        let processing = session.ask("GET wps_cred_processing").await?.trim().parse().unwrap_or(0);
+        let methods_unset = is_unset(&session.ask("GET config_methods").await?);
+        Ok(Note::of(&platform, processing, methods_unset).to_snapshot())
     }
 
     async fn link(&mut self) -> Result<Link, LinuxError> {

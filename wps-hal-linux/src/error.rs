@@ -40,9 +40,9 @@ pub enum LinuxError {
 impl DriverError for LinuxError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Control(ControlError::Mute) => ErrorKind::Mute,
+            Self::Control(ControlError::Mute | ControlError::Gone(_)) => ErrorKind::Mute,
             Self::Control(
-                ControlError::Absent { .. } | ControlError::Gone(_) | ControlError::Permission(_),
+                ControlError::Absent { .. } | ControlError::Ended | ControlError::Permission(_),
             )
             | Self::NoInterface(_) => ErrorKind::Absent,
             Self::Control(ControlError::Refused(..)) | Self::Nonsense(_) => ErrorKind::Other,

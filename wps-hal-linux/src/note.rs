@@ -8,7 +8,7 @@ use crate::reply::Network;
 
 const FORMAT: u8 = 1;
 const NOBODY: u16 = u16::MAX;
-const HEAD: usize = 1 + 1 + 2 + 4;
+const HEAD: usize = 1 + 1 + 1 + 2 + 2 + 4;
 /// Networks whose flag is noted, by their place in the list; there is no room for more.
 const MAX_NETWORKS: usize = (Snapshot::MAX_LEN - HEAD) * 8;
 
@@ -16,14 +16,18 @@ const MAX_NETWORKS: usize = (Snapshot::MAX_LEN - HEAD) * 8;
 pub(crate) struct Note {
     /// wpa_supplicant's `wps_cred_processing`.
     pub(crate) cred_processing: u8,
+    /// Whether its `config_methods` were not set.
+    pub(crate) methods_unset: bool,
     current: Option<u16>,
-    /// Of numbers and names: the flags belong to these networks and no others.
+    /// How many networks there were. New ones come after them.
+    count: u16,
+    /// Of their numbers and names: the flags belong to these networks and no others.
     fingerprint: u32,
     enabled: Vec<u8>,
 }
 
 impl Note {
-    pub(crate) fn of(platform: &[Network], cred_processing: u8) -> Self {
+    pub(crate) fn of(platform: &[Network], cred_processing: u8, methods_unset: bool) -> Self {
         let noted = platform.get(..MAX_NETWORKS).unwrap_or(platform);
         let mut enabled = vec![0; noted.len().div_ceil(8)];
         for (place, network) in noted.iter().enumerate() {
@@ -33,12 +37,15 @@ impl Note {
         }
         let current = platform.iter().find(|network| network.current);
         let current = current.and_then(|network| network.id.try_into().ok());
-        Self { cred_processing, current, fingerprint: fingerprint(platform), enabled }
+        let count = u16::try_from(platform.len()).unwrap_or(u16::MAX);
+        let fingerprint = fingerprint(first(platform, count));
+        Self { cred_processing, methods_unset, current, count, fingerprint, enabled }
     }
 
     pub(crate) fn to_snapshot(&self) -> Snapshot {
-        let mut bytes = vec![FORMAT, self.cred_processing];
+        let mut bytes = vec![FORMAT, self.cred_processing, self.methods_unset.into()];
         bytes.extend(self.current.unwrap_or(NOBODY).to_le_bytes());
+        bytes.extend(self.count.to_le_bytes());
         bytes.extend(self.fingerprint.to_le_bytes());
         bytes.extend(&self.enabled);
         // It fits: the flags are cut to what there is room for.
@@ -48,20 +55,29 @@ impl Note {
     /// None if nothing was noted, or by another version.
     pub(crate) fn from_snapshot(snapshot: &Snapshot) -> Option<Self> {
         let (head, enabled) = snapshot.as_bytes().split_first_chunk::<HEAD>()?;
-        let [FORMAT, cred_processing, a, b, c, d, e, f] = *head else { return None };
+        let [FORMAT, cred_processing, methods_unset, a, b, c, d, e, f, g, h] = *head else {
+            return None;
+        };
         let current = u16::from_le_bytes([a, b]);
         Some(Self {
             cred_processing,
+            methods_unset: methods_unset != 0,
             current: (current != NOBODY).then_some(current),
-            fingerprint: u32::from_le_bytes([c, d, e, f]),
+            count: u16::from_le_bytes([c, d]),
+            fingerprint: u32::from_le_bytes([e, f, g, h]),
             enabled: enabled.to_vec(),
         })
     }
 
-    /// Whether the flags were noted for these very networks. If not, they were changed since, or read
-    /// anew from the platform's own file, and are better than what was noted.
+    /// Whether the flags were noted for these very networks, new ones apart. If not, they were changed
+    /// since, or read anew from the platform's own file, and are better than what was noted.
     pub(crate) fn is_of(&self, platform: &[Network]) -> bool {
-        self.fingerprint == fingerprint(platform)
+        self.fingerprint == fingerprint(first(platform, self.count))
+    }
+
+    /// Whether the network at this place of the list was not there yet.
+    pub(crate) fn is_new(&self, place: usize) -> bool {
+        place >= usize::from(self.count)
     }
 
     /// The network that was current.
@@ -71,8 +87,15 @@ impl Note {
 
     /// Whether the network at this place of the list was enabled; none where there was no room.
     pub(crate) fn enabled(&self, place: usize) -> Option<bool> {
+        if self.is_new(place) {
+            return None;
+        }
         self.enabled.get(place / 8).map(|byte| byte & 1 << (place % 8) != 0)
     }
+}
+
+fn first(platform: &[Network], count: u16) -> &[Network] {
+    platform.get(..count.into()).unwrap_or(platform)
 }
 
 fn fingerprint(platform: &[Network]) -> u32 {
@@ -101,7 +124,8 @@ mod tests {
             network(3, "b", true, true),
             network(4, "c", false, true),
         ];
-        let note = Note::from_snapshot(&Note::of(&platform, 2).to_snapshot()).unwrap();
+        let note = Note::from_snapshot(&Note::of(&platform, 2, true).to_snapshot()).unwrap();
+        assert_eq!(note, Note::of(&platform, 2, true));
         assert_eq!((note.cred_processing, note.current()), (2, Some(3)));
         assert_eq!(
             [0, 1, 2].map(|place| note.enabled(place)),
@@ -113,10 +137,14 @@ mod tests {
     #[test]
     fn flags_are_for_the_networks_they_were_noted_for() {
         let platform = [network(0, "a", false, false)];
-        let note = Note::of(&platform, 0);
+        let note = Note::of(&platform, 0, false);
         assert!(!note.is_of(&[network(0, "b", false, false)]));
         assert!(!note.is_of(&[network(1, "a", false, false)]));
         assert!(!note.is_of(&[]));
+        // One more is none of its business.
+        let more = [network(0, "a", false, false), network(1, "b", false, true)];
+        assert!(note.is_of(&more));
+        assert_eq!((note.is_new(0), note.is_new(1), note.enabled(1)), (false, true, None));
         // Flags may differ: that is what the note is for.
         assert!(note.is_of(&[network(0, "a", true, true)]));
     }
@@ -129,7 +157,7 @@ mod tests {
     #[test]
     fn a_long_list_is_noted_as_far_as_there_is_room() {
         let platform: Vec<_> = (0..1000).map(|id| network(id, "n", id == 999, true)).collect();
-        let note = Note::from_snapshot(&Note::of(&platform, 0).to_snapshot()).unwrap();
+        let note = Note::from_snapshot(&Note::of(&platform, 0, false).to_snapshot()).unwrap();
         assert!(note.is_of(&platform));
         assert_eq!(
             (note.current(), note.enabled(0), note.enabled(999)),

@@ -80,18 +80,20 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    /// Reads one entry of a `BSS` reply; none if it does not speak WPS.
-    pub(crate) fn parse(entry: &str) -> Option<Self> {
-        let values = Values::parse(entry);
-        let says = Advertisement::merged(&values.hex("ie"), &values.hex("beacon_ie"))?;
+    /// Reads an entry of the table: its head, and in replies of their own, as each may fill one, the
+    /// elements of its probe response and of its beacon. None if it does not speak WPS.
+    pub(crate) fn parse(head: &Values<'_>, probe_response: &str, beacon: &str) -> Option<Self> {
+        let probe_response = Values::parse(probe_response).hex("ie");
+        let beacon = Values::parse(beacon).hex("beacon_ie");
+        let says = Advertisement::merged(&probe_response, &beacon)?;
         let router = Router {
-            bssid: values.bssid("bssid")?,
-            frequency_mhz: values.number("freq")?,
+            bssid: head.bssid("bssid")?,
+            frequency_mhz: head.number("freq")?,
             ssid: says.ssid,
             uuid: says.uuid,
-            signal_dbm: values.number("level").unwrap_or(i16::MIN),
+            signal_dbm: head.number("level").unwrap_or(i16::MIN),
         };
-        Some(Self { router, pressed: says.pressed, age: values.number("age")? })
+        Some(Self { router, pressed: says.pressed, age: head.number("age")? })
     }
 }
 
@@ -159,7 +161,7 @@ mod tests {
         fn any_reply_is_read(text: String) {
             let _ = networks(&text).count();
             let _ = frequencies(&text).count();
-            let _ = Heard::parse(&text);
+            let _ = Heard::parse(&Values::parse(&text), &text, &text);
             let _ = unescaped(&text);
         }
     }

@@ -1,6 +1,8 @@
 //! One verb's conversation with wpa_supplicant: its networks, scans and events, with their types.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use wps_core::Credentials;
@@ -14,12 +16,16 @@ use crate::reply::{self, Heard, Network, Values};
 
 /// The mark on the network that is ours: `id_str`, which wpa_supplicant keeps and does not use.
 const OURS: &str = "wps-hal-linux";
+/// A key of this process, to tell its credentials apart without telling them: nobody reads them back.
+static PRINT: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 /// Where WPS can live: never 6 GHz, whose channels make a scan three times as long.
 const BANDS: &str = "2412-2484,5150-5895";
 /// How long to wait for an event before asking whether wpa_supplicant is still there.
 const SILENCE: Duration = Duration::from_secs(3);
-/// What entries of the table of access points to tell: number, frequency, age and flags.
-const BRIEF: &str = "0x00000a05";
+/// What entries of the table of access points to tell: number, address, frequency, level, age, flags.
+const HEAD: &str = "0x00000a87";
+const PROBE_RESPONSE: &str = "0x00000400";
+const BEACON: &str = "0x00800000";
 
 pub(crate) struct Session {
     control: Control,
@@ -58,7 +64,10 @@ impl Session {
         self.control.ask(request).await
     }
 
-    pub(crate) async fn order(&self, request: &str) -> Result<Zeroizing<String>, ControlError> {
+    pub(crate) async fn order(
+        &self,
+        request: impl AsRef<[u8]>,
+    ) -> Result<Zeroizing<String>, ControlError> {
         self.control.order(request).await
     }
 
@@ -121,7 +130,7 @@ impl Session {
                 let of = |variable| format!("GET_NETWORK {} {variable}", network.id);
                 if self.ask(&of("key_mgmt")).await?.trim() == "WPS" {
                     networks.wps.push(network);
-                } else if self.ask(&of("id_str")).await?.trim().trim_matches('"') == OURS {
+                } else if self.ask(&of("id_str")).await?.contains(OURS) {
                     networks.ours.push(network);
                 } else {
                     networks.platform.push(network);
@@ -131,12 +140,11 @@ impl Session {
     }
 
     /// Ends a pairing that is under way. `WPS_CANCEL` without one would drop a good connection, so
-    /// wpa_supplicant itself is asked whether there is one.
+    /// wpa_supplicant itself is asked whether there is one: a network of it that is enabled.
     pub(crate) async fn end_wps(&self) -> Result<(), ControlError> {
-        if self.networks().await?.wps.is_empty() {
-            return Ok(());
+        if self.networks().await?.wps.iter().any(|network| network.enabled) {
+            self.order("WPS_CANCEL").await?;
         }
-        self.order("WPS_CANCEL").await?;
         for network in self.networks().await?.wps {
             self.remove(network.id).await?;
         }
@@ -147,9 +155,15 @@ impl Session {
         self.order(&format!("REMOVE_NETWORK {id}")).await.map(drop)
     }
 
-    async fn set(&self, id: u32, variable: &str, value: &str) -> Result<(), ControlError> {
-        let request = Zeroizing::new(format!("SET_NETWORK {id} {variable} {value}"));
-        self.order(&request).await.map(drop)
+    async fn set(
+        &self,
+        id: u32,
+        variable: &str,
+        value: impl AsRef<[u8]>,
+    ) -> Result<(), ControlError> {
+        let start = format!("SET_NETWORK {id} {variable} ");
+        let request = Zeroizing::new([start.as_bytes(), value.as_ref()].concat());
+        self.order(&*request).await.map(drop)
     }
 
     async fn add(&self) -> Result<u32, LinuxError> {
@@ -165,18 +179,18 @@ impl Session {
             priority = priority.max(reply.trim().parse().unwrap_or(0));
         }
         let id = self.add().await?;
-        self.set(id, "id_str", &format!("\"{OURS}\"")).await?;
-        self.set(id, "ssid", &to_hex(network.ssid.as_bytes())).await?;
-        self.set(id, "priority", &priority.saturating_add(1).to_string()).await?;
+        self.set(id, "id_str", format!("\"{}\"", mark(network))).await?;
+        self.set(id, "ssid", to_hex(network.ssid.as_bytes())).await?;
+        self.set(id, "priority", priority.saturating_add(1).to_string()).await?;
         match &network.passphrase {
             None => self.set(id, "key_mgmt", "NONE").await?,
             Some(key) => {
-                let text = Zeroizing::new(String::from_utf8_lossy(key.reveal()).into_owned());
                 let sae = !key.is_raw_psk() && self.can_sae().await?;
                 if key.is_raw_psk() {
-                    self.set(id, "psk", &text).await?;
+                    self.set(id, "psk", key.reveal()).await?;
                 } else {
-                    self.set(id, "psk", &Zeroizing::new(format!("\"{}\"", &*text))).await?;
+                    let quoted = Zeroizing::new([b"\"", key.reveal(), b"\""].concat());
+                    self.set(id, "psk", &*quoted).await?;
                 }
                 // Protected management frames where the network has them; SAE demands them.
                 self.set(id, "ieee80211w", "1").await?;
@@ -214,16 +228,32 @@ impl Session {
         self.order(&format!("SELECT_NETWORK {id} freq={BANDS}")).await.map(drop)
     }
 
-    /// The flags that the platform's networks ought to have: as noted, or as they are.
+    /// Lets this network be joined, too, and looks which one is best. A radio that is off does so when
+    /// it is on.
+    pub(crate) async fn enable(&self, id: u32) -> Result<(), ControlError> {
+        self.order(&format!("ENABLE_NETWORK {id}")).await?;
+        self.ask("REASSOCIATE").await.map(drop)
+    }
+
+    /// The flags that the platform's networks ought to have: as noted, or as they are. A network that
+    /// was begun since and has no name yet is a dropped future's, and removed.
     pub(crate) async fn flags(
         &self,
         note: Option<&Note>,
     ) -> Result<Vec<(u32, bool)>, ControlError> {
         let platform = self.networks().await?.platform;
-        let note = note.filter(|note| note.is_of(&platform));
-        let noted = |place| note.and_then(|note| note.enabled(place));
-        let flags = platform.iter().enumerate();
-        Ok(flags.map(|(place, it)| (it.id, noted(place).unwrap_or(it.enabled))).collect())
+        let Some(note) = note.filter(|note| note.is_of(&platform)) else {
+            return Ok(platform.iter().map(|network| (network.id, network.enabled)).collect());
+        };
+        let mut flags = Vec::new();
+        for (place, network) in platform.iter().enumerate() {
+            if note.is_new(place) && network.name.is_empty() && !network.enabled {
+                self.remove(network.id).await?;
+            } else {
+                flags.push((network.id, note.enabled(place).unwrap_or(network.enabled)));
+            }
+        }
+        Ok(flags)
     }
 
     /// Gives the platform's networks their flags, without disturbing the link.
@@ -276,7 +306,10 @@ impl Session {
     /// Lets another scan end. Without a link wpa_supplicant scans all bands, again and again, for
     /// networks to join: that is stopped, `apply` or `join` go on with it.
     async fn wait_for_scan(&self) -> Result<(), ControlError> {
-        if self.joined().await?.is_none() {
+        let status = self.ask("STATUS").await?;
+        // Not when there is a link, or one is just being made.
+        let state = Values::parse(&status).text("wpa_state");
+        if matches!(state, Some("SCANNING" | "DISCONNECTED" | "INACTIVE")) {
             self.order("DISCONNECT").await?;
         }
         let over = async {
@@ -297,19 +330,20 @@ impl Session {
         let mut next = 0_u32;
         loop {
             // A reply holds 4 kB, in whole entries: go on after the last one.
-            let page = self.ask(&format!("BSS RANGE={next}- MASK={BRIEF}")).await?;
-            let entries = page.split("id=").skip(1);
+            let page = self.ask(&format!("BSS RANGE={next}- MASK={HEAD}")).await?;
             let before = next;
-            for entry in entries {
+            for entry in format!("\n{}", &*page).split("\nid=").skip(1) {
                 let (id, rest) = entry.split_once('\n').unwrap_or((entry, ""));
                 let Ok(id) = id.parse::<u32>() else { continue };
                 next = next.max(id.saturating_add(1));
-                let brief = Values::parse(rest);
-                let fresh = brief.number::<u64>("age").is_some_and(|age| age <= max_age);
-                let wps = brief.text("flags").is_some_and(|flags| flags.contains("[WPS"));
+                let head = Values::parse(rest);
+                let fresh = head.number::<u64>("age").is_some_and(|age| age <= max_age);
+                let wps = head.text("flags").is_some_and(|flags| flags.contains("[WPS"));
                 if fresh && wps {
-                    let entry = self.ask(&format!("BSS ID-{id}")).await?;
-                    heard.extend(Heard::parse(&entry));
+                    let tell = |what| format!("BSS RANGE={id}-{id} MASK={what}");
+                    let probe_response = self.ask(&tell(PROBE_RESPONSE)).await?;
+                    let beacon = self.ask(&tell(BEACON)).await?;
+                    heard.extend(Heard::parse(&head, &probe_response, &beacon));
                 }
             }
             if next == before {
@@ -317,4 +351,19 @@ impl Session {
             }
         }
     }
+}
+
+/// The mark on our network: that it is ours, and for this process with which credentials.
+fn mark(network: &Credentials) -> String {
+    format!("{} {:016x}", process_mark(), PRINT.hash_one(network))
+}
+
+fn process_mark() -> String {
+    format!("{OURS} {:016x}", PRINT.hash_one(OURS))
+}
+
+/// Whether a network so marked has these credentials. One of an earlier process is believed: it was
+/// made from the same record.
+pub(crate) fn is_marked_for(id_str: &str, network: &Credentials) -> bool {
+    id_str == mark(network) || id_str.contains(OURS) && !id_str.contains(&process_mark())
 }

@@ -53,6 +53,7 @@ impl Machine {
         assert_eq!(self.station.networks(), self.networks);
         assert_eq!(self.station.config_hash(), self.file, "the configuration file");
         assert_eq!(self.station.request("GET wps_cred_processing"), "0");
+        assert!(!self.station.request("GET config_methods").contains("virtual"));
         self.station.request("SCAN TYPE=ONLY freq=2412");
         let mark = self.station.events().mark();
         self.station.events().wait(mark, "CTRL-EVENT-SCAN-RESULTS", SHORT); // scanning works
@@ -70,6 +71,7 @@ impl Machine {
         assert_eq!(self.station.request(&format!("GET_NETWORK {} priority", ours.id)), "4");
         assert_eq!(self.station.config_hash(), self.file, "the configuration file");
         assert_eq!(self.station.request("GET wps_cred_processing"), "0");
+        assert!(!self.station.request("GET config_methods").contains("virtual"));
     }
 }
 

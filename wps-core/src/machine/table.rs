@@ -27,6 +27,18 @@ impl State {
                 open(before, Task::Configure(settings), CONFIGURE_WINDOW, parting)
             }
 
+            // Whoever starts the same pairing needs the time for its own answer.
+            (Self::Noting { job, parting, until }, Input::Start { parting: more })
+                if job.task == Task::Pair =>
+            {
+                Self::Noting { job, parting: parting.max(more), until }
+            }
+            (Self::Opening { job, parting, until }, Input::Start { parting: more })
+                if job.task == Task::Pair =>
+            {
+                Self::Opening { job, parting: parting.max(more), until }
+            }
+
             (Self::Noting { job, parting, .. }, Input::Noted(Ok(snapshot))) => {
                 let job = Job { snapshot, ..job };
                 Self::Opening { job, parting, until: now.after(SAVE_LIMIT) }

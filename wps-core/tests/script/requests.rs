@@ -275,3 +275,19 @@ fn in_a_crowd_that_hangs_up_who_stays_is_told_the_truth() {
     assert_eq!(world.status().phase, Phase::Opening);
     assert_eq!(world.told(stays), Some(Ok(())), "though its pairing runs");
 }
+
+/// A button needs no time, but the web page that asks for the same pairing does.
+#[test]
+fn who_joins_a_start_that_is_being_journalled_has_time_for_its_answer() {
+    let site = Site::settled(station(old()));
+    let mut world = site.boot_slow();
+    world.at(10.0);
+    let button = world.ask_start(std::time::Duration::ZERO);
+    world.settle();
+    let page = world.ask_start(PARTING);
+    world.settle();
+    world.site.clock.advance_to_next(); // the journal is saved
+    world.settle();
+    assert_eq!((world.told(button), world.told(page)), (Some(Ok(())), Some(Ok(()))));
+    assert_eq!(world.status().phase, Phase::Opening, "the radio waits for the page's answer");
+}

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub)] // a module of each test binary
 
 use std::collections::BTreeMap;
+use std::net::Shutdown;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
@@ -205,7 +206,7 @@ impl State {
                 Some(format!("Mode[G] Channels:\n{lines}\n"))
             }
             "GET_CAPABILITY" => Some("NONE WPA-PSK WPA-EAP SAE".into()),
-            "GET" => self.globals.get(rest).cloned(),
+            "GET" => self.globals.get(rest).filter(|value| !value.is_empty()).cloned(),
             "SET" => {
                 let (name, value) = rest.split_once(' ')?;
                 self.globals.insert(name.into(), value.into());
@@ -261,7 +262,7 @@ impl State {
                 ok
             }
             "ENABLE_NETWORK" => {
-                let id = rest.strip_suffix(" no-connect")?;
+                let id = rest.strip_suffix(" no-connect").unwrap_or(rest);
                 self.network(id)?.enabled = true;
                 ok
             }
@@ -305,8 +306,8 @@ impl State {
             _ if self.blocked => "INTERFACE_DISABLED",
             Some(_) if self.joined => "COMPLETED",
             _ if self.disconnected => "DISCONNECTED",
-            Some(_) => "SCANNING",
-            None => "INACTIVE",
+            _ if self.networks.iter().any(|network| network.enabled) => "SCANNING",
+            _ => "INACTIVE",
         };
         let mut status = String::new();
         let network = self.networks.iter().find(|network| Some(network.id) == self.current);
@@ -315,8 +316,9 @@ impl State {
             let name = printed(&unhex(&network.name()));
             status = format!(
                 "bssid={bssid}\nfreq=2412\nssid={name}\nid={}\nmode=station\npairwise_cipher=CCMP\n\
-                 group_cipher=CCMP\nkey_mgmt=WPA2-PSK\n",
-                network.id
+                 group_cipher=CCMP\nkey_mgmt=WPA2-PSK\nid_str={}\n",
+                network.id,
+                network.text("id_str").trim_matches('"')
             );
         }
         format!("{status}wpa_state={state}\naddress=02:00:00:00:01:00\n")
@@ -347,29 +349,36 @@ impl State {
         Some("OK\n".into())
     }
 
+    /// `RANGE=first-[last] MASK=hex`: the fields of the mask, whole entries while there is room.
     fn bss(&self, rest: &str) -> String {
+        let mask =
+            rest.split_once("MASK=0x").and_then(|(_, mask)| u32::from_str_radix(mask, 16).ok());
+        let mask = mask.unwrap_or(u32::MAX);
         let entry = |id: usize| -> Option<String> {
             let bss = self.access_points.get(id)?;
-            let brief = format!("freq={}\nage={}\nflags={}\n", bss.frequency, bss.age, bss.flags);
-            Some(match rest.starts_with("ID-") {
-                false => format!("id={id}\n{brief}"),
-                true => format!(
-                    "id={id}\nbssid={}\n{brief}level=-50\nie={}\nbeacon_ie={}\n",
-                    address(bss.bssid),
-                    hex(&bss.probe_response),
-                    hex(&bss.beacon)
-                ),
-            })
+            let lines = [
+                (0, format!("id={id}\n")),
+                (1, format!("bssid={}\n", address(bss.bssid))),
+                (2, format!("freq={}\n", bss.frequency)),
+                (7, "level=-50\n".into()),
+                (9, format!("age={}\n", bss.age)),
+                (10, format!("ie={}\n", hex(&bss.probe_response))),
+                (11, format!("flags={}\n", bss.flags)),
+                (23, format!("beacon_ie={}\n", hex(&bss.beacon))),
+            ];
+            Some(lines.into_iter().filter(|(bit, _)| mask >> bit & 1 == 1).map(|it| it.1).collect())
         };
-        let mut reply = String::new();
-        let ids = match (rest.strip_prefix("ID-"), rest.strip_prefix("RANGE=")) {
+        let words = rest.split(' ').next().unwrap_or_default();
+        let ids = match (words.strip_prefix("ID-"), words.strip_prefix("RANGE=")) {
             (Some(id), _) => id.parse().map_or(0..0, |id| id..id + 1),
             (_, Some(range)) => {
-                let first = range.split('-').next().and_then(|id| id.parse().ok());
-                first.unwrap_or(0)..self.access_points.len()
+                let (first, last) = range.split_once('-').unwrap_or((range, ""));
+                let end = last.parse().map_or(self.access_points.len(), |last: usize| last + 1);
+                first.parse().unwrap_or(0)..end
             }
             _ => 0..0,
         };
+        let mut reply = String::new();
         for entry in ids.map_while(entry) {
             if reply.len() + entry.len() >= REPLY {
                 break;
@@ -627,10 +636,15 @@ fn serve(
             }
             Some(Instead::Reopen) => {
                 let _ = socket.send_to_addr(b"OK\n", &from);
-                // hostap closes first; here nobody may come in between.
+                // hostap closes first; here nobody may come in between, or wait in vain.
                 let anew = path.with_extension("anew");
-                socket = UnixDatagram::bind(&anew).expect("a socket");
+                let old =
+                    std::mem::replace(&mut socket, UnixDatagram::bind(&anew).expect("a socket"));
                 std::fs::rename(&anew, path).expect("in the old one's place");
+                old.shutdown(Shutdown::Read).expect("an end");
+                while let Ok((1.., from)) = old.recv_from(&mut buffer) {
+                    let _ = old.send_to_addr(b"OK\n", &from);
+                }
                 None
             }
             Some(Instead::Silence) => None,
