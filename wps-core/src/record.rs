@@ -42,7 +42,7 @@ impl Record {
     }
 
     /// Writes the record into `buffer` and returns the bytes used: a version byte, the
-    /// [postcard](https://postcard.jamesmunns.com/wire-format) form of [`wire`], and a CRC-32 of both.
+    /// [postcard](https://postcard.jamesmunns.com/wire-format) form of the record, and a CRC-32 of both.
     ///
     /// The bytes hold secrets: wipe them after use, as `Zeroizing` does.
     ///

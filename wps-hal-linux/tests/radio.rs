@@ -22,7 +22,7 @@ const EXCHANGING: &str = "CTRL-EVENT-EAP-METHOD";
 /// A machine that was set up before us: three networks in its own configuration, which may even be
 /// saved by wpa_supplicant; one is on the air and joined, one is not there, one is disabled.
 struct Machine {
-    old: Router,
+    _old: Router,
     station: Supplicant,
     networks: Vec<SavedNetwork>,
     file: u64,
@@ -39,7 +39,7 @@ impl Machine {
         let station = Supplicant::start(1, &config);
         station.wait_connected("old", SHORT);
         let (networks, file) = (station.networks(), station.config_hash());
-        Self { old, station, networks, file, state: state() }
+        Self { _old: old, station, networks, file, state: state() }
     }
 
     fn boot(&self) -> Device {
@@ -126,13 +126,9 @@ fn pairs_when_not_connected() {
     let device = Device::boot(1, state.path());
     pair(&device, &router);
     station.wait_connected("home", SHORT);
-    match device.saved() {
-        Settings::Station { network } => {
-            assert_eq!(network.ssid.as_bytes(), b"home");
-            assert_eq!(network.passphrase.expect("a key").reveal(), b"correct horse");
-        }
-        other => panic!("{other:?}"),
-    }
+    let Settings::Station { network } = device.saved() else { panic!("not a station") };
+    assert_eq!(network.ssid.as_bytes(), b"home");
+    assert_eq!(network.passphrase.expect("a key").reveal(), b"correct horse");
 }
 
 #[test]
@@ -206,14 +202,10 @@ fn pairs_with_odd_names_and_keys() {
         let state = state();
         let device = Device::boot(1, state.path());
         pair(&device, &router);
-        match device.saved() {
-            Settings::Station { network } => {
-                assert_eq!(network.ssid.as_bytes(), name);
-                let saved = network.passphrase.expect("a key");
-                assert!(saved.reveal().eq_ignore_ascii_case(key.as_bytes()), "the key of {name:?}");
-            }
-            other => panic!("{other:?}"),
-        }
+        let Settings::Station { network } = device.saved() else { panic!("not a station") };
+        assert_eq!(network.ssid.as_bytes(), name);
+        let saved = network.passphrase.expect("a key");
+        assert!(saved.reveal().eq_ignore_ascii_case(key.as_bytes()), "the key of {name:?}");
         drop(router);
     }
 }

@@ -1,10 +1,9 @@
 //! A device under test: the runner on the Linux driver, file store and clock, in a thread of its own.
-#![allow(unreachable_pub)] // a module of each test binary
+#![allow(dead_code, unreachable_pub)] // each test binary uses a part of it
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use tokio::sync::oneshot;
@@ -32,8 +31,6 @@ pub struct Device {
     state: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// Every status, with its time.
-    told: mpsc::Receiver<(Instant, Status)>,
 }
 
 impl Device {
@@ -42,7 +39,6 @@ impl Device {
         // Lives as long as the process: fronts and runner are on different threads.
         let desk: &'static SharedDesk = Box::leak(Box::default());
         let (stop, stopped) = oneshot::channel();
-        let (tell, told) = mpsc::channel();
         let interface = format!("wlan{radio}");
         let store = FileStore::open(state, &interface).expect("a store");
         let thread = std::thread::spawn(move || {
@@ -54,21 +50,14 @@ impl Device {
                 let mut runner = Runner::boot(driver, store, BootClock, desk, blank, policy)
                     .await
                     .expect("a readable store");
-                let mut listener = desk.listen().expect("room for a listener");
-                let tell = async {
-                    loop {
-                        let _ = tell.send((Instant::now(), listener.changed().await));
-                    }
-                };
                 tokio::select! {
                     _ = runner.run() => {}
-                    () = tell => {}
                     _ = stopped => {}
                 }
             });
         });
         let (stop, thread) = (Some(stop), Some(thread));
-        let device = Self { desk, state: state.to_owned(), stop, thread, told };
+        let device = Self { desk, state: state.to_owned(), stop, thread };
         device.rest();
         device
     }
@@ -114,11 +103,6 @@ impl Device {
         self.rest().last.as_ref().map(|ended: &Ended| ended.result).expect("something has ended")
     }
 
-    /// Every status so far, with its time.
-    pub fn history(&self) -> Vec<(Instant, Status)> {
-        self.told.try_iter().collect()
-    }
-
     /// What is on disk.
     pub fn record(self) -> Loaded {
         let state = self.state.clone();
@@ -133,10 +117,10 @@ impl Device {
     }
 
     pub fn saved(self) -> Settings {
-        match self.record() {
-            Loaded::Record(Record::Settled(settings)) => settings,
-            other => panic!("not settled: {other:?}"),
-        }
+        let Loaded::Record(Record::Settled(settings)) = self.record() else {
+            panic!("nothing is settled");
+        };
+        settings
     }
 }
 

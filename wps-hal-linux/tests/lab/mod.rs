@@ -2,7 +2,7 @@
 //!
 //! The radios are `wlan0`, `wlan1`, … of `mac80211_hwsim`; see `lab/README.md`. Every test begins
 //! with [`radios_idle`]. Everything here blocks, and panics with what the daemons last said.
-#![allow(unreachable_pub, dead_code, unreachable_pub, missing_docs)] // each test binary uses a part of it
+#![allow(dead_code, unreachable_pub, missing_docs)] // each test binary uses a part of it
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
