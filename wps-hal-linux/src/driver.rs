@@ -1,7 +1,7 @@
 //! The [`WifiDriver`] on wpa_supplicant's control socket.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wps_core::driver::{Attempt, Cipher, Link, Offer, Security, Sight};
 use wps_core::wsc::{Router, Sweep, Verdict, credentials};
@@ -15,7 +15,7 @@ use crate::event::{Event, bssid};
 use crate::manager::manager_of;
 use crate::note::Note;
 use crate::reply::Values;
-use crate::session::{Scan, Session, is_marked_for};
+use crate::session::{Networks, Scan, Session, is_marked_for};
 
 /// Handed over in the clear to this process only, and not saved by wpa_supplicant itself.
 const CREDENTIALS_TO_US: u8 = 1;
@@ -91,9 +91,11 @@ impl WpaSupplicant {
             if look.is_empty() {
                 return Err(LinuxError::Unsupported("this card has no channel that WPS can use"));
             }
-            let began = Instant::now();
-            match session.scan(&look).await? {
-                Scan::Done => sweep.looked(&look),
+            let began = match session.scan(&look).await? {
+                Scan::Done(began) => {
+                    sweep.looked(&look);
+                    began
+                }
                 // Alone and refused: the card cannot do this channel. Else the sweep asks one by one.
                 Scan::Refused => {
                     if let [frequency_mhz] = look.as_slice() {
@@ -106,7 +108,7 @@ impl WpaSupplicant {
                     tokio::time::sleep(BREATH).await;
                     continue;
                 }
-            }
+            };
             let heard = session.heard(IN_RANGE).await?;
             let look_took = began.elapsed().as_secs() + 1;
             let mut pressed = Vec::new();
@@ -150,7 +152,7 @@ impl WpaSupplicant {
                 // One event for each network.
                 Event::Credentials(attributes) => received.extend_from_slice(&attributes),
                 // Nothing else tells that the router no longer waits for us, and we are off-line.
-                Event::ScanResults => {
+                Event::ScanResults if !begun => {
                     scans += 1;
                     if scans > SCANS {
                         return Err(LinuxError::Air(ErrorKind::RouterLost));
@@ -160,6 +162,8 @@ impl WpaSupplicant {
                 Event::WpsRefused(MULTIPLE_PBC) | Event::WpsFail(MULTIPLE_PBC) => {
                     return Err(LinuxError::Air(ErrorKind::RouterBusy));
                 }
+                // Without an error: not ready yet, the exchange goes on.
+                Event::WpsRefused(0) => {}
                 Event::WpsRefused(_) | Event::WpsFail(_) => {
                     return Err(LinuxError::Air(ErrorKind::Refused));
                 }
@@ -336,7 +340,14 @@ impl WifiDriver for WpaSupplicant {
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {
         let session = self.ready().await?;
-        let platform = session.networks().await?.platform;
+        let Networks { platform, wps, .. } = session.networks().await?;
+        // It has disabled all others: nothing that could be noted now is worth putting back.
+        if wps.iter().any(|network| network.enabled) {
+            return Err(LinuxError::Managed(format!(
+                "another program is pairing {} through wpa_supplicant: wait two minutes",
+                self.interface
+            )));
+        }
         let processing = session.ask("GET wps_cred_processing").await?.trim().parse().unwrap_or(0);
         let methods_unset = is_unset(&session.ask("GET config_methods").await?);
         Ok(Note::of(&platform, processing, methods_unset).to_snapshot())

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wps_core::Credentials;
 use zeroize::Zeroizing;
@@ -44,7 +44,8 @@ pub(crate) struct Networks {
 
 /// How a scan ended.
 pub(crate) enum Scan {
-    Done,
+    /// Well; when it began.
+    Done(Instant),
     /// The card does not take these channels.
     Refused,
     /// For another reason, which may pass.
@@ -79,19 +80,23 @@ impl Session {
     /// The next event; an error when wpa_supplicant is gone, be it silently.
     pub(crate) async fn event(&self) -> Result<Event, ControlError> {
         loop {
-            match tokio::time::timeout(SILENCE, self.events.next()).await {
-                Ok(Ok(event)) => {
-                    if event != Event::Other {
-                        tracing::debug!("wpa_supplicant: {event:?}");
-                    }
-                    return Ok(event);
-                }
-                Ok(Err(error)) => return Err(error),
-                Err(_) => {
-                    self.order("PING").await?;
-                }
+            match self.event_soon().await? {
+                Some(event) => return Ok(event),
+                None => self.order("PING").await.map(drop)?,
             }
         }
+    }
+
+    /// The next event, or none after a silence.
+    async fn event_soon(&self) -> Result<Option<Event>, ControlError> {
+        let Ok(event) = tokio::time::timeout(SILENCE, self.events.next()).await else {
+            return Ok(None);
+        };
+        let event = event?;
+        if event != Event::Other {
+            tracing::debug!("wpa_supplicant: {event:?}");
+        }
+        Ok(Some(event))
     }
 
     /// Whether the radio is on; an error when it is not.
@@ -243,7 +248,10 @@ impl Session {
     ) -> Result<Vec<(u32, bool)>, ControlError> {
         let platform = self.networks().await?.platform;
         let Some(note) = note.filter(|note| note.is_of(&platform)) else {
-            return Ok(platform.iter().map(|network| (network.id, network.enabled)).collect());
+            // Noted for other networks, and now all are disabled: that was us, by selecting one.
+            let all = note.is_some() && !platform.iter().any(|network| network.enabled);
+            let flags = platform.iter().map(|network| (network.id, all || network.enabled));
+            return Ok(flags.collect());
         };
         let mut flags = Vec::new();
         for (place, network) in platform.iter().enumerate() {
@@ -281,7 +289,7 @@ impl Session {
     }
 
     /// Looks at these channels without leaving the present network.
-    pub(crate) async fn scan(&self, frequencies_mhz: &[u16]) -> Result<Scan, LinuxError> {
+    pub(crate) async fn scan(&self, frequencies_mhz: &[u16]) -> Result<Scan, ControlError> {
         let list: Vec<_> = frequencies_mhz.iter().map(u16::to_string).collect();
         let request = format!("SCAN TYPE=ONLY freq={}", list.join(","));
         loop {
@@ -293,12 +301,14 @@ impl Session {
                 _ => return Ok(Scan::Failed),
             }
         }
+        let began = Instant::now();
         loop {
-            match self.event().await? {
-                Event::ScanResults => return Ok(Scan::Done),
-                Event::ScanFailed(error) if error == -EINVAL => return Ok(Scan::Refused),
-                Event::ScanFailed(_) => return Ok(Scan::Failed),
-                _ => {}
+            match self.event_soon().await? {
+                Some(Event::ScanResults) => return Ok(Scan::Done(began)),
+                Some(Event::ScanFailed(error)) if error == -EINVAL => return Ok(Scan::Refused),
+                // A radio that is switched off in the middle tells nothing.
+                Some(Event::ScanFailed(_)) | None => return Ok(Scan::Failed),
+                Some(_) => {}
             }
         }
     }

@@ -500,6 +500,35 @@ mod looking {
         });
     }
 
+    /// wpa_supplicant never waits for a listener (`MSG_DONTWAIT`): an event can get lost.
+    #[test]
+    fn a_look_whose_end_is_not_heard_is_not_waited_for_until_the_window_closes() {
+        play(async || {
+            let fake = house();
+            fake.script(|request, state| {
+                let first = request.starts_with("SCAN") && state.asked("SCAN").len() == 1;
+                first.then(|| Instead::Reply(b"OK\n".into()))
+            });
+            assert_eq!(pair(&fake).await.0.map_err(|it| it.kind()).unwrap().at(0), &home());
+        });
+    }
+
+    /// Then there is no event at all: `wpa_supplicant_scan` skips the scan without a word.
+    #[test]
+    fn a_radio_that_is_switched_off_in_the_middle_of_a_look_is_blocked() {
+        play(async || {
+            let fake = house();
+            fake.script(|request, state| {
+                if request.starts_with("SCAN") {
+                    state.blocked = true;
+                    return Some(Instead::Reply(b"OK\n".into()));
+                }
+                None
+            });
+            assert_eq!(kind(pair(&fake).await.0), ErrorKind::Blocked);
+        });
+    }
+
     /// wpa_supplicant prints an entry whole or not at all.
     #[test]
     fn a_router_that_says_much_is_heard() {
