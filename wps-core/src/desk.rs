@@ -12,7 +12,7 @@ use embassy_sync::watch::{Receiver, Watch};
 use heapless::Vec;
 
 use crate::command::Refusal;
-use crate::driver::{Link, Sight};
+use crate::driver::{Link, News};
 use crate::logging::info;
 use crate::settings::Settings;
 use crate::status::{Phase, Status};
@@ -124,20 +124,24 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
         self.link.lock(|link| link.replace(known));
     }
 
-    /// What is in sight, from the driver past the machine straight to the status.
-    pub(crate) fn report(&self, sight: Sight) {
+    /// News from the driver, past the machine straight to the status.
+    pub(crate) fn report(&self, news: News) {
         if let Some(status) = self.status().filter(|status| status.phase == Phase::Searching) {
-            self.tell(Status { seen: sight, ..status });
+            self.tell(match news {
+                News::Seen(seen) => Status { seen, ..status },
+                News::OffAir => Status { off_air: true, ..status },
+                News::OnAir => Status { off_air: false, ..status },
+            });
         }
     }
 
-    /// The machine's status. What is in sight stays, as long as the search goes on.
+    /// The machine's status. What the driver told stays as long as the search goes on.
     pub(crate) fn publish(&self, status: Status) {
         match self.status() {
-            Some(known)
-                if (&known.phase, &status.phase) == (&Phase::Searching, &Phase::Searching) =>
+            Some(Status { phase: Phase::Searching, seen, off_air, .. })
+                if status.phase == Phase::Searching =>
             {
-                self.tell(Status { seen: known.seen, ..status });
+                self.tell(Status { seen, off_air, ..status });
             }
             Some(_) | None => self.tell(status),
         }

@@ -14,8 +14,9 @@
 //! 4. **A driver leaves nothing on disk**, and tells its platform not to. Credentials are saved by
 //!    the machine, after they were proven.
 //! 5. `pair` **stays on the air until a router's button has been pressed** where the radio can look
-//!    around without leaving its network, ignores every event of an earlier attempt, and never
-//!    decides by itself that two minutes are over.
+//!    around without leaving its network or its own access point, says so when it leaves
+//!    ([`Attempt::off_air`]), ignores every event of an earlier attempt, and never decides by itself
+//!    that two minutes are over. Where the radio is off it switches it on.
 //! 6. A driver that looks for pressed routers itself judges session overlap with
 //!    [`Sightings`] and [`Sweep`](crate::wsc::Sweep), fed through the [`Attempt`].
 //!
@@ -239,18 +240,37 @@ impl From<Credentials> for Offer {
 pub struct Attempt<'a> {
     /// The pressed routers of the whole window, over all its attempts.
     pub sightings: &'a mut Sightings,
-    report: &'a dyn Fn(Sight),
+    tell: &'a dyn Fn(News),
+}
+
+/// What a driver tells during an [`Attempt`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum News {
+    /// This is in sight.
+    Seen(Sight),
+    /// The radio has left its network, or stopped its access point.
+    OffAir,
+    /// It is back. The runner says so after [`WifiDriver::apply`].
+    OnAir,
 }
 
 impl<'a> Attempt<'a> {
-    /// An attempt that reports to `report`.
-    pub fn new(sightings: &'a mut Sightings, report: &'a dyn Fn(Sight)) -> Self {
-        Self { sightings, report }
+    /// An attempt whose news go to `tell`.
+    pub fn new(sightings: &'a mut Sightings, tell: &'a dyn Fn(News)) -> Self {
+        Self { sightings, tell }
     }
 
     /// Tells people what is in sight. May be called as often as wanted.
     pub fn report(&self, sight: Sight) {
-        (self.report)(sight);
+        (self.tell)(News::Seen(sight));
+    }
+
+    /// Tells people that the radio now leaves its network, or stops its access point: for the exchange,
+    /// or because it cannot look otherwise. It is back with the next
+    /// [`apply`](WifiDriver::apply).
+    pub fn off_air(&self) {
+        (self.tell)(News::OffAir);
     }
 }
 

@@ -271,6 +271,7 @@ impl Pairing {
             phase,
             deadline: self.job().map(|job| job.deadline),
             seen: Sight::default(),
+            off_air: false,
             mode: settings.mode(),
             network: settings.network().map(|network| network.ssid.clone()),
             last,

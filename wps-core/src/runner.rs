@@ -10,7 +10,7 @@ use heapless::Vec;
 
 use crate::command::{Command, Input};
 use crate::desk::{Desk, Request, Ticket};
-use crate::driver::{Attempt, DriverError, ErrorKind, Link, WifiDriver};
+use crate::driver::{Attempt, DriverError, ErrorKind, Link, News, WifiDriver};
 use crate::logging::info;
 use crate::machine::Pairing;
 use crate::settings::{Policy, Settings};
@@ -84,14 +84,14 @@ where
         let command = machine.command();
         let resting = command == Command::Rest;
         let looking = resting && !curious.is_empty();
-        let report = |sight| desk.report(sight);
+        let tell = |news| desk.report(news);
         let mut work = pin!(async {
             if looking {
                 Done::Looked(
                     select_until(driver.link(), clock, clock.now().after(LINK_LIMIT)).await,
                 )
             } else {
-                let attempt = Attempt::new(sightings, &report);
+                let attempt = Attempt::new(sightings, &tell);
                 Done::Answer(perform(&command, driver, store, clock, attempt).await)
             }
         });
@@ -131,7 +131,12 @@ where
             }
         };
         match done {
-            Some(Done::Answer(input)) => machine.handle(clock.now(), input),
+            Some(Done::Answer(input)) => {
+                if input == Input::Applied(Ok(())) {
+                    desk.report(News::OnAir);
+                }
+                machine.handle(clock.now(), input);
+            }
             Some(Done::Looked(answer)) => {
                 desk.set_link(answer.and_then(Result::ok));
                 desk.reply_all(curious, Ok(()));

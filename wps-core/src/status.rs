@@ -14,6 +14,8 @@ pub struct Status {
     pub deadline: Option<Instant>,
     /// What is in sight, while a pairing looks for its router.
     pub seen: Sight,
+    /// Whether the radio has left its network, or stopped its access point, in order to pair.
+    pub off_air: bool,
     /// The mode of the settings in force, or being put back.
     pub mode: Mode,
     /// The saved network, in use or only remembered.

@@ -16,7 +16,7 @@ use embassy_futures::select::{Either, select};
 use fake::{Bss, Fake, INTERFACE, Instead, State, address, credential, elements, hex};
 use tokio::time::advance;
 use wps_core::WifiDriver;
-use wps_core::driver::{Attempt, Offer, Sight};
+use wps_core::driver::{Attempt, News, Offer, Sight};
 use wps_core::wsc::Sightings;
 use wps_core::{Credentials, DriverError, ErrorKind, Passphrase, Settings, Snapshot, Ssid};
 use wps_hal_linux::LinuxError;
@@ -97,9 +97,12 @@ async fn pair_again(
     sightings: &mut Sightings,
 ) -> (Result<Offer, LinuxError>, Vec<Sight>) {
     let seen = RefCell::new(Vec::new());
-    let report = |sight| seen.borrow_mut().push(sight);
+    let tell = |news| match news {
+        News::Seen(sight) => seen.borrow_mut().push(sight),
+        News::OffAir | News::OnAir => {}
+    };
     let mut driver = fake.driver();
-    let mut attempt = Attempt::new(sightings, &report);
+    let mut attempt = Attempt::new(sightings, &tell);
     let offer = fake.with_time(WINDOW, driver.pair(&mut attempt)).await;
     (offer.expect("an end within the window"), seen.into_inner())
 }

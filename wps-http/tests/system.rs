@@ -138,6 +138,7 @@ fn the_longest_answers_fit() {
         phase: Phase::Searching,
         deadline: Some(Instant::from_millis(u64::MAX)),
         seen: Sight::Exchanging { ssid: Some(ssid.clone()) },
+        off_air: true,
         mode: Mode::AccessPoint,
         network: None,
         last: None,

@@ -277,6 +277,7 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
         attempt.report(Sight::Looking);
         let found = self.find_pressed(attempt).await?;
         attempt.report(Sight::Exchanging { ssid: found.ssid.clone() });
+        attempt.off_air();
         self.air.with(|inner| inner.radio = None);
         let ssid = found.ssid.as_ref().map_or(&[][..], Ssid::as_bytes);
         let asked = self.air.with(|inner| {

@@ -107,11 +107,16 @@ fn the_router_vanishes_comes_back_and_is_pressed_again() {
     let site = Site::settled(station(old()));
     site.air.set_kind(b"home", RouterKind::Vanishes);
     let mut world = pairing_at_10(&site);
+    world.at(10.5);
+    assert!(!world.status().off_air, "looking needs no leaving");
     world.press("home");
+    world.at(10.9);
+    assert!(world.status().off_air, "the exchange does");
     world.at(11.5);
     world.expect(Phase::Searching);
     assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::RouterLost)));
     world.expect_on_air(&station(old())); // put back, to look again from there
+    assert!(!world.status().off_air);
 
     world.at(60.0);
     site.air.set_kind(b"home", RouterKind::Ordinary);
