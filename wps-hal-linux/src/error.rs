@@ -23,9 +23,24 @@ pub enum LinuxError {
         "there is no network interface {0}: plug the radio in, or look for its name with `ip link`"
     )]
     NoInterface(String),
-    /// The radio is switched off.
+    /// The interface is no Wi-Fi radio.
+    #[error("{0} is no Wi-Fi interface: look for its name with `iw dev`")]
+    NoRadio(String),
+    /// The radio was switched off.
     #[error("the radio of {0} is switched off: `rfkill unblock wlan`, or `ip link set {0} up`")]
     Blocked(String),
+    /// The radio is switched off where software cannot reach it.
+    #[error("the radio of {0} is switched off by a switch on the machine, or a key: move it")]
+    Locked(String),
+    /// No permission to switch the radio.
+    #[error(
+        "no permission to switch the radio of {0} on or off: give this program write access to \
+         /dev/rfkill, or CAP_NET_ADMIN"
+    )]
+    MayNotSwitch(String),
+    /// The access point cannot be as its settings say. The text says what could be.
+    #[error("{0}")]
+    AccessPoint(String),
     /// Not with this card, or not with this version.
     #[error("{0}")]
     Unsupported(&'static str),
@@ -44,11 +59,14 @@ impl DriverError for LinuxError {
             Self::Control(
                 ControlError::Absent { .. } | ControlError::Ended | ControlError::Permission(_),
             )
-            | Self::NoInterface(_) => ErrorKind::Absent,
+            | Self::NoInterface(_)
+            | Self::NoRadio(_) => ErrorKind::Absent,
             Self::Control(ControlError::Refused(..)) | Self::Nonsense(_) => ErrorKind::Other,
             Self::Managed(_) => ErrorKind::Managed,
-            Self::Blocked(_) => ErrorKind::Blocked,
-            Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::Blocked(_) | Self::Locked(_) => ErrorKind::Blocked,
+            Self::Unsupported(_) | Self::MayNotSwitch(_) | Self::AccessPoint(_) => {
+                ErrorKind::Unsupported
+            }
             Self::Credentials(CredentialError::Insecure) => ErrorKind::Insecure,
             Self::Credentials(CredentialError::Key | CredentialError::Malformed) => {
                 ErrorKind::Refused

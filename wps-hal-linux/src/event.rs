@@ -48,10 +48,16 @@ pub enum Event {
     WpsRefused(u16),
     /// More than one router is in pairing mode.
     WpsOverlap,
+    /// The device's own access point serves.
+    AccessPointUp,
+    /// The device's own access point does not serve any more, or could not begin.
+    AccessPointDown,
     /// wpa_supplicant ends.
     Terminating,
-    /// Anything else.
+    /// Any other event.
     Other,
+    /// No event at all: no level is in front of it.
+    Garbage,
 }
 
 /// By name: credentials are never printed.
@@ -72,8 +78,11 @@ impl fmt::Debug for Event {
             Self::WpsFail(error) => write!(f, "WpsFail({error})"),
             Self::WpsRefused(error) => write!(f, "WpsRefused({error})"),
             Self::WpsOverlap => write!(f, "WpsOverlap"),
+            Self::AccessPointUp => write!(f, "AccessPointUp"),
+            Self::AccessPointDown => write!(f, "AccessPointDown"),
             Self::Terminating => write!(f, "Terminating"),
             Self::Other => write!(f, "Other"),
+            Self::Garbage => write!(f, "Garbage"),
         }
     }
 }
@@ -84,7 +93,7 @@ impl Event {
         let text = String::from_utf8_lossy(datagram);
         let text = Zeroizing::new(text.into_owned());
         let text = text.strip_prefix('<').and_then(|text| text.split_once('>'));
-        let Some((_, text)) = text else { return Self::Other };
+        let Some((_, text)) = text else { return Self::Garbage };
         let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
         match name {
             "CTRL-EVENT-SCAN-RESULTS" => Self::ScanResults,
@@ -113,6 +122,8 @@ impl Event {
             "WPS-FAIL" => Self::WpsFail(value(rest, "config_error").unwrap_or(0)),
             "WPS-M2D" => Self::WpsRefused(value(rest, "config_error").unwrap_or(0)),
             "WPS-OVERLAP-DETECTED" => Self::WpsOverlap,
+            "AP-ENABLED" => Self::AccessPointUp,
+            "AP-DISABLED" => Self::AccessPointDown,
             "CTRL-EVENT-TERMINATING" => Self::Terminating,
             _ => Self::Other,
         }
@@ -211,6 +222,8 @@ mod tests {
             ("<3>CTRL-EVENT-EAP-STARTED EAP authentication started", Event::EapStarted),
             ("<3>WPS-M2D dev_password_id=4 config_error=12", Event::WpsRefused(12)),
             ("<3>WPS-OVERLAP-DETECTED PBC session overlap", Event::WpsOverlap),
+            ("<3>AP-ENABLED ", Event::AccessPointUp),
+            ("<3>AP-DISABLED ", Event::AccessPointDown),
             ("<3>CTRL-EVENT-TERMINATING ", Event::Terminating),
         ];
         for (text, event) in expected {

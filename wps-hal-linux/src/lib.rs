@@ -27,16 +27,22 @@
     reason = "of the many events of wpa_supplicant each place heeds a few"
 )]
 
+mod access_point;
 mod clock;
 pub mod control;
 mod driver;
 mod error;
 pub mod event;
+mod exchange;
+mod link;
 mod manager;
 mod note;
 mod reply;
+mod search;
 mod session;
+mod station;
 mod store;
+mod switch;
 
 pub use clock::BootClock;
 pub use driver::WpaSupplicant;

@@ -7,6 +7,8 @@ use wps_core::Snapshot;
 use crate::reply::Network;
 
 const FORMAT: u8 = 1;
+const METHODS_UNSET: u8 = 1;
+const SWITCHED_OFF: u8 = 2;
 const NOBODY: u16 = u16::MAX;
 const HEAD: usize = 1 + 1 + 1 + 2 + 2 + 4;
 /// Networks whose flag is noted, by their place in the list; there is no room for more.
@@ -18,6 +20,8 @@ pub(crate) struct Note {
     pub(crate) cred_processing: u8,
     /// Whether its `config_methods` were not set.
     pub(crate) methods_unset: bool,
+    /// Whether the radio was switched off, and not by our settings (flight mode).
+    pub(crate) switched_off: bool,
     current: Option<u16>,
     /// How many networks there were. New ones come after them.
     count: u16,
@@ -27,7 +31,8 @@ pub(crate) struct Note {
 }
 
 impl Note {
-    pub(crate) fn of(platform: &[Network], cred_processing: u8, methods_unset: bool) -> Self {
+    /// Of these networks, and nothing else yet.
+    pub(crate) fn of(platform: &[Network]) -> Self {
         let noted = platform.get(..MAX_NETWORKS).unwrap_or(platform);
         let mut enabled = vec![0; noted.len().div_ceil(8)];
         for (place, network) in noted.iter().enumerate() {
@@ -39,11 +44,21 @@ impl Note {
         let current = current.and_then(|network| network.id.try_into().ok());
         let count = u16::try_from(platform.len()).unwrap_or(u16::MAX);
         let fingerprint = fingerprint(first(platform, count));
-        Self { cred_processing, methods_unset, current, count, fingerprint, enabled }
+        Self {
+            cred_processing: 0,
+            methods_unset: false,
+            switched_off: false,
+            current,
+            count,
+            fingerprint,
+            enabled,
+        }
     }
 
     pub(crate) fn to_snapshot(&self) -> Snapshot {
-        let mut bytes = vec![FORMAT, self.cred_processing, self.methods_unset.into()];
+        let bits = if self.methods_unset { METHODS_UNSET } else { 0 }
+            | if self.switched_off { SWITCHED_OFF } else { 0 };
+        let mut bytes = vec![FORMAT, self.cred_processing, bits];
         bytes.extend(self.current.unwrap_or(NOBODY).to_le_bytes());
         bytes.extend(self.count.to_le_bytes());
         bytes.extend(self.fingerprint.to_le_bytes());
@@ -55,13 +70,14 @@ impl Note {
     /// None if nothing was noted, or by another version.
     pub(crate) fn from_snapshot(snapshot: &Snapshot) -> Option<Self> {
         let (head, enabled) = snapshot.as_bytes().split_first_chunk::<HEAD>()?;
-        let [FORMAT, cred_processing, methods_unset, a, b, c, d, e, f, g, h] = *head else {
+        let [FORMAT, cred_processing, bits, a, b, c, d, e, f, g, h] = *head else {
             return None;
         };
         let current = u16::from_le_bytes([a, b]);
         Some(Self {
             cred_processing,
-            methods_unset: methods_unset != 0,
+            methods_unset: bits & METHODS_UNSET != 0,
+            switched_off: bits & SWITCHED_OFF != 0,
             current: (current != NOBODY).then_some(current),
             count: u16::from_le_bytes([c, d]),
             fingerprint: u32::from_le_bytes([e, f, g, h]),
@@ -124,8 +140,14 @@ mod tests {
             network(3, "b", true, true),
             network(4, "c", false, true),
         ];
-        let note = Note::from_snapshot(&Note::of(&platform, 2, true).to_snapshot()).unwrap();
-        assert_eq!(note, Note::of(&platform, 2, true));
+        for (methods_unset, switched_off) in
+            [(false, false), (false, true), (true, false), (true, true)]
+        {
+            let note = Note { switched_off, methods_unset, ..Note::of(&platform) };
+            assert_eq!(Note::from_snapshot(&note.to_snapshot()), Some(note));
+        }
+        let noted = Note { cred_processing: 2, ..Note::of(&platform) };
+        let note = Note::from_snapshot(&noted.to_snapshot()).unwrap();
         assert_eq!((note.cred_processing, note.current()), (2, Some(3)));
         assert_eq!(
             [0, 1, 2].map(|place| note.enabled(place)),
@@ -137,7 +159,7 @@ mod tests {
     #[test]
     fn flags_are_for_the_networks_they_were_noted_for() {
         let platform = [network(0, "a", false, false)];
-        let note = Note::of(&platform, 0, false);
+        let note = Note::of(&platform);
         assert!(!note.is_of(&[network(0, "b", false, false)]));
         assert!(!note.is_of(&[network(1, "a", false, false)]));
         assert!(!note.is_of(&[]));
@@ -157,7 +179,7 @@ mod tests {
     #[test]
     fn a_long_list_is_noted_as_far_as_there_is_room() {
         let platform: Vec<_> = (0..1000).map(|id| network(id, "n", id == 999, true)).collect();
-        let note = Note::from_snapshot(&Note::of(&platform, 0, false).to_snapshot()).unwrap();
+        let note = Note::from_snapshot(&Note::of(&platform).to_snapshot()).unwrap();
         assert!(note.is_of(&platform));
         assert_eq!(
             (note.current(), note.enabled(0), note.enabled(999)),

@@ -61,12 +61,26 @@ pub(crate) fn networks(reply: &str) -> impl Iterator<Item = Network> + '_ {
     })
 }
 
-/// The frequencies in MHz of `GET_CAPABILITY freq`: lines like ` 1 = 2412 MHz (NO_IR) (RADAR)`.
-pub(crate) fn frequencies(reply: &str) -> impl Iterator<Item = u16> + '_ {
+/// A channel that this card may use here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Channel {
+    pub(crate) number: u8,
+    pub(crate) frequency_mhz: u16,
+    /// Whether a network may be begun there without listening for others, or for radar, first.
+    pub(crate) may_begin: bool,
+}
+
+/// The channels of `GET_CAPABILITY freq`: lines like ` 1 = 2412 MHz (NO_IR) (RADAR)`.
+pub(crate) fn channels(reply: &str) -> impl Iterator<Item = Channel> + '_ {
     reply.lines().filter_map(|line| {
-        let (_, rest) = line.split_once(" = ")?;
+        let (number, rest) = line.split_once(" = ")?;
         let (frequency, flags) = rest.split_once(" MHz")?;
-        (!flags.contains("DISABLED")).then(|| frequency.parse().ok())?
+        let channel = Channel {
+            number: number.trim().parse().ok()?,
+            frequency_mhz: frequency.parse().ok()?,
+            may_begin: !flags.contains("NO_IR") && !flags.contains("RADAR"),
+        };
+        (!flags.contains("DISABLED")).then_some(channel)
     })
 }
 
@@ -144,10 +158,18 @@ mod tests {
     }
 
     #[test]
-    fn frequencies_without_disabled_ones() {
+    fn channels_without_disabled_ones() {
         let reply = "Mode[G] Channels:\n 1 = 2412 MHz\n 13 = 2472 MHz (NO_IR)\n 14 = 2484 MHz (DISABLED)\n\
                      Mode[A] Channels:\n 36 = 5180 MHz\n 52 = 5260 MHz (NO_IR) (RADAR)\n";
-        assert_eq!(frequencies(reply).collect::<Vec<_>>(), [2412, 2472, 5180, 5260]);
+        let channel =
+            |number, frequency_mhz, may_begin| Channel { number, frequency_mhz, may_begin };
+        let expected = [
+            channel(1, 2412, true),
+            channel(13, 2472, false),
+            channel(36, 5180, true),
+            channel(52, 5260, false),
+        ];
+        assert_eq!(channels(reply).collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -160,7 +182,7 @@ mod tests {
         #[test]
         fn any_reply_is_read(text: String) {
             let _ = networks(&text).count();
-            let _ = frequencies(&text).count();
+            let _ = channels(&text).count();
             let _ = Heard::parse(&Values::parse(&text), &text, &text);
             let _ = unescaped(&text);
         }

@@ -1,11 +1,12 @@
 //! One verb's conversation with wpa_supplicant: its networks, scans and events, with their types.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::path::Path;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use wps_core::Credentials;
+use wps_core::{AccessPoint, Credentials, Passphrase};
 use zeroize::Zeroizing;
 
 use crate::control::{Control, ControlError, Events};
@@ -13,6 +14,7 @@ use crate::error::LinuxError;
 use crate::event::{Event, to_hex};
 use crate::note::Note;
 use crate::reply::{self, Heard, Network, Values};
+use crate::switch::Power;
 
 /// The mark on the network that is ours: `id_str`, which wpa_supplicant keeps and does not use.
 const OURS: &str = "wps-hal-linux";
@@ -22,6 +24,10 @@ static PRINT: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 const BANDS: &str = "2412-2484,5150-5895";
 /// How long to wait for an event before asking whether wpa_supplicant is still there.
 const SILENCE: Duration = Duration::from_secs(3);
+/// How often, and after how long again, wpa_supplicant is asked whether it has noticed that the radio
+/// was switched: 3 s in all.
+const SWITCH_GLANCES: u32 = 60;
+const SWITCH_GLANCE: Duration = Duration::from_millis(50);
 /// What entries of the table of access points to tell: number, address, frequency, level, age, flags.
 const HEAD: &str = "0x00000a87";
 const PROBE_RESPONSE: &str = "0x00000400";
@@ -30,6 +36,8 @@ const BEACON: &str = "0x00800000";
 pub(crate) struct Session {
     control: Control,
     events: Events,
+    /// Whether garbage was told of: once is enough.
+    garbage: AtomicBool,
 }
 
 /// The networks that wpa_supplicant knows, by whose they are.
@@ -48,17 +56,21 @@ pub(crate) enum Scan {
     Done(Instant),
     /// The card does not take these channels.
     Refused,
+    /// The card cannot, in the state that it is in.
+    Unable,
     /// For another reason, which may pass.
     Failed,
 }
 
-/// The kernel's error number for what a card does not take.
+/// The kernel's error numbers for what a card does not take, and for what it cannot do.
 const EINVAL: i32 = 22;
+const EOPNOTSUPP: i32 = 95;
 
 impl Session {
     pub(crate) async fn open(directory: &Path, interface: &str) -> Result<Self, ControlError> {
         let events = Events::attach(directory, interface).await?;
-        Ok(Self { control: Control::connect(directory, interface)?, events })
+        let control = Control::connect(directory, interface)?;
+        Ok(Self { control, events, garbage: AtomicBool::new(false) })
     }
 
     pub(crate) async fn ask(&self, request: &str) -> Result<Zeroizing<String>, ControlError> {
@@ -88,34 +100,73 @@ impl Session {
     }
 
     /// The next event, or none after a silence.
-    async fn event_soon(&self) -> Result<Option<Event>, ControlError> {
+    pub(crate) async fn event_soon(&self) -> Result<Option<Event>, ControlError> {
         let Ok(event) = tokio::time::timeout(SILENCE, self.events.next()).await else {
             return Ok(None);
         };
         let event = event?;
-        if event != Event::Other {
-            tracing::debug!("wpa_supplicant: {event:?}");
+        match event {
+            Event::Other => {}
+            Event::Garbage => {
+                if !self.garbage.swap(true, Ordering::Relaxed) {
+                    tracing::warn!("something that is no event came from wpa_supplicant: ignored");
+                }
+            }
+            _ => tracing::debug!("wpa_supplicant: {event:?}"),
         }
         Ok(Some(event))
     }
 
-    /// Whether the radio is on; an error when it is not.
-    pub(crate) async fn is_on(&self, interface: &str) -> Result<(), LinuxError> {
+    /// Whether the radio is on, as far as wpa_supplicant has noticed.
+    pub(crate) async fn is_on(&self) -> Result<bool, LinuxError> {
         let status = self.ask("STATUS").await?;
         match Values::parse(&status).text("wpa_state") {
-            Some("INTERFACE_DISABLED") => Err(LinuxError::Blocked(interface.into())),
-            Some(_) => Ok(()),
+            Some("INTERFACE_DISABLED") => Ok(false),
+            Some(_) => Ok(true),
             None => Err(LinuxError::Nonsense("STATUS")),
         }
     }
 
+    /// Whether wpa_supplicant has noticed that the radio was switched: it is given some time.
+    pub(crate) async fn is_seen(&self, power: Power) -> Result<bool, LinuxError> {
+        for _ in 0..SWITCH_GLANCES {
+            if self.is_on().await? == (power == Power::On) {
+                return Ok(true);
+            }
+            tokio::time::sleep(SWITCH_GLANCE).await;
+        }
+        Ok(false)
+    }
+
     /// Whether a network is joined and keyed, and which.
     pub(crate) async fn joined(&self) -> Result<Option<u32>, ControlError> {
+        self.completed(|status| status.text("mode") != Some("AP")).await
+    }
+
+    /// Whether the device's own network is served, and which it is.
+    pub(crate) async fn served(&self) -> Result<Option<u32>, ControlError> {
+        self.completed(|status| status.text("mode") == Some("AP")).await
+    }
+
+    async fn completed(
+        &self,
+        so: impl Fn(&Values<'_>) -> bool,
+    ) -> Result<Option<u32>, ControlError> {
         let status = self.ask("STATUS").await?;
         let status = Values::parse(&status);
         let keyed =
             status.text("wpa_state") == Some("COMPLETED") && status.text("key_mgmt") != Some("WPS");
-        Ok(status.number("id").filter(|_| keyed))
+        Ok(status.number("id").filter(|_| keyed && so(&status)))
+    }
+
+    /// Whether this network is ours and was made from these settings.
+    pub(crate) async fn is_marked_for(
+        &self,
+        id: u32,
+        settings: &impl Hash,
+    ) -> Result<bool, ControlError> {
+        let id_str = self.ask(&format!("GET_NETWORK {id} id_str")).await?;
+        Ok(is_marked_for(id_str.trim().trim_matches('"'), settings))
     }
 
     pub(crate) async fn networks(&self) -> Result<Networks, ControlError> {
@@ -156,6 +207,15 @@ impl Session {
         Ok(())
     }
 
+    /// Removes our network, station or access point, and tells whether there was one.
+    pub(crate) async fn remove_ours(&self) -> Result<bool, ControlError> {
+        let ours = self.networks().await?.ours;
+        for network in &ours {
+            self.remove(network.id).await?;
+        }
+        Ok(!ours.is_empty())
+    }
+
     pub(crate) async fn remove(&self, id: u32) -> Result<(), ControlError> {
         self.order(&format!("REMOVE_NETWORK {id}")).await.map(drop)
     }
@@ -187,24 +247,51 @@ impl Session {
         self.set(id, "id_str", format!("\"{}\"", mark(network))).await?;
         self.set(id, "ssid", to_hex(network.ssid.as_bytes())).await?;
         self.set(id, "priority", priority.saturating_add(1).to_string()).await?;
-        match &network.passphrase {
-            None => self.set(id, "key_mgmt", "NONE").await?,
-            Some(key) => {
-                let sae = !key.is_raw_psk() && self.can_sae().await?;
-                if key.is_raw_psk() {
-                    self.set(id, "psk", key.reveal()).await?;
-                } else {
-                    let quoted = Zeroizing::new([b"\"", key.reveal(), b"\""].concat());
-                    self.set(id, "psk", &*quoted).await?;
-                }
-                // Protected management frames where the network has them; SAE demands them.
-                self.set(id, "ieee80211w", "1").await?;
-                let ways =
-                    if sae { "WPA-PSK WPA-PSK-SHA256 SAE" } else { "WPA-PSK WPA-PSK-SHA256" };
-                self.set(id, "key_mgmt", ways).await?;
+        self.set_key(id, network.passphrase.as_ref(), "WPA-PSK WPA-PSK-SHA256").await?;
+        Ok(id)
+    }
+
+    /// Adds `access_point` as ours, not yet enabled.
+    pub(crate) async fn add_access_point(
+        &self,
+        access_point: &AccessPoint,
+        frequency_mhz: u16,
+    ) -> Result<u32, LinuxError> {
+        let network = &access_point.network;
+        let id = self.add().await?;
+        self.set(id, "id_str", format!("\"{}\"", mark(access_point))).await?;
+        self.set(id, "ssid", to_hex(network.ssid.as_bytes())).await?;
+        self.set(id, "mode", "2").await?;
+        self.set(id, "frequency", frequency_mhz.to_string()).await?;
+        // It is no registrar: nobody gets into it by a button.
+        self.set(id, "wps_disabled", "1").await?;
+        if network.passphrase.is_some() {
+            for (variable, value) in [("proto", "RSN"), ("pairwise", "CCMP"), ("group", "CCMP")] {
+                self.set(id, variable, value).await?;
             }
         }
+        self.set_key(id, network.passphrase.as_ref(), "WPA-PSK").await?;
         Ok(id)
+    }
+
+    /// How a network is protected: not at all, or with WPA2 as `ways` name it, and WPA3.
+    async fn set_key(
+        &self,
+        id: u32,
+        key: Option<&Passphrase>,
+        ways: &str,
+    ) -> Result<(), ControlError> {
+        let Some(key) = key else { return self.set(id, "key_mgmt", "NONE").await };
+        if key.is_raw_psk() {
+            self.set(id, "psk", key.reveal()).await?;
+        } else {
+            let quoted = Zeroizing::new([b"\"", key.reveal(), b"\""].concat());
+            self.set(id, "psk", &*quoted).await?;
+        }
+        // Protected management frames where the other side has them; SAE demands them.
+        self.set(id, "ieee80211w", "1").await?;
+        let sae = !key.is_raw_psk() && self.can_sae().await?;
+        self.set(id, "key_mgmt", if sae { format!("{ways} SAE") } else { ways.into() }).await
     }
 
     async fn can_sae(&self) -> Result<bool, ControlError> {
@@ -285,7 +372,7 @@ impl Session {
     /// The frequencies this card may use, in MHz.
     pub(crate) async fn frequencies(&self) -> Result<Vec<u16>, ControlError> {
         let reply = self.ask("GET_CAPABILITY freq").await?;
-        Ok(reply::frequencies(&reply).collect())
+        Ok(reply::channels(&reply).map(|channel| channel.frequency_mhz).collect())
     }
 
     /// Looks at these channels without leaving the present network.
@@ -306,6 +393,7 @@ impl Session {
             match self.event_soon().await? {
                 Some(Event::ScanResults) => return Ok(Scan::Done(began)),
                 Some(Event::ScanFailed(error)) if error == -EINVAL => return Ok(Scan::Refused),
+                Some(Event::ScanFailed(error)) if error == -EOPNOTSUPP => return Ok(Scan::Unable),
                 // A radio that is switched off in the middle tells nothing.
                 Some(Event::ScanFailed(_)) | None => return Ok(Scan::Failed),
                 Some(_) => {}
@@ -363,17 +451,17 @@ impl Session {
     }
 }
 
-/// The mark on our network: that it is ours, and for this process with which credentials.
-fn mark(network: &Credentials) -> String {
-    format!("{} {:016x}", process_mark(), PRINT.hash_one(network))
+/// The mark on our network: that it is ours, and for this process made from which settings.
+fn mark(settings: &impl Hash) -> String {
+    format!("{} {:016x}", process_mark(), PRINT.hash_one(settings))
 }
 
 fn process_mark() -> String {
     format!("{OURS} {:016x}", PRINT.hash_one(OURS))
 }
 
-/// Whether a network so marked has these credentials. One of an earlier process is believed: it was
-/// made from the same record.
-pub(crate) fn is_marked_for(id_str: &str, network: &Credentials) -> bool {
-    id_str == mark(network) || id_str.contains(OURS) && !id_str.contains(&process_mark())
+/// Whether a network so marked was made from these settings. One of an earlier process is believed: it
+/// was made from the same record.
+fn is_marked_for(id_str: &str, settings: &impl Hash) -> bool {
+    id_str == mark(settings) || id_str.contains(OURS) && !id_str.contains(&process_mark())
 }

@@ -1,0 +1,59 @@
+//! What the radio is doing, in the core's words.
+
+use wps_core::Mode;
+use wps_core::driver::{Cipher, Link, Security};
+
+use crate::control::{Control, ControlError};
+use crate::event::bssid;
+use crate::reply::Values;
+
+pub(crate) async fn link(control: &Control) -> Result<Link, ControlError> {
+    let (status, signal) = (control.ask("STATUS").await?, control.ask("SIGNAL_POLL").await?);
+    let (status, signal) = (Values::parse(&status), Values::parse(&signal));
+    Ok(Link {
+        up: status.text("wpa_state") == Some("COMPLETED") && status.text("key_mgmt") != Some("WPS"),
+        mode: match (status.text("wpa_state"), status.text("mode")) {
+            (Some("INTERFACE_DISABLED"), _) => Some(Mode::Off),
+            (_, Some("AP")) => Some(Mode::AccessPoint),
+            _ => Some(Mode::Station),
+        },
+        ssid: status.ssid(),
+        bssid: status.text("bssid").and_then(bssid),
+        frequency_mhz: status.number("freq"),
+        width_mhz: signal
+            .text("WIDTH")
+            .and_then(|width| width.split_whitespace().next()?.parse().ok()),
+        signal_dbm: signal.number("RSSI").filter(|dbm| *dbm != -9999),
+        security: status.text("key_mgmt").and_then(security),
+        pairwise_cipher: status.text("pairwise_cipher").and_then(cipher),
+        group_cipher: status.text("group_cipher").and_then(cipher),
+        generation: status.number("wifi_generation"),
+        address: status.text("address").and_then(bssid),
+        country: None,
+    })
+}
+
+/// How wpa_supplicant names the way a station was authenticated.
+fn security(key_mgmt: &str) -> Option<Security> {
+    Some(match key_mgmt {
+        "NONE" => Security::Open,
+        "OWE" => Security::Owe,
+        "WPA-PSK" => Security::Wpa,
+        "WPA2-PSK" | "WPA2-PSK-SHA256" | "FT-PSK" => Security::Wpa2,
+        "SAE" | "FT-SAE" => Security::Wpa3,
+        other if other.contains("EAP") || other.contains("802.1X") => Security::Enterprise,
+        _ => return None,
+    })
+}
+
+fn cipher(name: &str) -> Option<Cipher> {
+    Some(match name {
+        "NONE" => Cipher::None,
+        "WEP-40" | "WEP-104" => Cipher::Wep,
+        "TKIP" => Cipher::Tkip,
+        "CCMP" | "CCMP-256" => Cipher::Ccmp,
+        "CCMP+TKIP" | "TKIP+CCMP" => Cipher::TkipCcmp,
+        "GCMP" | "GCMP-256" => Cipher::Gcmp,
+        _ => return None,
+    })
+}

@@ -1,0 +1,77 @@
+//! Looking for the router whose button was pressed, without leaving the present network.
+
+use std::time::Duration;
+
+use wps_core::ErrorKind;
+use wps_core::driver::{Attempt, Sight};
+use wps_core::wsc::{Router, Sweep, Verdict};
+
+use crate::access_point;
+use crate::error::LinuxError;
+use crate::session::{Scan, Session};
+
+/// Between two looks when one failed.
+const BREATH: Duration = Duration::from_millis(200);
+/// Routers heard this many seconds ago still count as in range, though not as pressed.
+const IN_RANGE: u64 = 30;
+
+/// Looks, without leaving the present network, until exactly one router was pressed.
+pub(crate) async fn find_pressed(
+    session: &Session,
+    attempt: &mut Attempt<'_>,
+) -> Result<Router, LinuxError> {
+    let mut sweep = Sweep::new(session.frequencies().await?);
+    loop {
+        let look = sweep.next_look();
+        if look.is_empty() {
+            return Err(LinuxError::Unsupported("this card has no channel that WPS can use"));
+        }
+        let began = match session.scan(&look).await? {
+            Scan::Done(began) => {
+                sweep.looked(&look);
+                began
+            }
+            // Alone and refused: the card cannot do this channel. Else the sweep asks one by one.
+            Scan::Refused => {
+                if let [frequency_mhz] = look.as_slice() {
+                    sweep.remove(*frequency_mhz);
+                }
+                continue;
+            }
+            // Not every card can look around while it serves.
+            Scan::Failed | Scan::Unable if session.served().await?.is_some() => {
+                attempt.off_air();
+                access_point::stop(session).await?;
+                continue;
+            }
+            Scan::Unable => return Err(LinuxError::Unsupported("this card cannot look around")),
+            Scan::Failed => {
+                if !session.is_on().await? {
+                    return Err(LinuxError::Air(ErrorKind::Blocked));
+                }
+                tokio::time::sleep(BREATH).await;
+                continue;
+            }
+        };
+        let heard = session.heard(IN_RANGE).await?;
+        let look_took = began.elapsed().as_secs() + 1;
+        let mut pressed = Vec::new();
+        for router in &heard {
+            if router.age <= look_took {
+                sweep.wps_at(router.router.frequency_mhz);
+                pressed.extend(router.pressed.then(|| router.router.clone()));
+            }
+        }
+        match attempt.sightings.verdict(&pressed, &sweep) {
+            Verdict::Go(router) => return Ok(router),
+            Verdict::Overlap => return Err(LinuxError::Air(ErrorKind::Overlap)),
+            Verdict::LookOn => {
+                let ssid = pressed.first().and_then(|router| router.ssid.clone());
+                attempt.report(Sight::Pressed { ssid });
+            }
+            Verdict::Nobody if !heard.is_empty() => attempt.report(Sight::NotPressed),
+            Verdict::Nobody if sweep.covered() => attempt.report(Sight::NoRouter),
+            Verdict::Nobody => {}
+        }
+    }
+}
