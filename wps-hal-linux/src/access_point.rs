@@ -10,6 +10,8 @@ use crate::session::Session;
 
 /// wpa_supplicant's own choice where the settings leave it open: channel 11.
 const DEFAULT_MHZ: u16 = 2462;
+/// Channels are numbered anew from here, and nobody who sets one means those.
+const BEGIN_OF_6_GHZ: u16 = 5935;
 
 /// Serves `access_point`, and nothing else; the platform's networks keep their flags for later. One
 /// that is served already is not disturbed.
@@ -24,6 +26,8 @@ pub(crate) async fn apply(
         session.remove_ours().await?;
         let id = session.add_access_point(access_point, frequency_mhz).await?;
         session.forget_events();
+        // One of all bands would take longer than we are given. There may be none.
+        session.ask("ABORT_SCAN").await?;
         session.select(id).await?;
         wait_until_served(session, id).await?;
     }
@@ -51,7 +55,11 @@ async fn frequency(session: &Session, channel: Option<u8>) -> Result<u16, LinuxE
         return Err(LinuxError::Unsupported("this card cannot be an access point"));
     }
     let reply = session.ask("GET_CAPABILITY freq").await?;
-    let allowed: Vec<Channel> = channels(&reply).filter(|channel| channel.may_begin).collect();
+    let mut allowed: Vec<Channel> = channels(&reply)
+        .filter(|channel| channel.may_begin && channel.frequency_mhz < BEGIN_OF_6_GHZ)
+        .collect();
+    allowed.sort_by_key(|channel| channel.frequency_mhz);
+    allowed.dedup();
     let Some(wanted) = channel else {
         let any = allowed.iter().find(|it| it.frequency_mhz == DEFAULT_MHZ).or(allowed.first());
         let any = any.map(|channel| channel.frequency_mhz);
@@ -78,6 +86,7 @@ async fn wait_until_served(session: &Session, id: u32) -> Result<(), LinuxError>
             Some(Event::AccessPointUp) | None if session.served().await? == Some(id) => {
                 return Ok(());
             }
+            None if session.is_scanning().await? => {}
             Some(Event::AccessPointDown) | None => {
                 return Err(LinuxError::AccessPoint(
                     "the access point did not start: this card cannot serve it with these \

@@ -74,27 +74,18 @@ impl WpaSupplicant {
         Switch::of(&self.interface)
     }
 
-    /// Switches the radio on, and lets it join nothing by itself meanwhile.
-    async fn switch_on(&self, session: &Session) -> Result<(), LinuxError> {
+    /// Switches the radio on, and lets it join nothing by itself meanwhile. Tells whether it was off.
+    async fn switch_on(&self, session: &Session) -> Result<bool, LinuxError> {
         if self.switch().power() == Power::On && session.is_on().await? {
-            return Ok(());
+            return Ok(false);
         }
         session.order("DISCONNECT").await?;
         self.switch().on().await?;
         if session.is_seen(Power::On).await? {
-            Ok(())
+            Ok(true)
         } else {
             Err(LinuxError::Blocked(self.interface.clone()))
         }
-    }
-
-    async fn switch_off(&self, session: &Session) -> Result<(), LinuxError> {
-        if self.told_off {
-            // Whoever switches the radio on is not to find it joining something.
-            session.order("DISCONNECT").await?;
-        }
-        self.switch().off().await?;
-        session.is_seen(Power::Off).await.map(drop)
     }
 }
 
@@ -115,11 +106,13 @@ impl WifiDriver for WpaSupplicant {
         let was_told_off = self.told_off;
         self.told_off = matches!(settings, Settings::Off { .. });
         let flight_mode = match note {
-            Some(note) => note.switched_off,
+            Some(note) => note.power,
             // At start: whoever switched the radio off did not want it on.
-            None => !was_told_off && self.switch().power() != Power::On,
+            None if !was_told_off => self.switch().power(),
+            None => Power::On,
         };
-        if !self.told_off && !flight_mode {
+        let mut was_off = false;
+        if !self.told_off && flight_mode == Power::On {
             match self.switch_on(&session).await {
                 // Somebody wants it off now. It is put back, and acts when it is on.
                 Err(error @ (LinuxError::Blocked(_) | LinuxError::Locked(_)))
@@ -127,15 +120,20 @@ impl WifiDriver for WpaSupplicant {
                 {
                     tracing::warn!("{error}");
                 }
-                done => done?,
+                done => was_off = done?,
             }
         }
         match settings {
-            Settings::Platform => station::apply_platform(&session, note).await?,
+            Settings::Platform => {
+                station::apply_platform(&session, note).await?;
+                if was_off && note.is_none() {
+                    session.ask("REASSOCIATE").await?;
+                }
+            }
             Settings::Station { network } => {
                 station::apply_station(&session, network, note).await?;
             }
-            Settings::AccessPoint { access_point, .. } if !flight_mode => {
+            Settings::AccessPoint { access_point, .. } if flight_mode == Power::On => {
                 access_point::apply(&session, access_point, note).await?;
             }
             Settings::AccessPoint { .. } | Settings::Off { .. } => {
@@ -144,10 +142,13 @@ impl WifiDriver for WpaSupplicant {
                 session.set_flags(&flags).await?;
             }
         }
-        if self.told_off || flight_mode {
-            self.switch_off(&session).await?;
-        }
-        if flight_mode && !self.told_off {
+        if self.told_off {
+            // Whoever switches the radio on is not to find it joining something.
+            session.order("DISCONNECT").await?;
+            self.switch().off().await?;
+            session.is_seen(Power::Blocked).await?;
+        } else if flight_mode != Power::On {
+            self.switch().off_as(flight_mode).await?;
             tracing::warn!("{}", LinuxError::Blocked(self.interface.clone()));
         }
         Ok(())
@@ -187,7 +188,7 @@ impl WifiDriver for WpaSupplicant {
         let mut note = Note::of(&platform);
         note.cred_processing = exchange::credential_processing(&session).await?;
         note.methods_unset = exchange::methods_are_unset(&session).await?;
-        note.switched_off = !self.told_off && self.switch().power() != Power::On;
+        note.power = if self.told_off { Power::On } else { self.switch().power() };
         Ok(note.to_snapshot())
     }
 

@@ -5,10 +5,12 @@ use crc::{CRC_32_ISO_HDLC, Crc};
 use wps_core::Snapshot;
 
 use crate::reply::Network;
+use crate::switch::Power;
 
 const FORMAT: u8 = 1;
 const METHODS_UNSET: u8 = 1;
-const SWITCHED_OFF: u8 = 2;
+const BLOCKED: u8 = 2;
+const DOWN: u8 = 4;
 const NOBODY: u16 = u16::MAX;
 const HEAD: usize = 1 + 1 + 1 + 2 + 2 + 4;
 /// Networks whose flag is noted, by their place in the list; there is no room for more.
@@ -20,8 +22,8 @@ pub(crate) struct Note {
     pub(crate) cred_processing: u8,
     /// Whether its `config_methods` were not set.
     pub(crate) methods_unset: bool,
-    /// Whether the radio was switched off, and not by our settings (flight mode).
-    pub(crate) switched_off: bool,
+    /// How the radio was off, if it was, and not by our settings (flight mode).
+    pub(crate) power: Power,
     current: Option<u16>,
     /// How many networks there were. New ones come after them.
     count: u16,
@@ -47,7 +49,7 @@ impl Note {
         Self {
             cred_processing: 0,
             methods_unset: false,
-            switched_off: false,
+            power: Power::On,
             current,
             count,
             fingerprint,
@@ -57,7 +59,11 @@ impl Note {
 
     pub(crate) fn to_snapshot(&self) -> Snapshot {
         let bits = if self.methods_unset { METHODS_UNSET } else { 0 }
-            | if self.switched_off { SWITCHED_OFF } else { 0 };
+            | match self.power {
+                Power::On => 0,
+                Power::Down => DOWN,
+                Power::Blocked | Power::Locked => BLOCKED,
+            };
         let mut bytes = vec![FORMAT, self.cred_processing, bits];
         bytes.extend(self.current.unwrap_or(NOBODY).to_le_bytes());
         bytes.extend(self.count.to_le_bytes());
@@ -77,7 +83,11 @@ impl Note {
         Some(Self {
             cred_processing,
             methods_unset: bits & METHODS_UNSET != 0,
-            switched_off: bits & SWITCHED_OFF != 0,
+            power: match (bits & BLOCKED != 0, bits & DOWN != 0) {
+                (true, _) => Power::Blocked,
+                (false, true) => Power::Down,
+                (false, false) => Power::On,
+            },
             current: (current != NOBODY).then_some(current),
             count: u16::from_le_bytes([c, d]),
             fingerprint: u32::from_le_bytes([e, f, g, h]),
@@ -140,10 +150,10 @@ mod tests {
             network(3, "b", true, true),
             network(4, "c", false, true),
         ];
-        for (methods_unset, switched_off) in
-            [(false, false), (false, true), (true, false), (true, true)]
+        for (methods_unset, power) in
+            [(false, Power::On), (false, Power::Blocked), (true, Power::On), (true, Power::Down)]
         {
-            let note = Note { switched_off, methods_unset, ..Note::of(&platform) };
+            let note = Note { power, methods_unset, ..Note::of(&platform) };
             assert_eq!(Note::from_snapshot(&note.to_snapshot()), Some(note));
         }
         let noted = Note { cred_processing: 2, ..Note::of(&platform) };

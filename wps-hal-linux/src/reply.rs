@@ -70,7 +70,8 @@ pub(crate) struct Channel {
     pub(crate) may_begin: bool,
 }
 
-/// The channels of `GET_CAPABILITY freq`: lines like ` 1 = 2412 MHz (NO_IR) (RADAR)`.
+/// The channels of `GET_CAPABILITY freq`: lines like ` 1 = 2412 MHz (NO_IR) (DFS)`.
+/// One that more than one mode of the card has is listed more than once.
 pub(crate) fn channels(reply: &str) -> impl Iterator<Item = Channel> + '_ {
     reply.lines().filter_map(|line| {
         let (number, rest) = line.split_once(" = ")?;
@@ -78,7 +79,7 @@ pub(crate) fn channels(reply: &str) -> impl Iterator<Item = Channel> + '_ {
         let channel = Channel {
             number: number.trim().parse().ok()?,
             frequency_mhz: frequency.parse().ok()?,
-            may_begin: !flags.contains("NO_IR") && !flags.contains("RADAR"),
+            may_begin: !flags.contains("NO_IR") && !flags.contains("DFS"),
         };
         (!flags.contains("DISABLED")).then_some(channel)
     })
@@ -160,7 +161,7 @@ mod tests {
     #[test]
     fn channels_without_disabled_ones() {
         let reply = "Mode[G] Channels:\n 1 = 2412 MHz\n 13 = 2472 MHz (NO_IR)\n 14 = 2484 MHz (DISABLED)\n\
-                     Mode[A] Channels:\n 36 = 5180 MHz\n 52 = 5260 MHz (NO_IR) (RADAR)\n";
+                     Mode[A] Channels:\n 36 = 5180 MHz\n 52 = 5260 MHz (DFS)\n";
         let channel =
             |number, frequency_mhz, may_begin| Channel { number, frequency_mhz, may_begin };
         let expected = [

@@ -138,6 +138,12 @@ impl Session {
         Ok(false)
     }
 
+    /// Whether wpa_supplicant looks for networks to join.
+    pub(crate) async fn is_scanning(&self) -> Result<bool, ControlError> {
+        let status = self.ask("STATUS").await?;
+        Ok(Values::parse(&status).text("wpa_state") == Some("SCANNING"))
+    }
+
     /// Whether a network is joined and keyed, and which.
     pub(crate) async fn joined(&self) -> Result<Option<u32>, ControlError> {
         self.completed(|status| status.text("mode") != Some("AP")).await

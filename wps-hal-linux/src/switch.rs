@@ -12,9 +12,11 @@ use crate::error::LinuxError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Power {
     On,
-    /// By software: rfkill, or the interface is down.
-    Off,
-    /// By a switch that software cannot move.
+    /// Off by software: rfkill's soft block.
+    Blocked,
+    /// Off because the interface is down.
+    Down,
+    /// Off by a switch that software cannot move.
     Locked,
 }
 
@@ -58,8 +60,10 @@ impl<'a> Switch<'a> {
         let blocked = |how| entry.as_ref().is_some_and(|(_, path)| is_set(&path.join(how)));
         if blocked("hard") {
             Power::Locked
-        } else if blocked("soft") || !self.is_up() {
-            Power::Off
+        } else if blocked("soft") {
+            Power::Blocked
+        } else if !self.is_up() {
+            Power::Down
         } else {
             Power::On
         }
@@ -85,12 +89,21 @@ impl<'a> Switch<'a> {
         }
     }
 
+    /// Switches it off again in the way it was off before.
+    pub(crate) async fn off_as(&self, before: Power) -> Result<(), LinuxError> {
+        match before {
+            Power::On => Ok(()),
+            Power::Down => self.set_link(false).await,
+            Power::Blocked | Power::Locked => self.off().await,
+        }
+    }
+
     /// Switches it on, whatever had switched it off.
     pub(crate) async fn on(&self) -> Result<(), LinuxError> {
         match self.power() {
             Power::On => return Ok(()),
             Power::Locked => return Err(LinuxError::Locked(self.interface.into())),
-            Power::Off => self.is_wireless()?,
+            Power::Blocked | Power::Down => self.is_wireless()?,
         }
         self.block(false).map_err(|_| LinuxError::MayNotSwitch(self.interface.into()))?;
         // wpa_supplicant, too, raises the interface of a radio that is unblocked.
@@ -161,8 +174,8 @@ mod tests {
     fn rfkill_and_the_interface_tell_whether_it_is_on() {
         let cases = [
             (("0\n", "0\n", "0x1003\n"), Power::On),
-            (("1\n", "0\n", "0x1003\n"), Power::Off),
-            (("0\n", "0\n", "0x1002\n"), Power::Off),
+            (("1\n", "0\n", "0x1002\n"), Power::Blocked),
+            (("0\n", "0\n", "0x1002\n"), Power::Down),
             (("0\n", "1\n", "0x1003\n"), Power::Locked),
             (("1\n", "1\n", "0x1002\n"), Power::Locked),
         ];

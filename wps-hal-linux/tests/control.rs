@@ -1068,6 +1068,119 @@ mod putting_back {
     }
 }
 
+mod access_point {
+    use super::*;
+    use wps_core::AccessPoint;
+
+    fn hotspot(channel: Option<u8>) -> Settings {
+        let network = credentials(b"hotspot", b"hotspot key");
+        Settings::AccessPoint { access_point: AccessPoint { network, channel }, remembered: None }
+    }
+
+    async fn serving() -> Fake {
+        let fake = house();
+        fake.driver().apply(&hotspot(Some(6)), &Snapshot::default()).await.unwrap();
+        fake
+    }
+
+    #[test]
+    fn it_is_served_beside_the_platforms_networks_as_they_were() {
+        play(async || {
+            let fake = house();
+            let before = flags(&fake).0;
+            fake.driver().apply(&hotspot(Some(6)), &Snapshot::default()).await.unwrap();
+            assert_eq!(flags(&fake).0[..3], before);
+            let state = fake.state();
+            let served = state.networks.iter().find(|it| it.text("mode") == "2").expect("served");
+            assert_eq!(state.current, Some(served.id));
+            let expected = [
+                ("frequency", "2437"),
+                ("key_mgmt", "WPA-PSK SAE"),
+                ("proto", "RSN"),
+                ("pairwise", "CCMP"),
+                ("ieee80211w", "1"),
+                ("wps_disabled", "1"),
+                ("psk", "\"hotspot key\""),
+            ];
+            for (variable, value) in expected {
+                assert_eq!(served.text(variable), value, "{variable}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_card_that_hears_while_it_serves_goes_on_serving_until_a_button_is_pressed() {
+        play(async || {
+            let fake = serving().await;
+            fake.state().access_points.clear();
+            look(&fake, 12).await;
+            assert!(fake.state().joined);
+            assert!(fake.state().asked("DISCONNECT").is_empty());
+        });
+    }
+
+    #[test]
+    fn a_card_that_does_not_stops_serving_first_and_says_so() {
+        play(async || {
+            let fake = serving().await;
+            fake.state().deaf_access_point = true;
+            let off_air = std::cell::Cell::new(0);
+            let tell = |news| {
+                if news == News::OffAir {
+                    let asked = fake.state().asked("DISCONNECT").len();
+                    assert_eq!(asked, off_air.get(), "told before it acts");
+                    off_air.set(off_air.get() + 1);
+                }
+            };
+            let mut sightings = Sightings::new();
+            let mut driver = fake.driver();
+            let mut attempt = Attempt::new(&mut sightings, &tell);
+            let offer = fake.with_time(WINDOW, driver.pair(&mut attempt)).await;
+            assert_eq!(offer.expect("an end").unwrap().at(0), &home());
+            assert_eq!(off_air.get(), 2, "for looking, and for the exchange");
+        });
+    }
+
+    #[test]
+    fn a_station_whose_card_cannot_look_is_told_so() {
+        play(async || {
+            let fake = house();
+            fake.state().bad_frequencies = CHANNELS.map(|frequency| (frequency, -95)).into();
+            assert_eq!(kind(pair(&fake).await.0), ErrorKind::Unsupported);
+        });
+    }
+
+    #[test]
+    fn one_that_cannot_be_served_is_refused_and_nothing_is_left() {
+        play(async || {
+            let fake = house();
+            let error = fake.driver().apply(&hotspot(Some(13)), &Snapshot::default()).await;
+            let error = error.expect_err("not allowed");
+            assert!(error.to_string().ends_with("allowed: 1 6 11 36 40 44 48"), "{error}");
+            assert!(fake.state().joined, "still on the old network");
+
+            fake.state().refused_access_point = true;
+            let mut driver = fake.driver();
+            let settings = hotspot(None);
+            let nothing = Snapshot::default();
+            let apply = driver.apply(&settings, &nothing);
+            let error = fake.with_time(WINDOW, apply).await.expect("an end").expect_err("refused");
+            assert!(error.to_string().contains("try another channel"), "{error}");
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+        });
+    }
+
+    #[test]
+    fn the_platforms_network_is_back_after_it() {
+        play(async || {
+            let fake = serving().await;
+            fake.driver().apply(&Settings::Platform, &Snapshot::default()).await.unwrap();
+            assert!(fake.state().joined);
+            assert!(!fake.state().networks.iter().any(|it| it.text("mode") == "2"));
+        });
+    }
+}
+
 mod dropped {
     use super::*;
 
@@ -1286,5 +1399,26 @@ mod secrets {
             });
         });
         assert!(!log.0.lock().unwrap().contains("Other"));
+    }
+
+    #[test]
+    fn garbage_is_told_once_and_not_shown() {
+        let log = Log::default();
+        tracing::subscriber::with_default(log.clone(), || {
+            play(async || {
+                let fake = house();
+                fake.script(|request, state| {
+                    if request.starts_with("SCAN") {
+                        state.tell_garbage(b"what is \xff this");
+                        state.tell_garbage(b"<3");
+                    }
+                    None
+                });
+                pair(&fake).await.0.unwrap();
+            });
+        });
+        let log = log.0.lock().unwrap();
+        assert_eq!(log.matches("no event").count(), 1, "{log}");
+        assert!(!log.contains("what is"), "{log}");
     }
 }

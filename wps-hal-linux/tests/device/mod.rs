@@ -2,13 +2,15 @@
 #![allow(dead_code, unreachable_pub)] // each test binary uses a part of it
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use tokio::sync::oneshot;
-use wps_core::{Cause, Desk, Ended, Loaded, Phase, Policy, Record, Refusal, Runner, Settings};
-use wps_core::{SettingsStore, Status};
+use wps_core::{Cause, Clock, Desk, Ended, Instant, Loaded, Phase, Policy, Record, Refusal};
+use wps_core::{Runner, Settings, SettingsStore, Status};
 use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
 
 use crate::lab::until;
@@ -26,8 +28,35 @@ pub fn state() -> tempfile::TempDir {
     directory
 }
 
+/// The system's clock, with a hand to move it on: a window that nothing happens in need not be waited
+/// out.
+#[derive(Clone, Default)]
+pub struct HandedClock(Arc<AtomicU64>);
+
+impl HandedClock {
+    /// Moves it on.
+    fn advance(&self, by: Duration) {
+        let millis = by.as_millis().try_into().expect("not for ever");
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+impl Clock for HandedClock {
+    fn now(&self) -> Instant {
+        BootClock.now().after(Duration::from_millis(self.0.load(Ordering::Relaxed)))
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        while self.now() < at {
+            // Short, so as to notice the hand.
+            tokio::time::sleep(at.since(self.now()).min(Duration::from_millis(50))).await;
+        }
+    }
+}
+
 pub struct Device {
     desk: &'static SharedDesk,
+    clock: HandedClock,
     state: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -36,6 +65,13 @@ pub struct Device {
 impl Device {
     /// Boots on `wlan{radio}` with what is in `state`.
     pub fn boot(radio: usize, state: &Path) -> Self {
+        Self::boot_with(radio, state, Policy::default())
+    }
+
+    /// Boots with a policy.
+    pub fn boot_with(radio: usize, state: &Path, policy: Policy) -> Self {
+        let clock = HandedClock::default();
+        let own_clock = clock.clone();
         // Lives as long as the process: fronts and runner are on different threads.
         let desk: &'static SharedDesk = Box::leak(Box::default());
         let (stop, stopped) = oneshot::channel();
@@ -46,8 +82,7 @@ impl Device {
             runtime.expect("a runtime").block_on(async move {
                 let driver = WpaSupplicant::new("/run/wpa_supplicant", interface);
                 let blank = Settings::Platform;
-                let policy = Policy::default();
-                let mut runner = Runner::boot(driver, store, BootClock, desk, blank, policy)
+                let mut runner = Runner::boot(driver, store, own_clock, desk, blank, policy)
                     .await
                     .expect("a readable store");
                 tokio::select! {
@@ -57,7 +92,7 @@ impl Device {
             });
         });
         let (stop, thread) = (Some(stop), Some(thread));
-        let device = Self { desk, state: state.to_owned(), stop, thread };
+        let device = Self { desk, clock, state: state.to_owned(), stop, thread };
         device.rest();
         device
     }
@@ -76,6 +111,18 @@ impl Device {
 
     pub fn start(&self) -> Result<(), Refusal> {
         embassy_futures::block_on(self.desk.start(Duration::ZERO))
+    }
+
+    /// Changes the settings, and waits for the end.
+    pub fn configure(&self, settings: Settings) -> Result<(), Cause> {
+        let asked = self.desk.configure(settings, Duration::ZERO);
+        embassy_futures::block_on(asked).expect("a change that is taken");
+        self.ended()
+    }
+
+    /// Lets the window close.
+    pub fn window_closes(&self) {
+        self.clock.advance(wps_core::command::WINDOW);
     }
 
     pub fn cancel(&self) {
@@ -101,6 +148,17 @@ impl Device {
     /// Waits for the end and tells how it was.
     pub fn ended(&self) -> Result<(), Cause> {
         self.rest().last.as_ref().map(|ended: &Ended| ended.result).expect("something has ended")
+    }
+
+    /// What is on disk while the device is at rest.
+    pub fn settled(&self) -> Settings {
+        let mut files = std::fs::read_dir(&self.state).expect("the state").flatten();
+        let file = files.find(|file| file.file_name().to_string_lossy().ends_with(".record"));
+        let bytes = std::fs::read(file.expect("a record").path()).expect("a readable record");
+        match Record::decode(&bytes).expect("a whole record") {
+            Record::Settled(settings) => settings,
+            journal => panic!("still open: {journal:?}"),
+        }
     }
 
     /// What is on disk.

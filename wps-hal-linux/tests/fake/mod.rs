@@ -37,6 +37,10 @@ impl Network {
         String::from_utf8_lossy(value).into_owned()
     }
 
+    fn is_access_point(&self) -> bool {
+        self.text("mode") == "2"
+    }
+
     fn is_wps(&self) -> bool {
         self.text("key_mgmt") == "WPS"
     }
@@ -88,6 +92,9 @@ pub struct State {
     pub frequencies: Vec<u16>,
     /// Channels that make a scan fail, and with which error number.
     pub bad_frequencies: BTreeMap<u16, i32>,
+    /// Whether the card can look around while it is an access point, and be one on any channel.
+    pub deaf_access_point: bool,
+    pub refused_access_point: bool,
     /// How many requests to scan find another scan under way.
     pub busy: usize,
     pub globals: BTreeMap<String, String>,
@@ -103,6 +110,7 @@ pub struct State {
     pub faults: Vec<String>,
     before: Vec<String>,
     after: Vec<Vec<u8>>,
+    garbage: Vec<Vec<u8>>,
     next_id: u32,
     freeze_at: Option<usize>,
 }
@@ -111,6 +119,11 @@ impl State {
     /// An event that is sent before the reply.
     pub fn tell(&mut self, event: impl Into<String>) {
         self.before.push(event.into());
+    }
+
+    /// What is no event, sent after the reply.
+    pub fn tell_garbage(&mut self, bytes: &[u8]) {
+        self.garbage.push(bytes.into());
     }
 
     /// An event that is sent after the reply.
@@ -178,6 +191,16 @@ impl State {
             }
             return;
         }
+        if network.is_access_point() {
+            if self.refused_access_point {
+                // `wpa_supplicant_associate`, without an event
+                (self.current, self.disconnected) = (None, true);
+            } else {
+                self.join(id);
+                self.tell_later("AP-ENABLED ");
+            }
+            return;
+        }
         match self.reachable.get(&network.name()) {
             None => self.tell_later("CTRL-EVENT-NETWORK-NOT-FOUND "),
             Some(key) if network.variables.get("psk").unwrap_or(&Vec::new()) == key => {
@@ -201,10 +224,14 @@ impl State {
             "STATUS" => Some(self.status()),
             "SIGNAL_POLL" if self.joined => Some("RSSI=-41\nFREQUENCY=2412\nWIDTH=20 MHz\n".into()),
             "GET_CAPABILITY" if rest == "freq" => {
-                let line = |freq: &u16| format!(" 1 = {freq} MHz\n");
+                let line = |freq: &u16| {
+                    let number = if *freq < 5000 { (freq - 2407) / 5 } else { (freq - 5000) / 5 };
+                    format!(" {number} = {freq} MHz\n")
+                };
                 let lines: String = self.frequencies.iter().map(line).collect();
                 Some(format!("Mode[G] Channels:\n{lines}\n"))
             }
+            "GET_CAPABILITY" if rest == "modes" => Some("IBSS AP MESH".into()),
             "GET_CAPABILITY" => Some("NONE WPA-PSK WPA-EAP SAE".into()),
             "GET" => self.globals.get(rest).filter(|value| !value.is_empty()).cloned(),
             "SET" => {
@@ -280,6 +307,7 @@ impl State {
                 self.disconnected = true;
                 ok
             }
+            "ABORT_SCAN" => None,
             "REASSOCIATE" if self.blocked => None,
             "REASSOCIATE" => {
                 self.disconnected = false;
@@ -314,8 +342,9 @@ impl State {
         if let (Some(network), true) = (network, self.joined) {
             let bssid = address(self.joined_bssid);
             let name = printed(&unhex(&network.name()));
+            let mode = if network.is_access_point() { "AP" } else { "station" };
             status = format!(
-                "bssid={bssid}\nfreq=2412\nssid={name}\nid={}\nmode=station\npairwise_cipher=CCMP\n\
+                "bssid={bssid}\nfreq=2412\nssid={name}\nid={}\nmode={mode}\npairwise_cipher=CCMP\n\
                  group_cipher=CCMP\nkey_mgmt=WPA2-PSK\nid_str={}\n",
                 network.id,
                 network.text("id_str").trim_matches('"')
@@ -336,7 +365,10 @@ impl State {
         let list = rest.strip_prefix("TYPE=ONLY freq=")?;
         let looked: Vec<u16> = list.split(',').filter_map(|freq| freq.parse().ok()).collect();
         let error = looked.iter().find_map(|freq| self.bad_frequencies.get(freq));
-        if let Some(error) = error {
+        let serves =
+            self.networks.iter().any(|it| self.current == Some(it.id) && it.is_access_point());
+        let deaf = (self.deaf_access_point && serves).then_some(&-95);
+        if let Some(error) = deaf.or(error) {
             self.tell_later(format!("CTRL-EVENT-SCAN-FAILED ret={error}"));
         } else {
             for bss in &mut self.access_points {
@@ -655,6 +687,9 @@ fn serve(
         };
         let before = std::mem::take(&mut state.before);
         let after = std::mem::take(&mut state.after);
+        for garbage in std::mem::take(&mut state.garbage) {
+            send(&socket, &monitors, &garbage);
+        }
         drop(state);
         for event in before {
             send(&socket, &monitors, format!("<3>{event}").as_bytes());
