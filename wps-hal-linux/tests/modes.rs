@@ -101,6 +101,15 @@ impl Town {
         assert!(!old.flags.contains("[DISABLED]"), "{networks:?}");
     }
 
+    /// Until wpa_supplicant has heard that no button is pressed any more: it tells ages in whole seconds.
+    fn forget_buttons(&self) {
+        until(SHORT, "no button pressed", || {
+            self.station.request("SCAN TYPE=ONLY freq=2437,5180");
+            let heard = self.station.request("BSS RANGE=ALL MASK=0x800");
+            (!heard.contains("[WPS-PBC]")).then_some(())
+        });
+    }
+
     #[track_caller]
     fn expect_station(&self, ssid: &str) {
         self.station.wait_connected(ssid, SHORT);
@@ -375,6 +384,7 @@ fn end(
             device.rest();
             router.cancel_button();
             second.cancel_button();
+            town.forget_buttons();
         }
         Ending::RouterVanished => {
             router.press_button();
@@ -475,6 +485,7 @@ fn ten_pairings_in_a_row_with_nothing_restarted() {
         router.press_button();
         assert_eq!(device.ended(), Ok(()), "pairing {turn}");
         town.expect_station(["home", "second"][turn % 2]);
+        town.forget_buttons();
     }
     assert_eq!(town.station.networks().len(), 2, "the platform's own, and the last one");
     assert!(Path::new("/sys/class/net/wlan1").exists());
