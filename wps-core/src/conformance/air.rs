@@ -45,9 +45,9 @@ pub(super) async fn silence<S: Stage>(mut scene: Scene<'_, S>) -> Result<Outcome
     match at_the_end.take() {
         None => scene.gap = Some(Cannot("the driver does not tell what is in sight")),
         Some(Sight::Looking | Sight::NotPressed) => {}
-        Some(
-            sight @ (Sight::NoRouter | Sight::Pressed { .. } | Sight::Exchanging { .. }),
-        ) => expect(DURING, false, Finding::Sight(Sight::NotPressed), Finding::Sight(sight))?,
+        Some(sight @ (Sight::NoRouter | Sight::Pressed { .. } | Sight::Exchanging { .. })) => {
+            expect(DURING, false, Finding::Sight(Sight::NotPressed), Finding::Sight(sight))?
+        }
     }
     scene.offered("pair, and a button is pressed at last", &home, answer)?;
     if scene.limits.silence <= WINDOW {

@@ -96,7 +96,10 @@ pub(super) async fn nothing_kept<S: Stage>(mut scene: Scene<'_, S>) -> Result<Ou
         scene.expect_still(during, &seen_in(&old)).await?;
     }
     match (looked, unplugged) {
-        (false, false) => Err(Cannot("the stage can neither restart the platform nor look at what it keeps").into()),
+        (false, false) => {
+            Err(Cannot("the stage can neither restart the platform nor look at what it keeps")
+                .into())
+        }
         (true, _) | (_, true) => Ok(scene.passed()),
     }
 }

@@ -352,7 +352,9 @@ fn optional(settings: &Settings) -> Option<Cannot> {
     match settings {
         Settings::Station { .. } => None,
         Settings::Platform => Some(Cannot("the driver does not support settings of the platform")),
-        Settings::AccessPoint { .. } => Some(Cannot("the driver does not support access-point mode")),
+        Settings::AccessPoint { .. } => {
+            Some(Cannot("the driver does not support access-point mode"))
+        }
         Settings::Off { .. } => Some(Cannot("the driver does not support switching the radio off")),
     }
 }

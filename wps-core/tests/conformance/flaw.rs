@@ -49,40 +49,76 @@ pub(crate) enum Flaw {
     Saves,
     FirmwareRejoins,
     SnapshotFails,
+    /// None: a driver may support station mode alone.
+    StationOnly,
 }
 
 impl Flaw {
-    /// Every flaw, and the checks that notice it.
+    /// Every flaw, and the checks that notice it: its own, and those that have to go that way too.
     pub(crate) const ALL: &[(Self, &[Check])] = &[
-        (Self::ApplyWaitsForTheLink, &[]),
-        (Self::GivesUpALostLink, &[]),
-        (Self::SecondAccessPointGoesDark, &[]),
-        (Self::OffUsesWhatIsRemembered, &[]),
-        (Self::ForgetsThePlatform, &[]),
-        (Self::LinkScans, &[]),
-        (Self::JoinReturnsEarly, &[]),
-        (Self::NoPairingFromAccessPoint, &[]),
-        (Self::OffersAnotherKey, &[]),
-        (Self::SecondJoinIsRefused, &[]),
-        (Self::NoJoinAfterAccessPoint, &[]),
-        (Self::StaysBusyWhenJoinIsDropped, &[]),
-        (Self::StaysBusyWhenDropped, &[]),
-        (Self::DroppedPairingGoesOn, &[]),
-        (Self::KeepsADroppedOffer, &[]),
-        (Self::TimesOut, &[]),
-        (Self::PairsUnpressed, &[]),
-        (Self::SeesNoRouter, &[]),
-        (Self::LeavesToLook, &[]),
-        (Self::OverlapIsRefusal, &[]),
-        (Self::ForgetsSightings, &[]),
-        (Self::LostRouterIsFinal, &[]),
-        (Self::NamesAreText, &[]),
-        (Self::NamesEndAtNul, &[]),
-        (Self::AnyKeyWillDo, &[]),
-        (Self::NotFoundIsFinal, &[]),
-        (Self::Saves, &[]),
-        (Self::FirmwareRejoins, &[]),
-        (Self::SnapshotFails, &[]),
+        (Self::ApplyWaitsForTheLink, &[Check::Station]),
+        (Self::GivesUpALostLink, &[Check::Reconnects]),
+        (Self::SecondAccessPointGoesDark, &[Check::AccessPoint, Check::Twice]),
+        (
+            Self::OffUsesWhatIsRemembered,
+            &[Check::Off, Check::Looking, Check::Pairing, Check::Twice, Check::AnyOrder],
+        ),
+        (Self::ForgetsThePlatform, &[Check::Platform]),
+        (Self::LinkScans, &[Check::Looking]),
+        (
+            Self::JoinReturnsEarly,
+            &[
+                Check::Platform,
+                Check::Pairing,
+                Check::Twice,
+                Check::AnyOrder,
+                Check::Dropped,
+                Check::OddCredentials,
+                Check::WrongKey,
+                Check::NotInRange,
+                Check::NothingKept,
+            ],
+        ),
+        (Self::NoPairingFromAccessPoint, &[Check::Pairing, Check::AnyOrder]),
+        (
+            Self::OffersAnotherKey,
+            &[
+                Check::Platform,
+                Check::Pairing,
+                Check::Twice,
+                Check::AnyOrder,
+                Check::Dropped,
+                Check::EarlierOffer,
+                Check::Silence,
+                Check::OverlapMemory,
+                Check::RouterVanishes,
+                Check::OddCredentials,
+                Check::NothingKept,
+            ],
+        ),
+        (Self::SecondJoinIsRefused, &[Check::Twice, Check::Dropped]),
+        (Self::NoJoinAfterAccessPoint, &[Check::AnyOrder]),
+        (Self::StaysBusyWhenJoinIsDropped, &[Check::Dropped]),
+        (
+            Self::StaysBusyWhenDropped,
+            &[Check::Platform, Check::Dropped, Check::LateEvents, Check::EarlierOffer],
+        ),
+        (Self::DroppedPairingGoesOn, &[Check::Platform, Check::LateEvents]),
+        (Self::KeepsADroppedOffer, &[Check::EarlierOffer]),
+        (Self::TimesOut, &[Check::Silence]),
+        (Self::PairsUnpressed, &[Check::Silence, Check::StaysOnAir]),
+        (Self::SeesNoRouter, &[Check::Silence]),
+        (Self::LeavesToLook, &[Check::StaysOnAir]),
+        (Self::OverlapIsRefusal, &[Check::Overlap, Check::OverlapMemory]),
+        (Self::ForgetsSightings, &[Check::OverlapMemory]),
+        (Self::LostRouterIsFinal, &[Check::RouterVanishes]),
+        (Self::NamesAreText, &[Check::OddCredentials]),
+        (Self::NamesEndAtNul, &[Check::OddCredentials]),
+        (Self::AnyKeyWillDo, &[Check::WrongKey]),
+        (Self::NotFoundIsFinal, &[Check::NotInRange]),
+        (Self::Saves, &[Check::NothingKept]),
+        (Self::FirmwareRejoins, &[Check::NothingKept]),
+        (Self::SnapshotFails, &[Check::Platform, Check::Looking, Check::Twice, Check::AnyOrder]),
     ];
 }
 
@@ -124,6 +160,9 @@ impl<'w> Flawed<'w> {
     }
 
     async fn apply_so(&mut self, settings: &Settings, note: &Snapshot) -> Result<(), SimError> {
+        if self.has(Flaw::StationOnly) && settings.mode() != Mode::Station {
+            return Err(SimError(ErrorKind::Unsupported));
+        }
         let (mut settings, again) = (settings.clone(), self.mode == settings.mode());
         self.mode = settings.mode();
         match &settings {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use embassy_futures::block_on;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use wps_core::conformance::{Cannot, Seen, Stage};
+use wps_core::conformance::{Cannot, Limits, Seen, Stage};
 use wps_core::sim::{Air, HandClock, Router};
 use wps_core::{Clock, Credentials, Instant, Settings, Ssid, WifiDriver};
 
@@ -35,6 +35,7 @@ pub(crate) struct World {
     networks: RefCell<Vec<Credentials>>,
     /// Whether the stage can do no more than it must.
     pub(crate) helpless: bool,
+    pub(crate) limits: Limits,
 }
 
 impl World {
@@ -48,6 +49,7 @@ impl World {
             platform: RefCell::default(),
             networks: RefCell::default(),
             helpless: false,
+            limits: Limits::default(),
         }
     }
 
@@ -144,7 +146,14 @@ impl<'w, D: WifiDriver> Stage for Bench<'w, D> {
         &self.world.clock
     }
 
+    fn limits(&self) -> Limits {
+        self.world.limits
+    }
+
     async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Cannot> {
+        if self.world.helpless && platform.is_some() {
+            return Err(HELPLESS);
+        }
         self.world.reset(platform);
         Ok(())
     }
@@ -155,6 +164,9 @@ impl<'w, D: WifiDriver> Stage for Bench<'w, D> {
 
     async fn switch_on(&mut self, network: &Credentials) -> Result<(), Cannot> {
         let key = network.passphrase.as_ref().map_or(&[][..], |key| key.reveal());
+        if self.world.helpless && network.passphrase.is_none() {
+            return Err(HELPLESS);
+        }
         self.world.networks.borrow_mut().push(network.clone());
         self.world.air.add(Router::new(network.ssid.as_bytes(), key));
         Ok(())
@@ -162,7 +174,7 @@ impl<'w, D: WifiDriver> Stage for Bench<'w, D> {
 
     async fn switch_off(&mut self, ssid: &Ssid) {
         let joined = self.world.seen() == Seen::Joined(ssid.clone());
-        self.world.air.remove(ssid.as_bytes());
+        self.world.air.power(ssid.as_bytes(), false);
         if joined && self.world.flaw == Some(Flaw::GivesUpALostLink) {
             self.world.force(&Settings::Off { remembered: None });
         }
