@@ -1,6 +1,45 @@
-//! Whether a driver keeps its contract: the checks that any [`WifiDriver`](crate::WifiDriver) can run.
+//! Whether a driver keeps its contract: checks that any [`WifiDriver`](crate::WifiDriver) can run.
 //!
-//! PLACEHOLDER
+//! The contract is on the page [For driver authors](crate::driver#for-driver-authors). This page goes
+//! from there to a driver that keeps it, in under 150 lines, the stage for the suite included.
+//!
+//! # Writing a driver
+//!
+//! 1. **Keep nothing** that the radio can be asked for. A driver that finds out where the radio stands
+//!    at the beginning of each verb has nothing that a dropped future could spoil.
+//! 2. **`apply`** first ends whatever pairing is under way, then tells the radio its mode, and is done:
+//!    it does not wait for a link. What it cannot do is [`Unsupported`](crate::ErrorKind::Unsupported).
+//!    Switch off what the platform would save by itself.
+//! 3. **`pair`** throws away what is left of an earlier attempt *before* it begins, so that neither an old
+//!    result nor an old event gets in. It looks on until a router hands over its network; there is no
+//!    time-out, and one of the platform's own is begun anew. If the radio's own WPS leaves the network
+//!    at once, look for pressed routers by scans where it can, with
+//!    [`Sightings`](crate::wsc::Sightings) and [`Sweep`](crate::wsc::Sweep), and judge overlap by these.
+//! 4. **`join`** waits for the link *and the keys*. Names are bytes; a key of 64 digits is a raw PSK.
+//! 5. **`snapshot`** and **`link`** only if there is something to tell. They must not touch the radio.
+//! 6. **Errors** get the [kind](crate::ErrorKind) that says what happened. Those that are
+//!    [final](crate::ErrorKind::is_final) end the whole pairing: a lost router is none of them.
+//!
+//! # Running the suite
+//!
+//! A [`Stage`] plays the world: it makes drivers, switches routers on, presses their buttons, and looks
+//! at the radio from outside. [`run_all`] tries every [`Check`]; its [`Report`] prints a table. What the
+//! stage or the driver cannot do is [skipped](Outcome::Skipped), or tried [partly](Outcome::Partly), and
+//! the table says why: read it, since [`Report::is_ok`] means only that nothing failed.
+//!
+//! Every wait is bounded by the stage's clock, so a mute driver fails and hangs nobody. With virtual
+//! time all moments are tried at which a future can be dropped; for real radios choose [`Limits`]. In
+//! firmware, where a report is too big for the stack, call [`run`] for one check after the other.
+//!
+//! # All of it
+//!
+//! `cargo run -p wps-core --example driver`:
+//!
+//! ```
+#![doc = include_str!("../examples/driver.rs")]
+//! ```
+
+#![allow(clippy::result_large_err, reason = "there is no heap to box it on")]
 
 mod air;
 mod cast;
@@ -17,7 +56,7 @@ use scene::Scene;
 pub use report::{At, Failure, Finding, Outcome, Report};
 pub use stage::{Cannot, Limits, Seen, Stage};
 
-/// A part of the contract that can be tried.
+/// A part of the contract that can be tried. Each begins in a new world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Check {

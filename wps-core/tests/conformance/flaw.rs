@@ -26,6 +26,7 @@ pub(crate) enum Flaw {
     OffUsesWhatIsRemembered,
     ForgetsThePlatform,
     LinkScans,
+    LinkIsNeverUp,
     JoinReturnsEarly,
     NoPairingFromAccessPoint,
     OffersAnotherKey,
@@ -33,6 +34,7 @@ pub(crate) enum Flaw {
     NoJoinAfterAccessPoint,
     StaysBusyWhenJoinIsDropped,
     StaysBusyWhenDropped,
+    NoPairingAfterADroppedExchange,
     DroppedPairingGoesOn,
     KeepsADroppedOffer,
     TimesOut,
@@ -65,6 +67,22 @@ impl Flaw {
         ),
         (Self::ForgetsThePlatform, &[Check::Platform]),
         (Self::LinkScans, &[Check::Looking]),
+        (
+            Self::LinkIsNeverUp,
+            &[
+                Check::Platform,
+                Check::Pairing,
+                Check::Twice,
+                Check::AnyOrder,
+                Check::Dropped,
+                Check::OddCredentials,
+                Check::NothingKept,
+            ],
+        ),
+        (
+            Self::NoPairingAfterADroppedExchange,
+            &[Check::Platform, Check::Dropped, Check::EarlierOffer],
+        ),
         (
             Self::JoinReturnsEarly,
             &[
@@ -131,12 +149,21 @@ pub(crate) struct Flawed<'w> {
     /// The network of the last verb, if that was a join.
     joined: Option<Credentials>,
     kept: Cell<Option<Offer>>,
+    stuck: Cell<bool>,
 }
 
 impl<'w> Flawed<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
         let radio = world.air.radio(&world.clock);
-        Self { radio, world, busy: false, mode: Mode::Off, joined: None, kept: Cell::default() }
+        Self {
+            radio,
+            world,
+            busy: false,
+            mode: Mode::Off,
+            joined: None,
+            kept: Cell::default(),
+            stuck: Cell::default(),
+        }
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -197,6 +224,9 @@ impl<'w> Flawed<'w> {
         if let Some(offer) = self.kept.take() {
             return Ok(offer);
         }
+        if self.stuck.get() {
+            return Err(SimError(ErrorKind::Other));
+        }
         let mode = std::mem::replace(&mut self.mode, Mode::Station);
         if mode == Mode::AccessPoint && self.has(Flaw::NoPairingFromAccessPoint) {
             return Err(SimError(ErrorKind::Other));
@@ -212,7 +242,7 @@ impl<'w> Flawed<'w> {
             false => attempt.sightings.clone(),
         };
         let exchanging = Cell::new(None);
-        let (world, kept) = (self.world, &self.kept);
+        let (world, kept, stuck) = (self.world, &self.kept, &self.stuck);
         let report = |sight: Sight| {
             if let Sight::Exchanging { ssid: Some(ssid) } = &sight {
                 exchanging.set(world.network(ssid));
@@ -220,7 +250,7 @@ impl<'w> Flawed<'w> {
             let blind = world.flaw == Some(Flaw::SeesNoRouter) && sight == Sight::NotPressed;
             attempt.report(if blind { Sight::NoRouter } else { sight });
         };
-        let leftover = Leftover { world, kept, exchanging: &exchanging };
+        let leftover = Leftover { world, kept, stuck, exchanging: &exchanging };
         let mut inner = Attempt::new(&mut sightings, &report);
         let limit = async {
             match world.flaw == Some(Flaw::TimesOut) {
@@ -285,6 +315,11 @@ impl WifiDriver for Flawed<'_> {
     type Error = SimError;
 
     async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), SimError> {
+        self.world.log(match settings.mode() {
+            Mode::Station => "station",
+            Mode::AccessPoint => "access point",
+            Mode::Off => "off",
+        });
         self.begin(false)?;
         let answer = self.apply_so(settings, snapshot).await;
         self.busy = false;
@@ -292,6 +327,7 @@ impl WifiDriver for Flawed<'_> {
     }
 
     async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, SimError> {
+        self.world.log("pair");
         self.begin(false)?;
         let answer = self.pair_so(attempt).await;
         self.busy = false;
@@ -299,6 +335,7 @@ impl WifiDriver for Flawed<'_> {
     }
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), SimError> {
+        self.world.log("join");
         self.begin(true)?;
         let answer = self.join_so(network, snapshot).await;
         self.busy = false;
@@ -306,6 +343,7 @@ impl WifiDriver for Flawed<'_> {
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, SimError> {
+        self.world.log("look");
         match self.has(Flaw::SnapshotFails) {
             true => Err(SimError(ErrorKind::Other)),
             false => self.radio.snapshot().await,
@@ -319,6 +357,9 @@ impl WifiDriver for Flawed<'_> {
             self.pass(Duration::from_millis(100)).await;
             self.world.force(&settings);
         }
+        if self.has(Flaw::LinkIsNeverUp) {
+            return link.map(|link| Link { up: false, ..link });
+        }
         link
     }
 }
@@ -327,6 +368,7 @@ impl WifiDriver for Flawed<'_> {
 struct Leftover<'a> {
     world: &'a World,
     kept: &'a Cell<Option<Offer>>,
+    stuck: &'a Cell<bool>,
     exchanging: &'a Cell<Option<Credentials>>,
 }
 
@@ -340,6 +382,7 @@ impl Drop for Leftover<'_> {
             (Some(network), Some(Flaw::KeepsADroppedOffer)) => {
                 self.kept.set(Some(network.into()));
             }
+            (Some(_), Some(Flaw::NoPairingAfterADroppedExchange)) => self.stuck.set(true),
             _ => {}
         }
     }

@@ -55,6 +55,19 @@ fn every_check_notices_some_flaw() {
 }
 
 #[test]
+fn any_order_is_every_order() {
+    const VERBS: [&str; 6] = ["station", "access point", "off", "pair", "join", "look"];
+    let world = World::with(None);
+    let mut bench = Bench { world: &world, driver: Flawed::new };
+    assert_eq!(world.play(run(Check::AnyOrder, &mut bench)), Outcome::Passed);
+    let verbs = world.verbs.take();
+    for (first, second) in VERBS.iter().flat_map(|one| VERBS.map(|other| (*one, other))) {
+        let tried = verbs.windows(2).any(|pair| pair == [first, second]);
+        assert!(tried || first == second, "{second} after {first}");
+    }
+}
+
+#[test]
 fn a_mute_or_absent_radio_fails_everything_and_hangs_nobody() {
     for fault in [Fault::Mute, Fault::Fails(ErrorKind::Absent)] {
         let world = World::with(None);

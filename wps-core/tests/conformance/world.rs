@@ -33,6 +33,8 @@ pub(crate) struct World {
     platform: RefCell<Option<Credentials>>,
     /// All networks that ever were on the air.
     networks: RefCell<Vec<Credentials>>,
+    /// The verbs that a [`Flawed`](crate::flaw::Flawed) driver was asked for.
+    pub(crate) verbs: RefCell<Vec<&'static str>>,
     /// Whether the stage can do no more than it must.
     pub(crate) helpless: bool,
     pub(crate) limits: Limits,
@@ -48,9 +50,14 @@ impl World {
             later: RefCell::default(),
             platform: RefCell::default(),
             networks: RefCell::default(),
+            verbs: RefCell::default(),
             helpless: false,
             limits: Limits::default(),
         }
+    }
+
+    pub(crate) fn log(&self, verb: &'static str) {
+        self.verbs.borrow_mut().push(verb);
     }
 
     /// Puts the radio there, at once.
