@@ -1,5 +1,4 @@
-//! A driver, a stage for it, and the conformance suite on both. The chip is only memory, in the shape
-//! of what vendors' libraries offer: a connection, an own WPS, and an interrupt.
+//! A driver, a stage for it, and the conformance suite on both. The chip is only memory.
 
 use std::cell::{Cell, RefCell};
 
@@ -48,7 +47,6 @@ impl Chip {
     }
 }
 
-/// Why the chip failed.
 #[derive(Debug)]
 struct Fault(ErrorKind);
 

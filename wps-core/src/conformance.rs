@@ -46,6 +46,7 @@ mod cast;
 mod credentials;
 mod drops;
 mod modes;
+mod moment;
 mod report;
 mod scene;
 mod stage;

@@ -6,8 +6,10 @@ use core::task::Poll;
 
 use embassy_futures::select::{Either, Either3, select, select3};
 
+use super::cast::seen_in;
+use super::moment::within;
 use super::report::Stop;
-use super::scene::{GLANCE, Scene, expect, kind, seen_in, within};
+use super::scene::{GLANCE, Scene, expect, kind};
 use super::{At, Cannot, Failure, Finding, Outcome, Stage, cast};
 use crate::command::WINDOW;
 use crate::driver::{Attempt, ErrorKind, Offer, Sight, WifiDriver};

@@ -1,5 +1,6 @@
-//! The networks that the checks play with.
+//! The networks and settings that the checks play with.
 
+use super::{Cannot, Seen};
 use crate::settings::{AccessPoint, Credentials, Passphrase, Settings, Ssid};
 
 /// The network of before.
@@ -55,6 +56,31 @@ pub(super) fn odd() -> [Credentials; 7] {
         network(b"0xff", b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF"),
         network(b"P\"open", b""),
     ]
+}
+
+/// How the radio is seen when these settings are in effect and their network is on the air.
+pub(super) fn seen_in(settings: &Settings) -> Seen {
+    match settings {
+        Settings::Station { network } => Seen::Joined(network.ssid.clone()),
+        Settings::AccessPoint { access_point, .. } => {
+            Seen::Serving(access_point.network.ssid.clone())
+        }
+        // The network of the platform is the network of before here.
+        Settings::Platform => Seen::Joined(old().ssid),
+        Settings::Off { .. } => Seen::Nothing,
+    }
+}
+
+/// Settings that a driver may refuse as unsupported, and what is said about it.
+pub(super) fn optional(settings: &Settings) -> Option<Cannot> {
+    match settings {
+        Settings::Station { .. } => None,
+        Settings::Platform => Some(Cannot("the driver does not support settings of the platform")),
+        Settings::AccessPoint { .. } => {
+            Some(Cannot("the driver does not support access-point mode"))
+        }
+        Settings::Off { .. } => Some(Cannot("the driver does not support switching the radio off")),
+    }
 }
 
 /// Without a key it is open.

@@ -1,7 +1,8 @@
 //! Checks of names and keys: odd ones, wrong ones, and those that must not stay behind.
 
+use super::cast::seen_in;
 use super::report::Stop;
-use super::scene::{GLANCE, Scene, expect, seen_in};
+use super::scene::{GLANCE, Scene, expect};
 use super::{At, Cannot, Failure, Finding, Outcome, Seen, Stage, cast};
 use crate::settings::Credentials;
 use crate::time::Clock;
@@ -14,7 +15,7 @@ pub(super) async fn odd<S: Stage>(mut scene: Scene<'_, S>) -> Result<Outcome, St
         }
         let joined = scene.pair_and_join("pair and join", &network).await;
         joined.map_err(|stop| stop.at(At::Network(network.ssid.clone())))?;
-        scene.stage.switch_off(&network.ssid).await;
+        scene.take_away(&network).await;
     }
     Ok(scene.passed())
 }

@@ -1,7 +1,9 @@
 //! Checks of futures that are dropped in the middle, and of what is left of them.
 
+use super::cast::seen_in;
+use super::moment::{drop_at, spread, within};
 use super::report::Stop;
-use super::scene::{Scene, drop_at, seen_in, spread};
+use super::scene::Scene;
 use super::{At, Failure, Finding, Outcome, Stage, cast};
 use crate::driver::WifiDriver;
 use crate::settings::Snapshot;
@@ -39,12 +41,12 @@ impl Verb {
         Ok(match self {
             Self::Apply => {
                 let work = drop_at(scene.driver.apply(&old, &snapshot), polls, || true);
-                super::scene::within(&scene.clock, scene.limits.answer, work).await.flatten()
+                within(&scene.clock, scene.limits.answer, work).await.flatten()
             }
             Self::Pair => scene.drop_pair(&home, polls, false).await.0,
             Self::Join => {
                 let work = drop_at(scene.driver.join(&home, &snapshot), polls, || true);
-                super::scene::within(&scene.clock, scene.limits.answer, work).await.flatten()
+                within(&scene.clock, scene.limits.answer, work).await.flatten()
             }
         })
     }
@@ -101,11 +103,11 @@ pub(super) async fn earlier_offer<S: Stage>(mut scene: Scene<'_, S>) -> Result<O
         let at = At::Dropped { verb: "pair", polls };
         scene.stage.switch_on(&home).await?;
         scene.drop_pair(&home, polls, exchange).await;
-        scene.stage.switch_off(&home.ssid).await;
+        scene.take_away(&home).await;
         scene.stage.switch_on(&neighbour).await?;
         let offer = scene.pair("pair with another router", &neighbour).await;
         offer.map_err(|stop| stop.at(at.clone()))?;
-        scene.stage.switch_off(&neighbour.ssid).await;
+        scene.take_away(&neighbour).await;
         scene.put("apply(station)", &old).await.map_err(|stop| stop.at(at))?;
     }
     Ok(scene.passed())

@@ -4,8 +4,10 @@ use core::cell::Cell;
 
 use embassy_futures::select::{Either, select};
 
+use super::cast::seen_in;
+use super::moment::within;
 use super::report::Stop;
-use super::scene::{GLANCE, Scene, seen_in};
+use super::scene::{GLANCE, Scene};
 use super::{At, Failure, Finding, Outcome, Stage, cast};
 use crate::driver::WifiDriver;
 use crate::settings::{Settings, Snapshot};
@@ -26,8 +28,7 @@ pub(super) async fn station<S: Stage>(mut scene: Scene<'_, S>) -> Result<Outcome
 pub(super) async fn reconnects<S: Stage>(mut scene: Scene<'_, S>) -> Result<Outcome, Stop> {
     let old = cast::station(cast::old());
     scene.put("apply(station)", &old).await?;
-    scene.stage.switch_off(&cast::old().ssid).await;
-    scene.clock.sleep_until(scene.clock.now().after(scene.limits.watch)).await;
+    scene.take_away(&cast::old()).await;
     scene.stage.switch_on(&cast::old()).await?;
     scene.expect_radio("after its router came back", &seen_in(&old)).await?;
     Ok(scene.passed())
@@ -130,7 +131,7 @@ async fn look<S: Stage>(scene: &mut Scene<'_, S>, settings: &Settings) -> Result
         }
     };
     let limit = limits.watch.saturating_add(limits.answer);
-    let ended = super::scene::within(clock, limit, select(work, watch)).await;
+    let ended = within(clock, limit, select(work, watch)).await;
     scene.gap = scene.gap.or(gap.take());
     let (wanted, found) = match ended {
         Some(Either::First(true)) => return Ok(()),

@@ -1,13 +1,10 @@
 //! One check's world: the stage, a driver on it, and the steps that checks are made of.
 
 use core::cell::Cell;
-use core::future::{Future, poll_fn};
-use core::pin::pin;
-use core::task::Poll;
 use core::time::Duration;
 
-use embassy_futures::select::{Either, select};
-
+use super::cast::{optional, seen_in};
+use super::moment::{drop_at, within};
 use super::report::Stop;
 use super::{At, Cannot, Failure, Finding, Limits, Outcome, Seen, Stage, cast};
 use crate::driver::{Attempt, DriverError, ErrorKind, Link, Offer, Sight, WifiDriver};
@@ -192,6 +189,13 @@ impl<'s, S: Stage> Scene<'s, S> {
         within(&self.clock, limit, work).await.map(|it| it.map_err(kind))
     }
 
+    /// Takes a router away, and lets the time pass that people need to walk to another one: what was
+    /// heard a moment ago may count as being there.
+    pub(super) async fn take_away(&mut self, network: &Credentials) {
+        self.stage.switch_off(&network.ssid).await;
+        self.clock.sleep_until(self.clock.now().after(self.limits.watch)).await;
+    }
+
     // --- the radio -------------------------------------------------------------------------------
 
     /// What the radio is doing; none if nobody can tell.
@@ -278,45 +282,6 @@ impl<'s, S: Stage> Scene<'s, S> {
     }
 }
 
-/// Polls `work`; at the poll with this number, counted from 0 among those that `counts`, drops it.
-/// The number of counted polls if it ended before.
-pub(super) async fn drop_at<F: Future>(
-    work: F,
-    last: usize,
-    counts: impl Fn() -> bool,
-) -> Option<usize> {
-    let mut work = pin!(work);
-    let mut polls = 0;
-    poll_fn(|cx| match work.as_mut().poll(cx) {
-        Poll::Ready(_) => Poll::Ready(Some(polls)),
-        Poll::Pending if counts() && polls == last => Poll::Ready(None),
-        Poll::Pending => {
-            polls += usize::from(counts());
-            Poll::Pending
-        }
-    })
-    .await
-}
-
-/// The answer, or none if it takes longer.
-pub(super) async fn within<F: Future>(
-    clock: &impl Clock,
-    limit: Duration,
-    work: F,
-) -> Option<F::Output> {
-    match select(work, clock.sleep_until(clock.now().after(limit))).await {
-        Either::First(answer) => Some(answer),
-        Either::Second(()) => None,
-    }
-}
-
-/// Some of `cases`, evenly spread, at most `most`. The step is one more than a multiple of three, so
-/// that of cases in rows of three every column has its turn.
-pub(super) fn spread(cases: usize, most: usize) -> impl Iterator<Item = usize> {
-    let step = cases.div_ceil(most.max(1)).max(1);
-    (0..cases).step_by(step + (4 - step % 3) % 3)
-}
-
 pub(super) fn kind(error: impl DriverError) -> ErrorKind {
     info!("conformance: {:?}", crate::logging::Debug(&error));
     error.kind()
@@ -331,31 +296,6 @@ pub(super) fn expect(
     match holds {
         true => Ok(()),
         false => Err(Failure { during, at: At::Once, wanted, found }.into()),
-    }
-}
-
-/// How the radio is seen when these settings are in effect and their network is on the air.
-pub(super) fn seen_in(settings: &Settings) -> Seen {
-    match settings {
-        Settings::Station { network } => Seen::Joined(network.ssid.clone()),
-        Settings::AccessPoint { access_point, .. } => {
-            Seen::Serving(access_point.network.ssid.clone())
-        }
-        // The network of the platform is the network of before here.
-        Settings::Platform => Seen::Joined(cast::old().ssid),
-        Settings::Off { .. } => Seen::Nothing,
-    }
-}
-
-/// Settings that a driver may refuse as unsupported, and what is said about it.
-fn optional(settings: &Settings) -> Option<Cannot> {
-    match settings {
-        Settings::Station { .. } => None,
-        Settings::Platform => Some(Cannot("the driver does not support settings of the platform")),
-        Settings::AccessPoint { .. } => {
-            Some(Cannot("the driver does not support access-point mode"))
-        }
-        Settings::Off { .. } => Some(Cannot("the driver does not support switching the radio off")),
     }
 }
 
