@@ -65,7 +65,7 @@ pub(super) async fn nothing_kept<S: Stage>(mut scene: Scene<'_, S>) -> Result<Ou
         scene.put("apply(station)", &old).await?;
         let during = match ending {
             Ending::Dropped => {
-                scene.drop_pair(&home, 1, true).await;
+                scene.drop_pair(&home, 1, true).await?;
                 "after a pairing that was dropped and a restart"
             }
             Ending::WrongKey => {

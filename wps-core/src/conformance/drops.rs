@@ -41,12 +41,12 @@ impl Verb {
         Ok(match self {
             Self::Apply => {
                 let work = drop_at(scene.driver.apply(&old, &snapshot), polls, || true);
-                within(&scene.clock, scene.limits.answer, work).await.flatten()
+                within(&scene.clock, scene.limits.answer, work).await.flatten().map(|it| it.0)
             }
-            Self::Pair => scene.drop_pair(&home, polls, false).await.0,
+            Self::Pair => scene.drop_pair(&home, polls, false).await?.0,
             Self::Join => {
                 let work = drop_at(scene.driver.join(&home, &snapshot), polls, || true);
-                within(&scene.clock, scene.limits.answer, work).await.flatten()
+                within(&scene.clock, scene.limits.answer, work).await.flatten().map(|it| it.0)
             }
         })
     }
@@ -84,7 +84,7 @@ pub(super) async fn late_events<S: Stage>(mut scene: Scene<'_, S>) -> Result<Out
     let (polls, exchange) = exchange(&mut scene).await?;
     for polls in spread(polls + 1, scene.limits.drops) {
         let at = At::Dropped { verb: "pair", polls };
-        scene.drop_pair(&home, polls, exchange).await;
+        scene.drop_pair(&home, polls, exchange).await.map_err(|stop| stop.at(at.clone()))?;
         scene.put("apply(station)", &old).await.map_err(|stop| stop.at(at.clone()))?;
         // The button is still pressed, and again.
         scene.stage.press(&home.ssid).await;
@@ -102,7 +102,7 @@ pub(super) async fn earlier_offer<S: Stage>(mut scene: Scene<'_, S>) -> Result<O
     for polls in spread(polls + 1, scene.limits.drops) {
         let at = At::Dropped { verb: "pair", polls };
         scene.stage.switch_on(&home).await?;
-        scene.drop_pair(&home, polls, exchange).await;
+        scene.drop_pair(&home, polls, exchange).await.map_err(|stop| stop.at(at.clone()))?;
         scene.take_away(&home).await;
         scene.stage.switch_on(&neighbour).await?;
         let offer = scene.pair("pair with another router", &neighbour).await;
@@ -116,9 +116,9 @@ pub(super) async fn earlier_offer<S: Stage>(mut scene: Scene<'_, S>) -> Result<O
 /// How many polls the exchange with "home" takes, and whether the driver tells when it begins; if it
 /// does not, all polls of a pairing.
 async fn exchange<S: Stage>(scene: &mut Scene<'_, S>) -> Result<(usize, bool), Stop> {
-    let (mut polls, told) = scene.drop_pair(&cast::home(), usize::MAX, true).await;
+    let (mut polls, told) = scene.drop_pair(&cast::home(), usize::MAX, true).await?;
     if !told {
-        (polls, _) = scene.drop_pair(&cast::home(), usize::MAX, false).await;
+        (polls, _) = scene.drop_pair(&cast::home(), usize::MAX, false).await?;
     }
     scene.put("apply(station)", &cast::station(cast::old())).await?;
     Ok((all_polls("pair", polls, scene)?, told))

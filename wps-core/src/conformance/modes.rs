@@ -64,7 +64,7 @@ pub(super) async fn platform<S: Stage>(mut scene: Scene<'_, S>) -> Result<Outcom
     let snapshot = scene.snapshot("snapshot").await?;
     for dropped in [true, false] {
         if dropped {
-            scene.drop_pair(&cast::home(), 0, true).await;
+            scene.drop_pair(&cast::home(), 0, true).await?;
         } else {
             scene.pair_and_join("pair and join", &cast::home()).await?;
         }

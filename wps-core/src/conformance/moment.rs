@@ -1,5 +1,6 @@
 //! Futures that are dropped at a given moment.
 
+use core::cell::Cell;
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
@@ -7,19 +8,54 @@ use core::time::Duration;
 
 use embassy_futures::select::{Either, select};
 
+use super::Stage;
+use super::report::Stop;
+use super::scene::Scene;
+use crate::driver::{Attempt, Sight, WifiDriver};
+use crate::settings::Credentials;
 use crate::time::Clock;
+use crate::wsc::Sightings;
+
+impl<S: Stage> Scene<'_, S> {
+    /// Begins to pair with `network`, and drops the future at the given poll. Tells at which poll it
+    /// was over if that came first: none then means that it was dropped.
+    ///
+    /// `exchange`: polls are counted from the moment at which the driver reports the exchange.
+    pub(super) async fn drop_pair(
+        &mut self,
+        network: &Credentials,
+        polls: usize,
+        exchange: bool,
+    ) -> Result<(Option<usize>, bool), Stop> {
+        self.stage.press(&network.ssid).await;
+        let begun = Cell::new(false);
+        let report = |sight| match sight {
+            Sight::Exchanging { .. } => begun.set(true),
+            Sight::Looking | Sight::NoRouter | Sight::NotPressed | Sight::Pressed { .. } => {}
+        };
+        let mut sightings = Sightings::new();
+        let mut attempt = Attempt::new(&mut sightings, &report);
+        let work = drop_at(self.driver.pair(&mut attempt), polls, || !exchange || begun.get());
+        let ended = within(&self.clock, self.limits.answer, work).await;
+        let (polls, answer) = ended.flatten().unzip();
+        if let Some(Ok(offer)) = answer {
+            self.offered("pair", network, Some(Ok(offer)))?;
+        }
+        Ok((polls, begun.get()))
+    }
+}
 
 /// Polls `work`; at the poll with this number, counted from 0 among those that `counts`, drops it.
-/// The number of counted polls if it ended before.
+/// The number of counted polls and the answer, if it ended before.
 pub(super) async fn drop_at<F: Future>(
     work: F,
     last: usize,
     counts: impl Fn() -> bool,
-) -> Option<usize> {
+) -> Option<(usize, F::Output)> {
     let mut work = pin!(work);
     let mut polls = 0;
     poll_fn(|cx| match work.as_mut().poll(cx) {
-        Poll::Ready(_) => Poll::Ready(Some(polls)),
+        Poll::Ready(answer) => Poll::Ready(Some((polls, answer))),
         Poll::Pending if counts() && polls == last => Poll::Ready(None),
         Poll::Pending => {
             polls += usize::from(counts());

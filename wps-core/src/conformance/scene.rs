@@ -1,13 +1,12 @@
 //! One check's world: the stage, a driver on it, and the steps that checks are made of.
 
-use core::cell::Cell;
 use core::time::Duration;
 
 use super::cast::{optional, seen_in};
-use super::moment::{drop_at, within};
+use super::moment::within;
 use super::report::Stop;
 use super::{At, Cannot, Failure, Finding, Limits, Outcome, Seen, Stage, cast};
-use crate::driver::{Attempt, DriverError, ErrorKind, Link, Offer, Sight, WifiDriver};
+use crate::driver::{Attempt, DriverError, ErrorKind, Link, Offer, WifiDriver};
 use crate::logging::info;
 use crate::settings::{Credentials, Mode, Settings, Snapshot};
 use crate::time::Clock;
@@ -254,31 +253,6 @@ impl<'s, S: Stage> Scene<'s, S> {
             self.clock.sleep_until(self.clock.now().after(GLANCE)).await;
         }
         Ok(())
-    }
-
-    // --- dropped futures -------------------------------------------------------------------------
-
-    /// Begins to pair with `network`, and drops the future at the given poll. Tells at which poll it
-    /// was over if that came first: none then means that it was dropped.
-    ///
-    /// `exchange`: polls are counted from the moment at which the driver reports the exchange.
-    pub(super) async fn drop_pair(
-        &mut self,
-        network: &Credentials,
-        polls: usize,
-        exchange: bool,
-    ) -> (Option<usize>, bool) {
-        self.stage.press(&network.ssid).await;
-        let begun = Cell::new(false);
-        let report = |sight| match sight {
-            Sight::Exchanging { .. } => begun.set(true),
-            Sight::Looking | Sight::NoRouter | Sight::NotPressed | Sight::Pressed { .. } => {}
-        };
-        let mut sightings = Sightings::new();
-        let mut attempt = Attempt::new(&mut sightings, &report);
-        let work = drop_at(self.driver.pair(&mut attempt), polls, || !exchange || begun.get());
-        let ended = within(&self.clock, self.limits.answer, work).await;
-        (ended.flatten(), begun.get())
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) enum Flaw {
     NoPairingAfterADroppedExchange,
     DroppedPairingGoesOn,
     KeepsADroppedOffer,
+    GivesAnOfferTwice,
     TimesOut,
     PairsUnpressed,
     SeesNoRouter,
@@ -106,6 +107,7 @@ impl Flaw {
                 Check::Twice,
                 Check::AnyOrder,
                 Check::Dropped,
+                Check::LateEvents,
                 Check::EarlierOffer,
                 Check::Silence,
                 Check::OverlapMemory,
@@ -123,6 +125,10 @@ impl Flaw {
         ),
         (Self::DroppedPairingGoesOn, &[Check::Platform, Check::LateEvents]),
         (Self::KeepsADroppedOffer, &[Check::EarlierOffer]),
+        (
+            Self::GivesAnOfferTwice,
+            &[Check::EarlierOffer, Check::OverlapMemory, Check::OddCredentials],
+        ),
         (Self::TimesOut, &[Check::Silence]),
         (Self::PairsUnpressed, &[Check::Silence, Check::StaysOnAir]),
         (Self::SeesNoRouter, &[Check::Silence]),
@@ -269,6 +275,10 @@ impl<'w> Flawed<'w> {
         match (answer, world.flaw) {
             (Err(SimError(ErrorKind::Overlap)), Some(Flaw::OverlapIsRefusal)) => {
                 Err(SimError(ErrorKind::Refused))
+            }
+            (Ok(offer), Some(Flaw::GivesAnOfferTwice)) => {
+                self.kept.set(Some(offer.clone()));
+                Ok(offer)
             }
             (Ok(_), Some(Flaw::LostRouterIsFinal)) if lost => Err(SimError(ErrorKind::Absent)),
             (Ok(offer), Some(Flaw::NamesAreText)) => Ok(as_text(offer.at(0)).into()),
