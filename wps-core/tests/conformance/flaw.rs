@@ -54,6 +54,8 @@ pub(crate) enum Flaw {
     SnapshotFails,
     /// None: a driver may support station mode alone.
     StationOnly,
+    /// None either: the radio's own WPS judges overlap, as well as it can.
+    FirmwareJudgesOverlap,
 }
 
 impl Flaw {
@@ -270,7 +272,9 @@ impl<'w> Flawed<'w> {
         };
         let router = leftover.exchanging.take();
         drop(leftover);
-        *attempt.sightings = sightings;
+        if !self.has(Flaw::FirmwareJudgesOverlap) {
+            *attempt.sightings = sightings;
+        }
         let lost = router.is_some_and(|network| !world.is_on(&network.ssid));
         match (answer, world.flaw) {
             (Err(SimError(ErrorKind::Overlap)), Some(Flaw::OverlapIsRefusal)) => {

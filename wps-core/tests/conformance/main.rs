@@ -94,6 +94,13 @@ fn a_driver_for_station_mode_alone_is_no_bad_driver() {
 }
 
 #[test]
+fn a_radio_that_judges_overlap_by_itself_is_not_asked_to_remember() {
+    let report = try_all(&World::with(Some(Flaw::FirmwareJudgesOverlap)), Flawed::new);
+    let gap = Cannot("the driver leaves session overlap to its platform");
+    assert_eq!(others(&report), [(Check::OverlapMemory, &Outcome::Skipped(gap))], "\n{report}");
+}
+
+#[test]
 fn what_a_stage_cannot_do_is_told() {
     let mut world = World::with(None);
     world.helpless = true;
