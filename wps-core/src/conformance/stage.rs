@@ -126,7 +126,7 @@ pub struct Limits {
     /// How long nobody presses a button (130 s). Below the walk time of 120 s the check counts as
     /// partly done.
     pub silence: Duration,
-    /// How long to watch for what must not happen (5 s).
+    /// How long to watch for what must not happen, and to walk from one router to another (5 s).
     pub watch: Duration,
     /// At how many moments each verb is dropped, at most; spread evenly (all there are).
     pub drops: usize,
