@@ -64,6 +64,8 @@
 #![no_std]
 
 pub mod command;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod desk;
 pub mod driver;
 mod logging;

@@ -94,13 +94,15 @@ pub struct Air<M: RawMutex> {
 struct Inner {
     routers: Vec<Router, MAX_ROUTERS>,
     radio: Option<Settings>,
+    /// The network that the platform itself knows.
+    platform: Option<Credentials>,
     fault: Option<Fault>,
 }
 
 impl<M: RawMutex> Air<M> {
     /// An empty air.
     pub const fn new() -> Self {
-        let inner = Inner { routers: Vec::new(), radio: None, fault: None };
+        let inner = Inner { routers: Vec::new(), radio: None, platform: None, fault: None };
         Self { inner: Mutex::new(RefCell::new(inner)) }
     }
 
@@ -135,6 +137,19 @@ impl<M: RawMutex> Air<M> {
         self.change(ssid, |router| router.kind = kind);
     }
 
+    /// Takes the router called `ssid` away for good.
+    pub fn remove(&self, ssid: &[u8]) {
+        self.with(|inner| inner.routers.retain(|it| it.network.ssid.as_bytes() != ssid));
+    }
+
+    /// Restarts what is under the radio, with a network of its own or without one.
+    pub fn restart_platform(&self, network: Option<Credentials>) {
+        self.with(|inner| {
+            inner.radio = network.is_some().then_some(Settings::Platform);
+            inner.platform = network;
+        });
+    }
+
     /// The routers, switched on or not, with whether their button is pressed.
     pub fn routers(&self) -> Vec<(Ssid, RouterKind, bool, bool), MAX_ROUTERS> {
         self.with(|inner| {
@@ -157,8 +172,11 @@ impl<M: RawMutex> Air<M> {
     pub fn is_linked(&self) -> bool {
         self.with(|inner| match &inner.radio {
             Some(Settings::Station { network }) => inner.reach(network).is_ok(),
+            Some(Settings::Platform) => {
+                inner.platform.as_ref().is_some_and(|network| inner.reach(network).is_ok())
+            }
             Some(Settings::AccessPoint { .. }) => true,
-            Some(Settings::Platform | Settings::Off { .. }) | None => false,
+            Some(Settings::Off { .. }) | None => false,
         })
     }
 

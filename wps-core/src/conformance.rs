@@ -1,0 +1,212 @@
+//! Whether a driver keeps its contract: checks that any [`WifiDriver`](crate::WifiDriver) can run.
+//!
+//! The contract is on the page [For driver authors](crate::driver#for-driver-authors). This page goes
+//! from there to a driver that keeps it, in under 150 lines, the stage for the suite included.
+//!
+//! # Writing a driver
+//!
+//! 1. **Keep nothing** that the radio can be asked for. A driver that finds out where the radio stands
+//!    at the beginning of each verb has nothing that a dropped future could spoil.
+//! 2. **`apply`** first ends whatever pairing is under way, then tells the radio its mode, and is done:
+//!    it does not wait for a link. What it cannot do is [`Unsupported`](crate::ErrorKind::Unsupported).
+//!    Switch off what the platform would save by itself.
+//! 3. **`pair`** throws away what is left of an earlier attempt *before* it begins, so that neither an old
+//!    result nor an old event gets in. It looks on until a router hands over its network; there is no
+//!    time-out, and one of the platform's own is begun anew. If the radio's own WPS leaves the network
+//!    at once, look for pressed routers by scans where it can, with
+//!    [`Sightings`](crate::wsc::Sightings) and [`Sweep`](crate::wsc::Sweep), and judge overlap by these.
+//! 4. **`join`** waits for the link *and the keys*. Names are bytes; a key of 64 digits is a raw PSK.
+//! 5. **`snapshot`** and **`link`** only if there is something to tell. They must not touch the radio.
+//! 6. **Errors** get the [kind](crate::ErrorKind) that says what happened. Those that are
+//!    [final](crate::ErrorKind::is_final) end the whole pairing: a lost router is none of them.
+//!
+//! # Running the suite
+//!
+//! A [`Stage`] plays the world: it makes drivers, switches routers on, presses their buttons, and looks
+//! at the radio from outside. [`run_all`] tries every [`Check`]; its [`Report`] prints a table. What the
+//! stage or the driver cannot do is [skipped](Outcome::Skipped), or tried [partly](Outcome::Partly), and
+//! the table says why: read it, since [`Report::is_ok`] means only that nothing failed.
+//!
+//! Every wait is bounded by the stage's clock, so a mute driver fails and hangs nobody. With virtual
+//! time all moments are tried at which a future can be dropped; for real radios choose [`Limits`]. In
+//! firmware, where a report is too big for the stack, call [`run`] for one check after the other.
+//!
+//! # All of it
+//!
+//! `cargo run -p wps-core --example driver`:
+//!
+//! ```
+#![doc = include_str!("../examples/driver.rs")]
+//! ```
+
+#![allow(clippy::result_large_err, reason = "there is no heap to box it on")]
+
+mod air;
+mod cast;
+mod credentials;
+mod drops;
+mod modes;
+mod moment;
+mod report;
+mod scene;
+mod stage;
+mod verbs;
+
+use scene::Scene;
+
+pub use report::{At, Failure, Finding, Outcome, Report};
+pub use stage::{Cannot, Limits, Seen, Stage};
+
+/// A part of the contract that can be tried. Each begins in a new world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Check {
+    /// `apply` of station mode joins the network, also when told twice, and does not wait for a link.
+    Station,
+    /// The driver keeps the link up by itself: when the router comes back, so does the link.
+    Reconnects,
+    /// `apply` of access-point mode serves the device's own network.
+    AccessPoint,
+    /// `apply` of off takes the radio off the air.
+    Off,
+    /// `apply` brings the platform's own networks back as the snapshot says.
+    Platform,
+    /// `snapshot` and `link` do not touch the radio.
+    Looking,
+    /// `pair` gives the pressed router's network and `join` joins it before it returns, from every mode.
+    Pairing,
+    /// Any verb may be called twice in a row.
+    Twice,
+    /// Any verb may be called after any other one.
+    AnyOrder,
+    /// Any future may be dropped at any await: the next verb works.
+    Dropped,
+    /// What a dropped pairing began does not act later.
+    LateEvents,
+    /// `pair` does not give what belongs to an earlier attempt.
+    EarlierOffer,
+    /// `pair` never decides by itself that two minutes are over, nor pairs with a router that nobody
+    /// pressed, nor reports one.
+    Silence,
+    /// `pair` stays on the air until a button has been pressed.
+    StaysOnAir,
+    /// Two pressed routers are a session overlap.
+    Overlap,
+    /// Two routers pressed one after the other within a window are one, too.
+    OverlapMemory,
+    /// A router that goes away in the exchange is a failure that passes.
+    RouterVanishes,
+    /// Names are bytes, and keys are what the standard allows.
+    OddCredentials,
+    /// A wrong key never joins.
+    WrongKey,
+    /// A network out of range never joins.
+    NotInRange,
+    /// Nothing of new credentials stays on disk, neither after a failure nor after a success.
+    NothingKept,
+}
+
+impl Check {
+    /// All checks.
+    pub const ALL: [Self; 21] = [
+        Self::Station,
+        Self::Reconnects,
+        Self::AccessPoint,
+        Self::Off,
+        Self::Platform,
+        Self::Looking,
+        Self::Pairing,
+        Self::Twice,
+        Self::AnyOrder,
+        Self::Dropped,
+        Self::LateEvents,
+        Self::EarlierOffer,
+        Self::Silence,
+        Self::StaysOnAir,
+        Self::Overlap,
+        Self::OverlapMemory,
+        Self::RouterVanishes,
+        Self::OddCredentials,
+        Self::WrongKey,
+        Self::NotInRange,
+        Self::NothingKept,
+    ];
+
+    /// A short name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Station => "station",
+            Self::Reconnects => "reconnects",
+            Self::AccessPoint => "access point",
+            Self::Off => "off",
+            Self::Platform => "platform",
+            Self::Looking => "looking",
+            Self::Pairing => "pairing",
+            Self::Twice => "twice",
+            Self::AnyOrder => "any order",
+            Self::Dropped => "dropped",
+            Self::LateEvents => "late events",
+            Self::EarlierOffer => "earlier offer",
+            Self::Silence => "silence",
+            Self::StaysOnAir => "stays on air",
+            Self::Overlap => "overlap",
+            Self::OverlapMemory => "overlap memory",
+            Self::RouterVanishes => "router vanishes",
+            Self::OddCredentials => "odd credentials",
+            Self::WrongKey => "wrong key",
+            Self::NotInRange => "not in range",
+            Self::NothingKept => "nothing kept",
+        }
+    }
+}
+
+/// Tries one part of the contract, in a new world.
+pub async fn run<S: Stage>(check: Check, stage: &mut S) -> Outcome {
+    let network = cast::old();
+    let platform = (check == Check::Platform).then_some(&network);
+    let played = match Scene::begin(stage, platform).await {
+        Ok(scene) => play(check, scene).await,
+        Err(stop) => Err(stop),
+    };
+    match played {
+        Ok(outcome) => outcome,
+        Err(report::Stop::Failed(failure)) => Outcome::Failed(failure),
+        Err(report::Stop::Skipped(gap)) => Outcome::Skipped(gap),
+    }
+}
+
+async fn play<S: Stage>(check: Check, scene: Scene<'_, S>) -> Result<Outcome, report::Stop> {
+    match check {
+        Check::Station => modes::station(scene).await,
+        Check::Reconnects => modes::reconnects(scene).await,
+        Check::AccessPoint => modes::access_point(scene).await,
+        Check::Off => modes::off(scene).await,
+        Check::Platform => modes::platform(scene).await,
+        Check::Looking => modes::looking(scene).await,
+        Check::Pairing => modes::pairing(scene).await,
+        Check::Twice => verbs::twice(scene).await,
+        Check::AnyOrder => verbs::any_order(scene).await,
+        Check::Dropped => drops::dropped(scene).await,
+        Check::LateEvents => drops::late_events(scene).await,
+        Check::EarlierOffer => drops::earlier_offer(scene).await,
+        Check::Silence => air::silence(scene).await,
+        Check::StaysOnAir => air::stays_on_air(scene).await,
+        Check::Overlap => air::overlap(scene).await,
+        Check::OverlapMemory => air::overlap_memory(scene).await,
+        Check::RouterVanishes => air::router_vanishes(scene).await,
+        Check::OddCredentials => credentials::odd(scene).await,
+        Check::WrongKey => credentials::wrong_key(scene).await,
+        Check::NotInRange => credentials::not_in_range(scene).await,
+        Check::NothingKept => credentials::nothing_kept(scene).await,
+    }
+}
+
+/// Tries all of it, one check after the other.
+pub async fn run_all<S: Stage>(stage: &mut S) -> Report {
+    let untried = Outcome::Skipped(Cannot("not tried"));
+    let mut outcomes = Check::ALL.map(|check| (check, untried.clone()));
+    for (check, outcome) in &mut outcomes {
+        *outcome = run(*check, stage).await;
+    }
+    Report(outcomes)
+}

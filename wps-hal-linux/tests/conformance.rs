@@ -1,0 +1,145 @@
+//! The conformance suite on the Linux driver, in the radio lab: real hostapd, real wpa_supplicant,
+//! simulated radios. Run with virtual time: a pairing is mostly waiting. `RADIO_TEST_CHECK="any order"` tries only the check of that name.
+
+mod lab;
+
+use std::time::{Duration, Instant};
+
+use lab::{Router, Security, Supplicant, radios_idle, run};
+use wps_core::conformance::{self, Cannot, Check, Limits, Outcome, Seen, Stage};
+use wps_core::{Credentials, Ssid};
+use wps_hal_linux::{BootClock, WpaSupplicant};
+
+/// wpa_supplicant's own scans: all bands would take 14 s each. And it may save what it is told: the
+/// driver must not let it.
+const CONFIGURATION: &str = "update_config=1\nfreq_list=2412 2437 2462 5180";
+const INTERFACE: &str = "wlan1";
+/// The radios of the routers, and their channels.
+const RADIOS: [(usize, u32); 3] = [(0, 6), (2, 11), (3, 36)];
+
+/// The lab as a stage.
+#[derive(Default)]
+struct Lab {
+    station: Option<Supplicant>,
+    routers: Vec<(Ssid, usize, Router)>,
+}
+
+impl Lab {
+    fn router(&self, ssid: &Ssid) -> Option<&Router> {
+        self.routers.iter().find(|(name, ..)| name == ssid).map(|(_, _, router)| router)
+    }
+}
+
+impl Stage for Lab {
+    type Driver = WpaSupplicant;
+    type Clock = BootClock;
+
+    fn clock(&self) -> BootClock {
+        BootClock
+    }
+
+    fn limits(&self) -> Limits {
+        // Time is virtual, the work of starting daemons is not.
+        Limits { watch: Duration::from_secs(2), drops: 3, ..Limits::default() }
+    }
+
+    async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Cannot> {
+        *self = Self::default();
+        radios_idle();
+        let block = platform.map(|network| {
+            let key = network.passphrase.as_ref().expect("a key").reveal();
+            let key = std::str::from_utf8(key).expect("text");
+            format!("network={{\nssid={}\npsk=\"{key}\"\n}}", hex(&network.ssid))
+        });
+        let configuration = format!("{CONFIGURATION}\n{}", block.unwrap_or_default());
+        self.station = Some(Supplicant::start(1, &configuration));
+        Ok(())
+    }
+
+    async fn driver(&mut self) -> WpaSupplicant {
+        WpaSupplicant::new("/run/wpa_supplicant", INTERFACE)
+    }
+
+    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Cannot> {
+        if self.router(&network.ssid).is_some() {
+            return Ok(());
+        }
+        let used = |radio| self.routers.iter().any(|(_, other, _)| *other == radio);
+        let free = RADIOS.into_iter().find(|(radio, _)| !used(*radio));
+        let (radio, channel) = free.ok_or(Cannot("the lab has three routers"))?;
+        let router = Router::setup(radio, network.ssid.as_bytes()).channel(channel);
+        let router = match network.passphrase.as_ref().map(|key| str::from_utf8(key.reveal())) {
+            None => router.security(Security::Open),
+            Some(Ok(key)) => router.passphrase(key),
+            Some(Err(_)) => return Err(Cannot("the lab's routers take keys as text")),
+        };
+        self.routers.push((network.ssid.clone(), radio, router.start()));
+        Ok(())
+    }
+
+    async fn switch_off(&mut self, ssid: &Ssid) {
+        self.routers.retain(|(name, ..)| name != ssid);
+    }
+
+    async fn press(&mut self, ssid: &Ssid) {
+        self.router(ssid).expect("a router that is on").press_button();
+    }
+
+    /// By the routers' word, and for an access point the kernel's.
+    async fn seen(&mut self) -> Result<Seen, Cannot> {
+        let address = std::fs::read_to_string(format!("/sys/class/net/{INTERFACE}/address"));
+        let sta = format!("STA {}", address.expect("an address").trim());
+        let serves = |router: &Router| router.request(&sta).contains("[AUTHORIZED]");
+        let serving = self.routers.iter().filter(|(_, _, router)| serves(router));
+        match serving.collect::<Vec<_>>().as_slice() {
+            [] => {}
+            [(ssid, ..)] => return Ok(Seen::Joined(ssid.clone())),
+            // One has missed the device's goodbye: the kernel knows which.
+            several => {
+                let link = run(&format!("iw dev {INTERFACE} link"));
+                let to = several.iter().find(|(_, _, router)| link.contains(router.bssid()));
+                return Ok(to.map_or(Seen::Nothing, |(ssid, ..)| Seen::Joined(ssid.clone())));
+            }
+        }
+        let info = run(&format!("iw dev {INTERFACE} info"));
+        let line = |start| info.lines().find_map(|line| line.trim().strip_prefix(start));
+        let name = line("ssid ").and_then(|name| Ssid::new(name.as_bytes()).ok());
+        Ok(match (line("type "), name) {
+            (Some("AP"), Some(ssid)) => Seen::Serving(ssid),
+            _ => Seen::Nothing,
+        })
+    }
+
+    async fn restart_platform(&mut self) -> Result<(), Cannot> {
+        self.station.as_ref().expect("wpa_supplicant").restart();
+        Ok(())
+    }
+
+    async fn keeps(&mut self, network: &Credentials) -> Result<bool, Cannot> {
+        let path = self.station.as_ref().expect("wpa_supplicant").config_path();
+        let file = String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned();
+        Ok([network.ssid.to_string(), hex(&network.ssid)].iter().any(|it| file.contains(it)))
+    }
+}
+
+fn hex(ssid: &Ssid) -> String {
+    ssid.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn the_linux_driver_keeps_the_contract() {
+    let only = std::env::var("RADIO_TEST_CHECK").ok();
+    let mut failures = Vec::new();
+    for check in Check::ALL {
+        if only.as_ref().is_some_and(|only| only != check.name()) {
+            continue;
+        }
+        let begun = Instant::now();
+        let outcome = conformance::run(check, &mut Lab::default()).await;
+        println!("{:5.1} s  {:16} {outcome}", begun.elapsed().as_secs_f32(), check.name());
+        if let Outcome::Failed(failure) = outcome {
+            failures.push(format!("{}: {failure}", check.name()));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
