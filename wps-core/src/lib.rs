@@ -63,9 +63,11 @@
 //! side: secrets are redacted in everything that prints, and wiped from memory when dropped.
 #![no_std]
 
+pub mod button;
 pub mod command;
 mod desk;
 pub mod driver;
+pub mod lamp;
 mod logging;
 mod machine;
 mod record;
