@@ -2,7 +2,10 @@
 //!
 //! * wpa_supplicant's control socket: the driver [`WpaSupplicant`], a station;
 //! * a file: the store [`FileStore`];
-//! * `CLOCK_BOOTTIME`: the clock [`BootClock`].
+//! * `CLOCK_BOOTTIME`: the clock [`BootClock`];
+//!
+//! and, as pins for [`wps_core::button`] and [`wps_core::lamp`], a [`Key`] of an input device, a GPIO
+//! [`Line`] and an [`Led`].
 //!
 //! ```no_run
 //! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -32,6 +35,9 @@ pub mod control;
 mod driver;
 mod error;
 pub mod event;
+mod key;
+mod led;
+mod line;
 mod manager;
 mod note;
 mod reply;
@@ -41,4 +47,8 @@ mod store;
 pub use clock::BootClock;
 pub use driver::WpaSupplicant;
 pub use error::LinuxError;
+pub use evdev::KeyCode;
+pub use key::Key;
+pub use led::{Led, LedError};
+pub use line::{Line, LineError};
 pub use store::{FileStore, StoreError};
