@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind as IoKind, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use embedded_hal::digital::{ErrorType, OutputPin};
 
@@ -26,6 +27,21 @@ struct Before {
     /// None: it can have none.
     trigger: Option<String>,
     brightness: String,
+}
+
+/// The name of an LED, which cannot lead anywhere but to one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedName(String);
+
+impl FromStr for LedName {
+    type Err = LedError;
+
+    fn from_str(name: &str) -> Result<Self, LedError> {
+        if name.is_empty() || name.contains(['/', '\0']) || name == "." || name == ".." {
+            return Err(LedError::Name(name.into()));
+        }
+        Ok(Self(name.into()))
+    }
 }
 
 /// Why an LED cannot be used.
@@ -60,13 +76,11 @@ impl Led {
     ///
     /// # Errors
     /// There is no such LED, or it may not be switched; what to do about it.
-    pub fn open(directory: &Path, name: &str) -> Result<Self, LedError> {
-        if name.is_empty() || name.contains(['/', '\0']) || name == "." || name == ".." {
-            return Err(LedError::Name(name.into()));
-        }
+    pub fn open(directory: &Path, name: &LedName) -> Result<Self, LedError> {
+        let LedName(name) = name;
         let directory = directory.join(name);
         if !directory.is_dir() {
-            return Err(LedError::Absent(name.into()));
+            return Err(LedError::Absent(name.clone()));
         }
         let brightest = read(&directory, "max_brightness")?;
         let trigger = match read(&directory, "trigger") {
@@ -154,6 +168,10 @@ mod tests {
         leds
     }
 
+    fn open(leds: &tempfile::TempDir, name: &str) -> Result<Led, LedError> {
+        Led::open(leds.path(), &name.parse()?)
+    }
+
     fn file(leds: &tempfile::TempDir, name: &str) -> String {
         fs::read_to_string(leds.path().join("green:wps").join(name)).unwrap()
     }
@@ -161,7 +179,7 @@ mod tests {
     #[test]
     fn it_is_switched_and_put_back() {
         let leds = leds(Some("none timer [heartbeat] phy0tx\n"));
-        let mut led = Led::open(leds.path(), "green:wps").unwrap();
+        let mut led = open(&leds, "green:wps").unwrap();
         assert_eq!(
             (file(&leds, "trigger"), file(&leds, "brightness")),
             ("none".into(), "0".into())
@@ -178,7 +196,7 @@ mod tests {
     #[test]
     fn an_led_without_triggers_is_switched_too() {
         let leds = leds(None);
-        let mut led = Led::open(leds.path(), "green:wps").unwrap();
+        let mut led = open(&leds, "green:wps").unwrap();
         led.set_high().unwrap();
         assert_eq!(file(&leds, "brightness"), "255");
         drop(led);
@@ -189,19 +207,18 @@ mod tests {
     #[test]
     fn a_name_cannot_lead_elsewhere() {
         let leds = leds(None);
-        let inside = leds.path().join("green:wps");
-        for name in ["", ".", "..", "../green:wps", "/etc", "a/b", "a\0b"] {
-            let error = Led::open(&inside, name).unwrap_err().to_string();
+        for name in ["", ".", "..", "../leds/green:wps", "/etc", "a/b", "a\0b"] {
+            let error = open(&leds, name).unwrap_err().to_string();
             assert!(error.contains("is no name of an LED"), "{error}");
         }
-        let absent = Led::open(leds.path(), "red:wps").unwrap_err().to_string();
+        let absent = open(&leds, "red:wps").unwrap_err().to_string();
         assert!(absent.contains("no LED red:wps: `ls /sys/class/leds`"), "{absent}");
     }
 
     #[test]
     fn an_led_that_goes_away_is_an_error_and_no_new_file() {
         let leds = leds(None);
-        let mut led = Led::open(leds.path(), "green:wps").unwrap();
+        let mut led = open(&leds, "green:wps").unwrap();
         let directory = leds.path().join("green:wps");
         fs::remove_file(directory.join("brightness")).unwrap();
         assert!(led.set_high().is_err());

@@ -49,6 +49,6 @@ pub use driver::WpaSupplicant;
 pub use error::LinuxError;
 pub use evdev::KeyCode;
 pub use key::Key;
-pub use led::{Led, LedError};
+pub use led::{Led, LedError, LedName};
 pub use line::{Line, LineError};
 pub use store::{FileStore, StoreError};
