@@ -146,13 +146,13 @@ where
         }
     };
     let front = tokio::spawn(wps_http::axum::serve(listener, router, Limits::default(), stopped()));
-    systemd::ready();
+    systemd::ready().await;
     let stay_and_leave = async {
         told_to_stop().await;
         tracing::info!("stopping");
-        systemd::stopping();
         // First nobody can start a pairing any more, then the one that runs is ended.
         drop(stop);
+        systemd::stopping().await;
         front.await.context("the HTTP server failed")?;
         let at_rest = async {
             DESK.cancel().await;

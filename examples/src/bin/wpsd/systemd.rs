@@ -5,22 +5,28 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::io;
 
 use sd_notify::NotifyState;
-use tokio::time::{Duration, interval};
+use tokio::task::spawn_blocking;
+use tokio::time::{Duration, MissedTickBehavior, interval, timeout};
 use wps_core::{Phase, Status};
 
 use crate::serve::DESK;
 
-/// No watchdog is asked for more often than this.
+/// How long a service manager may take to listen before the daemon goes on without it.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// A watchdog is told no more often than this.
 const BREATH: Duration = Duration::from_millis(1);
 
-pub(crate) fn ready() {
-    notify(&[NotifyState::Ready]);
+pub(crate) async fn ready() {
+    let _ = timeout(PATIENCE, notify(|| sd_notify::notify(&[NotifyState::Ready]))).await;
 }
 
-pub(crate) fn stopping() {
-    notify(&[NotifyState::Stopping, NotifyState::Status("Stopping")]);
+pub(crate) async fn stopping() {
+    let told =
+        notify(|| sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status("Stopping")]));
+    let _ = timeout(PATIENCE, told).await;
 }
 
 /// Tells that the daemon is alive, twice as often as asked for, and how it stands.
@@ -33,11 +39,13 @@ pub(crate) async fn keep_telling() -> Infallible {
 }
 
 async fn alive() -> Infallible {
-    let Some(limit) = sd_notify::watchdog_enabled() else { return pending().await };
+    let limit = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero());
+    let Some(limit) = limit else { return pending().await };
     let mut beat = interval((limit / 2).max(BREATH));
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
-        notify(&[NotifyState::Watchdog]);
+        notify(|| sd_notify::notify(&[NotifyState::Watchdog])).await;
     }
 }
 
@@ -48,8 +56,8 @@ async fn news() -> Infallible {
     loop {
         let text = sentence(&status);
         if told != text {
-            notify(&[NotifyState::Status(&text)]);
-            told = text;
+            told.clone_from(&text);
+            notify(move || sd_notify::notify(&[NotifyState::Status(&text)])).await;
         }
         status = news.changed().await;
     }
@@ -75,9 +83,11 @@ fn sentence(status: &Status) -> String {
     }
 }
 
-fn notify(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!("the service manager cannot be told: {error}");
+/// Off the task: a service manager that does not listen must not keep a pairing from going on.
+async fn notify(tell: impl FnOnce() -> io::Result<()> + Send + 'static) {
+    match spawn_blocking(tell).await.map_err(io::Error::other).flatten() {
+        Ok(()) => {}
+        Err(error) => tracing::debug!("the service manager cannot be told: {error}"),
     }
 }
 
