@@ -171,16 +171,16 @@ where
             info!("lamp: {:?}", crate::logging::Debug(_error));
         }
         failing = done.is_err();
-        done.is_ok()
     };
     set(false);
     let mut news = seat(desk, &clock).await;
     let mut status = news.get().await;
-    let mut shown = Some(false);
+    let mut shown = false;
     loop {
         let light = Light::of(&status, clock.now());
-        if shown != Some(light.lit) {
-            shown = set(light.lit).then_some(light.lit);
+        if shown != light.lit {
+            shown = light.lit;
+            set(shown);
         }
         select(news.changed(), sleep(&clock, light.next)).await;
         status = news.get().await;

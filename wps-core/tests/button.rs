@@ -233,6 +233,8 @@ proptest! {
 /// The contact under a finger.
 struct Contact {
     pressed: Cell<bool>,
+    /// Whoever waits misses what changes.
+    deaf: Cell<bool>,
     broken: Cell<bool>,
 }
 
@@ -247,12 +249,13 @@ impl Error for Broken {
 
 impl Contact {
     const fn new(pressed: bool) -> Self {
-        Self { pressed: Cell::new(pressed), broken: Cell::new(false) }
+        Self { pressed: Cell::new(pressed), deaf: Cell::new(false), broken: Cell::new(false) }
     }
 
     async fn wait_for(&self, high: bool) -> Result<(), Broken> {
+        // Nobody wakes it: the clock's turns poll it again.
         poll_fn(|_| match self.is_high() {
-            Ok(now) if now != high => Poll::Pending, // the clock's turns poll it again
+            Ok(now) if now != high || self.deaf.get() => Poll::Pending,
             told => Poll::Ready(told.map(|_| ())),
         })
         .await
@@ -490,6 +493,23 @@ fn a_press_before_the_device_has_started_is_lost() {
     world.pass(1.0);
     world.expect(Phase::Idle);
     assert_eq!(world.status().last, None);
+}
+
+#[test]
+fn a_press_counts_as_long_only_if_the_pin_still_says_so() {
+    let (site, contact) = (Site::settled(off(None)), Contact::new(false));
+    let button = button::serve(Pin(&contact), &site.clock, site.desk(), ButtonConfig::default());
+    let story = async {
+        let person = Person { site: &site, contact: &contact };
+        person.at(10.0).await;
+        person.pushes();
+        person.at(11.0).await;
+        contact.deaf.set(true);
+        person.lets_go();
+        person.at(20.0).await;
+        person.sees(Phase::Idle);
+    };
+    assert!(tell(&site, button, story).is_none());
 }
 
 #[test]
