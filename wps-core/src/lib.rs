@@ -9,7 +9,8 @@
 //! * three small traits for a platform to implement: [`WifiDriver`], [`SettingsStore`], [`Clock`];
 //! * the [`Runner`], which does what the machine says, and the [`Desk`], where requests come in and
 //!   the [`Status`] goes out;
-//! * what routers say ([`wsc`]): information elements, credentials, session overlap.
+//! * what routers say ([`wsc`]): information elements, credentials, session overlap;
+//! * the device's own [`button`] and [`lamp`], on the pins of `embedded-hal`.
 //!
 //! # How to use it
 //!

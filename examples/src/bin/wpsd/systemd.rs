@@ -50,7 +50,8 @@ async fn alive() -> Infallible {
 }
 
 async fn news() -> Infallible {
-    let Some(mut news) = DESK.listen() else { return pending().await };
+    let asked = std::env::var_os("NOTIFY_SOCKET").and_then(|_| DESK.listen());
+    let Some(mut news) = asked else { return pending().await };
     let mut status = news.get().await;
     let mut told = String::new();
     loop {
