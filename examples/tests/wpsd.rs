@@ -1,7 +1,11 @@
 //! The daemon as its users have it: a process, its port, its keys, its exit code.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -14,7 +18,7 @@ const WPS: &str = "/api/v1/wifi/wps";
 
 fn wpsd(flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wpsd"));
-    command.args(flags).env_remove("RUST_LOG");
+    command.args(flags).env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -28,10 +32,11 @@ struct Daemon {
 
 impl Daemon {
     fn start(keyboard: Stdio) -> Self {
-        let mut process = wpsd(&["--listen", "127.0.0.1:0", "--name", "device.example"])
-            .stdin(keyboard)
-            .spawn()
-            .expect("it starts");
+        Self::spawn(wpsd(&["--name", "device.example"]).stdin(keyboard))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut process = command.args(["--listen", "127.0.0.1:0"]).spawn().expect("it starts");
         let mut stdout = BufReader::new(process.stdout.take().expect("piped"));
         let mut lines = String::new();
         for _ in 0..3 {
@@ -257,6 +262,300 @@ fn wrong_flags_are_told() {
         let (code, said) = refused(flags);
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn wrong_flags_of_the_panel_are_told() {
+    let wrong: [(&[&str], &str); 9] = [
+        (&["--button-line", "17"], "is no GPIO line: give the chip and the line"),
+        (&["--lamp-line", "../tmp:1"], "is no GPIO line"),
+        (&["--button-active-low"], "--button-line"),
+        (&["--lamp-active-low"], "--lamp-line"),
+        (&["--button-key-code", "30"], "--button-key"),
+        (&["--button-key", "x", "--button-key-code", "KEY_NOBODY"], "a key's name or number"),
+        (&["--short-press", "cancels"], "[possible values: ignored, starts]"),
+        (&["--lamp-led", "../etc"], "is no name of an LED"),
+        (&["--led-dir", "/tmp"], "--lamp-led"),
+    ];
+    for (flags, expected) in wrong {
+        let (code, said) = refused(flags);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn wrong_flags_of_a_new_device_are_told() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = |name: &str, text: &str, mode| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its owner");
+        path.to_str().expect("text").to_owned()
+    };
+    let open = file("open", "correct horse\n", 0o644);
+    let short = file("short", "1234567\n", 0o600);
+    let endless = file("endless", &"x".repeat(1_000), 0o600);
+    let access_point = ["--blank", "access-point", "--access-point-name", "Device"];
+    let with = |more: &[&'static str]| [&access_point[..], more].concat();
+    let key = |path: &str| -> Vec<String> {
+        let flags = with(&["--access-point-key-file"]).into_iter().map(String::from);
+        flags.chain([path.to_owned()]).collect()
+    };
+    let strings = |flags: &[&str]| flags.iter().copied().map(String::from).collect::<Vec<_>>();
+
+    let sentences = [
+        (strings(&access_point), "--access-point-key-file FILE, or --access-point-open"),
+        (strings(&["--access-point-name", "Device"]), "give --blank access-point with them"),
+        (strings(&["--blank", "off", "--access-point-open"]), "give --blank access-point"),
+        (strings(&["--access-point-channel", "6"]), "give --blank access-point with them"),
+        (key("/nowhere"), "cannot read the key in /nowhere"),
+        (key(&open), "run `chmod 600"),
+        (key(&short), "is no Wi-Fi password: a Wi-Fi password has 8 to 63 characters"),
+        (key(&endless), "is no Wi-Fi password"),
+    ];
+    for (flags, expected) in sentences {
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let (code, said) = refused(&flags);
+        assert_eq!((code, said.lines().count()), (Some(1), 1), "{flags:?}: {said}");
+        assert!(said.contains(expected) && !said.contains("correct"), "{flags:?}: {said}");
+    }
+
+    let name = ["--blank", "access-point", "--access-point-open", "--access-point-name"];
+    for wrong in ["", "thirty-three bytes are one too many"] {
+        let (code, said) = refused(&[&name[..], &[wrong]].concat());
+        assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
+        assert!(said.contains("1 to 32 bytes"), "{said}");
+    }
+    for (flags, expected) in [
+        (with(&["--access-point-open", "--access-point-channel", "0"]), "1..=177"),
+        (vec!["--blank", "access-point", "--access-point-open"], "--access-point-name"),
+        (with(&["--access-point-open", "--access-point-key-file", "x"]), "cannot be used with"),
+        (vec!["--after-failure", "blink"], "[possible values: off, access-point]"),
+    ] {
+        let (code, said) = refused(&flags);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+/// A daemon that begins as an access point.
+fn access_point(key: &Path, more: &[&str]) -> Daemon {
+    fs::write(key, "on the label\nand a remark\n").expect("a file");
+    fs::set_permissions(key, fs::Permissions::from_mode(0o600)).expect("its owner");
+    let key = key.to_str().expect("text");
+    let flags = ["--blank", "access-point", "--access-point-name", "Device"];
+    let daemon = Daemon::spawn(
+        wpsd(&flags)
+            .args(["--access-point-key-file", key, "--access-point-channel", "6"])
+            .args(more),
+    );
+    daemon.until(|status| status["state"] == "idle");
+    daemon
+}
+
+fn mode(daemon: &Daemon) -> String {
+    let (_, system) = daemon.ask("GET", "/api/v1/system", "");
+    let system: serde_json::Value = serde_json::from_str(&system).expect("JSON");
+    system["wifi"]["mode"].as_str().expect("a mode").to_owned()
+}
+
+#[test]
+fn a_new_device_begins_as_asked_and_fails_as_asked() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let key = directory.path().join("key");
+    let endings: [(&[&str], &str); 3] = [
+        (&[], "OFF"),
+        (&["--after-failure", "off"], "OFF"),
+        (&["--after-failure", "access-point"], "AP"),
+    ];
+    for (flags, after) in endings {
+        let mut daemon = access_point(&key, flags);
+        assert_eq!(mode(&daemon), "AP");
+        daemon.post(WPS);
+        daemon.until(|status| status["state"] == "searching");
+        assert_eq!(daemon.ask("DELETE", WPS, "").0, 204);
+        daemon.until_ended();
+        assert_eq!(mode(&daemon), after, "{flags:?}");
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.exit_code(), Some(0));
+        let log = daemon.log();
+        assert!(!log.contains("on the label"), "{log}");
+    }
+}
+
+/// An LED like the kernel's.
+fn led() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let led = directory.path().join("green:wps");
+    fs::create_dir(&led).expect("an LED");
+    for (file, text) in
+        [("brightness", "3"), ("max_brightness", "255"), ("trigger", "none [heartbeat]")]
+    {
+        fs::write(led.join(file), text).expect("its files");
+    }
+    (directory, led)
+}
+
+#[test]
+fn an_led_tells_how_it_goes() {
+    let (directory, led) = led();
+    let brightness = || fs::read_to_string(led.join("brightness")).expect("a number");
+    let directory = directory.path().to_str().expect("text");
+    let mut daemon = Daemon::spawn(&mut wpsd(&["--lamp-led", "green:wps", "--led-dir", directory]));
+    daemon.until(|status| status["state"] == "idle");
+    assert_eq!(fs::read_to_string(led.join("trigger")).expect("a trigger"), "none");
+    assert_eq!(brightness(), "0");
+
+    daemon.post(WPS);
+    for level in ["255", "0", "255", "0"] {
+        daemon.until(|_| brightness() == level);
+    }
+    daemon.post("/api/v1/sim/press");
+    daemon.until_ended();
+    daemon.until(|_| brightness() == "255");
+    sleep(Duration::from_secs(1));
+    assert_eq!(brightness(), "255", "a success shines");
+
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.exit_code(), Some(0));
+    assert_eq!(fs::read_to_string(led.join("trigger")).expect("a trigger"), "heartbeat");
+    assert_eq!(brightness(), "3");
+}
+
+#[test]
+fn a_panel_that_does_not_work_is_told_and_the_rest_goes_on() {
+    let (directory, _) = led();
+    let directory = directory.path().to_str().expect("text");
+    let mut daemon = Daemon::spawn(&mut wpsd(&[
+        "--button-key",
+        "a name that nobody has",
+        "--button-line",
+        "gpiochip4711:1",
+        "--lamp-led",
+        "red:wps",
+        "--led-dir",
+        directory,
+        "--lamp-line",
+        "/dev/null:1",
+    ]));
+    daemon.until(|status| status["state"] == "idle");
+    daemon.post(WPS);
+    daemon.post("/api/v1/sim/press");
+    assert_eq!(daemon.until_ended()["last"]["result"], "ok");
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.exit_code(), Some(0));
+    let log = daemon.log();
+    for told in [
+        "no button yet: there is no input device a name that nobody has",
+        "going on without the button: there is no GPIO chip /dev/gpiochip4711",
+        "going on without the lamp: there is no LED red:wps",
+        "going on without the lamp: cannot use line 1 of /dev/null",
+    ] {
+        assert_eq!(log.matches(told).count(), 1, "{told} in {log}");
+    }
+}
+
+/// What a service manager hears.
+struct Manager {
+    socket: UnixDatagram,
+    heard: Vec<String>,
+}
+
+impl Manager {
+    fn at(path: &Path) -> Self {
+        let socket = UnixDatagram::bind(path).expect("a socket");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        Self { socket, heard: Vec::new() }
+    }
+
+    /// The next message, one line or more.
+    fn next(&mut self) -> String {
+        let mut bytes = [0; 1024];
+        let length = self.socket.recv(&mut bytes).expect("it says something");
+        let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+        self.heard.extend(text.lines().map(String::from));
+        text
+    }
+
+    #[track_caller]
+    fn wait_for(&mut self, line: &str) {
+        while !self.next().lines().any(|it| it == line) {}
+    }
+}
+
+#[test]
+fn a_service_manager_is_told() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("notify");
+    let mut manager = Manager::at(&path);
+    let mut daemon = Daemon::spawn(
+        wpsd(&[])
+            .env("NOTIFY_SOCKET", &path)
+            .env("WATCHDOG_USEC", "400000")
+            .env_remove("WATCHDOG_PID"),
+    );
+    manager.wait_for("READY=1");
+    assert_eq!(manager.heard, ["READY=1"], "first of all, and the port is open:");
+    assert_eq!(daemon.ask("GET", WPS, "").0, 200);
+
+    manager.wait_for("STATUS=Not paired");
+    for _ in 0..3 {
+        let begin = Instant::now();
+        manager.wait_for("WATCHDOG=1");
+        assert!(begin.elapsed() < Duration::from_millis(400), "too late");
+    }
+    daemon.post(WPS);
+    manager.wait_for("STATUS=Looking for a router whose WPS button was pressed");
+    daemon.post("/api/v1/sim/press");
+    manager.wait_for("STATUS=Paired with \"Home\"");
+
+    daemon.signal(Signal::TERM);
+    manager.wait_for("STOPPING=1");
+    assert_eq!(daemon.exit_code(), Some(0));
+    assert_eq!(manager.heard.iter().filter(|it| *it == "READY=1").count(), 1);
+}
+
+#[test]
+fn a_daemon_that_stands_still_is_not_alive() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("notify");
+    let mut manager = Manager::at(&path);
+    let daemon = Daemon::spawn(
+        wpsd(&[])
+            .env("NOTIFY_SOCKET", &path)
+            .env("WATCHDOG_USEC", "200000")
+            .env_remove("WATCHDOG_PID"),
+    );
+    manager.wait_for("WATCHDOG=1");
+    daemon.signal(Signal::STOP);
+    manager.socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a time limit");
+    while manager.socket.recv(&mut [0; 1024]).is_ok() {} // said before it stopped
+    assert!(manager.socket.recv(&mut [0; 1024]).is_err());
+    daemon.signal(Signal::CONT);
+    manager.socket.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    manager.wait_for("WATCHDOG=1");
+}
+
+#[test]
+fn without_a_watchdog_or_with_nonsense_it_just_runs() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("notify");
+    for (variable, value) in [
+        ("WATCHDOG_USEC", "0"),
+        ("WATCHDOG_USEC", "x"),
+        ("WATCHDOG_USEC", "1"), // and the manager does not listen
+        ("NOTIFY_SOCKET", "/nowhere/notify"),
+    ] {
+        let _ = fs::remove_file(&path);
+        let _manager = Manager::at(&path);
+        let mut daemon = Daemon::spawn(wpsd(&[]).env("NOTIFY_SOCKET", &path).env(variable, value));
+        daemon.until(|status| status["state"] == "idle");
+        daemon.post(WPS);
+        daemon.until(|status| status["seen"] == "not_pressed");
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.exit_code(), Some(0), "{variable}={value}");
     }
 }
 

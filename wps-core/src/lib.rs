@@ -9,7 +9,8 @@
 //! * three small traits for a platform to implement: [`WifiDriver`], [`SettingsStore`], [`Clock`];
 //! * the [`Runner`], which does what the machine says, and the [`Desk`], where requests come in and
 //!   the [`Status`] goes out;
-//! * what routers say ([`wsc`]): information elements, credentials, session overlap.
+//! * what routers say ([`wsc`]): information elements, credentials, session overlap;
+//! * the device's own [`button`] and [`lamp`], on the pins of `embedded-hal`.
 //!
 //! # How to use it
 //!
@@ -63,11 +64,13 @@
 //! side: secrets are redacted in everything that prints, and wiped from memory when dropped.
 #![no_std]
 
+pub mod button;
 pub mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod desk;
 pub mod driver;
+pub mod lamp;
 mod logging;
 mod machine;
 mod record;

@@ -2,7 +2,10 @@
 //!
 //! * wpa_supplicant's control socket: the driver [`WpaSupplicant`], a station;
 //! * a file: the store [`FileStore`];
-//! * `CLOCK_BOOTTIME`: the clock [`BootClock`].
+//! * `CLOCK_BOOTTIME`: the clock [`BootClock`];
+//!
+//! and, as pins for [`wps_core::button`] and [`wps_core::lamp`], a [`Key`] of an input device, a GPIO
+//! [`Line`] and an [`Led`].
 //!
 //! ```no_run
 //! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -34,6 +37,9 @@ mod driver;
 mod error;
 pub mod event;
 mod exchange;
+mod key;
+mod led;
+mod line;
 mod link;
 mod manager;
 mod note;
@@ -47,4 +53,8 @@ mod switch;
 pub use clock::BootClock;
 pub use driver::WpaSupplicant;
 pub use error::LinuxError;
+pub use evdev::KeyCode;
+pub use key::Key;
+pub use led::{Led, LedError, LedName};
+pub use line::{Line, LineError};
 pub use store::{FileStore, StoreError};

@@ -12,7 +12,7 @@ use super::report::Stop;
 use super::scene::{GLANCE, Scene, expect, kind};
 use super::{At, Cannot, Failure, Finding, Outcome, Stage, cast};
 use crate::command::WINDOW;
-use crate::driver::{Attempt, ErrorKind, Offer, Sight, WifiDriver};
+use crate::driver::{Attempt, ErrorKind, News, Offer, Sight, WifiDriver};
 use crate::time::Clock;
 use crate::wsc::{Bssid, Router, Sightings, Sweep, Verdict};
 
@@ -22,7 +22,10 @@ pub(super) async fn silence<S: Stage>(mut scene: Scene<'_, S>) -> Result<Outcome
     scene.stage.switch_on(&home).await?;
     scene.put("apply(station)", &cast::station(cast::old())).await?;
     let (told, at_the_end) = (RefCell::new(None), RefCell::new(None));
-    let report = |sight| drop(told.replace(Some(sight)));
+    let report = |news| match news {
+        News::Seen(sight) => drop(told.replace(Some(sight))),
+        News::OffAir | News::OnAir => {}
+    };
     let pressed = Cell::new(false);
     let answer = {
         let Scene { stage, driver, clock, limits, .. } = &mut scene;
@@ -132,9 +135,10 @@ pub(super) async fn router_vanishes<S: Stage>(mut scene: Scene<'_, S>) -> Result
     scene.put("apply(station)", &old).await?;
     scene.stage.press(&home.ssid).await;
     let begun = Cell::new(false);
-    let report = |sight| match sight {
-        Sight::Exchanging { .. } => begun.set(true),
-        Sight::Looking | Sight::NoRouter | Sight::NotPressed | Sight::Pressed { .. } => {}
+    let report = |news| {
+        if let News::Seen(Sight::Exchanging { .. }) = news {
+            begun.set(true);
+        }
     };
     let answer = {
         let Scene { stage, driver, clock, limits, .. } = &mut scene;

@@ -11,7 +11,7 @@ use embassy_futures::select::{Either, select};
 use super::Stage;
 use super::report::Stop;
 use super::scene::Scene;
-use crate::driver::{Attempt, Sight, WifiDriver};
+use crate::driver::{Attempt, News, Sight, WifiDriver};
 use crate::settings::Credentials;
 use crate::time::Clock;
 use crate::wsc::Sightings;
@@ -29,9 +29,10 @@ impl<S: Stage> Scene<'_, S> {
     ) -> Result<(Option<usize>, bool), Stop> {
         self.stage.press(&network.ssid).await;
         let begun = Cell::new(false);
-        let report = |sight| match sight {
-            Sight::Exchanging { .. } => begun.set(true),
-            Sight::Looking | Sight::NoRouter | Sight::NotPressed | Sight::Pressed { .. } => {}
+        let report = |news| {
+            if let News::Seen(Sight::Exchanging { .. }) = news {
+                begun.set(true);
+            }
         };
         let mut sightings = Sightings::new();
         let mut attempt = Attempt::new(&mut sightings, &report);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use embassy_futures::select::{Either, select};
 use wps_core::conformance::Check;
-use wps_core::driver::{Attempt, Link, Offer, Sight};
+use wps_core::driver::{Attempt, Link, News, Offer, Sight};
 use wps_core::sim::{HandClock, Radio, SimError};
 use wps_core::wsc::Sightings;
 use wps_core::{
@@ -251,7 +251,8 @@ impl<'w> Flawed<'w> {
         };
         let exchanging = Cell::new(None);
         let (world, kept, stuck) = (self.world, &self.kept, &self.stuck);
-        let report = |sight: Sight| {
+        let report = |news| {
+            let News::Seen(sight) = news else { return };
             if let Sight::Exchanging { ssid: Some(ssid) } = &sight {
                 exchanging.set(world.network(ssid));
             }

@@ -6,7 +6,7 @@ use axum::Router;
 use wps_core::{DriverError, ErrorKind, Settings};
 use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
 
-use crate::serve::{self, Door, Parts};
+use crate::serve::{self, Device, Door, Parts};
 
 /// What the flags say.
 pub(crate) struct Options {
@@ -14,10 +14,11 @@ pub(crate) struct Options {
     pub(crate) state_dir: PathBuf,
     pub(crate) control_dir: PathBuf,
     pub(crate) door: Door,
+    pub(crate) device: Device,
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { interface, state_dir, control_dir, door } = options;
+    let Options { interface, state_dir, control_dir, door, device } = options;
     let driver = WpaSupplicant::new(control_dir, &interface);
     match driver.check().await {
         Ok(()) => {}
@@ -27,6 +28,6 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     }
     let store = FileStore::open(&state_dir, &interface)?;
     let door = door.open().await?;
-    let blank = Settings::Platform;
-    serve::run(door, Parts { driver, store, clock: BootClock, blank, routes: Router::new() }).await
+    let device = device.or(Settings::Platform);
+    serve::run(door, Parts { driver, store, clock: BootClock, device, routes: Router::new() }).await
 }

@@ -1,9 +1,12 @@
 //! `wpsd`: Wi-Fi Protected Setup by push button as a daemon for Linux, with an HTTP API and a page.
 //! Without an interface it runs on a simulated radio, and whoever starts it plays the router.
 
+mod blank;
 mod linux;
+mod panel;
 mod serve;
 mod simulated;
+mod systemd;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -43,12 +46,19 @@ struct Flags {
     /// Where wpa_supplicant's control sockets are
     #[arg(long, value_name = "DIR", default_value = "/run/wpa_supplicant", requires = "interface")]
     control_dir: PathBuf,
+
+    #[command(flatten)]
+    panel: panel::Panel,
+
+    #[command(flatten)]
+    blank: blank::Blank,
 }
 
 const AFTER_HELP: &str = "\
 Examples:
   wpsd                                             a simulated radio to play with
   wpsd --interface wlan0 --listen 0.0.0.0:80       the real thing, for the whole network
+  wpsd --interface wlan0 --button-key gpio-keys --lamp-led green:wps
   curl -i -X POST http://127.0.0.1:8080/api/v1/wifi/wps        start a pairing
   curl -s http://127.0.0.1:8080/api/v1/wifi/wps                how it stands
 
@@ -87,14 +97,15 @@ fn keep_secrets_out_of_core_dumps() {
 
 fn run(flags: Flags) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let Flags { interface, listen, names, state_dir, control_dir } = flags;
+    let Flags { interface, listen, names, state_dir, control_dir, panel, blank } = flags;
     let door = serve::Door { listen, names };
+    let device = serve::Device { blank: blank.settings()?, policy: blank.policy(), panel };
     let done = runtime.block_on(async {
         match interface {
             Some(interface) => {
-                linux::run(linux::Options { interface, state_dir, control_dir, door }).await
+                linux::run(linux::Options { interface, state_dir, control_dir, door, device }).await
             }
-            None => simulated::run(door).await,
+            None => simulated::run(door, device).await,
         }
     });
     // Whatever still blocks (a name being looked up, a key being waited for) must not hold the exit.

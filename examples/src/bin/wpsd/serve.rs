@@ -10,16 +10,19 @@ use axum::Router;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use wps_core::{Clock, Desk, Phase, Policy, Runner, Settings, SettingsStore, WifiDriver};
 use wps_http::axum::{Config, Limits};
+
+use crate::panel::Panel;
+use crate::systemd;
 
 /// How long a pairing that was cut short may take to be put back. A machine that is not at rest by
 /// then has its journal on disk, and goes on at the next start.
 const REST_TIME: Duration = Duration::from_secs(20);
 
-static DESK: Desk<CriticalSectionRawMutex, 8> = Desk::new();
+pub(crate) static DESK: Desk<CriticalSectionRawMutex, 8> = Desk::new();
 
 /// Where clients come in, as the flags say.
 pub(crate) struct Door {
@@ -32,10 +35,25 @@ pub(crate) struct Parts<D, S, C> {
     pub(crate) driver: D,
     pub(crate) store: S,
     pub(crate) clock: C,
-    /// What a device begins with that has never been set up.
-    pub(crate) blank: Settings,
+    pub(crate) device: Device<Settings>,
     /// Further routes.
     pub(crate) routes: Router,
+}
+
+/// What the flags say about the device, whatever its radio.
+pub(crate) struct Device<B = Option<Settings>> {
+    /// What it begins with if it has never been set up.
+    pub(crate) blank: B,
+    pub(crate) policy: Policy,
+    pub(crate) panel: Panel,
+}
+
+impl Device {
+    /// Begins with `blank` if nothing else was asked for.
+    pub(crate) fn or(self, blank: Settings) -> Device<Settings> {
+        let Self { blank: asked, policy, panel } = self;
+        Device { blank: asked.unwrap_or(blank), policy, panel }
+    }
 }
 
 impl Door {
@@ -89,7 +107,8 @@ where
     C: Clock + Clone + Send + Sync + 'static,
 {
     let OpenDoor { listener, address, mut names } = door;
-    let Parts { driver, store, clock, blank, routes } = parts;
+    let Parts { driver, store, clock, device, routes } = parts;
+    let Device { blank, policy, panel } = device;
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut told_to_stop = async || {
@@ -110,7 +129,7 @@ where
     let now = clock.clone();
     let router = wps_http::axum::router(&DESK, move || now.now(), config, routes);
 
-    let mut runner = Runner::boot(driver, store, clock, &DESK, blank, Policy::default())
+    let mut runner = Runner::boot(driver, store, clock.clone(), &DESK, blank, policy)
         .await
         .map_err(|error| anyhow!("the saved settings cannot be read: {error}"))?;
     tracing::info!("serving http://{address}");
@@ -118,16 +137,22 @@ where
         tracing::warn!("no password is set: anybody who can reach {address} can start a pairing");
     }
 
-    let (stop, stopped) = oneshot::channel();
-    let front = tokio::spawn(wps_http::axum::serve(listener, router, Limits::default(), async {
-        // Sent, or gone with the program.
-        let _ = stopped.await;
-    }));
+    let (stop, stopped) = watch::channel(());
+    let stopped = || {
+        let mut stopped = stopped.clone();
+        async move {
+            // Nothing is ever sent: the sender is gone, also with the program.
+            let _ = stopped.changed().await;
+        }
+    };
+    let front = tokio::spawn(wps_http::axum::serve(listener, router, Limits::default(), stopped()));
+    systemd::ready().await;
     let stay_and_leave = async {
         told_to_stop().await;
         tracing::info!("stopping");
         // First nobody can start a pairing any more, then the one that runs is ended.
-        let _ = stop.send(());
+        drop(stop);
+        systemd::stopping().await;
         front.await.context("the HTTP server failed")?;
         let at_rest = async {
             DESK.cancel().await;
@@ -147,5 +172,7 @@ where
     tokio::select! {
         never = runner.run() => never,
         left = stay_and_leave => left,
+        never = panel.serve(&clock, stopped()) => match never {},
+        never = systemd::keep_telling() => match never {},
     }
 }

@@ -18,7 +18,7 @@ use wps_core::command::WINDOW;
 use wps_core::sim::{Air, Disk, Router, RouterKind};
 use wps_core::{Clock, Instant, Settings};
 
-use crate::serve::{self, Door, Parts};
+use crate::serve::{self, Device, Door, Parts};
 
 static AIR: Air<CriticalSectionRawMutex> = Air::new();
 static DISK: Disk<CriticalSectionRawMutex> = Disk::new();
@@ -31,7 +31,7 @@ const KEYS: &str = "p presses its WPS button, o takes it away or brings it back,
 /// Nobody types a line that long.
 const LONGEST_LINE: u64 = 80;
 
-pub(crate) async fn run(door: Door) -> anyhow::Result<()> {
+pub(crate) async fn run(door: Door, device: Device) -> anyhow::Result<()> {
     let door = door.open().await?;
     let play = Arc::new(Play::begin());
 
@@ -51,7 +51,7 @@ pub(crate) async fn run(door: Door) -> anyhow::Result<()> {
         driver: AIR.radio(clock),
         store: DISK.store(),
         clock,
-        blank: Settings::Off { remembered: None },
+        device: device.or(Settings::Off { remembered: None }),
         routes: routes(play),
     };
     serve::run(door, parts).await

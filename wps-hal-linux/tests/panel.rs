@@ -1,0 +1,226 @@
+//! A real key (uinput) in the radio lab, pressed for `wpsd` with a simulated radio. Run by `lab/test`,
+//! which puts the program beside this one.
+
+mod lab;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use evdev::uinput::VirtualDevice;
+use evdev::{AttributeSet, EventType, InputEvent, KeyCode};
+use lab::{in_lab, run, until};
+
+const SHORT: Duration = Duration::from_secs(20);
+const LONG_PRESS: Duration = Duration::from_millis(3_300);
+const NAME: &str = "lab panel";
+const LOG: &str = "/run/lab/panel.log";
+const WPS: &str = "http://127.0.0.1:8080/api/v1/wifi/wps";
+
+/// A button of its own; unplugged when dropped.
+struct Button(VirtualDevice);
+
+impl Button {
+    fn plug(keys: &[KeyCode]) -> Self {
+        assert!(in_lab(), "these tests run in the radio lab only");
+        run("modprobe -a uinput evdev");
+        until(SHORT, "uinput", || Path::new("/dev/uinput").exists().then_some(()));
+        let keys: AttributeSet<KeyCode> = keys.iter().copied().collect();
+        let builder = VirtualDevice::builder().expect("uinput").name(NAME);
+        let mut device = builder.with_keys(&keys).expect("keys").build().expect("an input device");
+        until(SHORT, "its node", || {
+            let nodes = device.enumerate_dev_nodes_blocking().ok()?;
+            nodes.flatten().find(|path| path.exists()).map(drop)
+        });
+        Self(device)
+    }
+
+    fn wps() -> Self {
+        Self::plug(&[KeyCode::KEY_WPS_BUTTON, KeyCode::KEY_A])
+    }
+
+    fn node(&mut self) -> String {
+        let mut nodes = self.0.enumerate_dev_nodes_blocking().expect("nodes").flatten();
+        nodes.next().expect("a node").display().to_string()
+    }
+
+    fn tell(&mut self, key: KeyCode, value: i32) {
+        let event = InputEvent::new(EventType::KEY.0, key.code(), value);
+        self.0.emit(&[event]).expect("a device");
+    }
+
+    fn press(&mut self) {
+        self.tell(KeyCode::KEY_WPS_BUTTON, 1);
+    }
+
+    fn release(&mut self) {
+        self.tell(KeyCode::KEY_WPS_BUTTON, 0);
+    }
+
+    fn press_long(&mut self) {
+        self.press();
+        sleep(LONG_PRESS);
+        self.release();
+    }
+}
+
+/// A running daemon.
+struct Daemon(Child);
+
+impl Daemon {
+    fn start(flags: &[&str]) -> Self {
+        assert!(in_lab(), "these tests run in the radio lab only");
+        fs::create_dir_all("/run/lab").expect("a folder");
+        let log = fs::File::create(LOG).expect("a log");
+        let beside = std::env::current_exe().expect("this program").with_file_name("wpsd");
+        let mut command = Command::new(beside);
+        command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let daemon = Self(command.spawn().expect("wpsd starts"));
+        until(SHORT, "wpsd is at rest", || (state()? == "idle").then_some(()));
+        daemon
+    }
+
+    /// Seconds on the processor so far.
+    fn busy(&self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).expect("a process");
+        let (_, rest) = stat.rsplit_once(')').expect("a name");
+        let ticks = rest.split_whitespace().skip(11).take(2);
+        ticks.map(|it| it.parse::<f64>().expect("a number")).sum::<f64>() / 100.0
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn status() -> Option<String> {
+    let output = Command::new("curl").args(["-s", "-m", "5", WPS]).output().expect("curl");
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn state() -> Option<String> {
+    let body = status()?;
+    let (_, value) = body.split_once("\"state\":\"")?;
+    value.split_once('"').map(|(value, _)| value.to_owned())
+}
+
+#[track_caller]
+fn wait_for(wanted: &str) {
+    until(SHORT, wanted, || state().filter(|state| state == wanted));
+}
+
+fn log() -> String {
+    fs::read_to_string(LOG).expect("a log")
+}
+
+#[track_caller]
+fn wait_for_log(text: &str, times: usize) {
+    until(SHORT, text, || (log().matches(text).count() == times).then_some(()));
+}
+
+#[test]
+fn a_long_press_starts_and_a_long_press_cancels() {
+    let mut button = Button::wps();
+    let _daemon = Daemon::start(&["--button-key", NAME]);
+    wait_for_log("the button is KEY_WPS_BUTTON", 1);
+
+    button.press();
+    sleep(Duration::from_millis(500));
+    button.release();
+    sleep(LONG_PRESS);
+    assert_eq!(state().as_deref(), Some("idle"), "a short press does nothing");
+
+    button.press();
+    // Held, with the kernel's repetitions of it and another key meanwhile.
+    for _ in 0..33 {
+        sleep(LONG_PRESS / 33);
+        button.tell(KeyCode::KEY_WPS_BUTTON, 2);
+        button.tell(KeyCode::KEY_A, 1);
+        button.tell(KeyCode::KEY_A, 0);
+    }
+    wait_for("searching");
+    sleep(LONG_PRESS);
+    assert_eq!(state().as_deref(), Some("searching"), "one press is one pairing");
+    button.release();
+
+    button.press_long();
+    until(SHORT, "cancelled", || status()?.contains("\"cancelled\"").then_some(()));
+}
+
+#[test]
+fn a_short_press_starts_if_it_is_to() {
+    let mut button = Button::wps();
+    let node = button.node();
+    let _daemon = Daemon::start(&["--button-key", &node, "--short-press", "starts"]);
+    wait_for_log("the button is KEY_WPS_BUTTON", 1);
+    // As quick as can be: the kernel has taken the bounces out, all of it counts.
+    button.press();
+    button.release();
+    wait_for("searching");
+}
+
+#[test]
+fn another_key_does_it_if_it_is_chosen() {
+    let mut button = Button::wps();
+    let _daemon = Daemon::start(&["--button-key", NAME, "--button-key-code", "30"]);
+    wait_for_log("the button is KEY_A", 1);
+    button.press_long();
+    sleep(Duration::from_secs(1));
+    assert_eq!(state().as_deref(), Some("idle"));
+    button.tell(KeyCode::KEY_A, 1);
+    wait_for("searching");
+}
+
+#[test]
+fn a_device_goes_away_and_comes_back() {
+    let daemon = Daemon::start(&["--button-key", NAME]);
+    wait_for_log("no button yet: there is no input device lab panel", 1);
+
+    let mut button = Button::wps();
+    wait_for_log("the button is KEY_WPS_BUTTON", 1);
+    button.press_long();
+    wait_for("searching");
+
+    button.press(); // and it is pulled out with the key held
+    drop(button);
+    wait_for_log("the button's input device is gone", 1);
+    let busy = daemon.busy();
+    sleep(Duration::from_secs(5));
+    assert!(daemon.busy() - busy < 1.0, "it waits, and does nothing else");
+    assert_eq!(state().as_deref(), Some("searching"));
+    assert_eq!(log().matches("no button yet").count(), 2, "told once each time: {}", log());
+
+    let mut button = Button::wps();
+    wait_for_log("the button is KEY_WPS_BUTTON", 2);
+    button.press_long();
+    until(SHORT, "cancelled", || status()?.contains("\"cancelled\"").then_some(()));
+}
+
+#[test]
+fn a_key_held_at_the_start_does_nothing_until_it_is_released() {
+    let mut button = Button::wps();
+    button.press();
+    let _daemon = Daemon::start(&["--button-key", NAME]);
+    wait_for_log("the button is KEY_WPS_BUTTON", 1);
+    sleep(LONG_PRESS);
+    button.tell(KeyCode::KEY_WPS_BUTTON, 2);
+    sleep(LONG_PRESS);
+    assert_eq!(state().as_deref(), Some("idle"));
+    button.release();
+    button.press_long();
+    wait_for("searching");
+}
+
+#[test]
+fn a_device_without_the_key_is_told_and_the_page_is_served() {
+    let _button = Button::plug(&[KeyCode::KEY_A]);
+    let _daemon = Daemon::start(&["--button-key", NAME]);
+    wait_for_log("has no key KEY_WPS_BUTTON: choose another key", 1);
+    run(&format!("curl -s -S -f -m 5 -X POST {WPS}"));
+    wait_for("searching");
+}
