@@ -157,7 +157,9 @@ impl Device {
         let bytes = std::fs::read(file.expect("a record").path()).expect("a readable record");
         match Record::decode(&bytes).expect("a whole record") {
             Record::Settled(settings) => settings,
-            journal => panic!("still open: {journal:?}"),
+            journal @ (Record::Pairing { .. } | Record::Configuring { .. }) => {
+                panic!("still open: {journal:?}")
+            }
         }
     }
 

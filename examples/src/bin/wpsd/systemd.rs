@@ -106,6 +106,7 @@ mod tests {
             phase: Phase::Joining { ssid: ssid.clone() },
             deadline: None,
             seen: Sight::Looking,
+            off_air: false,
             mode: Mode::Station,
             network: Some(ssid),
             last: None,
