@@ -21,7 +21,7 @@ fn ms(millis: u64) -> Instant {
 
 fn status(phase: Phase, last: Option<Ended>) -> Status {
     let (seen, mode) = (Sight::Looking, Mode::Station);
-    Status { phase, deadline: None, seen, mode, network: None, last, trouble: None }
+    Status { phase, deadline: None, seen, off_air: false, mode, network: None, last, trouble: None }
 }
 
 fn ended(task: TaskKind, result: Result<(), Cause>, at: u64) -> Status {
