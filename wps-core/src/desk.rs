@@ -29,6 +29,7 @@ pub struct Desk<M: RawMutex, const N: usize> {
     seats: [Seat<M>; N],
     pub(crate) status: Watch<M, Status, N>,
     link: Mutex<M, RefCell<Option<Link>>>,
+    settled: Mutex<M, RefCell<Option<Settings>>>,
     tickets: Mutex<M, Cell<u32>>,
 }
 
@@ -73,6 +74,7 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
             seats: [const { Seat { taken: Mutex::new(Cell::new(None)), reply: Signal::new() } }; N],
             status: Watch::new(),
             link: Mutex::new(RefCell::new(None)),
+            settled: Mutex::new(RefCell::new(None)),
             tickets: Mutex::new(Cell::new(0)),
         }
     }
@@ -110,6 +112,11 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
         self.link.lock(|link| link.borrow().clone())
     }
 
+    /// The settings in force, with their secrets; none while they are being changed, or may be.
+    pub fn settings(&self) -> Option<Settings> {
+        self.settled.lock(|settled| settled.borrow().clone())
+    }
+
     /// The status as it is now; none before the runner's first step.
     pub fn status(&self) -> Option<Status> {
         self.status.try_get()
@@ -122,6 +129,14 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
 
     pub(crate) fn set_link(&self, known: Option<Link>) {
         self.link.lock(|link| link.replace(known));
+    }
+
+    pub(crate) fn set_settings(&self, settled: Option<&Settings>) {
+        self.settled.lock(|known| {
+            if known.borrow().as_ref() != settled {
+                known.replace(settled.cloned());
+            }
+        });
     }
 
     /// What is in sight, from the driver past the machine straight to the status.

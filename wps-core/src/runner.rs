@@ -145,6 +145,7 @@ where
             // The driver is busy: what was known last has to do.
             desk.reply_all(curious, Ok(()));
         }
+        desk.set_settings(machine.settled());
         desk.publish(machine.status());
     }
 }

@@ -30,7 +30,7 @@ use std::string::{String, ToString};
 use std::sync::Arc;
 
 use ::axum::Router;
-use ::axum::body::{Body, to_bytes};
+use ::axum::body::{Body, Bytes, to_bytes};
 use ::axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use ::axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use ::axum::middleware::{Next, from_fn_with_state};
@@ -93,18 +93,21 @@ where
     let (head, body) = request.into_parts();
     let target = head.uri.to_string();
     let mut asked = described(&head.method, &target, &head.headers);
-    match read(&asked, body).await {
-        Ok(()) => {}
+    let read = read(&asked, body).await;
+    match &read {
+        Ok(body) => asked = asked.with_body(body),
         Err(Unread::TooLarge) => asked = asked.with_body_too_large(),
         Err(Unread::TooSlow) => return send(crate::Response::too_slow(&mut [0; BUFFER])),
         Err(Unread::Broken) => return send(crate::Response::broken_body(&mut [0; BUFFER])),
     }
     let names = config.names();
-    let status = desk.status();
+    let (status, settings) = (desk.status(), desk.settings());
     let mut view = View {
         site: config.site(&names),
         now: now(),
         status: status.as_ref(),
+        settings: settings.as_ref(),
+        has_platform: config.has_platform,
         device: config.device(),
         addresses: Addresses::default(),
     };
@@ -120,6 +123,7 @@ where
                 desk.cancel().await;
                 Done::Cancelled
             }
+            Action::Configure(settings) => Done::Started(desk.configure(settings, PARTING).await),
             Action::Look => {
                 let link = timeout(LOOK_TIME, desk.link()).await;
                 Done::Looked(link.ok().flatten())
@@ -191,13 +195,12 @@ enum Unread {
     Broken,
 }
 
-/// Reads a body and forgets it.
-async fn read(asked: &crate::Request<'_>, body: Body) -> Result<(), Unread> {
+async fn read(asked: &crate::Request<'_>, body: Body) -> Result<Bytes, Unread> {
     if asked.is_body_too_large() {
-        return Ok(());
+        return Ok(Bytes::new());
     }
     match timeout(BODY_TIME, to_bytes(body, MAX_BODY)).await {
-        Ok(Ok(_)) => Ok(()),
+        Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) => {
             let too_large = error.source().is_some_and(|it| it.is::<LengthLimitError>());
             Err(if too_large { Unread::TooLarge } else { Unread::Broken })

@@ -11,13 +11,15 @@
 //! | `POST /api/v1/wifi/wps` | 204: a pairing runs |
 //! | `DELETE /api/v1/wifi/wps` | 204: cancelled, or nothing to cancel |
 //! | `GET /api/v1/wifi/wps` | 200: state, time left, what is in sight, how the last one ended |
+//! | `GET /api/v1/wifi/sta/settings` | 200: whether the station is on, and the name of its network |
+//! | `PUT`, `POST`, `DELETE /api/v1/wifi/sta/settings` | 204: the change is under way |
 //! | `GET /api/v1/system` | 200: what the radio is doing |
 //! | `GET /` | the page |
 //!
 //! # For authors of fronts
 //!
 //! 1. Fill a [`Request`] with the request line and every header. Read at most [`MAX_BODY`] bytes of a
-//!    body, and ignore them.
+//!    body, and add them.
 //! 2. Call [`handle`]. A finished [`Response`] goes out as it is.
 //! 3. An [`Action`] is done at the [`Desk`](wps_core::Desk), then [`finish`] makes the response.
 //!
@@ -31,8 +33,9 @@
 //!     .header("Host", b"192.168.1.100")
 //!     .header("Content-Length", b"0");
 //! let mut buffer = [0; BUFFER];
-//! let status = desk.status();
-//! let view = View { now, status: status.as_ref(), ..View::default() };
+//! let (status, settings) = (desk.status(), desk.settings());
+//! let (status, settings) = (status.as_ref(), settings.as_ref());
+//! let view = View { now, status, settings, ..View::default() };
 //! let response = match handle(&request, &view, &mut buffer) { // 2
 //!     Reply::Done(response) => response,
 //!     Reply::Do(action) => { // 3
@@ -42,6 +45,9 @@
 //!             Action::Cancel => {
 //!                 desk.cancel().await;
 //!                 Outcome::Cancelled
+//!             }
+//!             Action::Configure(settings) => {
+//!                 Outcome::Started(desk.configure(settings, PARTING).await)
 //!             }
 //!             Action::Look => {
 //!                 link = desk.link().await;
@@ -64,16 +70,18 @@ extern crate std;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod guard;
+mod json;
 mod page;
 mod request;
 mod response;
+mod settings;
 mod status;
 mod system;
 
 use core::time::Duration;
 
 use wps_core::driver::Link;
-use wps_core::{Instant, Refusal, Status};
+use wps_core::{Instant, Refusal, Settings, Status};
 
 pub use guard::{Denied, Scheme, Site, guard};
 pub use request::{MAX_BODY, Request};
@@ -82,6 +90,7 @@ pub use system::{Addresses, Device};
 
 use page::File;
 use request::Method;
+use settings::Verb;
 
 /// What to start a pairing with ([`Desk::start`](wps_core::Desk::start)): time for the 204 to reach
 /// its client over the very network that the radio is about to leave, with a retransmission or two.
@@ -99,6 +108,11 @@ pub struct View<'a> {
     pub now: Instant,
     /// The status; none before the machine's first step.
     pub status: Option<&'a Status>,
+    /// The settings in force; none while something is under way.
+    pub settings: Option<&'a Settings>,
+    /// Whether the platform has networks of its own, so that the station can be switched on without
+    /// a name ([`Settings::Platform`]).
+    pub has_platform: bool,
     /// What the device is called.
     pub device: Device<'a>,
     /// Its IP settings.
@@ -111,6 +125,8 @@ impl Default for View<'_> {
             site: Site::default(),
             now: Instant::from_millis(0),
             status: None,
+            settings: None,
+            has_platform: false,
             device: Device::default(),
             addresses: Addresses::default(),
         }
@@ -118,7 +134,8 @@ impl Default for View<'_> {
 }
 
 /// What becomes of a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 pub enum Reply<'b> {
     /// This is the answer.
     Done(Response<'b>),
@@ -127,12 +144,15 @@ pub enum Reply<'b> {
 }
 
 /// What to do at the [`Desk`](wps_core::Desk) before there is an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 pub enum Action {
     /// Start a pairing, with [`PARTING`] before the radio moves.
     Start,
     /// Cancel it.
     Cancel,
+    /// Change the settings, with [`PARTING`] before the radio moves.
+    Configure(Settings),
     /// Ask what the radio is doing.
     Look,
 }
@@ -140,7 +160,7 @@ pub enum Action {
 /// What came of an [`Action`].
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome<'a> {
-    /// Of [`Action::Start`].
+    /// Of [`Action::Start`] and [`Action::Configure`].
     Started(Result<(), Refusal>),
     /// Of [`Action::Cancel`].
     Cancelled,
@@ -151,11 +171,16 @@ pub enum Outcome<'a> {
 }
 
 /// Judges a request. Which answer wins: malformed 400, foreign Host or Origin 404, unknown path 404,
-/// method 405, body too long 413.
+/// method 405, body too long 413, body that is not JSON 415, or not what is wanted 400.
 pub fn handle<'b>(request: &Request<'_>, view: &View<'_>, buffer: &'b mut [u8]) -> Reply<'b> {
     let answer = match judge(request, view) {
         Ok(Ready::Do(action)) => return Reply::Do(action),
         Ok(Ready::Status) => status::answer(view, buffer),
+        Ok(Ready::Settings) => settings::answer(view, buffer),
+        Ok(Ready::Change(verb)) => match settings::change(verb, request, view) {
+            Ok(settings) => return Reply::Do(Action::Configure(settings)),
+            Err(mistake) => mistake.answer(buffer),
+        },
         Ok(Ready::File(file)) => file.answer(),
         Err(Mistake::Denied(denied)) => denied.answer(buffer),
         Err(Mistake::UnknownPath) => Response::unknown_path(buffer),
@@ -173,16 +198,10 @@ pub fn finish<'b>(
     outcome: Outcome<'_>,
     buffer: &'b mut [u8],
 ) -> Response<'b> {
-    let busy = "The device is busy. Try again in a second.";
     let answer = match outcome {
         Outcome::Started(Ok(())) | Outcome::Cancelled => Response::no_content(),
-        Outcome::Started(Err(Refusal::Busy)) | Outcome::Busy => {
-            Response::unavailable("1", busy, buffer)
-        }
-        // What makes the device refuse for a reason passes less quickly.
-        Outcome::Started(Err(Refusal::Failed(cause))) => {
-            Response::unavailable("5", cause.advice(), buffer)
-        }
+        Outcome::Started(Err(Refusal::Busy)) | Outcome::Busy => Response::busy(buffer),
+        Outcome::Started(Err(Refusal::Failed(cause))) => Response::refused(cause.advice(), buffer),
         Outcome::Looked(link) => system::answer(view, link, buffer),
     };
     answer.for_head(request.is_head())
@@ -191,6 +210,7 @@ pub fn finish<'b>(
 #[derive(Clone, Copy)]
 enum Route {
     Wps,
+    Settings,
     System,
     File(File),
 }
@@ -199,6 +219,7 @@ impl Route {
     fn of(path: &str) -> Option<Self> {
         match path {
             "/api/v1/wifi/wps" => Some(Self::Wps),
+            "/api/v1/wifi/sta/settings" => Some(Self::Settings),
             "/api/v1/system" => Some(Self::System),
             path => File::at(path).map(Self::File),
         }
@@ -207,15 +228,19 @@ impl Route {
     fn methods(self) -> &'static str {
         match self {
             Self::Wps => "GET, HEAD, POST, DELETE",
+            Self::Settings => "GET, HEAD, PUT, POST, DELETE",
             Self::System | Self::File(_) => "GET, HEAD",
         }
     }
 }
 
 /// What a good request asks for.
+#[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 enum Ready {
     Do(Action),
     Status,
+    Settings,
+    Change(Verb),
     File(File),
 }
 
@@ -233,10 +258,15 @@ fn judge(request: &Request<'_>, view: &View<'_>) -> Result<Ready, Mistake> {
         (Route::Wps, Some(Method::Post)) => Ready::Do(Action::Start),
         (Route::Wps, Some(Method::Delete)) => Ready::Do(Action::Cancel),
         (Route::Wps, Some(Method::Get | Method::Head)) => Ready::Status,
+        (Route::Settings, Some(Method::Get | Method::Head)) => Ready::Settings,
+        (Route::Settings, Some(Method::Put)) => Ready::Change(Verb::Update),
+        (Route::Settings, Some(Method::Post)) => Ready::Change(Verb::Overwrite),
+        (Route::Settings, Some(Method::Delete)) => Ready::Change(Verb::Forget),
         (Route::System, Some(Method::Get | Method::Head)) => Ready::Do(Action::Look),
         (Route::File(file), Some(Method::Get | Method::Head)) => Ready::File(file),
-        (Route::System | Route::File(_), Some(Method::Post | Method::Delete))
-        | (Route::Wps | Route::System | Route::File(_), None) => {
+        (Route::System | Route::File(_), Some(Method::Put | Method::Post | Method::Delete))
+        | (Route::Wps, Some(Method::Put))
+        | (Route::Wps | Route::Settings | Route::System | Route::File(_), None) => {
             return Err(Mistake::Method(route.methods()));
         }
     };

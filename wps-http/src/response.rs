@@ -94,11 +94,25 @@ impl<'b> Response<'b> {
 
     pub(crate) fn too_large(buffer: &'b mut [u8]) -> Self {
         const { assert!(MAX_BODY == 8192, "the sentence below tells the number") }
-        let detail = "Send at most 8192 bytes; this API needs no body at all.";
+        let detail = "Send at most 8192 bytes; no request here needs more.";
         Self { close: true, ..Self::problem(413, detail, buffer) }
     }
 
-    pub(crate) fn unavailable(seconds: &'static str, detail: &str, buffer: &'b mut [u8]) -> Self {
+    pub(crate) fn not_json(buffer: &'b mut [u8]) -> Self {
+        let detail = "Send JSON, and say so: Content-Type: application/json.";
+        Self::problem(415, detail, buffer)
+    }
+
+    pub(crate) fn busy(buffer: &'b mut [u8]) -> Self {
+        Self::unavailable("1", "The device is busy. Try again in a second.", buffer)
+    }
+
+    /// What makes the device refuse for a reason passes less quickly.
+    pub(crate) fn refused(advice: &str, buffer: &'b mut [u8]) -> Self {
+        Self::unavailable("5", advice, buffer)
+    }
+
+    fn unavailable(seconds: &'static str, detail: &str, buffer: &'b mut [u8]) -> Self {
         Self { retry_after: Some(seconds), ..Self::problem(503, detail, buffer) }
     }
 
@@ -169,6 +183,7 @@ fn title(status: u16) -> &'static str {
         405 => "Method Not Allowed",
         408 => "Request Timeout",
         413 => "Content Too Large",
+        415 => "Unsupported Media Type",
         503 => "Service Unavailable",
         _ => "Internal Server Error",
     }

@@ -77,7 +77,7 @@ pub(crate) fn answer<'b>(view: &View<'_>, buffer: &'b mut [u8]) -> Response<'b> 
         trouble: status.trouble.map(|cause| Trouble {
             cause: cause.name(),
             reason: Shown::Owned(cause),
-            advice: cause.advice(),
+            advice: task(status).advice(cause),
         }),
     };
     Response::json(&wps, buffer)
@@ -87,7 +87,7 @@ impl Last {
     fn of(ended: Ended, now: Instant) -> Self {
         let cause = ended.result.err();
         let advice = match (ended.task, cause) {
-            (_, Some(cause)) => Some(cause.advice()),
+            (task, Some(cause)) => Some(task.advice(cause)),
             (TaskKind::Pair, None) => Some(ADVICE_AFTER_SUCCESS),
             (TaskKind::Configure, None) => None,
         };
@@ -102,6 +102,15 @@ impl Last {
             advice,
             ago_s: now.since(ended.at).as_secs(),
         }
+    }
+}
+
+/// What is under way, or has just ended.
+fn task(status: &Status) -> TaskKind {
+    match &status.phase {
+        Phase::Configuring => TaskKind::Configure,
+        Phase::Opening | Phase::Searching | Phase::Joining { .. } | Phase::Saving => TaskKind::Pair,
+        Phase::Idle | Phase::Restoring => status.last.map_or(TaskKind::Pair, |last| last.task),
     }
 }
 

@@ -23,6 +23,7 @@ struct Asked<'a> {
     method: &'a str,
     target: &'a str,
     headers: Vec<(&'a str, &'a str)>,
+    body: &'a str,
 }
 
 struct Transcript<'a> {
@@ -44,10 +45,11 @@ fn transcripts() -> Vec<Transcript<'static>> {
         if headers.is_empty() {
             headers.push(("Host", "192.168.1.100"));
         }
+        let body = entry.lines().find_map(|line| line.strip_prefix(">> ")).unwrap_or_default();
         let answer: Vec<_> = entry.lines().filter_map(|line| line.strip_prefix("< ")).collect();
         Transcript {
             situation: situation.expect(name),
-            asked: Asked { method, target, headers },
+            asked: Asked { method, target, headers, body },
             answer: answer.join("\n"),
         }
     });
@@ -81,19 +83,22 @@ fn shown(answer: &Answer, asked: &Asked<'_>) -> String {
 async fn purely(world: World, asked: &Asked<'_>) -> Answer {
     let config = config();
     let names: Vec<_> = config.names.iter().map(String::as_str).collect();
-    let status = world.desk.status();
+    let (status, settings) = (world.desk.status(), world.desk.settings());
     let device = Device { name: config.name.as_deref(), model: None, version: Some("1.2.3") };
     let site = Site { names: &names, scheme: config.scheme };
     let mut view = View {
         site,
         now: world.clock.now(),
         status: status.as_ref(),
+        settings: settings.as_ref(),
+        has_platform: config.has_platform,
         device,
         addresses: Addresses::default(),
     };
     let line = Request::new(asked.method, asked.target);
     let request =
         asked.headers.iter().fold(line, |it, (name, value)| it.header(name, value.as_bytes()));
+    let request = request.with_body(asked.body.as_bytes());
     let mut buffer = [0; BUFFER];
     let (link, after);
     let response = match handle(&request, &view, &mut buffer) {
@@ -104,6 +109,9 @@ async fn purely(world: World, asked: &Asked<'_>) -> Answer {
                 Action::Cancel => {
                     world.desk.cancel().await;
                     Outcome::Cancelled
+                }
+                Action::Configure(settings) => {
+                    Outcome::Started(world.desk.configure(settings, PARTING).await)
                 }
                 Action::Look => {
                     link = world.desk.link().await;
@@ -125,7 +133,8 @@ async fn purely(world: World, asked: &Asked<'_>) -> Answer {
 async fn by_axum(world: World, asked: &Asked<'_>) -> Answer {
     let routes = world.routes(axum::Router::new());
     served(routes, Limits::default(), async |address| {
-        Client::to(address).await.ask(asked.method, asked.target, &asked.headers).await
+        let Asked { method, target, headers, body } = asked;
+        Client::to(address).await.ask_with(method, target, headers, body).await
     })
     .await
 }
@@ -152,12 +161,13 @@ fn the_axum_front_answers_as_the_table_says() {
     }
 }
 
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 10] = [
     "/",
     "/style.css",
     "/app.js",
     "/icon.svg",
     "/api/v1/wifi/wps",
+    "/api/v1/wifi/sta/settings",
     "/api/v1/system",
     "/api/v1/sim",
     "/no/such/path",
@@ -170,7 +180,8 @@ fn no_answer_holds_a_secret() {
         for path in PATHS {
             for method in ["GET", "POST", "DELETE", "HEAD", "PUT"] {
                 let headers = vec![("Host", "gadget")];
-                let asked = Asked { method, target: path, headers };
+                let body = r#"{"enable":true}"#;
+                let asked = Asked { method, target: path, headers, body };
                 let got =
                     block_on(World::visit(situation, async |world| purely(world, &asked).await));
                 let all = format!("{got:?}");
@@ -186,7 +197,8 @@ fn a_head_is_a_get_without_its_body() {
     for situation in Situation::ALL.into_iter().filter(|it| *it != Starting) {
         for target in PATHS {
             let ask = |method| {
-                let asked = Asked { method, target, headers: vec![("Host", "gadget")] };
+                let headers = vec![("Host", "gadget")];
+                let asked = Asked { method, target, headers, body: "" };
                 run(World::visit(situation, async |world| by_axum(world, &asked).await))
             };
             let (get, head) = (ask("GET"), ask("HEAD"));
@@ -209,9 +221,11 @@ fn every_error_says_what_to_do() {
         ("POST", "/api/v1/wifi/wps", vec![("Host", "gadget"), ("Content-Length", "+1")]),
         ("POST", "/api/v1/wifi/wps", vec![("Host", "gadget"), ("Content-Length", &long)]),
         ("POST", "/api/v1/wifi/wps", vec![("Host", "gadget"), ("Content-Length", endless)]),
+        ("PUT", "/api/v1/wifi/sta/settings", vec![("Host", "gadget")]),
+        ("PUT", "/api/v1/wifi/sta/settings", vec![("Host", "gadget"), ("Content-Type", "a/b")]),
     ];
     for (method, target, headers) in wrong {
-        let asked = Asked { method, target, headers };
+        let asked = Asked { method, target, headers, body: "" };
         let got = block_on(World::visit(Off, async |world| purely(world, &asked).await));
         assert_eq!(got.header("content-type"), Some("application/problem+json"));
         let problem: serde_json::Value = serde_json::from_str(&got.body).expect("JSON");
@@ -226,7 +240,8 @@ fn every_error_says_what_to_do() {
 fn the_page_is_small_and_nothing_in_it_is_inline() {
     let mut sum = 0;
     for path in &PATHS[..4] {
-        let asked = Asked { method: "GET", target: path, headers: vec![("Host", "gadget")] };
+        let headers = vec![("Host", "gadget")];
+        let asked = Asked { method: "GET", target: path, headers, body: "" };
         let got = block_on(World::visit(Off, async |world| purely(world, &asked).await));
         let policy = got.header("content-security-policy").expect("a policy");
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"));

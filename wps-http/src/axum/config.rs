@@ -19,6 +19,8 @@ pub struct Config {
     pub model: Option<String>,
     /// The version of its software.
     pub version: Option<String>,
+    /// Whether the platform has networks of its own: see [`View::has_platform`](crate::View).
+    pub has_platform: bool,
     /// Tells the IP settings of the Wi-Fi interface; must not block for long.
     pub addresses: Option<Arc<dyn Fn() -> Addresses + Send + Sync>>,
 }
