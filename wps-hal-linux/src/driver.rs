@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wps_core::driver::{Attempt, Cipher, Link, Offer, Security, Sight};
 use wps_core::wsc::{Router, Sweep, Verdict, credentials};
-use wps_core::{Credentials, ErrorKind, Mode, Settings, Snapshot, WifiDriver};
+use wps_core::{Credentials, ErrorKind, Mode, Neighbours, Settings, Snapshot, WifiDriver};
 
 use zeroize::Zeroizing;
 
@@ -15,6 +15,7 @@ use crate::event::{Event, bssid};
 use crate::manager::manager_of;
 use crate::note::Note;
 use crate::reply::Values;
+use crate::scan::scan;
 use crate::session::{Networks, Scan, Session, is_marked_for};
 
 /// Handed over in the clear to this process only, and not saved by wpa_supplicant itself.
@@ -379,6 +380,10 @@ impl WifiDriver for WpaSupplicant {
             address: status.text("address").and_then(bssid),
             country: None,
         })
+    }
+
+    async fn scan(&mut self) -> Result<Neighbours, LinuxError> {
+        scan(&self.session().await?, &self.interface).await
     }
 }
 

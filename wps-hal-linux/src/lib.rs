@@ -35,6 +35,7 @@ pub mod event;
 mod manager;
 mod note;
 mod reply;
+mod scan;
 mod session;
 mod store;
 

@@ -26,8 +26,10 @@ use core::error::Error;
 use core::net::SocketAddr;
 use core::ops::Deref;
 use core::time::Duration;
+use std::boxed::Box;
 use std::string::{String, ToString};
 use std::sync::Arc;
+use std::vec;
 
 use ::axum::Router;
 use ::axum::body::{Body, Bytes, to_bytes};
@@ -40,11 +42,11 @@ use http_body_util::LengthLimitError;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use wps_core::driver::Link;
-use wps_core::{Desk, Instant, Refusal};
+use wps_core::{Desk, Instant, Neighbours, Refusal};
 
 use crate::{
-    Action, Addresses, BUFFER, COMMON_HEADERS, Denied, MAX_BODY, Outcome, PARTING, Reply, View,
-    finish, guard, handle,
+    Action, Addresses, BUFFER, COMMON_HEADERS, Denied, MAX_BODY, Outcome, PARTING, Reply,
+    SCAN_BUFFER, View, finish, guard, handle,
 };
 
 pub use config::Config;
@@ -124,6 +126,7 @@ where
                 Done::Cancelled
             }
             Action::Configure(settings) => Done::Started(desk.configure(settings, PARTING).await),
+            Action::Scan => Done::Scanned(desk.scan().await.map(Box::new)),
             Action::Look => {
                 let link = timeout(LOOK_TIME, desk.link()).await;
                 Done::Looked(link.ok().flatten())
@@ -135,6 +138,10 @@ where
         Ok(Done::Started(result)) => Outcome::Started(*result),
         Ok(Done::Cancelled) => Outcome::Cancelled,
         Ok(Done::Looked(link)) => Outcome::Looked(link.as_ref()),
+        Ok(Done::Scanned(found)) => {
+            let outcome = Outcome::Scanned(found.as_deref());
+            return send(finish(&asked, &view, outcome, &mut vec![0; SCAN_BUFFER]));
+        }
         Err(_) => Outcome::Busy,
     };
     let status = desk.status();
@@ -148,6 +155,7 @@ enum Done {
     Started(Result<(), Refusal>),
     Cancelled,
     Looked(Option<Link>),
+    Scanned(Option<Box<Neighbours>>),
 }
 
 /// The application's own routes.

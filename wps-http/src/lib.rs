@@ -13,6 +13,7 @@
 //! | `GET /api/v1/wifi/wps` | 200: state, time left, what is in sight, how the last one ended |
 //! | `GET /api/v1/wifi/sta/settings` | 200: whether the station is on, and the name of its network |
 //! | `PUT`, `POST`, `DELETE /api/v1/wifi/sta/settings` | 204: the change is under way |
+//! | `GET /api/v1/wifi/scan` | 200: the access points in range |
 //! | `GET /api/v1/system` | 200: what the radio is doing |
 //! | `GET /` | the page |
 //!
@@ -39,7 +40,7 @@
 //! let response = match handle(&request, &view, &mut buffer) { // 2
 //!     Reply::Done(response) => response,
 //!     Reply::Do(action) => { // 3
-//!         let link;
+//!         let (link, scan);
 //!         let outcome = match action {
 //!             Action::Start => Outcome::Started(desk.start(PARTING).await),
 //!             Action::Cancel => {
@@ -52,6 +53,10 @@
 //!             Action::Look => {
 //!                 link = desk.link().await;
 //!                 Outcome::Looked(link.as_ref())
+//!             }
+//!             Action::Scan => {
+//!                 scan = desk.scan().await;
+//!                 Outcome::Scanned(scan.as_ref())
 //!             }
 //!         };
 //!         finish(&request, &view, outcome, &mut buffer)
@@ -72,8 +77,10 @@ pub mod axum;
 mod guard;
 mod json;
 mod page;
+mod radio;
 mod request;
 mod response;
+mod scan;
 mod settings;
 mod status;
 mod system;
@@ -81,7 +88,7 @@ mod system;
 use core::time::Duration;
 
 use wps_core::driver::Link;
-use wps_core::{Instant, Refusal, Settings, Status};
+use wps_core::{Instant, Neighbours, Refusal, Settings, Status};
 
 pub use guard::{Denied, Scheme, Site, guard};
 pub use request::{MAX_BODY, Request};
@@ -98,6 +105,10 @@ pub const PARTING: Duration = Duration::from_millis(500);
 
 /// How long a buffer for one answer must be.
 pub const BUFFER: usize = 2048;
+
+/// How long a buffer for the answer to [`Action::Scan`] may be of use: the longest there is. In a
+/// shorter one the list ends earlier.
+pub const SCAN_BUFFER: usize = 2 + Neighbours::MAX * 512;
 
 /// What an answer depends on beside the request.
 #[derive(Clone, Copy, Debug)]
@@ -155,6 +166,8 @@ pub enum Action {
     Configure(Settings),
     /// Ask what the radio is doing.
     Look,
+    /// Ask for the access points in range.
+    Scan,
 }
 
 /// What came of an [`Action`].
@@ -166,6 +179,8 @@ pub enum Outcome<'a> {
     Cancelled,
     /// Of [`Action::Look`].
     Looked(Option<&'a Link>),
+    /// Of [`Action::Scan`].
+    Scanned(Option<&'a Neighbours>),
     /// Of any: the machine did not answer in time, or too many wait for it.
     Busy,
 }
@@ -203,6 +218,7 @@ pub fn finish<'b>(
         Outcome::Started(Err(Refusal::Busy)) | Outcome::Busy => Response::busy(buffer),
         Outcome::Started(Err(Refusal::Failed(cause))) => Response::refused(cause.advice(), buffer),
         Outcome::Looked(link) => system::answer(view, link, buffer),
+        Outcome::Scanned(neighbours) => scan::answer(neighbours, buffer),
     };
     answer.for_head(request.is_head())
 }
@@ -211,6 +227,7 @@ pub fn finish<'b>(
 enum Route {
     Wps,
     Settings,
+    Scan,
     System,
     File(File),
 }
@@ -220,6 +237,7 @@ impl Route {
         match path {
             "/api/v1/wifi/wps" => Some(Self::Wps),
             "/api/v1/wifi/sta/settings" => Some(Self::Settings),
+            "/api/v1/wifi/scan" => Some(Self::Scan),
             "/api/v1/system" => Some(Self::System),
             path => File::at(path).map(Self::File),
         }
@@ -229,7 +247,7 @@ impl Route {
         match self {
             Self::Wps => "GET, HEAD, POST, DELETE",
             Self::Settings => "GET, HEAD, PUT, POST, DELETE",
-            Self::System | Self::File(_) => "GET, HEAD",
+            Self::Scan | Self::System | Self::File(_) => "GET, HEAD",
         }
     }
 }
@@ -262,11 +280,15 @@ fn judge(request: &Request<'_>, view: &View<'_>) -> Result<Ready, Mistake> {
         (Route::Settings, Some(Method::Put)) => Ready::Change(Verb::Update),
         (Route::Settings, Some(Method::Post)) => Ready::Change(Verb::Overwrite),
         (Route::Settings, Some(Method::Delete)) => Ready::Change(Verb::Forget),
+        (Route::Scan, Some(Method::Get | Method::Head)) => Ready::Do(Action::Scan),
         (Route::System, Some(Method::Get | Method::Head)) => Ready::Do(Action::Look),
         (Route::File(file), Some(Method::Get | Method::Head)) => Ready::File(file),
-        (Route::System | Route::File(_), Some(Method::Put | Method::Post | Method::Delete))
+        (
+            Route::Scan | Route::System | Route::File(_),
+            Some(Method::Put | Method::Post | Method::Delete),
+        )
         | (Route::Wps, Some(Method::Put))
-        | (Route::Wps | Route::Settings | Route::System | Route::File(_), None) => {
+        | (_, None) => {
             return Err(Mistake::Method(route.methods()));
         }
     };

@@ -69,8 +69,16 @@ impl<'b> Response<'b> {
 
     pub(crate) fn json(value: &impl Serialize, buffer: &'b mut [u8]) -> Self {
         match serde_json_core::to_slice(value, buffer) {
-            Ok(length) => Self::new(200, Some(JSON), buffer.get(..length).unwrap_or_default()),
+            Ok(length) => Self::of_json(buffer.get(..length).unwrap_or_default()),
             Err(_) => Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes()),
+        }
+    }
+
+    /// JSON that is written already; nothing is none.
+    pub(crate) fn of_json(body: &'b [u8]) -> Self {
+        match body {
+            [] => Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes()),
+            body => Self::new(200, Some(JSON), body),
         }
     }
 

@@ -10,7 +10,7 @@ use embassy_futures::block_on;
 use wps_core::Clock;
 use wps_http::axum::Limits;
 use wps_http::{
-    Action, Addresses, BUFFER, Device, MAX_BODY, Outcome, PARTING, Reply, Request, Site, View,
+    Action, Addresses, Device, MAX_BODY, Outcome, PARTING, Reply, Request, SCAN_BUFFER, Site, View,
     finish, handle,
 };
 
@@ -99,8 +99,8 @@ async fn purely(world: World, asked: &Asked<'_>) -> Answer {
     let request =
         asked.headers.iter().fold(line, |it, (name, value)| it.header(name, value.as_bytes()));
     let request = request.with_body(asked.body.as_bytes());
-    let mut buffer = [0; BUFFER];
-    let (link, after);
+    let mut buffer = [0; SCAN_BUFFER];
+    let (link, scan, after);
     let response = match handle(&request, &view, &mut buffer) {
         Reply::Done(response) => response,
         Reply::Do(action) => {
@@ -116,6 +116,10 @@ async fn purely(world: World, asked: &Asked<'_>) -> Answer {
                 Action::Look => {
                     link = world.desk.link().await;
                     Outcome::Looked(link.as_ref())
+                }
+                Action::Scan => {
+                    scan = world.with_time(world.desk.scan()).await;
+                    Outcome::Scanned(scan.as_ref())
                 }
             };
             after = world.desk.status();
@@ -134,7 +138,10 @@ async fn by_axum(world: World, asked: &Asked<'_>) -> Answer {
     let routes = world.routes(axum::Router::new());
     served(routes, Limits::default(), async |address| {
         let Asked { method, target, headers, body } = asked;
-        Client::to(address).await.ask_with(method, target, headers, body).await
+        let mut client = Client::to(address).await;
+        let answer = client.ask_with(method, target, headers, body);
+        // Only a look around takes time.
+        if *target == "/api/v1/wifi/scan" { world.with_time(answer).await } else { answer.await }
     })
     .await
 }
@@ -161,13 +168,14 @@ fn the_axum_front_answers_as_the_table_says() {
     }
 }
 
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 11] = [
     "/",
     "/style.css",
     "/app.js",
     "/icon.svg",
     "/api/v1/wifi/wps",
     "/api/v1/wifi/sta/settings",
+    "/api/v1/wifi/scan",
     "/api/v1/system",
     "/api/v1/sim",
     "/no/such/path",

@@ -233,6 +233,12 @@ impl World {
         self.turns().await;
     }
 
+    /// Lets time pass while there is nothing else to do.
+    pub async fn with_time<R>(&self, work: impl Future<Output = R>) -> R {
+        let Either::First(done) = select(work, self.clock.fast_forward()).await;
+        done
+    }
+
     async fn turns(&self) {
         for _ in 0..8 {
             yield_now().await;
