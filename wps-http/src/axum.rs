@@ -20,6 +20,7 @@
 //! ```
 
 mod config;
+mod events;
 mod serve;
 
 use core::error::Error;
@@ -39,7 +40,7 @@ use ::axum::middleware::{Next, from_fn_with_state};
 use ::axum::response::Response;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use http_body_util::LengthLimitError;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use wps_core::driver::Link;
 use wps_core::{Desk, Instant, Neighbours, Refusal};
@@ -71,10 +72,12 @@ where
     let config = Arc::new(config);
     // The desk takes N at a time, and the application may want to ask it, too.
     let seats = Arc::new(Semaphore::new((N / 2).max(1)));
+    let listeners = Arc::new(Semaphore::new((N / 2).max(1)));
     more.layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(config.clone(), guarded))
         .fallback(move |request: Request| {
-            answer(desk.clone(), now.clone(), config.clone(), seats.clone(), request)
+            let waiting = Waiting { seats: seats.clone(), listeners: listeners.clone() };
+            answer(desk.clone(), now.clone(), config.clone(), waiting, request)
         })
 }
 
@@ -82,12 +85,12 @@ async fn answer<D, C, const N: usize>(
     desk: D,
     now: C,
     config: Arc<Config>,
-    seats: Arc<Semaphore>,
+    waiting: Waiting,
     request: Request,
 ) -> Response
 where
-    D: Deref<Target = Desk<CriticalSectionRawMutex, N>> + Send + Sync,
-    C: Fn() -> Instant + Send,
+    D: Deref<Target = Desk<CriticalSectionRawMutex, N>> + Send + Sync + 'static,
+    C: Fn() -> Instant + Send + 'static,
 {
     if let Err(denied) = may_call(&config, &request) {
         return send(denied.answer(&mut [0; BUFFER]));
@@ -118,7 +121,7 @@ where
         Reply::Do(action) => action,
     };
     let done = async {
-        let _seat = seats.acquire().await;
+        let _seat = waiting.seats.acquire().await;
         match action {
             Action::Start => Done::Started(desk.start(PARTING).await),
             Action::Cancel => {
@@ -126,6 +129,7 @@ where
                 Done::Cancelled
             }
             Action::Configure(settings) => Done::Started(desk.configure(settings, PARTING).await),
+            Action::Listen => Done::Listening(waiting.listeners.try_acquire_owned().ok()),
             Action::Scan => Done::Scanned(desk.scan().await.map(Box::new)),
             Action::Look => {
                 let link = timeout(LOOK_TIME, desk.link()).await;
@@ -137,23 +141,38 @@ where
     let outcome = match &done {
         Ok(Done::Started(result)) => Outcome::Started(*result),
         Ok(Done::Cancelled) => Outcome::Cancelled,
+        Ok(Done::Listening(Some(_))) => Outcome::Listening,
         Ok(Done::Looked(link)) => Outcome::Looked(link.as_ref()),
         Ok(Done::Scanned(found)) => {
             let outcome = Outcome::Scanned(found.as_deref());
             return send(finish(&asked, &view, outcome, &mut vec![0; SCAN_BUFFER]));
         }
-        Err(_) => Outcome::Busy,
+        Ok(Done::Listening(None)) | Err(_) => Outcome::Busy,
     };
     let status = desk.status();
     view.status = status.as_ref();
     view.addresses = config.addresses.as_ref().map(|ask| ask()).unwrap_or_default();
-    send(finish(&asked, &view, outcome, &mut [0; BUFFER]))
+    let mut buffer = [0; BUFFER];
+    let response = finish(&asked, &view, outcome, &mut buffer);
+    let mut answer = send(response);
+    if let (true, Ok(Done::Listening(Some(place)))) = (response.is_stream(), done) {
+        *answer.body_mut() = events::body(desk, now, place);
+    }
+    answer
+}
+
+/// How many may wait for the desk, and how many may listen to it.
+struct Waiting {
+    seats: Arc<Semaphore>,
+    listeners: Arc<Semaphore>,
 }
 
 /// What an [`Action`] brought.
 enum Done {
     Started(Result<(), Refusal>),
     Cancelled,
+    /// With a place among the listeners, if there was one.
+    Listening(Option<OwnedSemaphorePermit>),
     Looked(Option<Link>),
     Scanned(Option<Box<Neighbours>>),
 }

@@ -11,6 +11,7 @@
 //! | `POST /api/v1/wifi/wps` | 204: a pairing runs |
 //! | `DELETE /api/v1/wifi/wps` | 204: cancelled, or nothing to cancel |
 //! | `GET /api/v1/wifi/wps` | 200: state, time left, what is in sight, how the last one ended |
+//! | `GET /api/v1/wifi/wps/events` | 200: the same as an event stream |
 //! | `GET /api/v1/wifi/sta/settings` | 200: whether the station is on, and the name of its network |
 //! | `PUT`, `POST`, `DELETE /api/v1/wifi/sta/settings` | 204: the change is under way |
 //! | `GET /api/v1/wifi/scan` | 200: the access points in range |
@@ -54,6 +55,7 @@
 //!                 link = desk.link().await;
 //!                 Outcome::Looked(link.as_ref())
 //!             }
+//!             Action::Listen => Outcome::Busy, // or Listening, and `event` after `event`
 //!             Action::Scan => {
 //!                 scan = desk.scan().await;
 //!                 Outcome::Scanned(scan.as_ref())
@@ -93,6 +95,7 @@ use wps_core::{Instant, Neighbours, Refusal, Settings, Status};
 pub use guard::{Denied, Scheme, Site, guard};
 pub use request::{MAX_BODY, Request};
 pub use response::{COMMON_HEADERS, Response};
+pub use status::event;
 pub use system::{Addresses, Device};
 
 use page::File;
@@ -164,6 +167,8 @@ pub enum Action {
     Cancel,
     /// Change the settings, with [`PARTING`] before the radio moves.
     Configure(Settings),
+    /// Send an [`event`] now, at every change, and each second while a window is open.
+    Listen,
     /// Ask what the radio is doing.
     Look,
     /// Ask for the access points in range.
@@ -177,6 +182,8 @@ pub enum Outcome<'a> {
     Started(Result<(), Refusal>),
     /// Of [`Action::Cancel`].
     Cancelled,
+    /// Of [`Action::Listen`]: events follow.
+    Listening,
     /// Of [`Action::Look`].
     Looked(Option<&'a Link>),
     /// Of [`Action::Scan`].
@@ -217,6 +224,7 @@ pub fn finish<'b>(
         Outcome::Started(Ok(())) | Outcome::Cancelled => Response::no_content(),
         Outcome::Started(Err(Refusal::Busy)) | Outcome::Busy => Response::busy(buffer),
         Outcome::Started(Err(Refusal::Failed(cause))) => Response::refused(cause.advice(), buffer),
+        Outcome::Listening => Response::event_stream(),
         Outcome::Looked(link) => system::answer(view, link, buffer),
         Outcome::Scanned(neighbours) => scan::answer(neighbours, buffer),
     };
@@ -226,6 +234,7 @@ pub fn finish<'b>(
 #[derive(Clone, Copy)]
 enum Route {
     Wps,
+    Events,
     Settings,
     Scan,
     System,
@@ -236,6 +245,7 @@ impl Route {
     fn of(path: &str) -> Option<Self> {
         match path {
             "/api/v1/wifi/wps" => Some(Self::Wps),
+            "/api/v1/wifi/wps/events" => Some(Self::Events),
             "/api/v1/wifi/sta/settings" => Some(Self::Settings),
             "/api/v1/wifi/scan" => Some(Self::Scan),
             "/api/v1/system" => Some(Self::System),
@@ -247,7 +257,7 @@ impl Route {
         match self {
             Self::Wps => "GET, HEAD, POST, DELETE",
             Self::Settings => "GET, HEAD, PUT, POST, DELETE",
-            Self::Scan | Self::System | Self::File(_) => "GET, HEAD",
+            Self::Events | Self::Scan | Self::System | Self::File(_) => "GET, HEAD",
         }
     }
 }
@@ -280,11 +290,12 @@ fn judge(request: &Request<'_>, view: &View<'_>) -> Result<Ready, Mistake> {
         (Route::Settings, Some(Method::Put)) => Ready::Change(Verb::Update),
         (Route::Settings, Some(Method::Post)) => Ready::Change(Verb::Overwrite),
         (Route::Settings, Some(Method::Delete)) => Ready::Change(Verb::Forget),
+        (Route::Events, Some(Method::Get | Method::Head)) => Ready::Do(Action::Listen),
         (Route::Scan, Some(Method::Get | Method::Head)) => Ready::Do(Action::Scan),
         (Route::System, Some(Method::Get | Method::Head)) => Ready::Do(Action::Look),
         (Route::File(file), Some(Method::Get | Method::Head)) => Ready::File(file),
         (
-            Route::Scan | Route::System | Route::File(_),
+            Route::Events | Route::Scan | Route::System | Route::File(_),
             Some(Method::Put | Method::Post | Method::Delete),
         )
         | (Route::Wps, Some(Method::Put))

@@ -14,6 +14,7 @@ pub struct Response<'b> {
     retry_after: Option<&'static str>,
     policy: Option<&'static str>,
     close: bool,
+    is_stream: bool,
     body: &'b [u8],
     without_body: bool,
 }
@@ -44,9 +45,14 @@ impl<'b> Response<'b> {
         own.chain(COMMON_HEADERS)
     }
 
-    /// Content-Length; none on a 204, which must not have one (RFC 9110, 8.6).
+    /// Content-Length; none on a 204, which must not have one (RFC 9110, 8.6), and on a stream.
     pub fn content_length(&self) -> Option<usize> {
-        (self.status != 204).then_some(self.body.len())
+        (self.status != 204 && !self.is_stream).then_some(self.body.len())
+    }
+
+    /// Whether [events](crate::event) follow, one after the other.
+    pub fn is_stream(&self) -> bool {
+        self.is_stream && !self.without_body
     }
 
     /// What follows the header; nothing on the answer to a HEAD.
@@ -80,6 +86,10 @@ impl<'b> Response<'b> {
             [] => Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes()),
             body => Self::new(200, Some(JSON), body),
         }
+    }
+
+    pub(crate) fn event_stream() -> Self {
+        Self { is_stream: true, ..Self::new(200, Some("text/event-stream"), &[]) }
     }
 
     /// A problem document (RFC 9457). `detail` is a sentence that says what to do.
@@ -144,6 +154,7 @@ impl<'b> Response<'b> {
             retry_after: None,
             policy: None,
             close: false,
+            is_stream: false,
             body,
             without_body: false,
         }

@@ -117,6 +117,7 @@ async fn purely(world: World, asked: &Asked<'_>) -> Answer {
                     link = world.desk.link().await;
                     Outcome::Looked(link.as_ref())
                 }
+                Action::Listen => Outcome::Listening,
                 Action::Scan => {
                     scan = world.with_time(world.desk.scan()).await;
                     Outcome::Scanned(scan.as_ref())
