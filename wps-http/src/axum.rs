@@ -29,7 +29,7 @@ use core::ops::Deref;
 use core::time::Duration;
 use std::boxed::Box;
 use std::string::{String, ToString};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::vec;
 
 use ::axum::Router;
@@ -41,13 +41,13 @@ use ::axum::response::Response;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use http_body_util::LengthLimitError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use wps_core::driver::Link;
 use wps_core::{Desk, Instant, Neighbours, Refusal};
 
 use crate::{
-    Action, Addresses, BUFFER, COMMON_HEADERS, Denied, MAX_BODY, Outcome, PARTING, Reply,
-    SCAN_BUFFER, View, finish, guard, handle,
+    Action, Addresses, BUFFER, COMMON_HEADERS, Denied, Door, Locked, MAX_BODY, Outcome, PARTING,
+    Reply, SCAN_BUFFER, View, finish, guard, handle,
 };
 
 pub use config::Config;
@@ -70,29 +70,30 @@ where
     C: Fn() -> Instant + Clone + Send + Sync + 'static,
 {
     let config = Arc::new(config);
+    let entrance = Entrance { door: Arc::new(config.door().map(Mutex::new)), config, now };
     // The desk takes N at a time, and the application may want to ask it, too.
     let seats = Arc::new(Semaphore::new((N / 2).max(1)));
     let listeners = Arc::new(Semaphore::new((N / 2).max(1)));
     more.layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(config.clone(), guarded))
+        .layer(from_fn_with_state(entrance.clone(), guarded::<C>))
         .fallback(move |request: Request| {
             let waiting = Waiting { seats: seats.clone(), listeners: listeners.clone() };
-            answer(desk.clone(), now.clone(), config.clone(), waiting, request)
+            answer(desk.clone(), entrance.clone(), waiting, request)
         })
 }
 
 async fn answer<D, C, const N: usize>(
     desk: D,
-    now: C,
-    config: Arc<Config>,
+    entrance: Entrance<C>,
     waiting: Waiting,
     request: Request,
 ) -> Response
 where
     D: Deref<Target = Desk<CriticalSectionRawMutex, N>> + Send + Sync + 'static,
-    C: Fn() -> Instant + Send + 'static,
+    C: Fn() -> Instant + Send + Sync + 'static,
 {
-    if let Err(denied) = may_call(&config, &request) {
+    let Entrance { config, now, .. } = &entrance;
+    if let Err(denied) = may_call(config, &request) {
         return send(denied.answer(&mut [0; BUFFER]));
     }
     let (head, body) = request.into_parts();
@@ -109,6 +110,7 @@ where
     let (status, settings) = (desk.status(), desk.settings());
     let mut view = View {
         site: config.site(&names),
+        access: entrance.judge(&asked),
         now: now(),
         status: status.as_ref(),
         settings: settings.as_ref(),
@@ -117,7 +119,9 @@ where
         addresses: Addresses::default(),
     };
     let action = match handle(&asked, &view, &mut [0; BUFFER]) {
-        Reply::Done(response) => return send(response),
+        Reply::Done(response) => {
+            return send_later(response).await;
+        }
         Reply::Do(action) => action,
     };
     let done = async {
@@ -156,7 +160,7 @@ where
     let response = finish(&asked, &view, outcome, &mut buffer);
     let mut answer = send(response);
     if let (true, Ok(Done::Listening(Some(place)))) = (response.is_stream(), done) {
-        *answer.body_mut() = events::body(desk, now, place);
+        *answer.body_mut() = events::body(desk, entrance.now, place);
     }
     answer
 }
@@ -165,6 +169,21 @@ where
 struct Waiting {
     seats: Arc<Semaphore>,
     listeners: Arc<Semaphore>,
+}
+
+/// What every request passes.
+#[derive(Clone)]
+struct Entrance<C> {
+    config: Arc<Config>,
+    door: Arc<Option<Mutex<Door>>>,
+    now: C,
+}
+
+impl<C: Fn() -> Instant> Entrance<C> {
+    fn judge(&self, asked: &crate::Request<'_>) -> Result<(), Locked> {
+        let Some(door) = &*self.door else { return Ok(()) };
+        door.lock().unwrap_or_else(PoisonError::into_inner).judge(asked, (self.now)())
+    }
 }
 
 /// What an [`Action`] brought.
@@ -178,9 +197,19 @@ enum Done {
 }
 
 /// The application's own routes.
-async fn guarded(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
-    if let Err(denied) = may_call(&config, &request) {
+async fn guarded<C>(State(entrance): State<Entrance<C>>, request: Request, next: Next) -> Response
+where
+    C: Fn() -> Instant + Clone + Send + Sync + 'static,
+{
+    if let Err(denied) = may_call(&entrance.config, &request) {
         return send(denied.answer(&mut [0; BUFFER]));
+    }
+    let target = request.uri().to_string();
+    let access = entrance.judge(&described(request.method(), &target, request.headers()));
+    if let Err(locked) = access {
+        let mut buffer = [0; BUFFER];
+        let response = locked.answer(&mut buffer);
+        return send_later(response).await;
     }
     let mut response = next.run(request).await;
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
@@ -236,13 +265,21 @@ async fn read(asked: &crate::Request<'_>, body: Body) -> Result<Bytes, Unread> {
     }
 }
 
+/// Whoever guesses passwords has to wait.
+async fn send_later(response: crate::Response<'_>) -> Response {
+    if !response.pause().is_zero() {
+        sleep(response.pause()).await;
+    }
+    send(response)
+}
+
 fn send(response: crate::Response<'_>) -> Response {
     let mut answer = Response::new(Body::from(response.body().to_vec()));
     *answer.status_mut() =
         StatusCode::from_u16(response.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in response.headers() {
         if let Ok(value) = HeaderValue::from_str(value) {
-            answer.headers_mut().insert(HeaderName::from_static(name), value);
+            answer.headers_mut().append(HeaderName::from_static(name), value);
         }
     }
     if let Some(length) = response.content_length() {

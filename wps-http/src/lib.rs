@@ -74,8 +74,10 @@
 #[cfg(feature = "axum")]
 extern crate std;
 
+mod auth;
 #[cfg(feature = "axum")]
 pub mod axum;
+mod digest;
 mod guard;
 mod json;
 mod page;
@@ -92,6 +94,7 @@ use core::time::Duration;
 use wps_core::driver::Link;
 use wps_core::{Instant, Neighbours, Refusal, Settings, Status};
 
+pub use auth::{Challenge, Door, Locked, Password};
 pub use guard::{Denied, Scheme, Site, guard};
 pub use request::{MAX_BODY, Request};
 pub use response::{COMMON_HEADERS, Response};
@@ -118,6 +121,8 @@ pub const SCAN_BUFFER: usize = 2 + Neighbours::MAX * 512;
 pub struct View<'a> {
     /// The names under which the API answers.
     pub site: Site<'a>,
+    /// What the [`Door`] says about the request; `Ok` where no password is set.
+    pub access: Result<(), Locked>,
     /// The present moment, on the clock of the status.
     pub now: Instant,
     /// The status; none before the machine's first step.
@@ -137,6 +142,7 @@ impl Default for View<'_> {
     fn default() -> Self {
         Self {
             site: Site::default(),
+            access: Ok(()),
             now: Instant::from_millis(0),
             status: None,
             settings: None,
@@ -193,7 +199,7 @@ pub enum Outcome<'a> {
 }
 
 /// Judges a request. Which answer wins: malformed 400, foreign Host or Origin 404, unknown path 404,
-/// method 405, body too long 413, body that is not JSON 415, or not what is wanted 400.
+/// method 405, no password 401, body too long 413, body that is not JSON 415, or not what is wanted 400.
 pub fn handle<'b>(request: &Request<'_>, view: &View<'_>, buffer: &'b mut [u8]) -> Reply<'b> {
     let answer = match judge(request, view) {
         Ok(Ready::Do(action)) => return Reply::Do(action),
@@ -207,6 +213,7 @@ pub fn handle<'b>(request: &Request<'_>, view: &View<'_>, buffer: &'b mut [u8]) 
         Err(Mistake::Denied(denied)) => denied.answer(buffer),
         Err(Mistake::UnknownPath) => Response::unknown_path(buffer),
         Err(Mistake::Method(allow)) => Response::method_not_allowed(Some(allow), buffer),
+        Err(Mistake::Locked(locked)) => locked.answer(buffer),
         Err(Mistake::TooLarge) => Response::too_large(buffer),
     };
     Reply::Done(answer.for_head(request.is_head()))
@@ -272,14 +279,15 @@ enum Ready {
     File(File),
 }
 
-enum Mistake {
+enum Mistake<'v> {
     Denied(Denied),
     UnknownPath,
     Method(&'static str),
+    Locked(&'v Locked),
     TooLarge,
 }
 
-fn judge(request: &Request<'_>, view: &View<'_>) -> Result<Ready, Mistake> {
+fn judge<'v>(request: &Request<'_>, view: &'v View<'_>) -> Result<Ready, Mistake<'v>> {
     guard(request, &view.site).map_err(Mistake::Denied)?;
     let route = Route::of(request.path()).ok_or(Mistake::UnknownPath)?;
     let ready = match (route, request.method) {
@@ -303,5 +311,6 @@ fn judge(request: &Request<'_>, view: &View<'_>) -> Result<Ready, Mistake> {
             return Err(Mistake::Method(route.methods()));
         }
     };
+    view.access.as_ref().map_err(Mistake::Locked)?;
     if request.is_body_too_large() { Err(Mistake::TooLarge) } else { Ok(ready) }
 }

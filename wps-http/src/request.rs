@@ -17,6 +17,7 @@ pub struct Request<'a> {
     pub(crate) length_invalid: bool,
     pub(crate) too_large: bool,
     pub(crate) content_type: Field<'a>,
+    pub(crate) authorization: Field<'a>,
     pub(crate) body: &'a [u8],
 }
 
@@ -58,6 +59,7 @@ impl<'a> Request<'a> {
             length_invalid: false,
             too_large: false,
             content_type: Field::Missing,
+            authorization: Field::Missing,
             body: &[],
         }
     }
@@ -74,6 +76,8 @@ impl<'a> Request<'a> {
             self.from_elsewhere |= [&b"cross-site"[..], b"same-site"]
                 .iter()
                 .any(|elsewhere| value.eq_ignore_ascii_case(elsewhere));
+        } else if name.eq_ignore_ascii_case("authorization") {
+            self.authorization = self.authorization.and(value);
         } else if name.eq_ignore_ascii_case("content-type") {
             self.content_type = self.content_type.and(value);
         } else if name.eq_ignore_ascii_case("content-length") {
@@ -112,6 +116,22 @@ impl<'a> Request<'a> {
             }
             Field::Repeated => false,
         }
+    }
+
+    /// As it was sent; empty for a method that means nothing here.
+    pub(crate) fn method_name(&self) -> &'static str {
+        match self.method {
+            Some(Method::Get) => "GET",
+            Some(Method::Head) => "HEAD",
+            Some(Method::Put) => "PUT",
+            Some(Method::Post) => "POST",
+            Some(Method::Delete) => "DELETE",
+            None => "",
+        }
+    }
+
+    pub(crate) fn target(&self) -> &'a str {
+        self.target
     }
 
     pub(crate) fn is_head(&self) -> bool {

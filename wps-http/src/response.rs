@@ -1,7 +1,11 @@
 //! What a front sends.
 
+use core::time::Duration;
+
 use serde::Serialize;
 
+use crate::auth::Challenge;
+use crate::digest::Algorithm;
 use crate::guard::Denied;
 use crate::request::MAX_BODY;
 
@@ -13,6 +17,8 @@ pub struct Response<'b> {
     allow: Option<&'static str>,
     retry_after: Option<&'static str>,
     policy: Option<&'static str>,
+    challenges: [Option<&'b str>; 2],
+    pause: bool,
     close: bool,
     is_stream: bool,
     body: &'b [u8],
@@ -23,6 +29,11 @@ pub struct Response<'b> {
 pub const COMMON_HEADERS: [(&str, &str); 2] =
     [("cache-control", "no-store"), ("x-content-type-options", "nosniff")];
 
+/// A guess a second from each connection; the owner's right answer does not wait.
+const GUESS_PAUSE: Duration = Duration::from_secs(1);
+/// The longest challenge, rounded up.
+const CHALLENGE: usize = 256;
+
 const JSON: &str = "application/json; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
 
@@ -32,12 +43,15 @@ impl<'b> Response<'b> {
         self.status
     }
 
-    /// All header fields but Content-Length, with lower-case names.
+    /// All header fields but Content-Length, with lower-case names. One name may come twice.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'b str)> {
+        let [first, second] = self.challenges;
         let own = [
             ("content-type", self.content_type),
             ("allow", self.allow),
             ("retry-after", self.retry_after),
+            ("www-authenticate", first),
+            ("www-authenticate", second),
             ("content-security-policy", self.policy),
             ("connection", self.close.then_some("close")),
         ];
@@ -53,6 +67,11 @@ impl<'b> Response<'b> {
     /// Whether [events](crate::event) follow, one after the other.
     pub fn is_stream(&self) -> bool {
         self.is_stream && !self.without_body
+    }
+
+    /// How long to wait before this answer goes out: whoever guesses passwords shall not be quick.
+    pub fn pause(&self) -> Duration {
+        if self.pause { GUESS_PAUSE } else { Duration::ZERO }
     }
 
     /// What follows the header; nothing on the answer to a HEAD.
@@ -86,6 +105,27 @@ impl<'b> Response<'b> {
             [] => Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes()),
             body => Self::new(200, Some(JSON), body),
         }
+    }
+
+    /// Two challenges, the better one first.
+    pub(crate) fn unauthorized(challenge: &Challenge, buffer: &'b mut [u8]) -> Self {
+        let Some((first, rest)) = buffer.split_at_mut_checked(CHALLENGE) else {
+            return Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes());
+        };
+        let Some((second, rest)) = rest.split_at_mut_checked(CHALLENGE) else {
+            return Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes());
+        };
+        let challenges = [
+            challenge.write(Algorithm::Sha256, first),
+            challenge.write(Algorithm::Md5Sess, second),
+        ];
+        let detail = "Give the device's password, with an empty user name (HTTP Digest).";
+        Self { challenges, pause: challenge.failed, ..Self::problem(401, detail, rest) }
+    }
+
+    pub(crate) fn other_uri(buffer: &'b mut [u8]) -> Self {
+        let detail = "The uri of the Authorization header must be the target of the request.";
+        Self::problem(400, detail, buffer)
     }
 
     pub(crate) fn event_stream() -> Self {
@@ -153,6 +193,8 @@ impl<'b> Response<'b> {
             allow: None,
             retry_after: None,
             policy: None,
+            challenges: [None; 2],
+            pause: false,
             close: false,
             is_stream: false,
             body,
@@ -198,6 +240,7 @@ const TOO_LITTLE_SPACE: &str = concat!(
 fn title(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
+        401 => "Unauthorized",
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",

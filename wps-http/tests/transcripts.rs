@@ -88,6 +88,7 @@ async fn purely(world: World, asked: &Asked<'_>) -> Answer {
     let site = Site { names: &names, scheme: config.scheme };
     let mut view = View {
         site,
+        access: Ok(()),
         now: world.clock.now(),
         status: status.as_ref(),
         settings: settings.as_ref(),
