@@ -17,8 +17,6 @@ use crate::response::Response;
 const LIFETIME: Duration = Duration::from_secs(600);
 /// How many nonces may be in use; the one that was issued first has to go.
 const IN_USE: usize = 16;
-/// How far behind the highest one a count may come: browsers send in parallel.
-const WINDOW: u32 = 64;
 /// Issued when, and number: as hex digits, followed by half a hash that only we can make.
 const NONCE: usize = 16 + 8 + 32;
 
@@ -64,7 +62,7 @@ struct Nonce {
 struct Used {
     nonce: Nonce,
     highest: u32,
-    /// Bit n: n below the highest.
+    /// Bit n: n below the highest. Browsers send in parallel, so they come in any order.
     seen: u64,
 }
 
@@ -214,8 +212,7 @@ impl Used {
             self.highest = count;
             return true;
         }
-        let back = self.highest - count;
-        let bit = 1_u64.checked_shl(back).filter(|_| back < WINDOW).unwrap_or(0);
+        let bit = 1_u64.checked_shl(self.highest - count).unwrap_or(0);
         let fresh = bit != 0 && self.seen & bit == 0;
         self.seen |= bit;
         fresh

@@ -16,6 +16,7 @@
 //! | `PUT`, `POST`, `DELETE /api/v1/wifi/sta/settings` | 204: the change is under way |
 //! | `GET /api/v1/wifi/scan` | 200: the access points in range |
 //! | `GET /api/v1/system` | 200: what the radio is doing |
+//! | `GET /api/v1/openapi.json` | 200: this API, OpenAPI 3.1 |
 //! | `GET /` | the page |
 //!
 //! # For authors of fronts

@@ -34,7 +34,7 @@ const GUESS_PAUSE: Duration = Duration::from_secs(1);
 /// The longest challenge, rounded up.
 const CHALLENGE: usize = 256;
 
-const JSON: &str = "application/json; charset=utf-8";
+pub(crate) const JSON: &str = "application/json; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
 
 impl<'b> Response<'b> {

@@ -49,6 +49,7 @@ struct Client {
     algorithm: &'static str,
     nonce: String,
     nc: u32,
+    qop: &'static str,
     uri: &'static str,
 }
 
@@ -57,21 +58,21 @@ impl Client {
         let [first, _] = challenges(door, now);
         let nonce = nonce(&first).to_owned();
         let (realm, algorithm) = ("gadget", "SHA-256");
-        Self { user: "", realm, password: SECRET, algorithm, nonce, nc: 1, uri: WPS }
+        Self { user: "", realm, password: SECRET, algorithm, nonce, nc: 1, qop: "auth", uri: WPS }
     }
 
     fn header(&self, method: &str) -> String {
-        let Self { user, realm, password, algorithm, nonce, nc, uri } = self;
+        let Self { user, realm, password, algorithm, nonce, nc, qop, uri } = self;
         let hash = if *algorithm == "SHA-256" { hash::<Sha256> } else { hash::<Md5> };
         let mut secret = hash(&format!("{user}:{realm}:{password}"));
         if algorithm.ends_with("sess") {
             secret = hash(&format!("{secret}:{nonce}:0a4f113b"));
         }
         let request = hash(&format!("{method}:{uri}"));
-        let response = hash(&format!("{secret}:{nonce}:{nc:08x}:0a4f113b:auth:{request}"));
+        let response = hash(&format!("{secret}:{nonce}:{nc:08x}:0a4f113b:{qop}:{request}"));
         format!(
             "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
-             algorithm={algorithm}, qop=auth, nc={nc:08x}, cnonce=\"0a4f113b\", response=\"{response}\""
+             algorithm={algorithm}, qop={qop}, nc={nc:08x}, cnonce=\"0a4f113b\", response=\"{response}\""
         )
     }
 
@@ -124,6 +125,7 @@ fn anything_wrong_does_not() {
         Client { password: "", ..good.clone() },
         Client { user: "admin", ..good.clone() },
         Client { realm: "other", ..good.clone() },
+        Client { qop: "auth-int", ..good.clone() },
         Client { algorithm: "MD5", ..good.clone() },
         Client { algorithm: "SHA-256-sess", ..good.clone() },
     ];

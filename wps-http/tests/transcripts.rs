@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::Situation::{self, Off, Starting};
 use common::wire::{Answer, Client, served};
 use common::{SECRETS, World, config};
@@ -170,7 +172,7 @@ fn the_axum_front_answers_as_the_table_says() {
     }
 }
 
-const PATHS: [&str; 11] = [
+const PATHS: [&str; 12] = [
     "/",
     "/style.css",
     "/app.js",
@@ -179,6 +181,7 @@ const PATHS: [&str; 11] = [
     "/api/v1/wifi/sta/settings",
     "/api/v1/wifi/scan",
     "/api/v1/system",
+    "/api/v1/openapi.json",
     "/api/v1/sim",
     "/no/such/path",
     "/api/v1/wifi/wps?x=y",
@@ -267,4 +270,37 @@ fn the_page_is_small_and_nothing_in_it_is_inline() {
         }
     }
     assert!(sum < 30_000, "{sum} bytes");
+}
+
+/// What the description says is what is served: paths, methods, and every status of the table.
+#[test]
+fn the_description_tells_the_routes_and_their_answers() {
+    fn asked<'a>(method: &'a str, target: &'a str) -> Asked<'a> {
+        Asked { method, target, headers: vec![("Host", "gadget")], body: "" }
+    }
+    let ask =
+        |asked: &Asked<'_>| block_on(World::visit(Off, async |world| purely(world, asked).await));
+    let got = ask(&asked("GET", "/api/v1/openapi.json"));
+    let api: serde_json::Value = serde_json::from_str(&got.body).expect("JSON");
+    let paths = api["paths"].as_object().expect("paths");
+    let served = |path: &&&str| ask(&asked("PATCH", path)).status == 405;
+    let ours = PATHS.iter().filter(|path| path.starts_with("/api/") && !path.contains('?'));
+    let ours: Vec<_> = ours.filter(served).copied().collect();
+    assert!(ours.iter().all(|path| paths.contains_key(*path)), "{ours:?}");
+    for (path, operations) in paths {
+        let refused = ask(&asked("PATCH", path));
+        let allowed = refused.header("allow").expect(path).split(", ");
+        let allowed: BTreeSet<_> =
+            allowed.filter(|it| *it != "HEAD").map(str::to_lowercase).collect();
+        let told = operations.as_object().expect("operations").keys().cloned().collect();
+        assert_eq!(allowed, told, "{path}");
+    }
+    for Transcript { asked: Asked { method, target, .. }, answer, .. } in transcripts() {
+        let operation =
+            &paths.get(target).unwrap_or(&serde_json::Value::Null)[method.to_lowercase()];
+        if let Some(responses) = operation["responses"].as_object() {
+            let status = answer.split('\n').next().expect("a status");
+            assert!(responses.contains_key(status), "{method} {target}: {status}");
+        }
+    }
 }
