@@ -14,6 +14,7 @@ use heapless::Vec;
 use crate::command::Refusal;
 use crate::driver::{Link, News};
 use crate::logging::info;
+use crate::scan::Neighbours;
 use crate::settings::Settings;
 use crate::status::{Phase, Status};
 
@@ -29,6 +30,8 @@ pub struct Desk<M: RawMutex, const N: usize> {
     seats: [Seat<M>; N],
     pub(crate) status: Watch<M, Status, N>,
     link: Mutex<M, RefCell<Option<Link>>>,
+    scan: Mutex<M, RefCell<Option<Neighbours>>>,
+    settled: Mutex<M, RefCell<Option<Settings>>>,
     tickets: Mutex<M, Cell<u32>>,
 }
 
@@ -63,6 +66,7 @@ pub(crate) enum Request {
     Configure { settings: Settings, parting: Duration },
     Cancel,
     Link,
+    Scan,
 }
 
 impl<M: RawMutex, const N: usize> Desk<M, N> {
@@ -73,6 +77,8 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
             seats: [const { Seat { taken: Mutex::new(Cell::new(None)), reply: Signal::new() } }; N],
             status: Watch::new(),
             link: Mutex::new(RefCell::new(None)),
+            scan: Mutex::new(RefCell::new(None)),
+            settled: Mutex::new(RefCell::new(None)),
             tickets: Mutex::new(Cell::new(0)),
         }
     }
@@ -110,6 +116,18 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
         self.link.lock(|link| link.borrow().clone())
     }
 
+    /// The access points in range: looked for now while nothing is under way, unless that was done
+    /// within the last 5 s, else what was known last. None if the radio could not look.
+    pub async fn scan(&self) -> Option<Neighbours> {
+        let _ = self.ask(Request::Scan).await;
+        self.scan.lock(|scan| scan.borrow().clone())
+    }
+
+    /// The settings in force, with their secrets; none while they are being changed, or may be.
+    pub fn settings(&self) -> Option<Settings> {
+        self.settled.lock(|settled| settled.borrow().clone())
+    }
+
     /// The status as it is now; none before the runner's first step.
     pub fn status(&self) -> Option<Status> {
         self.status.try_get()
@@ -122,6 +140,18 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
 
     pub(crate) fn set_link(&self, known: Option<Link>) {
         self.link.lock(|link| link.replace(known));
+    }
+
+    pub(crate) fn set_scan(&self, known: Option<Neighbours>) {
+        self.scan.lock(|scan| scan.replace(known));
+    }
+
+    pub(crate) fn set_settings(&self, settled: Option<&Settings>) {
+        self.settled.lock(|known| {
+            if known.borrow().as_ref() != settled {
+                known.replace(settled.cloned());
+            }
+        });
     }
 
     /// News from the driver, past the machine straight to the status.

@@ -2,8 +2,8 @@
 //!
 //! # For driver authors
 //!
-//! Three verbs move the radio (`apply`, `pair`, `join`), two look at it (`snapshot`,
-//! `link`). The machine decides *what* and *when*; a driver only does it. The rules:
+//! Three verbs move the radio (`apply`, `pair`, `join`), three look at it (`snapshot`,
+//! `link`, `scan`). The machine decides *what* and *when*; a driver only does it. The rules:
 //!
 //! 1. **Any verb may be called in any radio state**, also twice in a row.
 //! 2. **Any future may be dropped at any await.** The next verb finds out for itself where the radio
@@ -67,6 +67,7 @@ use core::fmt;
 
 use heapless::Vec;
 
+use crate::scan::Neighbours;
 use crate::settings::{Credentials, Mode, Settings, Snapshot, Ssid};
 use crate::wsc::{Bssid, MAX_CREDENTIALS, Sightings};
 
@@ -99,6 +100,12 @@ pub trait WifiDriver {
     async fn link(&mut self) -> Result<Link, Self::Error> {
         Ok(Link::default())
     }
+
+    /// Looks around for access points, without leaving the present network. A radio that cannot do
+    /// that finds none.
+    async fn scan(&mut self) -> Result<Neighbours, Self::Error> {
+        Ok(Neighbours::default())
+    }
 }
 
 impl<T: WifiDriver + ?Sized> WifiDriver for &mut T {
@@ -122,6 +129,10 @@ impl<T: WifiDriver + ?Sized> WifiDriver for &mut T {
 
     async fn link(&mut self) -> Result<Link, T::Error> {
         T::link(self).await
+    }
+
+    async fn scan(&mut self) -> Result<Neighbours, T::Error> {
+        T::scan(self).await
     }
 }
 

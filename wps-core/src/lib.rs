@@ -75,6 +75,7 @@ mod logging;
 mod machine;
 mod record;
 mod runner;
+mod scan;
 mod settings;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -89,6 +90,7 @@ pub use driver::{DriverError, ErrorKind, WifiDriver};
 pub use machine::Pairing;
 pub use record::{Record, RecordError};
 pub use runner::Runner;
+pub use scan::{Neighbour, Neighbours};
 pub use settings::{
     AccessPoint, Credentials, Invalid, Mode, Passphrase, Policy, Settings, Snapshot, Ssid,
 };

@@ -13,6 +13,7 @@ use crate::desk::{Desk, Request, Ticket};
 use crate::driver::{Attempt, DriverError, ErrorKind, Link, News, WifiDriver};
 use crate::logging::info;
 use crate::machine::Pairing;
+use crate::scan::Neighbours;
 use crate::settings::{Policy, Settings};
 use crate::status::TaskKind;
 use crate::store::SettingsStore;
@@ -21,6 +22,11 @@ use crate::wsc::Sightings;
 
 /// How long a driver may take to tell about its link.
 const LINK_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long a driver may take to look around.
+const SCAN_LIMIT: Duration = Duration::from_secs(15);
+/// How long a look around is good for: a radio hears less of its own network meanwhile.
+const SCAN_EVERY: Duration = Duration::from_secs(5);
 
 /// The machine with its hands.
 pub struct Runner<'d, D, S, C, M: RawMutex, const N: usize> {
@@ -34,6 +40,10 @@ pub struct Runner<'d, D, S, C, M: RawMutex, const N: usize> {
     waiting: Vec<Ticket, N>,
     /// Requests for the link, served while the machine rests.
     curious: Vec<Ticket, N>,
+    /// Requests for the access points in range, likewise.
+    for_scan: Vec<Ticket, N>,
+    /// Until when the last look around is good.
+    scanned: Option<Instant>,
 }
 
 impl<'d, D, S, C, M, const N: usize> Runner<'d, D, S, C, M, N>
@@ -58,9 +68,18 @@ where
     ) -> Result<Self, S::Error> {
         let loaded = store.load().await?;
         let machine = Pairing::boot(clock.now(), loaded, blank, policy);
-        let (waiting, curious) = (Vec::new(), Vec::new());
-        let sightings = Sightings::default();
-        let runner = Self { machine, driver, store, clock, desk, sightings, waiting, curious };
+        let runner = Self {
+            machine,
+            driver,
+            store,
+            clock,
+            desk,
+            sightings: Sightings::default(),
+            waiting: Vec::new(),
+            curious: Vec::new(),
+            for_scan: Vec::new(),
+            scanned: None,
+        };
         desk.publish(runner.machine.status());
         Ok(runner)
     }
@@ -80,16 +99,22 @@ where
 
     /// Does the machine's command until it is answered, or until a request makes it another one.
     async fn step(&mut self) {
-        let Self { machine, driver, store, clock, desk, sightings, waiting, curious } = self;
+        let Self { machine, driver, store, clock, desk, sightings, .. } = self;
+        let (waiting, curious, for_scan) =
+            (&mut self.waiting, &mut self.curious, &mut self.for_scan);
         let command = machine.command();
         let resting = command == Command::Rest;
         let looking = resting && !curious.is_empty();
+        let scanning = resting && !looking && !for_scan.is_empty();
         let tell = |news| desk.report(news);
         let mut work = pin!(async {
             if looking {
                 Done::Looked(
                     select_until(driver.link(), clock, clock.now().after(LINK_LIMIT)).await,
                 )
+            } else if scanning {
+                let until = clock.now().after(SCAN_LIMIT);
+                Done::Scanned(select_until(driver.scan(), clock, until).await)
             } else {
                 let attempt = Attempt::new(sightings, &tell);
                 Done::Answer(perform(&command, driver, store, clock, attempt).await)
@@ -108,14 +133,22 @@ where
                     (machine.admit(TaskKind::Configure), Input::Configure { settings, parting })
                 }
                 Request::Cancel => (Some(Ok(())), Input::Cancel),
-                Request::Link if resting => {
+                // A look around takes long: what was known last has to do.
+                Request::Link if resting && !scanning => {
                     desk.hold(curious, ticket);
                     if looking {
                         continue;
                     }
                     break None;
                 }
-                Request::Link => {
+                Request::Scan if resting && self.scanned.is_none_or(|it| it <= clock.now()) => {
+                    desk.hold(for_scan, ticket);
+                    if looking || scanning {
+                        continue;
+                    }
+                    break None;
+                }
+                Request::Link | Request::Scan => {
                     desk.reply(ticket, Ok(()));
                     continue;
                 }
@@ -141,6 +174,11 @@ where
                 desk.set_link(answer.and_then(Result::ok));
                 desk.reply_all(curious, Ok(()));
             }
+            Some(Done::Scanned(answer)) => {
+                desk.set_scan(answer.and_then(Result::ok));
+                self.scanned = Some(clock.now().after(SCAN_EVERY));
+                desk.reply_all(for_scan, Ok(()));
+            }
             None => {}
         }
         if let Some(answer) = machine.answer() {
@@ -149,7 +187,9 @@ where
         if machine.command() != Command::Rest {
             // The driver is busy: what was known last has to do.
             desk.reply_all(curious, Ok(()));
+            desk.reply_all(for_scan, Ok(()));
         }
+        desk.set_settings(machine.settled());
         desk.publish(machine.status());
     }
 }
@@ -158,6 +198,7 @@ where
 enum Done<E> {
     Answer(Input),
     Looked(Option<Result<Link, E>>),
+    Scanned(Option<Result<Neighbours, E>>),
 }
 
 /// Does one command, but not past its instant.

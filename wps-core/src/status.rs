@@ -81,6 +81,30 @@ pub enum TaskKind {
     Configure,
 }
 
+impl TaskKind {
+    /// What to do when it failed with `cause`: [`Cause::advice`], except where that speaks of the
+    /// router's button and somebody has typed a password.
+    pub fn advice(self, cause: Cause) -> &'static str {
+        match (self, cause) {
+            (Self::Configure, Cause::NotJoined) => {
+                "The network could not be joined. Check its name and password, move closer to the \
+                 router, and try again."
+            }
+            (Self::Configure, Cause::Driver(ErrorKind::WrongKey)) => {
+                "The network does not accept this password. Check it and send it again."
+            }
+            (Self::Configure, Cause::Driver(ErrorKind::NotFound)) => {
+                "No network of this name is in range. Check the name, move closer to the router, \
+                 and try again."
+            }
+            (Self::Configure, Cause::Driver(ErrorKind::Unsupported)) => {
+                "This device's radio cannot do it. Choose other settings."
+            }
+            (Self::Pair | Self::Configure, cause) => cause.advice(),
+        }
+    }
+}
+
 /// Why something failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

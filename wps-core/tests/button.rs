@@ -151,6 +151,7 @@ fn what_a_press_means() {
             phase,
             deadline: None,
             seen: Sight::Looking,
+            off_air: false,
             mode: Mode::Off,
             network: None,
             last: None,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wps_core::driver::{Attempt, Link, Offer, Sight};
-use wps_core::{Credentials, Mode, Settings, Snapshot, WifiDriver};
+use wps_core::{Credentials, Mode, Neighbours, Settings, Snapshot, WifiDriver};
 
 use crate::control::{Control, ControlError};
 use crate::error::LinuxError;
@@ -11,6 +11,7 @@ use crate::exchange::{self, exchange};
 use crate::link::link;
 use crate::manager::manager_of;
 use crate::note::Note;
+use crate::scan::scan;
 use crate::search::find_pressed;
 use crate::session::{Networks, Session};
 use crate::switch::{Power, Switch};
@@ -194,5 +195,9 @@ impl WifiDriver for WpaSupplicant {
 
     async fn link(&mut self) -> Result<Link, LinuxError> {
         Ok(link(&Control::connect(&self.directory, &self.interface)?).await?)
+    }
+
+    async fn scan(&mut self) -> Result<Neighbours, LinuxError> {
+        scan(&self.session().await?, &self.interface).await
     }
 }

@@ -44,6 +44,7 @@ mod link;
 mod manager;
 mod note;
 mod reply;
+mod scan;
 mod search;
 mod session;
 mod station;

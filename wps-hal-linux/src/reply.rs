@@ -32,7 +32,7 @@ impl<'a> Values<'a> {
         Ssid::new(&unescaped(self.text("ssid")?)).ok()
     }
 
-    fn hex(&self, key: &str) -> Vec<u8> {
+    pub(crate) fn hex(&self, key: &str) -> Vec<u8> {
         self.text(key).and_then(hex).unwrap_or_default()
     }
 }

@@ -431,6 +431,22 @@ impl Session {
     /// The access points that speak WPS, heard at most `max_age` whole seconds ago.
     pub(crate) async fn heard(&self, max_age: u64) -> Result<Vec<Heard>, ControlError> {
         let mut heard = Vec::new();
+        let with_wps = |flags: &str| flags.contains("[WPS");
+        let add = |head: &Values<'_>, probe_response: &str, beacon: &str| {
+            heard.extend(Heard::parse(head, probe_response, beacon));
+        };
+        self.table(max_age, with_wps, add).await?;
+        Ok(heard)
+    }
+
+    /// Gives the access points heard at most `max_age` whole seconds ago, if their flags are wanted, to
+    /// `take`: an entry's head, and what tells its probe response and its beacon.
+    pub(crate) async fn table(
+        &self,
+        max_age: u64,
+        wanted: impl Fn(&str) -> bool,
+        mut take: impl FnMut(&Values<'_>, &str, &str),
+    ) -> Result<(), ControlError> {
         let mut next = 0_u32;
         loop {
             // A reply holds 4 kB, in whole entries: go on after the last one.
@@ -442,16 +458,15 @@ impl Session {
                 next = next.max(id.saturating_add(1));
                 let head = Values::parse(rest);
                 let fresh = head.number::<u64>("age").is_some_and(|age| age <= max_age);
-                let wps = head.text("flags").is_some_and(|flags| flags.contains("[WPS"));
-                if fresh && wps {
+                if fresh && head.text("flags").is_some_and(&wanted) {
                     let tell = |what| format!("BSS RANGE={id}-{id} MASK={what}");
                     let probe_response = self.ask(&tell(PROBE_RESPONSE)).await?;
                     let beacon = self.ask(&tell(BEACON)).await?;
-                    heard.extend(Heard::parse(&head, &probe_response, &beacon));
+                    take(&head, &probe_response, &beacon);
                 }
             }
             if next == before {
-                return Ok(heard);
+                return Ok(());
             }
         }
     }

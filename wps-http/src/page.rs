@@ -1,7 +1,7 @@
-//! The web page: files without a build step, each under its own path, so that the
+//! What never changes: the description of the API, and the web page, files without a build step, each under its own path, so that the
 //! Content-Security-Policy needs no exception for inline code.
 
-use crate::response::Response;
+use crate::response::{JSON, Response};
 
 /// Everything from the device itself, nothing inline, in nobody's frame. There is no
 /// `Referrer-Policy: no-referrer`, which would turn the page's own Origin into `null`.
@@ -15,6 +15,7 @@ pub(crate) enum File {
     Style,
     Script,
     Icon,
+    OpenApi,
 }
 
 impl File {
@@ -24,6 +25,7 @@ impl File {
             "/style.css" => Some(Self::Style),
             "/app.js" => Some(Self::Script),
             "/icon.svg" => Some(Self::Icon),
+            "/api/v1/openapi.json" => Some(Self::OpenApi),
             _ => None,
         }
     }
@@ -34,6 +36,7 @@ impl File {
             Self::Style => ("text/css; charset=utf-8", include_str!("../assets/style.css")),
             Self::Script => ("text/javascript; charset=utf-8", include_str!("../assets/app.js")),
             Self::Icon => ("image/svg+xml", include_str!("../assets/icon.svg")),
+            Self::OpenApi => (JSON, include_str!("../assets/openapi.json")),
         };
         Response::file(content_type, POLICY, text)
     }

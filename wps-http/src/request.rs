@@ -1,6 +1,7 @@
 //! What a front tells about a request.
 
-/// The most bytes of a body that are read. The API needs none; a body is read and ignored.
+/// The most bytes of a body that are read. Only a change of the settings needs one; any other is
+/// read and ignored.
 pub const MAX_BODY: usize = 8 * 1024;
 
 /// The parts of a request that decide its answer. A front hands over every header as it came, in
@@ -15,6 +16,9 @@ pub struct Request<'a> {
     pub(crate) from_elsewhere: bool,
     pub(crate) length_invalid: bool,
     pub(crate) too_large: bool,
+    pub(crate) content_type: Field<'a>,
+    pub(crate) authorization: Field<'a>,
+    pub(crate) body: &'a [u8],
 }
 
 /// The methods that mean something to this API.
@@ -22,6 +26,7 @@ pub struct Request<'a> {
 pub(crate) enum Method {
     Get,
     Head,
+    Put,
     Post,
     Delete,
 }
@@ -40,6 +45,7 @@ impl<'a> Request<'a> {
         let method = match method {
             "GET" => Some(Method::Get),
             "HEAD" => Some(Method::Head),
+            "PUT" => Some(Method::Put),
             "POST" => Some(Method::Post),
             "DELETE" => Some(Method::Delete),
             _ => None,
@@ -52,6 +58,9 @@ impl<'a> Request<'a> {
             from_elsewhere: false,
             length_invalid: false,
             too_large: false,
+            content_type: Field::Missing,
+            authorization: Field::Missing,
+            body: &[],
         }
     }
 
@@ -67,6 +76,10 @@ impl<'a> Request<'a> {
             self.from_elsewhere |= [&b"cross-site"[..], b"same-site"]
                 .iter()
                 .any(|elsewhere| value.eq_ignore_ascii_case(elsewhere));
+        } else if name.eq_ignore_ascii_case("authorization") {
+            self.authorization = self.authorization.and(value);
+        } else if name.eq_ignore_ascii_case("content-type") {
+            self.content_type = self.content_type.and(value);
         } else if name.eq_ignore_ascii_case("content-length") {
             match content_length(value) {
                 Some(length) => self.too_large |= length > MAX_BODY as u64,
@@ -74,6 +87,12 @@ impl<'a> Request<'a> {
             }
         }
         self
+    }
+
+    /// Adds the body.
+    #[must_use]
+    pub fn with_body(self, body: &'a [u8]) -> Self {
+        Self { body, ..self }
     }
 
     /// The body turned out to be longer than [`MAX_BODY`].
@@ -85,6 +104,34 @@ impl<'a> Request<'a> {
     /// Whether a header has announced a body longer than [`MAX_BODY`]: it need not be read.
     pub fn is_body_too_large(&self) -> bool {
         self.too_large
+    }
+
+    /// Whether the body is JSON, or nobody has said what it is.
+    pub(crate) fn may_be_json(&self) -> bool {
+        match self.content_type {
+            Field::Missing => true,
+            Field::Once(value) => {
+                let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
+                media_type.trim_ascii().eq_ignore_ascii_case(b"application/json")
+            }
+            Field::Repeated => false,
+        }
+    }
+
+    /// As it was sent; empty for a method that means nothing here.
+    pub(crate) fn method_name(&self) -> &'static str {
+        match self.method {
+            Some(Method::Get) => "GET",
+            Some(Method::Head) => "HEAD",
+            Some(Method::Put) => "PUT",
+            Some(Method::Post) => "POST",
+            Some(Method::Delete) => "DELETE",
+            None => "",
+        }
+    }
+
+    pub(crate) fn target(&self) -> &'a str {
+        self.target
     }
 
     pub(crate) fn is_head(&self) -> bool {

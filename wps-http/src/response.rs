@@ -1,7 +1,11 @@
 //! What a front sends.
 
+use core::time::Duration;
+
 use serde::Serialize;
 
+use crate::auth::Challenge;
+use crate::digest::Algorithm;
 use crate::guard::Denied;
 use crate::request::MAX_BODY;
 
@@ -13,7 +17,10 @@ pub struct Response<'b> {
     allow: Option<&'static str>,
     retry_after: Option<&'static str>,
     policy: Option<&'static str>,
+    challenges: [Option<&'b str>; 2],
+    pause: bool,
     close: bool,
+    is_stream: bool,
     body: &'b [u8],
     without_body: bool,
 }
@@ -22,7 +29,12 @@ pub struct Response<'b> {
 pub const COMMON_HEADERS: [(&str, &str); 2] =
     [("cache-control", "no-store"), ("x-content-type-options", "nosniff")];
 
-const JSON: &str = "application/json; charset=utf-8";
+/// A guess a second from each connection; the owner's right answer does not wait.
+const GUESS_PAUSE: Duration = Duration::from_secs(1);
+/// The longest challenge, rounded up.
+const CHALLENGE: usize = 256;
+
+pub(crate) const JSON: &str = "application/json; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
 
 impl<'b> Response<'b> {
@@ -31,12 +43,15 @@ impl<'b> Response<'b> {
         self.status
     }
 
-    /// All header fields but Content-Length, with lower-case names.
+    /// All header fields but Content-Length, with lower-case names. One name may come twice.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'b str)> {
+        let [first, second] = self.challenges;
         let own = [
             ("content-type", self.content_type),
             ("allow", self.allow),
             ("retry-after", self.retry_after),
+            ("www-authenticate", first),
+            ("www-authenticate", second),
             ("content-security-policy", self.policy),
             ("connection", self.close.then_some("close")),
         ];
@@ -44,9 +59,19 @@ impl<'b> Response<'b> {
         own.chain(COMMON_HEADERS)
     }
 
-    /// Content-Length; none on a 204, which must not have one (RFC 9110, 8.6).
+    /// Content-Length; none on a 204, which must not have one (RFC 9110, 8.6), and on a stream.
     pub fn content_length(&self) -> Option<usize> {
-        (self.status != 204).then_some(self.body.len())
+        (self.status != 204 && !self.is_stream).then_some(self.body.len())
+    }
+
+    /// Whether [events](crate::event) follow, one after the other.
+    pub fn is_stream(&self) -> bool {
+        self.is_stream && !self.without_body
+    }
+
+    /// How long to wait before this answer goes out: whoever guesses passwords shall not be quick.
+    pub fn pause(&self) -> Duration {
+        if self.pause { GUESS_PAUSE } else { Duration::ZERO }
     }
 
     /// What follows the header; nothing on the answer to a HEAD.
@@ -69,9 +94,42 @@ impl<'b> Response<'b> {
 
     pub(crate) fn json(value: &impl Serialize, buffer: &'b mut [u8]) -> Self {
         match serde_json_core::to_slice(value, buffer) {
-            Ok(length) => Self::new(200, Some(JSON), buffer.get(..length).unwrap_or_default()),
+            Ok(length) => Self::of_json(buffer.get(..length).unwrap_or_default()),
             Err(_) => Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes()),
         }
+    }
+
+    /// JSON that is written already; nothing is none.
+    pub(crate) fn of_json(body: &'b [u8]) -> Self {
+        match body {
+            [] => Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes()),
+            body => Self::new(200, Some(JSON), body),
+        }
+    }
+
+    /// Two challenges, the better one first.
+    pub(crate) fn unauthorized(challenge: &Challenge, buffer: &'b mut [u8]) -> Self {
+        let Some((first, rest)) = buffer.split_at_mut_checked(CHALLENGE) else {
+            return Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes());
+        };
+        let Some((second, rest)) = rest.split_at_mut_checked(CHALLENGE) else {
+            return Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes());
+        };
+        let challenges = [
+            challenge.write(Algorithm::Sha256, first),
+            challenge.write(Algorithm::Md5Sess, second),
+        ];
+        let detail = "Give the device's password, with an empty user name (HTTP Digest).";
+        Self { challenges, pause: challenge.failed, ..Self::problem(401, detail, rest) }
+    }
+
+    pub(crate) fn other_uri(buffer: &'b mut [u8]) -> Self {
+        let detail = "The uri of the Authorization header must be the target of the request.";
+        Self::problem(400, detail, buffer)
+    }
+
+    pub(crate) fn event_stream() -> Self {
+        Self { is_stream: true, ..Self::new(200, Some("text/event-stream"), &[]) }
     }
 
     /// A problem document (RFC 9457). `detail` is a sentence that says what to do.
@@ -94,11 +152,25 @@ impl<'b> Response<'b> {
 
     pub(crate) fn too_large(buffer: &'b mut [u8]) -> Self {
         const { assert!(MAX_BODY == 8192, "the sentence below tells the number") }
-        let detail = "Send at most 8192 bytes; this API needs no body at all.";
+        let detail = "Send at most 8192 bytes; no request here needs more.";
         Self { close: true, ..Self::problem(413, detail, buffer) }
     }
 
-    pub(crate) fn unavailable(seconds: &'static str, detail: &str, buffer: &'b mut [u8]) -> Self {
+    pub(crate) fn not_json(buffer: &'b mut [u8]) -> Self {
+        let detail = "Send JSON, and say so: Content-Type: application/json.";
+        Self::problem(415, detail, buffer)
+    }
+
+    pub(crate) fn busy(buffer: &'b mut [u8]) -> Self {
+        Self::unavailable("1", "The device is busy. Try again in a second.", buffer)
+    }
+
+    /// What makes the device refuse for a reason passes less quickly.
+    pub(crate) fn refused(advice: &str, buffer: &'b mut [u8]) -> Self {
+        Self::unavailable("5", advice, buffer)
+    }
+
+    fn unavailable(seconds: &'static str, detail: &str, buffer: &'b mut [u8]) -> Self {
         Self { retry_after: Some(seconds), ..Self::problem(503, detail, buffer) }
     }
 
@@ -121,7 +193,10 @@ impl<'b> Response<'b> {
             allow: None,
             retry_after: None,
             policy: None,
+            challenges: [None; 2],
+            pause: false,
             close: false,
+            is_stream: false,
             body,
             without_body: false,
         }
@@ -165,10 +240,12 @@ const TOO_LITTLE_SPACE: &str = concat!(
 fn title(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
+        401 => "Unauthorized",
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
         413 => "Content Too Large",
+        415 => "Unsupported Media Type",
         503 => "Service Unavailable",
         _ => "Internal Server Error",
     }

@@ -17,6 +17,9 @@ struct Wps<'a> {
     /// While looking for a router.
     #[serde(skip_serializing_if = "Option::is_none")]
     seen: Option<&'static str>,
+    /// While looking or exchanging with the network left, or the access point stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    off_air: Option<bool>,
     /// The network in sight or being joined; else the saved one.
     #[serde(skip_serializing_if = "Option::is_none")]
     ssid: Option<Shown<'a, Ssid>>,
@@ -52,42 +55,67 @@ struct Trouble {
 }
 
 pub(crate) fn answer<'b>(view: &View<'_>, buffer: &'b mut [u8]) -> Response<'b> {
-    let Some(status) = view.status else {
-        let starting = Wps {
-            state: "starting",
-            remaining_s: None,
-            seen: None,
-            ssid: None,
-            ssid_hex: None,
-            mode: None,
-            last: None,
-            trouble: None,
+    Response::json(&Wps::of(view.status, view.now), buffer)
+}
+
+const DATA: &[u8] = b"data: ";
+const END: &[u8] = b"\n\n";
+
+/// One event of the stream at `/api/v1/wifi/wps/events`: the object that `/api/v1/wifi/wps` shows. Nothing
+/// if it does not fit into the buffer, which [`BUFFER`](crate::BUFFER) bytes do.
+pub fn event<'b>(status: Option<&Status>, now: Instant, buffer: &'b mut [u8]) -> &'b [u8] {
+    let length = write_event(status, now, buffer).unwrap_or(0);
+    buffer.get(..length).unwrap_or_default()
+}
+
+fn write_event(status: Option<&Status>, now: Instant, buffer: &mut [u8]) -> Option<usize> {
+    let (start, rest) = buffer.split_at_mut_checked(DATA.len())?;
+    start.copy_from_slice(DATA);
+    // One line: control characters are escaped in it.
+    let length = serde_json_core::to_slice(&Wps::of(status, now), rest).ok()?;
+    rest.get_mut(length..length + END.len())?.copy_from_slice(END);
+    Some(DATA.len() + length + END.len())
+}
+
+impl<'a> Wps<'a> {
+    fn of(status: Option<&'a Status>, now: Instant) -> Self {
+        let Some(status) = status else {
+            return Self {
+                state: "starting",
+                remaining_s: None,
+                seen: None,
+                off_air: None,
+                ssid: None,
+                ssid_hex: None,
+                mode: None,
+                last: None,
+                trouble: None,
+            };
         };
-        return Response::json(&starting, buffer);
-    };
-    let ssid = network(status);
-    let wps = Wps {
-        state: state(&status.phase),
-        remaining_s: status.deadline.map(|deadline| seconds_left(deadline, view.now)),
-        seen: (status.phase == Phase::Searching).then(|| seen(&status.seen)),
-        ssid: ssid.map(Shown::Borrowed),
-        ssid_hex: ssid.and_then(Hex::unless_exact),
-        mode: Some(mode(status.mode)),
-        last: status.last.map(|last| Last::of(last, view.now)),
-        trouble: status.trouble.map(|cause| Trouble {
-            cause: cause.name(),
-            reason: Shown::Owned(cause),
-            advice: cause.advice(),
-        }),
-    };
-    Response::json(&wps, buffer)
+        let ssid = network(status);
+        Self {
+            state: state(&status.phase),
+            remaining_s: status.deadline.map(|deadline| seconds_left(deadline, now)),
+            seen: (status.phase == Phase::Searching).then(|| seen(&status.seen)),
+            off_air: status.off_air.then_some(true),
+            ssid: ssid.map(Shown::Borrowed),
+            ssid_hex: ssid.and_then(Hex::unless_exact),
+            mode: Some(mode(status.mode)),
+            last: status.last.map(|last| Last::of(last, now)),
+            trouble: status.trouble.map(|cause| Trouble {
+                cause: cause.name(),
+                reason: Shown::Owned(cause),
+                advice: task(status).advice(cause),
+            }),
+        }
+    }
 }
 
 impl Last {
     fn of(ended: Ended, now: Instant) -> Self {
         let cause = ended.result.err();
         let advice = match (ended.task, cause) {
-            (_, Some(cause)) => Some(cause.advice()),
+            (task, Some(cause)) => Some(task.advice(cause)),
             (TaskKind::Pair, None) => Some(ADVICE_AFTER_SUCCESS),
             (TaskKind::Configure, None) => None,
         };
@@ -102,6 +130,15 @@ impl Last {
             advice,
             ago_s: now.since(ended.at).as_secs(),
         }
+    }
+}
+
+/// What is under way, or has just ended.
+fn task(status: &Status) -> TaskKind {
+    match &status.phase {
+        Phase::Configuring => TaskKind::Configure,
+        Phase::Opening | Phase::Searching | Phase::Joining { .. } | Phase::Saving => TaskKind::Pair,
+        Phase::Idle | Phase::Restoring => status.last.map_or(TaskKind::Pair, |last| last.task),
     }
 }
 

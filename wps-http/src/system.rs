@@ -4,11 +4,12 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr};
 
 use serde::{Serialize, Serializer};
-use wps_core::driver::{Cipher, Link, Security};
+use wps_core::driver::Link;
 use wps_core::wsc::Bssid;
 use wps_core::{Mode, Phase, Ssid, Status};
 
 use crate::View;
+use crate::radio::{Channel, auth_mode, cipher, ht, phy, signal};
 use crate::response::Response;
 
 /// What the device is called. What is none is left out.
@@ -119,9 +120,9 @@ impl<'a> Wifi<'a> {
             ssid_hex: link.ssid.as_ref().and_then(Hex::unless_exact),
             bssid: link.bssid.as_ref().map(address),
             channel: channel.map(|channel| channel.number),
-            ht: link.width_mhz.and_then(|width| ht(channel, width)),
+            ht: link.width_mhz.and_then(|width| ht(channel, width, None)),
             rssi: link.signal_dbm,
-            signal: link.signal_dbm.map(|dbm| dbm.saturating_add(100).clamp(0, 50) * 2),
+            signal: link.signal_dbm.map(signal),
             auth_mode: link.security.map(auth_mode),
             pairwise_cipher: link.pairwise_cipher.map(cipher),
             group_cipher: link.group_cipher.map(cipher),
@@ -151,90 +152,6 @@ pub(crate) fn mode(mode: Mode) -> &'static str {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Channel {
-    number: u16,
-    band: Band,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Band {
-    TwoPointFour,
-    Five,
-    Six,
-}
-
-impl Channel {
-    /// IEEE 802.11-2020, annex E.
-    fn at(mhz: u16) -> Option<Self> {
-        let (number, band) = match mhz {
-            2484 => (14, Band::TwoPointFour),
-            2412..=2472 => ((mhz - 2407) / 5, Band::TwoPointFour),
-            5160..=5885 => ((mhz - 5000) / 5, Band::Five),
-            5935 => (2, Band::Six),
-            5955..=7115 => ((mhz - 5950) / 5, Band::Six),
-            _ => return None,
-        };
-        Some(Self { number, band })
-    }
-}
-
-/// Where the second half of a wide channel lies. In the 5 GHz band the number tells; in the 2.4 GHz
-/// band it may be on either side, and nobody has said.
-fn ht(channel: Option<Channel>, width_mhz: u16) -> Option<&'static str> {
-    match (width_mhz, channel) {
-        (20, _) => Some("20"),
-        (40.., Some(Channel { number, band: Band::Five })) => {
-            let first = if number < 149 { 36 } else { 149 };
-            Some(if number.checked_sub(first)? % 8 == 0 { "40+" } else { "40-" })
-        }
-        _ => None,
-    }
-}
-
-/// The letters of IEEE 802.11 amendments that a network of this generation speaks in its band.
-fn phy(channel: Option<Channel>, generation: Option<u8>) -> Option<&'static str> {
-    match (channel?.band, generation?) {
-        (Band::TwoPointFour, 4) => Some("bgn"),
-        (Band::TwoPointFour, 6) => Some("bgnax"),
-        (Band::TwoPointFour, 7) => Some("bgnaxbe"),
-        (Band::Five, 4) => Some("an"),
-        (Band::Five, 5) => Some("anac"),
-        (Band::Five, 6) => Some("anacax"),
-        (Band::Five, 7) => Some("anacaxbe"),
-        (Band::Six, 6) => Some("ax"),
-        (Band::Six, 7) => Some("axbe"),
-        _ => None,
-    }
-}
-
-fn auth_mode(security: Security) -> &'static str {
-    match security {
-        Security::Open => "open",
-        Security::Owe => "OWE",
-        Security::Wep => "WEP",
-        Security::Wpa => "WPA",
-        Security::WpaWpa2 => "WPA-WPA2",
-        Security::Wpa2 => "WPA2",
-        Security::Wpa2Wpa3 => "WPA2-WPA3",
-        Security::Wpa3 => "WPA3",
-        Security::Enterprise => "Enterprise",
-        _ => "other",
-    }
-}
-
-fn cipher(cipher: Cipher) -> &'static str {
-    match cipher {
-        Cipher::None => "none",
-        Cipher::Wep => "WEP",
-        Cipher::Tkip => "TKIP",
-        Cipher::Ccmp => "CCMP",
-        Cipher::TkipCcmp => "TKIP-CCMP",
-        Cipher::Gcmp => "GCMP",
-        _ => "other",
-    }
-}
-
 /// As it shows itself to people.
 pub(crate) enum Shown<'a, T> {
     Borrowed(&'a T),
@@ -251,7 +168,7 @@ impl<T: fmt::Display> Serialize for Shown<'_, T> {
 }
 
 /// Upper-case hex digits.
-pub(crate) struct Hex<'a>(&'a [u8]);
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Hex<'a> {
     /// The bytes of a name that does not show all of itself.

@@ -8,14 +8,14 @@ use std::time::Duration;
 use axum::Router as Routes;
 use axum::routing::post;
 use common::Situation::{NotPressed, Off};
-use common::World;
 use common::wire::{Client, PATIENCE, served};
+use common::{World, config};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
-use wps_core::Phase;
-use wps_http::MAX_BODY;
-use wps_http::axum::Limits;
+use wps_core::{Clock, Phase};
+use wps_http::axum::{Config, Limits, router};
+use wps_http::{MAX_BODY, Password};
 
 const WPS: &str = "/api/v1/wifi/wps";
 const HOST: [(&str, &str); 1] = [("Host", "gadget")];
@@ -208,6 +208,27 @@ async fn routes_of_the_application_stand_behind_the_same_rules() {
             assert_eq!(wrong.header("content-type"), Some("application/problem+json"));
         })
         .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn with_a_password_every_route_asks_for_it() {
+    World::visit(Off, async |world| {
+        let (clock, password) = (world.clock, Password::new(b"open, sesame"));
+        let config = Config { password, ..config() };
+        let more = Routes::new().route("/more", post(async |body: String| body));
+        let routes = router(world.desk, move || clock.now(), config, more);
+        served(routes, Limits::default(), async |address| {
+            for (method, target) in [("GET", "/"), ("POST", WPS), ("POST", "/more")] {
+                let answer = Client::to(address).await.ask(method, target, &HOST).await;
+                let challenges =
+                    answer.headers.iter().filter(|(name, _)| name == "www-authenticate");
+                assert_eq!((answer.status, challenges.count()), (401, 2), "{target}");
+            }
+        })
+        .await;
+        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Idle));
     })
     .await;
 }

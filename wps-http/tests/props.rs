@@ -1,7 +1,7 @@
 //! Whatever comes, there is an answer, and nobody foreign moves the radio.
 
 use proptest::prelude::*;
-use wps_core::{Cause, Instant, Refusal};
+use wps_core::{Cause, Instant, Refusal, Settings};
 use wps_http::{Action, BUFFER, Outcome, Reply, Request, Site, View, finish, handle};
 
 const NAMES: [&str; 1] = ["gadget"];
@@ -33,13 +33,14 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
 fn target() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("/api/v1/wifi/wps".to_owned()),
+        Just("/api/v1/wifi/sta/settings".to_owned()),
         "(http://)?[a-z.:/?#\\[\\]@*]{0,20}",
         ".{0,40}",
     ]
 }
 
 fn method() -> impl Strategy<Value = String> {
-    prop_oneof![Just("POST".to_owned()), Just("DELETE".to_owned()), "[A-Z]{0,8}"]
+    prop_oneof!["POST|PUT|DELETE", "[A-Z]{0,8}"]
 }
 
 proptest! {
@@ -72,13 +73,20 @@ proptest! {
 
     /// Restates the rule for the simplest host: only this very origin, in any case, may ask.
     #[test]
-    fn no_other_origin_moves_the_radio(origin in value(), action in prop_oneof!["POST", "DELETE"]) {
-        let request = Request::new(&action, "/api/v1/wifi/wps")
+    fn no_other_origin_moves_the_radio(
+        origin in value(),
+        action in "POST|DELETE",
+        path in "/api/v1/wifi/(wps|sta/settings)",
+    ) {
+        let settings = Settings::Off { remembered: None };
+        let view = View { settings: Some(&settings), ..view() };
+        let request = Request::new(&action, &path)
+            .with_body(br#"{"enable":true,"name":"home","password":""}"#)
             .header("Host", b"gadget")
             .header("Origin", &origin);
         let moves = matches!(
-            handle(&request, &view(), &mut [0; BUFFER]),
-            Reply::Do(Action::Start | Action::Cancel)
+            handle(&request, &view, &mut [0; BUFFER]),
+            Reply::Do(Action::Start | Action::Cancel | Action::Configure(_))
         );
         let text = String::from_utf8_lossy(origin.trim_ascii()).to_ascii_lowercase();
         let own = ["http://gadget", "http://gadget.", "http://gadget:", "http://gadget.:"];

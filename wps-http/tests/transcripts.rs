@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::Situation::{self, Off, Starting};
 use common::wire::{Answer, Client, served};
 use common::{SECRETS, World, config};
@@ -10,7 +12,7 @@ use embassy_futures::block_on;
 use wps_core::Clock;
 use wps_http::axum::Limits;
 use wps_http::{
-    Action, Addresses, BUFFER, Device, MAX_BODY, Outcome, PARTING, Reply, Request, Site, View,
+    Action, Addresses, Device, MAX_BODY, Outcome, PARTING, Reply, Request, SCAN_BUFFER, Site, View,
     finish, handle,
 };
 
@@ -23,6 +25,7 @@ struct Asked<'a> {
     method: &'a str,
     target: &'a str,
     headers: Vec<(&'a str, &'a str)>,
+    body: &'a str,
 }
 
 struct Transcript<'a> {
@@ -44,10 +47,11 @@ fn transcripts() -> Vec<Transcript<'static>> {
         if headers.is_empty() {
             headers.push(("Host", "192.168.1.100"));
         }
+        let body = entry.lines().find_map(|line| line.strip_prefix(">> ")).unwrap_or_default();
         let answer: Vec<_> = entry.lines().filter_map(|line| line.strip_prefix("< ")).collect();
         Transcript {
             situation: situation.expect(name),
-            asked: Asked { method, target, headers },
+            asked: Asked { method, target, headers, body },
             answer: answer.join("\n"),
         }
     });
@@ -81,21 +85,25 @@ fn shown(answer: &Answer, asked: &Asked<'_>) -> String {
 async fn purely(world: World, asked: &Asked<'_>) -> Answer {
     let config = config();
     let names: Vec<_> = config.names.iter().map(String::as_str).collect();
-    let status = world.desk.status();
+    let (status, settings) = (world.desk.status(), world.desk.settings());
     let device = Device { name: config.name.as_deref(), model: None, version: Some("1.2.3") };
     let site = Site { names: &names, scheme: config.scheme };
     let mut view = View {
         site,
+        access: Ok(()),
         now: world.clock.now(),
         status: status.as_ref(),
+        settings: settings.as_ref(),
+        has_platform: config.has_platform,
         device,
         addresses: Addresses::default(),
     };
     let line = Request::new(asked.method, asked.target);
     let request =
         asked.headers.iter().fold(line, |it, (name, value)| it.header(name, value.as_bytes()));
-    let mut buffer = [0; BUFFER];
-    let (link, after);
+    let request = request.with_body(asked.body.as_bytes());
+    let mut buffer = [0; SCAN_BUFFER];
+    let (link, scan, after);
     let response = match handle(&request, &view, &mut buffer) {
         Reply::Done(response) => response,
         Reply::Do(action) => {
@@ -105,9 +113,17 @@ async fn purely(world: World, asked: &Asked<'_>) -> Answer {
                     world.desk.cancel().await;
                     Outcome::Cancelled
                 }
+                Action::Configure(settings) => {
+                    Outcome::Started(world.desk.configure(settings, PARTING).await)
+                }
                 Action::Look => {
                     link = world.desk.link().await;
                     Outcome::Looked(link.as_ref())
+                }
+                Action::Listen => Outcome::Listening,
+                Action::Scan => {
+                    scan = world.with_time(world.desk.scan()).await;
+                    Outcome::Scanned(scan.as_ref())
                 }
             };
             after = world.desk.status();
@@ -125,7 +141,11 @@ async fn purely(world: World, asked: &Asked<'_>) -> Answer {
 async fn by_axum(world: World, asked: &Asked<'_>) -> Answer {
     let routes = world.routes(axum::Router::new());
     served(routes, Limits::default(), async |address| {
-        Client::to(address).await.ask(asked.method, asked.target, &asked.headers).await
+        let Asked { method, target, headers, body } = asked;
+        let mut client = Client::to(address).await;
+        let answer = client.ask_with(method, target, headers, body);
+        // Only a look around takes time.
+        if *target == "/api/v1/wifi/scan" { world.with_time(answer).await } else { answer.await }
     })
     .await
 }
@@ -152,13 +172,16 @@ fn the_axum_front_answers_as_the_table_says() {
     }
 }
 
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 12] = [
     "/",
     "/style.css",
     "/app.js",
     "/icon.svg",
     "/api/v1/wifi/wps",
+    "/api/v1/wifi/sta/settings",
+    "/api/v1/wifi/scan",
     "/api/v1/system",
+    "/api/v1/openapi.json",
     "/api/v1/sim",
     "/no/such/path",
     "/api/v1/wifi/wps?x=y",
@@ -170,7 +193,8 @@ fn no_answer_holds_a_secret() {
         for path in PATHS {
             for method in ["GET", "POST", "DELETE", "HEAD", "PUT"] {
                 let headers = vec![("Host", "gadget")];
-                let asked = Asked { method, target: path, headers };
+                let body = r#"{"enable":true}"#;
+                let asked = Asked { method, target: path, headers, body };
                 let got =
                     block_on(World::visit(situation, async |world| purely(world, &asked).await));
                 let all = format!("{got:?}");
@@ -186,7 +210,8 @@ fn a_head_is_a_get_without_its_body() {
     for situation in Situation::ALL.into_iter().filter(|it| *it != Starting) {
         for target in PATHS {
             let ask = |method| {
-                let asked = Asked { method, target, headers: vec![("Host", "gadget")] };
+                let headers = vec![("Host", "gadget")];
+                let asked = Asked { method, target, headers, body: "" };
                 run(World::visit(situation, async |world| by_axum(world, &asked).await))
             };
             let (get, head) = (ask("GET"), ask("HEAD"));
@@ -209,9 +234,11 @@ fn every_error_says_what_to_do() {
         ("POST", "/api/v1/wifi/wps", vec![("Host", "gadget"), ("Content-Length", "+1")]),
         ("POST", "/api/v1/wifi/wps", vec![("Host", "gadget"), ("Content-Length", &long)]),
         ("POST", "/api/v1/wifi/wps", vec![("Host", "gadget"), ("Content-Length", endless)]),
+        ("PUT", "/api/v1/wifi/sta/settings", vec![("Host", "gadget")]),
+        ("PUT", "/api/v1/wifi/sta/settings", vec![("Host", "gadget"), ("Content-Type", "a/b")]),
     ];
     for (method, target, headers) in wrong {
-        let asked = Asked { method, target, headers };
+        let asked = Asked { method, target, headers, body: "" };
         let got = block_on(World::visit(Off, async |world| purely(world, &asked).await));
         assert_eq!(got.header("content-type"), Some("application/problem+json"));
         let problem: serde_json::Value = serde_json::from_str(&got.body).expect("JSON");
@@ -226,7 +253,8 @@ fn every_error_says_what_to_do() {
 fn the_page_is_small_and_nothing_in_it_is_inline() {
     let mut sum = 0;
     for path in &PATHS[..4] {
-        let asked = Asked { method: "GET", target: path, headers: vec![("Host", "gadget")] };
+        let headers = vec![("Host", "gadget")];
+        let asked = Asked { method: "GET", target: path, headers, body: "" };
         let got = block_on(World::visit(Off, async |world| purely(world, &asked).await));
         let policy = got.header("content-security-policy").expect("a policy");
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"));
@@ -242,4 +270,37 @@ fn the_page_is_small_and_nothing_in_it_is_inline() {
         }
     }
     assert!(sum < 30_000, "{sum} bytes");
+}
+
+/// What the description says is what is served: paths, methods, and every status of the table.
+#[test]
+fn the_description_tells_the_routes_and_their_answers() {
+    fn asked<'a>(method: &'a str, target: &'a str) -> Asked<'a> {
+        Asked { method, target, headers: vec![("Host", "gadget")], body: "" }
+    }
+    let ask =
+        |asked: &Asked<'_>| block_on(World::visit(Off, async |world| purely(world, asked).await));
+    let got = ask(&asked("GET", "/api/v1/openapi.json"));
+    let api: serde_json::Value = serde_json::from_str(&got.body).expect("JSON");
+    let paths = api["paths"].as_object().expect("paths");
+    let served = |path: &&&str| ask(&asked("PATCH", path)).status == 405;
+    let ours = PATHS.iter().filter(|path| path.starts_with("/api/") && !path.contains('?'));
+    let ours: Vec<_> = ours.filter(served).copied().collect();
+    assert!(ours.iter().all(|path| paths.contains_key(*path)), "{ours:?}");
+    for (path, operations) in paths {
+        let refused = ask(&asked("PATCH", path));
+        let allowed = refused.header("allow").expect(path).split(", ");
+        let allowed: BTreeSet<_> =
+            allowed.filter(|it| *it != "HEAD").map(str::to_lowercase).collect();
+        let told = operations.as_object().expect("operations").keys().cloned().collect();
+        assert_eq!(allowed, told, "{path}");
+    }
+    for Transcript { asked: Asked { method, target, .. }, answer, .. } in transcripts() {
+        let operation =
+            &paths.get(target).unwrap_or(&serde_json::Value::Null)[method.to_lowercase()];
+        if let Some(responses) = operation["responses"].as_object() {
+            let status = answer.split('\n').next().expect("a status");
+            assert!(responses.contains_key(status), "{method} {target}: {status}");
+        }
+    }
 }

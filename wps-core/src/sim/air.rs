@@ -9,6 +9,7 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use heapless::Vec;
 
 use crate::driver::{Attempt, DriverError, ErrorKind, Link, Offer, Security, Sight, WifiDriver};
+use crate::scan::{Neighbour, Neighbours};
 use crate::settings::{Credentials, Passphrase, Settings, Snapshot, Ssid};
 use crate::time::Clock;
 use crate::wsc::{self, Bssid, Sweep, Uuid, Verdict};
@@ -224,6 +225,23 @@ impl Inner {
         sighted.collect()
     }
 
+    /// What a look around hears.
+    fn heard(&self) -> Neighbours {
+        let mut heard = Neighbours::default();
+        for (number, router) in self.routers.iter().enumerate().filter(|(_, it)| it.on) {
+            heard.add(Neighbour {
+                ssid: Some(router.network.ssid.clone()),
+                frequency_mhz: Some(CHANNELS[number % CHANNELS.len()]),
+                signal_dbm: Some(-50),
+                security: Some(security(&router.network)),
+                wps: router.kind != RouterKind::WithoutWps,
+                pressed: router.pressed,
+                ..Neighbour::new(Bssid([2, 0, 0, 0, 0, number as u8]))
+            });
+        }
+        heard
+    }
+
     fn has_wps(&self) -> bool {
         self.routers.iter().any(|it| it.on && it.kind != RouterKind::WithoutWps)
     }
@@ -353,10 +371,6 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
                 None
             }
         };
-        let security = |network: &Credentials| match network.passphrase {
-            Some(_) => Security::Wpa2,
-            None => Security::Open,
-        };
         Ok(Link {
             up,
             mode: radio.as_ref().map(Settings::mode),
@@ -364,5 +378,19 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
             security: network.map(security),
             ..Link::default()
         })
+    }
+
+    async fn scan(&mut self) -> Result<Neighbours, SimError> {
+        for _ in CHANNELS {
+            self.work(LOOK).await?;
+        }
+        Ok(self.air.with(|inner| inner.heard()))
+    }
+}
+
+fn security(network: &Credentials) -> Security {
+    match network.passphrase {
+        Some(_) => Security::Wpa2,
+        None => Security::Open,
     }
 }

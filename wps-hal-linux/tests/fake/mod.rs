@@ -362,8 +362,10 @@ impl State {
             self.tell_later("CTRL-EVENT-SCAN-RESULTS ");
             return Some("FAIL-BUSY\n".into());
         }
-        let list = rest.strip_prefix("TYPE=ONLY freq=")?;
-        let looked: Vec<u16> = list.split(',').filter_map(|freq| freq.parse().ok()).collect();
+        let looked: Vec<u16> = match rest.strip_prefix("TYPE=ONLY")?.strip_prefix(" freq=") {
+            Some(list) => list.split(',').filter_map(|freq| freq.parse().ok()).collect(),
+            None => self.frequencies.clone(),
+        };
         let error = looked.iter().find_map(|freq| self.bad_frequencies.get(freq));
         let serves =
             self.networks.iter().any(|it| self.current == Some(it.id) && it.is_access_point());

@@ -4,7 +4,7 @@ use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use crate::{Addresses, Device, Scheme, Site};
+use crate::{Addresses, Device, Door, Password, Scheme, Site};
 
 /// What the application knows.
 #[derive(Clone, Default)]
@@ -19,11 +19,24 @@ pub struct Config {
     pub model: Option<String>,
     /// The version of its software.
     pub version: Option<String>,
+    /// Whether the platform has networks of its own: see [`View::has_platform`](crate::View).
+    pub has_platform: bool,
+    /// Who calls must know it; without one everybody on the network may.
+    pub password: Option<Password>,
     /// Tells the IP settings of the Wi-Fi interface; must not block for long.
     pub addresses: Option<Arc<dyn Fn() -> Addresses + Send + Sync>>,
 }
 
 impl Config {
+    /// The door, if there is one.
+    pub(super) fn door(&self) -> Option<Door> {
+        let password = self.password.clone()?;
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).expect("an operating system with random numbers");
+        let realm = self.names.first().map_or("device", String::as_str);
+        Some(Door::new(password, realm, key))
+    }
+
     pub(super) fn names(&self) -> Vec<&str> {
         self.names.iter().map(String::as_str).collect()
     }

@@ -55,10 +55,16 @@ pub enum Situation {
     Overlap,
     /// Cancelled, but the radio went away before it could be put back.
     Stuck,
+    /// On a network that was set by hand.
+    ByHand,
+    /// A hotspot that is being changed to a network by hand, with a wrong password.
+    Configuring,
+    /// The wrong password was given up.
+    RolledBack,
 }
 
 impl Situation {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Starting,
         Self::Off,
         Self::Hotspot,
@@ -74,12 +80,20 @@ impl Situation {
         Self::TimedOut,
         Self::Overlap,
         Self::Stuck,
+        Self::ByHand,
+        Self::Configuring,
+        Self::RolledBack,
     ];
 
     /// Whether a pairing has been started.
     fn has_started(self) -> bool {
         let at_rest = [Self::Starting, Self::Off, Self::Hotspot, Self::NoRadio, Self::DiskFull];
-        !at_rest.contains(&self)
+        let by_hand = [Self::ByHand, Self::Configuring, Self::RolledBack];
+        !at_rest.contains(&self) && !by_hand.contains(&self)
+    }
+
+    fn is_hotspot(self) -> bool {
+        [Self::Hotspot, Self::Configuring, Self::RolledBack].contains(&self)
     }
 }
 
@@ -112,7 +126,7 @@ impl World {
         let router = Router::new(name, b"correct horse");
         let gives_wrong_key = situation == Situation::WrongKey;
         air.add(if gives_wrong_key { router.of_kind(RouterKind::WrongKey) } else { router });
-        let blank = if situation == Situation::Hotspot {
+        let blank = if situation.is_hotspot() {
             Settings::AccessPoint { access_point: hotspot(), remembered: None }
         } else {
             Settings::Off { remembered: None }
@@ -178,7 +192,25 @@ impl World {
                 self.desk.cancel().await;
                 self.until(|status| status.trouble.is_some()).await;
             }
+            Situation::ByHand => {
+                self.set(b"correct horse").await;
+                self.until(|status| status.phase == Phase::Idle).await;
+                self.clock.advance(Duration::from_secs(60));
+            }
+            Situation::Configuring => {
+                self.set(b"not the right key").await;
+                self.until(|status| status.trouble.is_some()).await;
+            }
+            Situation::RolledBack => {
+                self.set(b"not the right key").await;
+                self.until(|status| status.phase == Phase::Idle).await;
+            }
         }
+    }
+
+    async fn set(&self, key: &[u8]) {
+        let settings = Settings::Station { network: network(b"home", key) };
+        self.desk.configure(settings, Duration::ZERO).await.expect("nothing is under way");
     }
 
     /// Lets the runner work, and time pass where it waits, until the status is as wanted.
@@ -199,6 +231,12 @@ impl World {
             self.clock.advance_to_next();
         }
         self.turns().await;
+    }
+
+    /// Lets time pass while there is nothing else to do.
+    pub async fn with_time<R>(&self, work: impl Future<Output = R>) -> R {
+        let Either::First(done) = select(work, self.clock.fast_forward()).await;
+        done
     }
 
     async fn turns(&self) {
@@ -223,10 +261,12 @@ pub fn config() -> Config {
     }
 }
 
-fn hotspot() -> AccessPoint {
-    let network = Credentials {
-        ssid: Ssid::new(b"gadget-setup").expect("a name"),
-        passphrase: Some(Passphrase::new(b"own hotspot key").expect("a key")),
-    };
-    AccessPoint { network, channel: Some(6) }
+pub fn hotspot() -> AccessPoint {
+    AccessPoint { network: network(b"gadget-setup", b"own hotspot key"), channel: Some(6) }
+}
+
+/// For an open network `key` is empty.
+pub fn network(name: &[u8], key: &[u8]) -> Credentials {
+    let passphrase = (!key.is_empty()).then(|| Passphrase::new(key).expect("a key"));
+    Credentials { ssid: Ssid::new(name).expect("a name"), passphrase }
 }

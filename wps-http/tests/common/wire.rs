@@ -64,6 +64,17 @@ impl Client {
 
     /// Sends a request, with as long a body as its Content-Length says, unless that is too long.
     pub async fn ask(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+        self.ask_with(method, target, headers, "").await
+    }
+
+    /// Sends a request with `body`, or as [`Self::ask`] does.
+    pub async fn ask_with(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut text = format!("{method} {target} HTTP/1.1\r\n");
         let mut length = 0;
         for (name, value) in headers {
@@ -72,9 +83,11 @@ impl Client {
                 length = value.parse().unwrap_or(0);
             }
         }
-        text += "\r\n";
-        if length <= MAX_BODY {
-            text += &"x".repeat(length);
+        if body.is_empty() {
+            text += "\r\n";
+            text += &"x".repeat(if length <= MAX_BODY { length } else { 0 });
+        } else {
+            text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
         }
         self.send(text.as_bytes()).await;
         self.answer(method == "HEAD").await.expect("an answer")

@@ -124,6 +124,7 @@ where
         names,
         name: Some(own_name),
         version: Some(env!("CARGO_PKG_VERSION").into()),
+        has_platform: blank == Settings::Platform,
         ..Config::default()
     };
     let now = clock.clone();

@@ -1,0 +1,225 @@
+//! The arithmetic of HTTP Digest (RFC 7616, 3.4) and the fields of its header, without any memory.
+
+use core::str;
+
+use md5::Md5;
+use sha2::digest::Output;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// The two ways that are offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    Sha256,
+    Md5Sess,
+}
+
+impl Algorithm {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "SHA-256",
+            Self::Md5Sess => "MD5-sess",
+        }
+    }
+}
+
+/// What a client sends: the fields of an Authorization header, as they stand between their quotes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fields<'a> {
+    pub(crate) username: &'a [u8],
+    pub(crate) realm: &'a [u8],
+    pub(crate) nonce: &'a [u8],
+    pub(crate) uri: &'a [u8],
+    pub(crate) response: &'a [u8],
+    pub(crate) algorithm: &'a [u8],
+    pub(crate) qop: &'a [u8],
+    pub(crate) nc: &'a [u8],
+    pub(crate) cnonce: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    /// None if it is another scheme than Digest, a field comes twice, or it makes no sense.
+    pub(crate) fn parse(header: &'a [u8]) -> Option<Self> {
+        let (scheme, mut rest) = header.split_at_checked(b"Digest ".len())?;
+        if !scheme.eq_ignore_ascii_case(b"Digest ") {
+            return None;
+        }
+        let mut fields = Self::default();
+        let mut seen = [false; 9];
+        loop {
+            let (name, after) = split_at_byte(rest.trim_ascii_start(), b'=')?;
+            let (value, after) = value(after.trim_ascii_start())?;
+            let places: [(&str, &mut &'a [u8]); 9] = [
+                ("username", &mut fields.username),
+                ("realm", &mut fields.realm),
+                ("nonce", &mut fields.nonce),
+                ("uri", &mut fields.uri),
+                ("response", &mut fields.response),
+                ("algorithm", &mut fields.algorithm),
+                ("qop", &mut fields.qop),
+                ("nc", &mut fields.nc),
+                ("cnonce", &mut fields.cnonce),
+            ];
+            for ((known, place), seen) in places.into_iter().zip(&mut seen) {
+                if name.trim_ascii_end().eq_ignore_ascii_case(known.as_bytes()) {
+                    if *seen {
+                        return None;
+                    }
+                    (*seen, *place) = (true, value);
+                }
+            }
+            match after.trim_ascii_start() {
+                [] => return Some(fields),
+                [b',', after @ ..] => rest = after,
+                _ => return None,
+            }
+        }
+    }
+
+    pub(crate) fn algorithm(&self) -> Option<Algorithm> {
+        let ways = [Algorithm::Sha256, Algorithm::Md5Sess];
+        ways.into_iter().find(|it| self.algorithm.eq_ignore_ascii_case(it.name().as_bytes()))
+    }
+
+    /// Eight hex digits.
+    pub(crate) fn count(&self) -> Option<u32> {
+        let digits = str::from_utf8(self.nc).ok().filter(|digits| digits.len() == 8)?;
+        let valid = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        valid.then(|| u32::from_str_radix(digits, 16).ok())?
+    }
+
+    /// Whether the response is the one of somebody who knows `password`. Takes as long for a wrong one
+    /// as for the right one.
+    pub(crate) fn is_answer(&self, algorithm: Algorithm, method: &str, password: &[u8]) -> bool {
+        match algorithm {
+            Algorithm::Sha256 => self.is_answer_by::<Sha256>(false, method, password),
+            Algorithm::Md5Sess => self.is_answer_by::<Md5>(true, method, password),
+        }
+    }
+
+    fn is_answer_by<D: Digest>(&self, session: bool, method: &str, password: &[u8]) -> bool {
+        let mut user = hash::<D>(&[self.username, self.realm, password]);
+        if session {
+            let mut digits = [0; 64];
+            user = hash::<D>(&[hex(&user, &mut digits), self.nonce, self.cnonce]);
+            digits.zeroize();
+        }
+        let request = hash::<D>(&[method.as_bytes(), self.uri]);
+        let (mut first, mut second, mut expected) = ([0; 64], [0; 64], [0; 64]);
+        let answer = hash::<D>(&[
+            hex(&user, &mut first),
+            self.nonce,
+            self.nc,
+            self.cnonce,
+            self.qop,
+            hex(&request, &mut second),
+        ]);
+        user[..].zeroize();
+        first.zeroize();
+        hex(&answer, &mut expected).ct_eq(self.response).into()
+    }
+}
+
+/// A token, or what stands between quotes; and what follows.
+fn value(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    match text {
+        [b'"', quoted @ ..] => {
+            let mut escaped = false;
+            let end = quoted.iter().position(|&byte| {
+                let ends = byte == b'"' && !escaped;
+                escaped = byte == b'\\' && !escaped;
+                ends
+            })?;
+            Some((quoted.get(..end)?, quoted.get(end + 1..)?))
+        }
+        token => {
+            let end = token.iter().position(|&byte| byte == b',').unwrap_or(token.len());
+            let (token, rest) = token.split_at_checked(end)?;
+            Some((token.trim_ascii_end(), rest))
+        }
+    }
+}
+
+fn split_at_byte(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|&byte| byte == at)?;
+    Some((text.get(..end)?, text.get(end + 1..)?))
+}
+
+/// The hash of the parts with colons between them.
+pub(crate) fn hash<D: Digest>(parts: &[&[u8]]) -> Output<D> {
+    let mut hasher = D::new();
+    for (place, part) in parts.iter().enumerate() {
+        if place > 0 {
+            hasher.update(b":");
+        }
+        hasher.update(part);
+    }
+    hasher.finalize()
+}
+
+/// Lower-case hex digits, as far as they fit.
+pub(crate) fn hex<'d>(bytes: &[u8], digits: &'d mut [u8]) -> &'d [u8] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let mut count = 0;
+    for (place, half) in digits.iter_mut().zip(halves) {
+        *place = DIGITS[usize::from(half)];
+        count += 1;
+    }
+    digits.get(..count).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7616, 3.9.1.
+    const RFC: &str = "Digest username=\"Mufasa\", realm=\"http-auth@example.org\", \
+        uri=\"/dir/index.html\", algorithm=SHA-256, \
+        nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", nc=00000001, \
+        cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\", qop=auth, \
+        response=\"753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1\", \
+        opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"";
+    const PASSWORD: &[u8] = b"Circle of Life";
+
+    #[test]
+    fn the_examples_of_rfc_7616() {
+        let fields = Fields::parse(RFC.as_bytes()).expect("a good header");
+        assert_eq!((fields.algorithm(), fields.count()), (Some(Algorithm::Sha256), Some(1)));
+        assert!(fields.is_answer(Algorithm::Sha256, "GET", PASSWORD));
+        assert!(!fields.is_answer(Algorithm::Sha256, "POST", PASSWORD));
+        assert!(!fields.is_answer(Algorithm::Sha256, "GET", b"circle of life"));
+        assert!(!fields.is_answer(Algorithm::Md5Sess, "GET", PASSWORD));
+        let md5 = Fields { response: b"8ca523f5e9506fed4657c9700eebdbec", ..fields };
+        assert!(md5.is_answer_by::<Md5>(false, "GET", PASSWORD));
+        assert!(!md5.is_answer_by::<Md5>(true, "GET", PASSWORD));
+    }
+
+    #[test]
+    fn headers_of_any_form() {
+        let parsed = |text: &'static str| Fields::parse(text.as_bytes());
+        let fields =
+            parsed("dIGEST UserName = \"\" ,nc=0000000a,  qop=\"auth\",realm=\"a\\\"b, c\"");
+        let fields = fields.expect("a good header");
+        assert_eq!((fields.username, fields.count()), (&b""[..], Some(10)));
+        assert_eq!((fields.qop, fields.realm), (&b"auth"[..], &b"a\\\"b, c"[..]));
+        for bad in [
+            "",
+            "Digest",
+            "Digest ",
+            "Basic OnNlY3JldA==",
+            "Digest nc",
+            "Digest nc=1,",
+            "Digest nc=1,nc=1",
+            "Digest realm=\"a",
+            "Digest realm=\"a\\\"",
+            "Digest realm=\"a\" nc=1",
+        ] {
+            assert_eq!(parsed(bad), None, "{bad}");
+        }
+        for bad in ["0000001", "000000001", "0000000g", "+0000001", ""] {
+            assert_eq!(Fields { nc: bad.as_bytes(), ..Fields::default() }.count(), None, "{bad}");
+        }
+    }
+}

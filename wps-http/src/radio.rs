@@ -1,0 +1,98 @@
+//! How this API names what a radio tells: channels, widths, generations, security.
+
+use wps_core::driver::{Cipher, Security};
+
+/// 0 to 100.
+pub(crate) fn signal(dbm: i16) -> i16 {
+    dbm.saturating_add(100).clamp(0, 50) * 2
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Channel {
+    pub(crate) number: u16,
+    band: Band,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Band {
+    TwoPointFour,
+    Five,
+    Six,
+}
+
+impl Channel {
+    /// IEEE 802.11-2020, annex E.
+    pub(crate) fn at(mhz: u16) -> Option<Self> {
+        let (number, band) = match mhz {
+            2484 => (14, Band::TwoPointFour),
+            2412..=2472 => ((mhz - 2407) / 5, Band::TwoPointFour),
+            5160..=5885 => ((mhz - 5000) / 5, Band::Five),
+            5935 => (2, Band::Six),
+            5955..=7115 => ((mhz - 5950) / 5, Band::Six),
+            _ => return None,
+        };
+        Some(Self { number, band })
+    }
+}
+
+/// Where the second half of a wide channel lies. In the 5 GHz band the number tells; in the 2.4 GHz
+/// band it may be on either side, and somebody has to say.
+pub(crate) fn ht(
+    channel: Option<Channel>,
+    width_mhz: u16,
+    second_above: Option<bool>,
+) -> Option<&'static str> {
+    match (width_mhz, second_above, channel) {
+        (20, _, _) => Some("20"),
+        (40.., Some(true), _) => Some("40+"),
+        (40.., Some(false), _) => Some("40-"),
+        (40.., None, Some(Channel { number, band: Band::Five })) => {
+            let first = if number < 149 { 36 } else { 149 };
+            Some(if number.checked_sub(first)? % 8 == 0 { "40+" } else { "40-" })
+        }
+        _ => None,
+    }
+}
+
+/// The letters of IEEE 802.11 amendments that a network of this generation speaks in its band.
+pub(crate) fn phy(channel: Option<Channel>, generation: Option<u8>) -> Option<&'static str> {
+    match (channel?.band, generation?) {
+        (Band::TwoPointFour, 4) => Some("bgn"),
+        (Band::TwoPointFour, 6) => Some("bgnax"),
+        (Band::TwoPointFour, 7) => Some("bgnaxbe"),
+        (Band::Five, 4) => Some("an"),
+        (Band::Five, 5) => Some("anac"),
+        (Band::Five, 6) => Some("anacax"),
+        (Band::Five, 7) => Some("anacaxbe"),
+        (Band::Six, 6) => Some("ax"),
+        (Band::Six, 7) => Some("axbe"),
+        _ => None,
+    }
+}
+
+pub(crate) fn auth_mode(security: Security) -> &'static str {
+    match security {
+        Security::Open => "open",
+        Security::Owe => "OWE",
+        Security::Wep => "WEP",
+        Security::Wpa => "WPA",
+        Security::WpaWpa2 => "WPA-WPA2",
+        Security::Wpa2 => "WPA2",
+        Security::Wpa2Wpa3 => "WPA2-WPA3",
+        Security::Wpa3 => "WPA3",
+        Security::Enterprise => "Enterprise",
+        _ => "other",
+    }
+}
+
+pub(crate) fn cipher(cipher: Cipher) -> &'static str {
+    match cipher {
+        Cipher::None => "none",
+        Cipher::Wep => "WEP",
+        Cipher::Tkip => "TKIP",
+        Cipher::Ccmp => "CCMP",
+        Cipher::TkipCcmp => "TKIP-CCMP",
+        Cipher::Gcmp => "GCMP",
+        _ => "other",
+    }
+}
