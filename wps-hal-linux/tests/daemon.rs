@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use lab::{Router, SavedNetwork, Supplicant, radios_idle, run, until};
 use wps_core::{Record, Settings};
 
-const SHORT: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_secs(40);
 const WPS: &str = "http://127.0.0.1:8080/api/v1/wifi/wps";
+const BY_HAND: &str = "http://127.0.0.1:8080/api/v1/wifi/sta/settings";
 const STATE: &str = "/run/lab/wpsd";
 
 fn wpsd(flags: &str) -> Command {
@@ -28,7 +29,12 @@ struct Daemon(Child);
 impl Daemon {
     #[track_caller]
     fn start() -> Self {
-        let child = wpsd("--interface wlan1").spawn().expect("wpsd starts");
+        Self::start_with("")
+    }
+
+    #[track_caller]
+    fn start_with(flags: &str) -> Self {
+        let child = wpsd(&format!("--interface wlan1 {flags}")).spawn().expect("wpsd starts");
         until(SHORT, "wpsd is at rest", || status("state").filter(|state| state == "idle"));
         Self(child)
     }
@@ -174,6 +180,78 @@ fn a_deleted_pairing_is_cancelled() {
     assert!(curl(&format!("-X DELETE {WPS}")).starts_with("HTTP/1.1 204"));
     wait_for("cause", "cancelled");
     machine.assert_as_it_was();
+}
+
+#[test]
+fn a_router_without_wps_is_set_by_hand_and_a_wrong_key_is_rolled_back() {
+    let machine = machine();
+    let _router = Router::setup(0, "home").channel(6).wps(false).start();
+    let _daemon = Daemon::start();
+    let set = |name: &str, key: &str| {
+        let body = format!(r#"{{"enable":true,"name":"{name}","password":"{key}"}}"#);
+        let answer = curl(&format!(
+            "-X POST -H Content-Type:application/json -d {} {BY_HAND}",
+            body.replace(' ', "\\u0020")
+        ));
+        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    };
+    set("home", "not the key");
+    wait_for("state", "configuring");
+    wait_for("state", "idle");
+    assert_eq!(status("cause").as_deref(), Some("wrong_key"));
+    machine.assert_as_it_was();
+    assert_eq!(record(), Some(Record::Settled(Settings::Platform)));
+
+    set("home", "correct horse");
+    wait_for("result", "ok");
+    machine.station.wait_connected("home", SHORT);
+    assert!(matches!(record(), Some(Record::Settled(Settings::Station { .. }))));
+    let told = curl(BY_HAND);
+    assert!(told.contains(r#""enable":true,"name":"home""#), "{told}");
+    assert!(!told.contains("correct"), "{told}");
+
+    // Off, and on again with what is remembered.
+    let put = |body: &str| curl(&format!("-X PUT -d {body} {BY_HAND}"));
+    assert!(put(r#"{"enable":false}"#).starts_with("HTTP/1.1 204"));
+    let off = || (machine.station.status().get("wpa_state")? == "INTERFACE_DISABLED").then_some(());
+    until(SHORT, "Wi-Fi off", off);
+    wait_for("state", "idle");
+    assert!(put(r#"{"enable":true}"#).starts_with("HTTP/1.1 204"));
+    machine.station.wait_connected("home", SHORT);
+    wait_for("state", "idle");
+    assert!(curl(&format!("-X DELETE {BY_HAND}")).starts_with("HTTP/1.1 204"));
+    until(SHORT, "Wi-Fi off", off);
+    wait_for("state", "idle");
+    assert_eq!(record(), Some(Record::Settled(Settings::Off { remembered: None })));
+}
+
+#[test]
+fn a_new_device_is_an_access_point_and_pairs_from_there() {
+    let machine = machine();
+    let router = Router::setup(0, "home").channel(6).start();
+    let key = std::env::temp_dir().join("key");
+    fs::write(&key, "hotspot key\n").expect("a key file");
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(&key, private).expect("a private file");
+    let _daemon = Daemon::start_with(&format!(
+        "--blank access-point --access-point-name hotspot --access-point-channel 1 \
+         --access-point-key-file {}",
+        key.display()
+    ));
+    let system = curl("http://127.0.0.1:8080/api/v1/system");
+    for told in ["\"ssid\":\"hotspot\"", "\"mode\":\"AP\"", "\"channel\":1,"] {
+        assert!(system.contains(told), "{told} in {system}");
+    }
+    curl(&format!("-X POST {WPS}"));
+    wait_for("state", "searching");
+    assert!(curl(&format!("-X DELETE {WPS}")).starts_with("HTTP/1.1 204"));
+    wait_for("state", "idle");
+    let off = || (machine.station.status().get("wpa_state")? == "INTERFACE_DISABLED").then_some(());
+    until(SHORT, "the specification's rule: Wi-Fi off", off);
+    curl(&format!("-X POST {WPS}"));
+    router.press_button();
+    wait_for("result", "ok");
+    machine.station.wait_connected("home", SHORT);
 }
 
 /// What it says, with exit code 1 and nothing changed.

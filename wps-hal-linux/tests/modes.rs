@@ -17,7 +17,7 @@ use wps_core::{
 };
 use wps_hal_linux::{FileStore, LinuxError, WpaSupplicant};
 
-const SHORT: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_secs(40);
 /// wpa_supplicant's own scans in these tests: all bands would take 14 s each.
 const CHANNELS: &str = "freq_list=2412 2437 2462 5180";
 const EXCHANGING: &str = "CTRL-EVENT-EAP-METHOD";

@@ -13,7 +13,7 @@ use evdev::uinput::VirtualDevice;
 use evdev::{AttributeSet, EventType, InputEvent, KeyCode};
 use lab::{in_lab, run, until};
 
-const SHORT: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_secs(40);
 const LONG_PRESS: Duration = Duration::from_millis(3_300);
 const NAME: &str = "lab panel";
 const LOG: &str = "/run/lab/panel.log";

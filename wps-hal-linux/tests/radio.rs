@@ -14,7 +14,7 @@ use lab::{Router, SavedNetwork, Security, Supplicant, radios_idle};
 use wps_core::driver::Sight;
 use wps_core::{Cause, ErrorKind, Loaded, Phase, Settings};
 
-const SHORT: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_secs(40);
 /// wpa_supplicant's own scans in these tests: all bands would take 14 s each.
 const CHANNELS: &str = "freq_list=2412 2437 2462 5180";
 const EXCHANGING: &str = "CTRL-EVENT-EAP-METHOD";
