@@ -13,6 +13,7 @@ use wps_core::{Record, Settings};
 
 const SHORT: Duration = Duration::from_secs(40);
 const WPS: &str = "http://127.0.0.1:8080/api/v1/wifi/wps";
+const JSON: &str = "-H Content-Type:application/json";
 const BY_HAND: &str = "http://127.0.0.1:8080/api/v1/wifi/sta/settings";
 const STATE: &str = "/run/lab/wpsd";
 
@@ -189,10 +190,7 @@ fn a_router_without_wps_is_set_by_hand_and_a_wrong_key_is_rolled_back() {
     let _daemon = Daemon::start();
     let set = |name: &str, key: &str| {
         let body = format!(r#"{{"enable":true,"name":"{name}","password":"{key}"}}"#);
-        let answer = curl(&format!(
-            "-X POST -H Content-Type:application/json -d {} {BY_HAND}",
-            body.replace(' ', "\\u0020")
-        ));
+        let answer = curl(&format!("-X POST {JSON} -d {} {BY_HAND}", body.replace(' ', "\\u0020")));
         assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     };
     set("home", "not the key");
@@ -211,7 +209,7 @@ fn a_router_without_wps_is_set_by_hand_and_a_wrong_key_is_rolled_back() {
     assert!(!told.contains("correct"), "{told}");
 
     // Off, and on again with what is remembered.
-    let put = |body: &str| curl(&format!("-X PUT -d {body} {BY_HAND}"));
+    let put = |body: &str| curl(&format!("-X PUT {JSON} -d {body} {BY_HAND}"));
     assert!(put(r#"{"enable":false}"#).starts_with("HTTP/1.1 204"));
     let off = || (machine.station.status().get("wpa_state")? == "INTERFACE_DISABLED").then_some(());
     until(SHORT, "Wi-Fi off", off);
