@@ -181,6 +181,9 @@ pub enum ErrorKind {
     /// Other software manages the radio.
     #[error("another program manages the radio")]
     Managed,
+    /// This program lacks a permission.
+    #[error("this program may not do that with the radio")]
+    NotPermitted,
     /// The radio does not answer.
     #[error("the radio does not answer")]
     Mute,
@@ -198,7 +201,8 @@ impl ErrorKind {
             | Self::Unsupported
             | Self::Absent
             | Self::Blocked
-            | Self::Managed => true,
+            | Self::Managed
+            | Self::NotPermitted => true,
             Self::Refused
             | Self::RouterBusy
             | Self::RouterLost

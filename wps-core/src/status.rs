@@ -155,6 +155,7 @@ impl Cause {
                 ErrorKind::Absent => "absent",
                 ErrorKind::Blocked => "blocked",
                 ErrorKind::Managed => "managed",
+                ErrorKind::NotPermitted => "not_permitted",
                 ErrorKind::Mute => "mute",
                 ErrorKind::Other => "other",
             },
@@ -214,6 +215,10 @@ impl Cause {
                 ErrorKind::Managed => {
                     "Another program manages the radio. Tell it to leave this radio alone, and try \
                      again."
+                }
+                ErrorKind::NotPermitted => {
+                    "The device's software lacks a permission, which its log names. Grant it and \
+                     try again."
                 }
                 ErrorKind::Mute => "The radio does not answer. Restart the device and try again.",
                 ErrorKind::Other => "The radio failed. Try again; restart the device if it stays.",

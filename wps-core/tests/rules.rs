@@ -212,7 +212,7 @@ fn the_default_policy_is_the_specifications_rule() {
     assert_eq!(Policy::default(), Policy::AccessPointOff);
 }
 
-const KINDS: [ErrorKind; 13] = [
+const KINDS: [ErrorKind; 14] = [
     ErrorKind::Overlap,
     ErrorKind::Refused,
     ErrorKind::RouterBusy,
@@ -224,6 +224,7 @@ const KINDS: [ErrorKind; 13] = [
     ErrorKind::Absent,
     ErrorKind::Blocked,
     ErrorKind::Managed,
+    ErrorKind::NotPermitted,
     ErrorKind::Mute,
     ErrorKind::Other,
 ];
@@ -269,8 +270,8 @@ fn the_advice_is_that_of_the_troubleshooting_table() {
 
 #[test]
 fn what_cannot_pass_within_the_window() {
-    use ErrorKind::{Absent, Blocked, Insecure, Managed, Overlap, Unsupported};
-    let last = [Overlap, Insecure, Unsupported, Absent, Blocked, Managed];
+    use ErrorKind::{Absent, Blocked, Insecure, Managed, NotPermitted, Overlap, Unsupported};
+    let last = [Overlap, Insecure, Unsupported, Absent, Blocked, Managed, NotPermitted];
     for kind in KINDS {
         assert_eq!(kind.is_final(), last.contains(&kind), "{kind:?}");
     }

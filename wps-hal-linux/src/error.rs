@@ -1,12 +1,14 @@
 //! What can go wrong, in one sentence that says what to do.
 
+use std::fmt;
+
 use wps_core::wsc::CredentialError;
 use wps_core::{DriverError, ErrorKind};
 
 use crate::control::ControlError;
 
-/// Why the Linux driver failed.
-#[derive(Debug, thiserror::Error)]
+/// Why the Linux driver failed. Its `Debug`, which gets into the runner's log, is its sentence.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LinuxError {
     /// wpa_supplicant could not be talked to, or refused.
@@ -52,21 +54,26 @@ pub enum LinuxError {
     Air(ErrorKind),
 }
 
+impl fmt::Debug for LinuxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl DriverError for LinuxError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Control(ControlError::Mute | ControlError::Gone(_)) => ErrorKind::Mute,
-            Self::Control(
-                ControlError::Absent { .. } | ControlError::Ended | ControlError::Permission(_),
-            )
+            Self::Control(ControlError::Absent { .. } | ControlError::Ended)
             | Self::NoInterface(_)
             | Self::NoRadio(_) => ErrorKind::Absent,
             Self::Control(ControlError::Refused(..)) | Self::Nonsense(_) => ErrorKind::Other,
             Self::Managed(_) => ErrorKind::Managed,
             Self::Blocked(_) | Self::Locked(_) => ErrorKind::Blocked,
-            Self::Unsupported(_) | Self::MayNotSwitch(_) | Self::AccessPoint(_) => {
-                ErrorKind::Unsupported
+            Self::Control(ControlError::Permission(_)) | Self::MayNotSwitch(_) => {
+                ErrorKind::NotPermitted
             }
+            Self::Unsupported(_) | Self::AccessPoint(_) => ErrorKind::Unsupported,
             Self::Credentials(CredentialError::Insecure) => ErrorKind::Insecure,
             Self::Credentials(CredentialError::Key | CredentialError::Malformed) => {
                 ErrorKind::Refused

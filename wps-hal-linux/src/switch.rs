@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rtnetlink::LinkUnspec;
 
@@ -32,6 +33,9 @@ pub(crate) struct Switch<'a> {
 /// `struct rfkill_event` of the kernel's `linux/rfkill.h`: this radio's soft block changes.
 const CHANGE: u8 = 2;
 const TYPE_WLAN: u8 = 1;
+/// How often, and after how long again, to look whether the interface is up: 2 s in all.
+const RAISE_GLANCES: u32 = 40;
+const RAISE_GLANCE: Duration = Duration::from_millis(50);
 /// `IFF_UP` of `linux/if.h`.
 const UP: u32 = 1;
 
@@ -100,14 +104,31 @@ impl<'a> Switch<'a> {
 
     /// Switches it on, whatever had switched it off.
     pub(crate) async fn on(&self) -> Result<(), LinuxError> {
-        match self.power() {
+        let power = self.power();
+        match power {
             Power::On => return Ok(()),
             Power::Locked => return Err(LinuxError::Locked(self.interface.into())),
             Power::Blocked | Power::Down => self.is_wireless()?,
         }
         self.block(false).map_err(|_| LinuxError::MayNotSwitch(self.interface.into()))?;
-        // wpa_supplicant, too, raises the interface of a radio that is unblocked.
-        if self.is_up() { Ok(()) } else { self.set_link(true).await }
+        if self.is_up() {
+            return Ok(());
+        }
+        match self.set_link(true).await {
+            Err(_) if power == Power::Blocked && self.is_raised().await => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Whether wpa_supplicant raises the interface of a radio that was unblocked, as it does.
+    async fn is_raised(&self) -> bool {
+        for _ in 0..RAISE_GLANCES {
+            if self.is_up() {
+                return true;
+            }
+            tokio::time::sleep(RAISE_GLANCE).await;
+        }
+        false
     }
 
     /// Never an interface that is no radio.

@@ -208,7 +208,7 @@ mod control {
             let error = play(async || Control::connect(place.as_ref(), "wlan0").unwrap_err());
             assert!(matches!(error, ControlError::Permission(_)), "{error:?}");
             assert!(error.to_string().contains("run as root, or as a member of the group"));
-            assert_eq!(LinuxError::from(error).kind(), ErrorKind::Absent);
+            assert_eq!(LinuxError::from(error).kind(), ErrorKind::NotPermitted);
             return;
         }
         let directory = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@
 mod lab;
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -35,7 +36,12 @@ impl Daemon {
 
     #[track_caller]
     fn start_with(flags: &str) -> Self {
-        let child = wpsd(&format!("--interface wlan1 {flags}")).spawn().expect("wpsd starts");
+        Self::begin(&mut wpsd(&format!("--interface wlan1 {flags}")))
+    }
+
+    #[track_caller]
+    fn begin(command: &mut Command) -> Self {
+        let child = command.spawn().expect("wpsd starts");
         until(SHORT, "wpsd is at rest", || status("state").filter(|state| state == "idle"));
         Self(child)
     }
@@ -250,6 +256,48 @@ fn a_new_device_is_an_access_point_and_pairs_from_there() {
     router.press_button();
     wait_for("result", "ok");
     machine.station.wait_connected("home", SHORT);
+}
+
+/// The group of Debian that wpa_supplicant's control socket belongs to there.
+const NETDEV: u32 = 102;
+const NOBODY: u32 = 65534;
+
+#[test]
+fn a_user_in_the_groups_of_socket_and_rfkill_is_enough() {
+    radios_idle();
+    let old = Router::setup(2, "old").channel(11).start();
+    let router = Router::setup(0, "home").channel(6).start();
+    let config =
+        format!("ctrl_interface_group={NETDEV}\nfreq_list=2412 2437 2462\n{}", old.network_block());
+    let station = Supplicant::start(1, &config);
+    station.wait_connected("old", SHORT);
+    fs::create_dir(STATE).expect("a new state directory");
+    std::os::unix::fs::chown(STATE, Some(NOBODY), Some(NETDEV)).expect("its own");
+    fs::set_permissions(STATE, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("0700");
+    let mut command = wpsd("--interface wlan1");
+    let _daemon = Daemon::begin(command.uid(NOBODY).gid(NETDEV));
+
+    curl(&format!("-X POST {WPS}"));
+    router.press_button();
+    wait_for("result", "ok");
+    station.wait_connected("home", SHORT);
+
+    let enable = |on| {
+        let body = format!(r#"{{"enable":{on}}}"#);
+        assert!(curl(&format!("-X PUT {JSON} -d {body} {BY_HAND}")).starts_with("HTTP/1.1 204"));
+        wait_for("state", "idle");
+    };
+    run("chmod 600 /dev/rfkill");
+    enable(false);
+    assert_eq!(status("cause").as_deref(), Some("not_permitted"), "nobody may switch it off");
+    station.wait_connected("home", SHORT);
+
+    run(&format!("chgrp {NETDEV} /dev/rfkill"));
+    run("chmod 660 /dev/rfkill");
+    enable(false);
+    assert_eq!(station.status().get("wpa_state").map(String::as_str), Some("INTERFACE_DISABLED"));
+    enable(true);
+    station.wait_connected("home", SHORT);
 }
 
 /// What it says, with exit code 1 and nothing changed.
