@@ -52,12 +52,8 @@ pub async fn act<M: RawMutex, F: Future<Output = ()>, const N: usize>(
     action: Action,
     sleep: impl Fn(Duration) -> F,
 ) -> Done {
-    let (limit, late) = match action {
-        Action::Look => (LOOK_TIME, Done::Looked(None)),
-        Action::Start | Action::Cancel | Action::Configure(_) | Action::Listen | Action::Scan => {
-            (DESK_TIME, Done::Busy)
-        }
-    };
+    let looks = action == Action::Look;
+    let limit = if looks { LOOK_TIME } else { DESK_TIME };
     let done = async {
         match action {
             Action::Start => Done::Started(desk.start(PARTING).await),
@@ -73,6 +69,7 @@ pub async fn act<M: RawMutex, F: Future<Output = ()>, const N: usize>(
     };
     match select(done, sleep(limit)).await {
         Either::First(done) => done,
-        Either::Second(()) => late,
+        Either::Second(()) if looks => Done::Looked(None),
+        Either::Second(()) => Done::Busy,
     }
 }

@@ -125,14 +125,13 @@ impl<'a, M: RawMutex, C: Clock, const N: usize> Front<'a, M, C, N> {
         handle(asked, &View { access, status, settings, ..self.view() }, buffer)
     }
 
-    async fn act(&self, action: Action) -> (Done, Option<Listener<'_, M, N>>) {
-        if action == Action::Listen {
-            return match self.places.listen(self.desk) {
-                Some(listener) => (Done::Listening, Some(listener)),
-                None => (Done::Busy, None),
-            };
-        }
-        (act(self.desk, action, |time| self.sleep(time)).await, None)
+    /// Not a future of its own: what a scan finds is large, and each future would keep room for it.
+    fn act(&self, action: Action) -> impl Future<Output = Done> {
+        act(self.desk, action, |time| self.sleep(time))
+    }
+
+    fn listen(&self) -> Option<Listener<'_, M, N>> {
+        self.places.listen(self.desk)
     }
 
     fn finish<'b>(&self, asked: &Request<'_>, done: &Done, buffer: &'b mut [u8]) -> Response<'b> {

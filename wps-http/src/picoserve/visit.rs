@@ -13,7 +13,7 @@ use wps_core::Clock;
 
 use super::Front;
 use super::message::{described, send};
-use crate::{BUFFER, Reply};
+use crate::{Action, BUFFER, Done, Reply};
 
 /// One connection.
 pub(super) struct Visit<'f, 'a, M: RawMutex, C, const N: usize> {
@@ -38,9 +38,13 @@ impl<M: RawMutex, C: Clock, const N: usize> PathRouterService for &Visit<'_, '_,
             Err(unread) => unread.answer(&mut buffer),
             Ok(asked) => match front.consider(&asked, &mut buffer) {
                 Reply::Done(response) => response,
+                Reply::Do(Action::Listen) => {
+                    listener = front.listen();
+                    let done = if listener.is_some() { Done::Listening } else { Done::Busy };
+                    front.finish(&asked, &done, &mut buffer)
+                }
                 Reply::Do(action) => {
-                    let done;
-                    (done, listener) = front.act(action).await;
+                    let done = front.act(action).await;
                     front.finish(&asked, &done, &mut buffer)
                 }
             },

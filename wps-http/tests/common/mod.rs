@@ -1,6 +1,7 @@
 //! A simulated world in a given situation, and the fronts to ask in it.
 #![allow(dead_code, unreachable_pub, reason = "every test takes what it needs")]
 
+pub mod reluctant;
 pub mod wire;
 
 use std::time::Duration;
