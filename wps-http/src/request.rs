@@ -16,6 +16,7 @@ pub struct Request<'a> {
     pub(crate) origin: Field<'a>,
     /// A browser says that the request comes from a page of another site.
     pub(crate) from_elsewhere: bool,
+    content_length: Option<u64>,
     pub(crate) length_invalid: bool,
     pub(crate) too_large: bool,
     pub(crate) content_type: Field<'a>,
@@ -70,6 +71,7 @@ impl<'a> Request<'a> {
             host: Field::Missing,
             origin: Field::Missing,
             from_elsewhere: false,
+            content_length: None,
             length_invalid: false,
             too_large: false,
             content_type: Field::Missing,
@@ -101,10 +103,11 @@ impl<'a> Request<'a> {
         } else if name.eq_ignore_ascii_case("content-type") {
             self.content_type = self.content_type.and(value);
         } else if name.eq_ignore_ascii_case("content-length") {
-            match content_length(value) {
-                Some(length) => self.too_large |= length > MAX_BODY as u64,
-                None => self.length_invalid = true,
-            }
+            let length = content_length(value);
+            self.length_invalid |=
+                length.is_none() || self.content_length.is_some_and(|it| Some(it) != length);
+            self.too_large |= length.is_some_and(|length| length > MAX_BODY as u64);
+            self.content_length = length;
         }
         self
     }
