@@ -43,12 +43,12 @@ where
     C: Fn() -> Instant + Clone + Send + Sync + 'static,
 {
     let Entrance { config, now, .. } = &*entrance;
-    if let Err(denied) = entrance.may_call(&request) {
-        return send(denied.answer(&mut [0; BUFFER]));
-    }
     let (head, body) = request.into_parts();
     let target = head.uri.to_string();
     let mut asked = described(&head.method, &target, &head.headers);
+    if let Err(denied) = entrance.may_call(&asked, &head) {
+        return send(denied.answer(&mut [0; BUFFER]));
+    }
     let body = if asked.is_body_too_large() { Ok(None) } else { read(body).await };
     match &body {
         Ok(Some(body)) => asked = asked.with_body(body),

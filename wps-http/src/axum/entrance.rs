@@ -6,6 +6,7 @@ use std::string::{String, ToString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::axum::extract::{ConnectInfo, Request, State};
+use ::axum::http::request::Parts;
 use ::axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use ::axum::middleware::Next;
 use ::axum::response::Response;
@@ -39,25 +40,23 @@ impl<C: Fn() -> Instant> Entrance<C> {
     }
 
     /// Judges a request's Host and Origin, and says in the log who tried.
-    pub(super) fn may_call(&self, request: &Request) -> Result<(), Denied> {
-        let target = request.uri().to_string();
-        let asked = described(request.method(), &target, request.headers());
-        guard(&asked, &self.config.site(&self.config.names())).inspect_err(|denied| {
+    pub(super) fn may_call(&self, asked: &crate::Request<'_>, head: &Parts) -> Result<(), Denied> {
+        guard(asked, &self.config.site(&self.config.names())).inspect_err(|denied| {
             if let Some(untold) = lock(&self.refused).tell((self.now)()) {
-                log(request, *denied, untold);
+                log(head, *denied, untold);
             }
         })
     }
 }
 
-fn log(request: &Request, denied: Denied, untold: u64) {
+fn log(head: &Parts, denied: Denied, untold: u64) {
     let shown = |name| {
-        let value = request.headers().get(name).map_or(&b"-"[..], HeaderValue::as_bytes);
+        let value = head.headers.get(name).map_or(&b"-"[..], HeaderValue::as_bytes);
         value.iter().take(SHOWN).copied().flat_map(core::ascii::escape_default).map(char::from)
     };
     let host: String = shown(header::HOST).collect();
     let origin: String = shown(header::ORIGIN).collect();
-    let peer = request.extensions().get().map(|ConnectInfo::<SocketAddr>(peer)| *peer);
+    let peer = head.extensions.get().map(|ConnectInfo::<SocketAddr>(peer)| *peer);
     tracing::warn!(?denied, ?peer, host, origin, untold, "request not served");
 }
 
@@ -93,17 +92,18 @@ pub(super) async fn guarded<C>(
 where
     C: Fn() -> Instant + Send + Sync + 'static,
 {
-    if let Err(denied) = entrance.may_call(&request) {
+    let (head, body) = request.into_parts();
+    let target = head.uri.to_string();
+    let asked = described(&head.method, &target, &head.headers);
+    if let Err(denied) = entrance.may_call(&asked, &head) {
         return send(denied.answer(&mut [0; BUFFER]));
     }
-    let target = request.uri().to_string();
-    let access = entrance.judge(&described(request.method(), &target, request.headers()));
-    if let Err(locked) = access {
+    if let Err(locked) = entrance.judge(&asked) {
         let mut buffer = [0; BUFFER];
         let response = locked.answer(&mut buffer);
         return send_later(response).await;
     }
-    let mut response = next.run(request).await;
+    let mut response = next.run(Request::from_parts(head, body)).await;
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         // The router's own answer has no words; its Allow header is added after this.
         response = send(crate::Response::method_not_allowed(None, &mut [0; BUFFER]));
