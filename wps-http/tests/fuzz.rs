@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use wps_core::Phase;
 use wps_http::axum::Limits;
 
-const GOOD: &str = "PUT /api/v1/wifi/sta/settings?a=b HTTP/1.1\r\nHost: gadget\r\n\
+const GOOD: &str = "GET /api/v1/wifi/wps?a=b HTTP/1.1\r\nHost: gadget\r\n\
     Origin: http://gadget\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n\
     {\"enable\": true}";
 
@@ -73,6 +73,11 @@ async fn asked(address: SocketAddr, request: &[u8]) -> Option<u16> {
     assert_eq!(served.status, 200, "and the next one is served");
     let status = answer.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
     Some(str::from_utf8(status).expect("digits").parse().expect("a number"))
+}
+
+#[test]
+fn unspoiled_it_is_served() {
+    assert_eq!(statuses(GOOD.as_bytes()), [Some(200); 2]);
 }
 
 proptest! {
