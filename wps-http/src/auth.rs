@@ -126,7 +126,7 @@ impl Door {
         let Some(fields) = Fields::parse(header) else {
             return self.challenge(now, false, true);
         };
-        if fields.uri != request.target().as_bytes() {
+        if !request.is_target(fields.uri) {
             return Err(Locked::OtherUri);
         }
         let Some(count) = self.answered(&fields, request.method_name()) else {

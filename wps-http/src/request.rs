@@ -10,15 +10,29 @@ pub const MAX_BODY: usize = 8 * 1024;
 pub struct Request<'a> {
     pub(crate) method: Option<Method>,
     target: &'a str,
+    /// Where it is not in the target.
+    query: Option<&'a str>,
     pub(crate) host: Field<'a>,
     pub(crate) origin: Field<'a>,
     /// A browser says that the request comes from a page of another site.
     pub(crate) from_elsewhere: bool,
+    content_length: Option<u64>,
     pub(crate) length_invalid: bool,
     pub(crate) too_large: bool,
     pub(crate) content_type: Field<'a>,
     pub(crate) authorization: Field<'a>,
     pub(crate) body: &'a [u8],
+}
+
+/// Why a front could not read a body; one that is too long is [told](Request::with_body_too_large).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It took too long to arrive: 408.
+    TooSlow,
+    /// It did not arrive as announced: 400.
+    Broken,
+    /// It came in chunks, which this front does not read: 411.
+    Chunked,
 }
 
 /// The methods that mean something to this API.
@@ -53,15 +67,23 @@ impl<'a> Request<'a> {
         Self {
             method,
             target,
+            query: None,
             host: Field::Missing,
             origin: Field::Missing,
             from_elsewhere: false,
+            content_length: None,
             length_invalid: false,
             too_large: false,
             content_type: Field::Missing,
             authorization: Field::Missing,
             body: &[],
         }
+    }
+
+    /// Adds the query, for a front that gets it without the target.
+    #[must_use]
+    pub fn query(self, query: &'a str) -> Self {
+        Self { query: Some(query), ..self }
     }
 
     /// Adds a header.
@@ -81,10 +103,11 @@ impl<'a> Request<'a> {
         } else if name.eq_ignore_ascii_case("content-type") {
             self.content_type = self.content_type.and(value);
         } else if name.eq_ignore_ascii_case("content-length") {
-            match content_length(value) {
-                Some(length) => self.too_large |= length > MAX_BODY as u64,
-                None => self.length_invalid = true,
-            }
+            let length = content_length(value);
+            self.length_invalid |=
+                length.is_none() || self.content_length.is_some_and(|it| Some(it) != length);
+            self.too_large |= length.is_some_and(|length| length > MAX_BODY as u64);
+            self.content_length = length;
         }
         self
     }
@@ -130,8 +153,13 @@ impl<'a> Request<'a> {
         }
     }
 
-    pub(crate) fn target(&self) -> &'a str {
-        self.target
+    /// Whether `uri` is the target as it was sent.
+    pub(crate) fn is_target(&self, uri: &[u8]) -> bool {
+        match (uri.strip_prefix(self.target.as_bytes()), self.query) {
+            (Some([]), None) => true,
+            (Some([b'?', rest @ ..]), Some(query)) => rest == query.as_bytes(),
+            (Some(_), None | Some(_)) | (None, _) => false,
+        }
     }
 
     pub(crate) fn is_head(&self) -> bool {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::auth::Challenge;
 use crate::digest::Algorithm;
 use crate::guard::Denied;
-use crate::request::MAX_BODY;
+use crate::request::Unread;
 
 /// An answer. Its body is static or in the buffer of the call that made it.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,11 @@ impl<'b> Response<'b> {
         ];
         let own = own.into_iter().filter_map(|(name, value)| Some((name, value?)));
         own.chain(COMMON_HEADERS)
+    }
+
+    /// Content-Type, which [headers](Self::headers) has too.
+    pub fn content_type(&self) -> Option<&'static str> {
+        self.content_type
     }
 
     /// Content-Length; none on a 204, which must not have one (RFC 9110, 8.6), and on a stream.
@@ -151,8 +156,7 @@ impl<'b> Response<'b> {
     }
 
     pub(crate) fn too_large(buffer: &'b mut [u8]) -> Self {
-        const { assert!(MAX_BODY == 8192, "the sentence below tells the number") }
-        let detail = "Send at most 8192 bytes; no request here needs more.";
+        let detail = "Send a shorter body: no request here needs more than 1024 bytes.";
         Self { close: true, ..Self::problem(413, detail, buffer) }
     }
 
@@ -174,16 +178,20 @@ impl<'b> Response<'b> {
         Self { retry_after: Some(seconds), ..Self::problem(503, detail, buffer) }
     }
 
-    /// For a front: a client that takes too long to send its body.
-    pub fn too_slow(buffer: &'b mut [u8]) -> Self {
+    fn too_slow(buffer: &'b mut [u8]) -> Self {
         let detail = "The request took too long to arrive. Send it again, in one go.";
         Self { close: true, ..Self::problem(408, detail, buffer) }
     }
 
-    /// For a front: a body that cannot be read.
-    pub fn broken_body(buffer: &'b mut [u8]) -> Self {
+    fn broken_body(buffer: &'b mut [u8]) -> Self {
         let detail = "The body did not arrive as announced. Send the request again.";
         Self { close: true, ..Self::problem(400, detail, buffer) }
+    }
+
+    fn length_required(buffer: &'b mut [u8]) -> Self {
+        let detail =
+            "Send the body in one piece, with a Content-Length instead of a Transfer-Encoding.";
+        Self { close: true, ..Self::problem(411, detail, buffer) }
     }
 
     fn new(status: u16, content_type: Option<&'static str>, body: &'b [u8]) -> Self {
@@ -225,6 +233,17 @@ impl Denied {
     }
 }
 
+impl Unread {
+    /// The answer.
+    pub fn answer(self, buffer: &mut [u8]) -> Response<'_> {
+        match self {
+            Self::TooSlow => Response::too_slow(buffer),
+            Self::Broken => Response::broken_body(buffer),
+            Self::Chunked => Response::length_required(buffer),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Problem<'a> {
     title: &'static str,
@@ -244,6 +263,7 @@ fn title(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
+        411 => "Length Required",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         503 => "Service Unavailable",

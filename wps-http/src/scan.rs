@@ -1,8 +1,9 @@
 //! `GET /api/v1/wifi/scan`: the access points in range, the strongest first.
 
 use serde::Serialize;
-use wps_core::{Neighbour, Neighbours, Ssid};
+use wps_core::{Neighbour, Neighbours, Ssid, Status};
 
+use crate::View;
 use crate::radio::{Channel, auth_mode, cipher, ht, phy, signal};
 use crate::response::Response;
 use crate::system::{Hex, Shown};
@@ -61,9 +62,16 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// As many as fit into the buffer.
-pub(crate) fn answer<'b>(neighbours: Option<&Neighbours>, buffer: &'b mut [u8]) -> Response<'b> {
-    let Some(neighbours) = neighbours else {
+/// As many as fit into the buffer. A pairing keeps no list of what it sees: with nothing known from
+/// before it, the list is empty.
+pub(crate) fn answer<'b>(
+    view: &View<'_>,
+    neighbours: Option<&Neighbours>,
+    buffer: &'b mut [u8],
+) -> Response<'b> {
+    let none = Neighbours::default();
+    let is_pairing = view.status.is_some_and(Status::is_pairing);
+    let Some(neighbours) = neighbours.or(is_pairing.then_some(&none)) else {
         return Response::refused("The radio cannot look around now. Try again.", buffer);
     };
     let mut end = 0;

@@ -1,5 +1,7 @@
 //! `GET /api/v1/wifi/wps`: how the pairing stands.
 
+use core::time::Duration;
+
 use serde::Serialize;
 use wps_core::driver::Sight;
 use wps_core::{ADVICE_AFTER_SUCCESS, Cause, Ended, Instant, Phase, Ssid, Status, TaskKind};
@@ -57,6 +59,14 @@ struct Trouble {
 pub(crate) fn answer<'b>(view: &View<'_>, buffer: &'b mut [u8]) -> Response<'b> {
     Response::json(&Wps::of(view.status, view.now), buffer)
 }
+
+/// After how long an event is sent again while a window is open: the countdown goes on.
+pub const COUNT: Duration = Duration::from_secs(1);
+/// After how long a [`COMMENT`] is sent where nothing changes: whoever has hung up is noticed, and
+/// proxies keep the connection.
+pub const HEART_BEAT: Duration = Duration::from_secs(15);
+/// What readers of an event stream skip.
+pub const COMMENT: &[u8] = b":\n\n";
 
 const DATA: &[u8] = b"data: ";
 const END: &[u8] = b"\n\n";

@@ -12,7 +12,8 @@ use common::wire::{Client, PATIENCE, served};
 use common::{World, config};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 use wps_core::{Clock, Phase};
 use wps_http::axum::{Config, Limits, router};
 use wps_http::{MAX_BODY, Password};
@@ -35,33 +36,55 @@ async fn a_flood_of_posts_starts_one_pairing() {
     World::visit(Off, async |world| {
         let saves = world.disk.saves();
         served(world.routes(Routes::new()), Limits::default(), async |address| {
-            let flood = async || {
-                let mut client = Client::to(address).await;
-                for _ in 0..25 {
-                    assert_eq!(client.ask("POST", WPS, &HOST).await.status, 204);
-                }
-            };
-            tokio::join!(
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-                flood(),
-            );
+            let mut flood = JoinSet::new();
+            for _ in 0..20 {
+                flood.spawn(async move {
+                    let mut client = Client::to(address).await;
+                    for _ in 0..500 {
+                        assert_eq!(client.ask("POST", WPS, &HOST).await.status, 204);
+                    }
+                });
+            }
+            while let Some(client) = flood.join_next().await {
+                client.expect("an answer to each of 10,000");
+            }
         })
         .await;
         assert_eq!(world.disk.saves(), saves + 1, "one journal");
+        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Opening));
+    })
+    .await;
+}
+
+/// As many as there is room for in all; only the limit for each address keeps some of it free.
+#[tokio::test(start_paused = true)]
+async fn slow_clients_from_one_address_do_not_keep_another_from_pairing() {
+    const SLOW: usize = 200;
+    let limits = Limits { connections: SLOW, ..Limits::default() };
+    World::visit(Off, async |world| {
+        served(world.routes(Routes::new()), limits, async |address| {
+            let mut slow = JoinSet::new();
+            for _ in 0..SLOW {
+                slow.spawn(async move {
+                    // One byte a second; and who is sent away comes back.
+                    loop {
+                        let mut stream = from(Ipv4Addr::new(127, 0, 0, 2), address).await;
+                        for byte in b"POST /api/v1/wifi/wps HTTP/1.1\r\nX: ".iter().cycle() {
+                            if stream.write_all(&[*byte]).await.is_err() {
+                                break;
+                            }
+                            sleep(Duration::from_secs(1)).await;
+                        }
+                    }
+                });
+            }
+            for _ in 0..5 {
+                sleep(Duration::from_secs(5)).await;
+                let mut client = Client::on(from(Ipv4Addr::LOCALHOST, address).await);
+                assert_eq!(client.ask("POST", WPS, &HOST).await.status, 204);
+            }
+        })
+        .await;
         assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Opening));
     })
     .await;

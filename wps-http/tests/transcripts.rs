@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::Situation::{self, Off, Starting};
-use common::wire::{Answer, Client, served};
+use common::wire::{Answer, Client, served, served_by_firmware};
 use common::{SECRETS, World, config};
 use embassy_futures::block_on;
 use wps_core::Clock;
@@ -150,9 +150,23 @@ async fn by_axum(world: World, asked: &Asked<'_>) -> Answer {
     .await
 }
 
-/// tokio only for the sockets and time limits of the front: the simulated world has its own clock.
+/// The picoserve front, served over a socket.
+async fn by_picoserve(world: World, asked: &Asked<'_>) -> Answer {
+    let front = world.firmware(None);
+    served_by_firmware(&front, async |address| {
+        let Asked { method, target, headers, body } = asked;
+        let mut client = Client::to(address).await;
+        let answer = client.ask_with(method, target, headers, body);
+        if *target == "/api/v1/wifi/scan" { world.with_time(answer).await } else { answer.await }
+    })
+    .await
+}
+
+/// tokio only for the sockets and time limits of the front: the simulated world has its own clock. A time
+/// limit that is waited for is over when nothing else is left to do.
 fn run<R>(work: impl Future<Output = R>) -> R {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(work)
 }
 
@@ -168,6 +182,18 @@ fn the_pure_function_answers_as_the_table_says() {
 fn the_axum_front_answers_as_the_table_says() {
     for Transcript { situation, asked, answer } in transcripts() {
         let got = run(World::visit(situation, async |world| by_axum(world, &asked).await));
+        assert_eq!(shown(&got, &asked), answer, "{situation:?} {} {}", asked.method, asked.target);
+    }
+}
+
+#[test]
+fn the_picoserve_front_answers_as_the_table_says() {
+    for Transcript { situation, asked, answer } in transcripts() {
+        let mut got = run(World::visit(situation, async |world| by_picoserve(world, &asked).await));
+        // It serves one request for each connection, and says so each time.
+        let closes = ("connection".to_owned(), "close".to_owned());
+        assert_eq!(got.headers.iter().filter(|it| **it == closes).count(), 1);
+        got.headers.retain(|it| *it != closes || answer.contains("connection: close"));
         assert_eq!(shown(&got, &asked), answer, "{situation:?} {} {}", asked.method, asked.target);
     }
 }

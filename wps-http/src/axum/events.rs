@@ -1,7 +1,6 @@
 //! The stream of events: one task for each listener.
 
 use core::ops::Deref;
-use core::time::Duration;
 
 use ::axum::body::{Body, Bytes};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -10,12 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use wps_core::{Desk, Instant};
 
-use crate::{BUFFER, event};
-
-/// While a window is open: the countdown goes on.
-const COUNT: Duration = Duration::from_secs(1);
-/// Else, a comment: whoever has hung up is noticed, and proxies keep the connection.
-const HEART_BEAT: Duration = Duration::from_secs(15);
+use crate::{BUFFER, COMMENT, COUNT, HEART_BEAT, event};
 
 /// A body that goes on until its reader is gone. `place` is the listener's, until then.
 ///
@@ -44,7 +38,7 @@ where
             status = loop {
                 match timeout(HEART_BEAT, news.changed()).await {
                     Ok(changed) => break Some(changed),
-                    Err(_) if reader.send_data(Bytes::from_static(b":\n\n")).await.is_ok() => {}
+                    Err(_) if reader.send_data(Bytes::from_static(COMMENT)).await.is_ok() => {}
                     Err(_) => return,
                 }
             };

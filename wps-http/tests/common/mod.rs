@@ -1,6 +1,7 @@
 //! A simulated world in a given situation, and the fronts to ask in it.
 #![allow(dead_code, unreachable_pub, reason = "every test takes what it needs")]
 
+pub mod reluctant;
 pub mod wire;
 
 use std::time::Duration;
@@ -15,6 +16,8 @@ use wps_core::{
     Settings, Ssid, Status,
 };
 use wps_http::axum::Config;
+use wps_http::picoserve::{self, Front};
+use wps_http::{Device, Door, Site};
 
 type Raw = CriticalSectionRawMutex;
 
@@ -245,10 +248,31 @@ impl World {
         }
     }
 
+    /// The picoserve front on this world, configured like the other one.
+    pub fn firmware(&self, door: Option<Door>) -> Front<'static, Raw, Outside, 8> {
+        let device = Device { name: Some("gadget"), model: None, version: Some("1.2.3") };
+        let site = Site { names: &["gadget", "gadget.fritz.box"], ..Site::default() };
+        let config = picoserve::Config { site, device, ..picoserve::Config::default() };
+        Front::new(self.desk, Outside(self.clock), config, door)
+    }
+
     /// The axum front on this world.
     pub fn routes(&self, more: Routes) -> Routes {
         let clock = self.clock;
         wps_http::axum::router(self.desk, move || clock.now(), config(), more)
+    }
+}
+
+/// The moments of the simulated world; what is waited for comes from outside.
+pub struct Outside(pub &'static HandClock<Raw>);
+
+impl Clock for Outside {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        tokio::time::sleep(at.since(self.0.now())).await;
     }
 }
 

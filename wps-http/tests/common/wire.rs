@@ -1,13 +1,16 @@
 //! A client that shows every byte: requests are written as given, answers read as they come.
 
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::Duration;
 
+use embassy_sync::blocking_mutex::raw::RawMutex;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use wps_http::MAX_BODY;
+use wps_core::Clock;
 use wps_http::axum::{Limits, serve};
+use wps_http::{MAX_BODY, picoserve};
 
 /// Nothing here takes that long unless it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,6 +50,35 @@ pub async fn served<R>(
     let address = listener.local_addr().expect("its address");
     tokio::select! {
         () = serve(listener, routes, limits, std::future::pending()) => unreachable!("told to stop"),
+        result = visit(address) => result,
+    }
+}
+
+/// The same with the front for firmware: as many tasks as a device has sockets.
+pub async fn served_by_firmware<M: RawMutex, C: Clock, R, const N: usize>(
+    front: &picoserve::Front<'_, M, C, N>,
+    visit: impl AsyncFnOnce(SocketAddr) -> R,
+) -> R {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    let task = async || {
+        // A whole body of the transcripts fits.
+        let mut buffer = [0; picoserve::HTTP_BUFFER + MAX_BODY];
+        loop {
+            let (socket, _) = listener.accept().await.expect("a connection");
+            // Whoever hangs up or is too slow has only harmed itself.
+            let _ = front.serve(&mut buffer, socket).await;
+        }
+    };
+    let mut tasks: [_; picoserve::SOCKETS] = std::array::from_fn(|_| Box::pin(task()));
+    let tasks = std::future::poll_fn(|cx| {
+        for task in &mut tasks {
+            let _: Poll<()> = task.as_mut().poll(cx);
+        }
+        Poll::Pending
+    });
+    tokio::select! {
+        () = tasks => unreachable!("endless"),
         result = visit(address) => result,
     }
 }
@@ -120,7 +152,7 @@ impl Client {
                 (Some(_), line) => {
                     let (name, value) = line.split_once(": ").expect("a header");
                     if name != "date" {
-                        headers.push((name.to_owned(), value.to_owned()));
+                        headers.push((name.to_ascii_lowercase(), value.to_owned()));
                     }
                 }
             }

@@ -1,0 +1,107 @@
+//! The servers, each on a thread of its own that lasts as long as the program.
+
+use std::future::pending;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use tokio::time;
+use wps_core::sim::{Air, Disk};
+use wps_core::{Clock, Desk, Instant, Phase, Policy, Runner, Settings};
+use wps_http::Password;
+use wps_http::axum::{Config, Limits};
+
+pub(crate) const PATH: &str = "/api/v1/wifi/wps";
+pub(crate) const PASSWORD: &str = "open, sesame";
+pub(crate) const REALM: &str = "device";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// axum and its own server, with a handler that does nothing.
+    Bare,
+    /// The API, its limits and its rules on who may call.
+    Open,
+    /// The same behind Digest.
+    WithPassword,
+}
+
+impl Served {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare axum",
+            Self::Open => "wps-http",
+            Self::WithPassword => "wps-http, Digest",
+        }
+    }
+}
+
+/// Begins to serve; returns when the machine is at rest.
+pub(crate) fn serve(served: Served) -> io::Result<SocketAddr> {
+    let (ready, is_ready) = mpsc::channel();
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            match served {
+                Served::Bare => {
+                    ready.send(()).expect("somebody waits");
+                    let routes = get(async || ()).post(async || StatusCode::NO_CONTENT);
+                    axum::serve(listener, Router::new().route(PATH, routes)).await
+                }
+                Served::Open => with_api(listener, None, ready).await,
+                Served::WithPassword => {
+                    with_api(listener, Password::new(PASSWORD.as_bytes()), ready).await
+                }
+            }
+        })
+    });
+    is_ready.recv().expect("a server that begins");
+    Ok(address)
+}
+
+async fn with_api(
+    listener: tokio::net::TcpListener,
+    password: Option<Password>,
+    ready: Sender<()>,
+) -> io::Result<()> {
+    let clock: &'static TokioClock = Box::leak(Box::new(TokioClock(time::Instant::now())));
+    let air: &'static Air<CriticalSectionRawMutex> = Box::leak(Box::new(Air::new()));
+    let disk: &'static Disk<CriticalSectionRawMutex> = Box::leak(Box::new(Disk::new()));
+    let desk: &'static Desk<CriticalSectionRawMutex, 8> = Box::leak(Box::new(Desk::new()));
+    let blank = Settings::Off { remembered: None };
+    let policy = Policy::default();
+    let booted = Runner::boot(air.radio(clock), disk.store(), clock, desk, blank, policy);
+    let mut runner = booted.await.expect("a blank disk can be read");
+    let config = Config { names: vec![REALM.into()], password, ..Config::default() };
+    let routes = wps_http::axum::router(desk, || clock.now(), config, Router::new());
+    let serve = async {
+        let mut news = desk.listen().expect("a desk without listeners");
+        news.get_and(|status| status.phase == Phase::Idle).await;
+        ready.send(()).expect("somebody waits");
+        wps_http::axum::serve(listener, routes, Limits::default(), pending()).await;
+    };
+    tokio::select! {
+        never = runner.run() => never,
+        () = serve => Ok(()),
+    }
+}
+
+struct TokioClock(time::Instant);
+
+impl Clock for TokioClock {
+    fn now(&self) -> Instant {
+        Instant::from_millis(self.0.elapsed().as_millis().try_into().unwrap_or(u64::MAX))
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        time::sleep(at.since(self.now())).await;
+    }
+}

@@ -1,0 +1,115 @@
+//! Malformed requests: whatever is sent, nothing panics, and what is no request gets a 4xx.
+
+mod common;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router as Routes;
+use common::Situation::Off;
+use common::World;
+use common::wire::{Client, PATIENCE, served, served_by_firmware};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use wps_core::Phase;
+use wps_http::axum::Limits;
+
+const GOOD: &str = "GET /api/v1/wifi/wps?a=b HTTP/1.1\r\nHost: gadget\r\n\
+    Origin: http://gadget\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n\
+    {\"enable\": true}";
+
+/// Each of them spoils a request, wherever it gets in.
+const SPOILERS: [&str; 11] = [
+    "no colon",
+    "Host: gadget",
+    "Host: evil.example",
+    "Origin: null",
+    "Origin: http://gadget",
+    "Content-Length: -1",
+    "Content-Length: 15",
+    "Content-Length: 17, 18",
+    "Sec-Fetch-Site: cross-site",
+    "Transfer-Encoding: gzip",
+    "Content-Length: 99999999999999999999",
+];
+
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// The status that `request` gets from each front; none where the connection is closed instead.
+fn statuses(request: &[u8]) -> [Option<u16>; 2] {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().start_paused(true).build().expect("a runtime");
+    let earlier = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|panic| {
+        PANICS.fetch_add(1, Ordering::Relaxed);
+        eprintln!("{panic}");
+    }));
+    let got = runtime.block_on(World::visit(Off, async |world| {
+        let routes = world.routes(Routes::new());
+        let by_axum =
+            served(routes, Limits::default(), async |address| asked(address, request).await).await;
+        let front = world.firmware(None);
+        let by_picoserve =
+            served_by_firmware(&front, async |address| asked(address, request).await).await;
+        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Idle), "the radio moved");
+        [by_axum, by_picoserve]
+    }));
+    std::panic::set_hook(earlier);
+    assert_eq!(PANICS.load(Ordering::Relaxed), 0);
+    got
+}
+
+async fn asked(address: SocketAddr, request: &[u8]) -> Option<u16> {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream.write_all(request).await.ok();
+    stream.shutdown().await.ok();
+    let mut answer = Vec::new();
+    timeout(PATIENCE * 10, stream.read_to_end(&mut answer)).await.expect("an end").ok();
+    let served = Client::to(address).await.ask("GET", "/", &[("Host", "gadget")]).await;
+    assert_eq!(served.status, 200, "and the next one is served");
+    let status = answer.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
+    Some(str::from_utf8(status).expect("digits").parse().expect("a number"))
+}
+
+#[test]
+fn unspoiled_it_is_served() {
+    assert_eq!(statuses(GOOD.as_bytes()), [Some(200); 2]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn noise_is_refused(noise in vec(any::<u8>(), 0..300), end in select(vec!["", "\r\n\r\n"])) {
+        let request = [&noise, end.as_bytes()].concat();
+        for status in statuses(&request).into_iter().flatten() {
+            prop_assert!((400..500).contains(&status), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_request_with_a_few_wrong_bytes_harms_nobody(
+        wrong in vec((any::<Index>(), any::<u8>()), 1..4)
+    ) {
+        let mut request = GOOD.as_bytes().to_vec();
+        for (place, byte) in wrong {
+            *place.get_mut(&mut request) = byte;
+        }
+        for status in statuses(&request).into_iter().flatten() {
+            prop_assert!((400..500).contains(&status) || status == 200, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_spoiled_request_gets_a_4xx(spoiler in select(&SPOILERS[..]), line in 1_usize..5) {
+        let mut lines: Vec<_> = GOOD.split("\r\n").collect();
+        lines.insert(line, spoiler);
+        for status in statuses(lines.join("\r\n").as_bytes()) {
+            prop_assert!(status.is_some_and(|it| (400..500).contains(&it)), "{status:?}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The front for firmware: what is its own, beside the transcripts.
+
+mod common;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use common::Situation::{NotPressed, Off, Opening};
+use common::World;
+use common::reluctant::Reluctant;
+use common::wire::{Answer, Client, PATIENCE, served_by_firmware};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+use wps_core::Phase;
+use wps_http::picoserve::{CONNECTION_TIME, HTTP_BUFFER, SOCKETS};
+use wps_http::{Door, MAX_BODY, Password};
+
+const WPS: &str = "/api/v1/wifi/wps";
+const HOST: [(&str, &str); 1] = [("Host", "gadget")];
+
+async fn sent(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
+    let mut client = Client::to(address).await;
+    client.send(bytes).await;
+    client.answer(false).await
+}
+
+/// What comes until the connection is closed.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    timeout(PATIENCE * 10, stream.read_to_end(&mut text)).await.expect("an end").ok();
+    String::from_utf8_lossy(&text).into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_cannot_be_read_has_an_answer() {
+    World::visit(Off, async |world| {
+        served_by_firmware(&world.firmware(None), async |address| {
+            let head = format!("POST {WPS} HTTP/1.1\r\nHost: gadget\r\n");
+            let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+            let late = format!("{head}Content-Length: 9\r\n\r\nx");
+            for (request, status) in [(chunked, 411), (late, 408)] {
+                let answer = sent(address, request.as_bytes()).await.expect("an answer");
+                assert_eq!(answer.status, status);
+                assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+            }
+            let mut short = TcpStream::connect(address).await.expect("a connection");
+            let request = format!("{head}Content-Length: 9\r\n\r\nx");
+            short.write_all(request.as_bytes()).await.expect("an open connection");
+            short.shutdown().await.expect("an open connection");
+            assert!(rest(&mut short).await.starts_with("HTTP/1.1 400 "));
+        })
+        .await;
+        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Idle), "none has started");
+    })
+    .await;
+}
+
+/// In a buffer of the size that is advised.
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_the_buffer_is_refused() {
+    World::visit(Off, async |world| {
+        served_by_firmware(&world.firmware(None), async |address| {
+            let name = "x".repeat(HTTP_BUFFER + MAX_BODY);
+            let endless = format!("GET / HTTP/1.1\r\nHost: {name}");
+            assert_eq!(sent(address, endless.as_bytes()).await.map(|it| it.status), Some(400));
+            let body = "x".repeat(MAX_BODY);
+            let long = format!(
+                "POST {WPS} HTTP/1.1\r\nHost: gadget\r\nX: {}\r\nContent-Length: {MAX_BODY}\r\n\r\n{body}",
+                "x".repeat(HTTP_BUFFER)
+            );
+            assert_eq!(sent(address, long.as_bytes()).await.map(|it| it.status), Some(413));
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nonsense_gets_a_4xx() {
+    World::visit(Off, async |world| {
+        served_by_firmware(&world.firmware(None), async |address| {
+            let nonsense = [
+                "\r\n\r\n",
+                "GET\r\n\r\n",
+                "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+                "GET / HTTP/1.1 more\r\nHost: gadget\r\n\r\n",
+                "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                "CONNECT gadget:80 HTTP/1.1\r\nHost: gadget\r\n\r\n",
+                "GET * HTTP/1.1\r\nHost: gadget\r\n\r\n",
+                "GET /\u{0}/../etc HTTP/1.1\r\nHost: gadget\r\n\r\n",
+            ];
+            for request in nonsense {
+                let answer = sent(address, request.as_bytes()).await.expect("an answer");
+                assert!((400..500).contains(&answer.status), "{request:?}: {answer:?}");
+            }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_query_is_part_of_the_uri_that_a_password_is_given_for() {
+    let password = Password::new(b"open, sesame").expect("a password");
+    let door = Door::new(password, "gadget", [7; 32]);
+    World::visit(Off, async |world| {
+        served_by_firmware(&world.firmware(Some(door)), async |address| {
+            let answer = Client::to(address).await.ask("GET", "/?x=y", &HOST).await;
+            let challenges = answer.headers.iter().filter(|(name, _)| name == "www-authenticate");
+            assert_eq!((answer.status, challenges.count()), (401, 2));
+            let given = |uri| {
+                format!(
+                    "Digest username=\"\", realm=\"gadget\", nonce=\"0\", uri=\"{uri}\", qop=auth, \
+                     algorithm=SHA-256, nc=00000001, cnonce=\"c\", response=\"{}\"",
+                    "0".repeat(64)
+                )
+            };
+            for (uri, status) in [("/?x=y", 401), ("/?x=z", 400), ("/", 400), ("/?x=y?", 400)] {
+                let given = given(uri);
+                let headers = [HOST[0], ("Authorization", &*given)];
+                let before = Instant::now();
+                let answer = Client::to(address).await.ask("GET", "/?x=y", &headers).await;
+                assert_eq!(answer.status, status, "{uri}");
+                let waited = before.elapsed() >= Duration::from_secs(1);
+                assert_eq!(waited, status == 401, "who guesses has to wait");
+            }
+        })
+        .await;
+    })
+    .await;
+}
+
+/// Somebody who listens.
+struct Listener(BufReader<TcpStream>);
+
+impl Listener {
+    async fn to(address: SocketAddr) -> Self {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let request = format!("GET {WPS}/events HTTP/1.1\r\nHost: gadget\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("an open connection");
+        let mut listener = Self(BufReader::new(stream));
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            head += &listener.line().await;
+        }
+        let head = head.to_lowercase();
+        assert!(head.starts_with("http/1.1 200 "), "{head}");
+        for field in ["content-type: text/event-stream", "cache-control: no-store", "nosniff"] {
+            assert!(head.contains(field), "{head}");
+        }
+        assert!(!head.contains("content-length"), "{head}");
+        listener
+    }
+
+    async fn line(&mut self) -> String {
+        let mut line = String::new();
+        let read = self.0.read_line(&mut line);
+        timeout(PATIENCE, read).await.expect("a line").expect("an open connection");
+        line
+    }
+
+    /// What comes next, without empty lines.
+    async fn next(&mut self) -> String {
+        loop {
+            let line = self.line().await;
+            if line != "\n" {
+                return line;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_go_on_for_longer_than_an_answer_may_take() {
+    World::visit(NotPressed, async |world| {
+        served_by_firmware(&world.firmware(None), async |address| {
+            let mut listener = Listener::to(address).await;
+            assert!(listener.next().await.contains(r#""seen":"not_pressed""#));
+            let before = Instant::now();
+            for _ in 0..2 * CONNECTION_TIME.as_secs() {
+                assert!(listener.next().await.starts_with("data: "));
+            }
+            assert_eq!(before.elapsed().as_secs(), 2 * CONNECTION_TIME.as_secs());
+            world.air.press(b"home");
+            world.until(|status| status.phase == Phase::Idle).await;
+            while !listener.next().await.contains(r#""result":"ok""#) {}
+            let before = Instant::now();
+            assert_eq!(listener.next().await, ":\n");
+            assert!((14..16).contains(&before.elapsed().as_secs()), "only the heart beats");
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn listeners_leave_sockets_for_others_and_their_place_when_they_go() {
+    World::visit(Off, async |world| {
+        served_by_firmware(&world.firmware(None), async |address| {
+            let mut all = Vec::new();
+            for _ in 0..SOCKETS / 2 {
+                all.push(Listener::to(address).await);
+            }
+            let events = &format!("{WPS}/events");
+            let refused = Client::to(address).await.ask("GET", events, &HOST).await;
+            assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+            let head = Client::to(address).await.ask("HEAD", events, &HOST).await;
+            assert_eq!(head.status, 503, "as GET");
+            let served = Client::to(address).await.ask("POST", WPS, &HOST).await;
+            assert_eq!(served.status, 204, "for anything else there is room");
+            all.pop();
+            let again = async {
+                while Client::to(address).await.ask("GET", events, &HOST).await.status == 503 {}
+            };
+            timeout(PATIENCE, again).await.expect("room");
+        })
+        .await;
+    })
+    .await;
+}
+
+/// Neither who is mute, nor who sends a byte now and then.
+#[tokio::test(start_paused = true)]
+async fn nobody_keeps_a_socket() {
+    World::visit(Opening, async |world| {
+        served_by_firmware(&world.firmware(None), async |address| {
+            let mut mute = Vec::new();
+            for _ in 0..SOCKETS {
+                mute.push(TcpStream::connect(address).await.expect("a connection"));
+            }
+            let before = Instant::now();
+            assert_eq!(Client::to(address).await.ask("GET", WPS, &HOST).await.status, 200);
+            assert!(before.elapsed() < Duration::from_secs(30), "{:?}", before.elapsed());
+
+            let mut slow = TcpStream::connect(address).await.expect("a connection");
+            let before = Instant::now();
+            for byte in b"GET / HTTP/1.1\r\n".iter().cycle() {
+                sleep(Duration::from_secs(1)).await;
+                if slow.write_all(&[*byte]).await.is_err() {
+                    break;
+                }
+            }
+            assert!(before.elapsed() < CONNECTION_TIME, "{:?}", before.elapsed());
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_taken_too_slowly_is_given_up() {
+    World::visit(Off, async |world| {
+        let before = Instant::now();
+        let front = world.firmware(None);
+        assert!(front.serve(&mut [0; HTTP_BUFFER], Reluctant).await.is_err());
+        assert_eq!(before.elapsed().as_secs(), CONNECTION_TIME.as_secs());
+    })
+    .await;
+}
+
+/// `cargo test -p wps-http --test picoserve -- --nocapture bytes`
+#[tokio::test]
+async fn bytes_of_ram() {
+    World::visit(Off, async |world| {
+        let front = world.firmware(None);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (_client, (socket, _)) = (client.expect("a client"), accepted.expect("a socket"));
+        let mut buffer = [0; HTTP_BUFFER];
+        let own = size_of_val(&socket);
+        let connection = size_of_val(&front.serve(&mut buffer, socket));
+        let sum = connection + HTTP_BUFFER;
+        println!(
+            "picoserve front: {sum} bytes for each of {SOCKETS} connections: {connection} of future \
+             ({own} of it tokio's socket), {HTTP_BUFFER} of buffer; {} for all of them",
+            size_of_val(&front)
+        );
+        assert!(sum < 12 * 1024, "a device has not more than 48 kB to give for four");
+    })
+    .await;
+}
