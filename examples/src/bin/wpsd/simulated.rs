@@ -52,6 +52,7 @@ pub(crate) async fn run(door: Door, device: Device) -> anyhow::Result<()> {
         store: DISK.store(),
         clock,
         device: device.or(Settings::Off { remembered: None }),
+        addresses: None,
         routes: routes(play),
     };
     serve::run(door, parts).await
