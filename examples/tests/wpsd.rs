@@ -182,6 +182,28 @@ fn a_delete_cancels() {
 }
 
 #[test]
+fn minutes_can_pass_at_once() {
+    let daemon = Daemon::start(Stdio::null());
+    daemon.until(|status| status["state"] == "idle");
+    daemon.post(WPS);
+    daemon.until(|status| status["seen"] == "not_pressed");
+    daemon.post("/api/v1/sim/minute");
+    let left = daemon.status()["remaining_s"].as_u64().expect("a window");
+    assert!((50..=60).contains(&left), "{left}");
+    daemon.post("/api/v1/sim/minute");
+    assert_eq!(daemon.until_ended()["last"]["cause"], "timed_out");
+
+    // A router, too, pairs for two minutes only.
+    daemon.post("/api/v1/sim/press");
+    let pressed = || daemon.ask("GET", "/api/v1/sim", "").1.contains("\"pressed\":true");
+    assert!(pressed());
+    daemon.post("/api/v1/sim/minute");
+    assert!(pressed());
+    daemon.post("/api/v1/sim/minute");
+    daemon.until(|_| !pressed());
+}
+
+#[test]
 fn two_pressed_routers_are_an_overlap() {
     let daemon = Daemon::start(Stdio::null());
     daemon.until(|status| status["state"] == "idle");
@@ -224,6 +246,7 @@ fn keys_play_the_router() {
     assert!(press(&mut daemon, "p").contains("bring it back"));
     assert!(press(&mut daemon, "o").contains("back"));
     assert!(press(&mut daemon, "w").contains("wrong key"));
+    assert!(press(&mut daemon, "m").contains("A minute passed"));
     daemon.post(WPS);
     press(&mut daemon, "p");
     daemon.until(|status| status["trouble"]["cause"] == "wrong_key");
