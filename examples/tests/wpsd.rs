@@ -11,6 +11,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use sha2::{Digest, Sha256};
 
 /// Nothing here takes that long unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -18,7 +19,10 @@ const WPS: &str = "/api/v1/wifi/wps";
 
 fn wpsd(flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wpsd"));
-    command.args(flags).env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET");
+    command.args(flags);
+    for variable in ["RUST_LOG", "NOTIFY_SOCKET", "WPSD_PASSWORD"] {
+        command.env_remove(variable);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -48,6 +52,12 @@ impl Daemon {
     }
 
     fn ask(&self, method: &str, path: &str, headers: &str) -> (u16, String) {
+        let (head, body) = self.exchange(method, path, headers);
+        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).expect(&head);
+        (status, body)
+    }
+
+    fn exchange(&self, method: &str, path: &str, headers: &str) -> (String, String) {
         let mut stream = TcpStream::connect(self.address).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
         let host = if headers.contains("Host:") { "" } else { "Host: 127.0.0.1\r\n" };
@@ -56,8 +66,29 @@ impl Daemon {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a whole header");
-        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).expect(head);
-        (status, body.to_owned())
+        (head.to_owned(), body.to_owned())
+    }
+
+    /// Whether this password opens the door (RFC 7616, SHA-256).
+    fn opens(&self, password: &str) -> bool {
+        let (head, _) = self.exchange("GET", WPS, "");
+        let line = head.lines().find(|it| it.contains("algorithm=SHA-256")).expect(&head);
+        let field = |name: &str| {
+            let (_, rest) = line.split_once(&format!("{name}=\"")).expect(name);
+            rest.split('"').next().expect("its end")
+        };
+        let (realm, nonce) = (field("realm"), field("nonce"));
+        let hash = |text: String| -> String {
+            Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        let (who, what) = (hash(format!(":{realm}:{password}")), hash(format!("GET:{WPS}")));
+        let response = hash(format!("{who}:{nonce}:00000001:c:auth:{what}"));
+        let answer = format!(
+            "Authorization: Digest username=\"\", realm=\"{realm}\", nonce=\"{nonce}\", \
+             uri=\"{WPS}\", algorithm=SHA-256, qop=auth, nc=00000001, cnonce=\"c\", \
+             response=\"{response}\"\r\n"
+        );
+        self.ask("GET", WPS, &answer).0 == 200
     }
 
     fn status(&self) -> serde_json::Value {
@@ -151,6 +182,28 @@ fn a_delete_cancels() {
 }
 
 #[test]
+fn minutes_can_pass_at_once() {
+    let daemon = Daemon::start(Stdio::null());
+    daemon.until(|status| status["state"] == "idle");
+    daemon.post(WPS);
+    daemon.until(|status| status["seen"] == "not_pressed");
+    daemon.post("/api/v1/sim/minute");
+    let left = daemon.status()["remaining_s"].as_u64().expect("a window");
+    assert!((50..=60).contains(&left), "{left}");
+    daemon.post("/api/v1/sim/minute");
+    assert_eq!(daemon.until_ended()["last"]["cause"], "timed_out");
+
+    // A router, too, pairs for two minutes only.
+    daemon.post("/api/v1/sim/press");
+    let pressed = || daemon.ask("GET", "/api/v1/sim", "").1.contains("\"pressed\":true");
+    assert!(pressed());
+    daemon.post("/api/v1/sim/minute");
+    assert!(pressed());
+    daemon.post("/api/v1/sim/minute");
+    daemon.until(|_| !pressed());
+}
+
+#[test]
 fn two_pressed_routers_are_an_overlap() {
     let daemon = Daemon::start(Stdio::null());
     daemon.until(|status| status["state"] == "idle");
@@ -193,6 +246,7 @@ fn keys_play_the_router() {
     assert!(press(&mut daemon, "p").contains("bring it back"));
     assert!(press(&mut daemon, "o").contains("back"));
     assert!(press(&mut daemon, "w").contains("wrong key"));
+    assert!(press(&mut daemon, "m").contains("A minute passed"));
     daemon.post(WPS);
     press(&mut daemon, "p");
     daemon.until(|status| status["trouble"]["cause"] == "wrong_key");
@@ -310,7 +364,7 @@ fn wrong_flags_of_a_new_device_are_told() {
         (strings(&["--access-point-name", "Device"]), "give --blank access-point with them"),
         (strings(&["--blank", "off", "--access-point-open"]), "give --blank access-point"),
         (strings(&["--access-point-channel", "6"]), "give --blank access-point with them"),
-        (key("/nowhere"), "cannot read the key in /nowhere"),
+        (key("/nowhere"), "cannot read /nowhere; see --access-point-key-file"),
         (key(&open), "run `chmod 600"),
         (key(&short), "is no Wi-Fi password: a Wi-Fi password has 8 to 63 characters"),
         (key(&endless), "is no Wi-Fi password"),
@@ -337,6 +391,84 @@ fn wrong_flags_of_a_new_device_are_told() {
         let (code, said) = refused(&flags);
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains(expected), "{said}");
+    }
+}
+
+/// A file that only its owner reads, unless `mode` says otherwise.
+fn secret(directory: &Path, text: &str, mode: u32) -> String {
+    let path = directory.join(format!("{mode:o}-{}", text.len()));
+    fs::write(&path, text).expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its owner");
+    path.to_str().expect("text").to_owned()
+}
+
+#[test]
+fn a_password_keeps_everybody_else_out() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = secret(directory.path(), "open, sesame\r\nand a remark\n", 0o600);
+    let from_file = wpsd(&["--password-file", &file]);
+    let mut from_environment = wpsd(&[]);
+    from_environment.env("WPSD_PASSWORD", "open, sesame");
+    let mut from_both = wpsd(&["--password-file", &file]);
+    from_both.env("WPSD_PASSWORD", "");
+    for mut command in [from_file, from_environment, from_both] {
+        let mut daemon = Daemon::spawn(&mut command);
+        let shut = [("GET", "/"), ("GET", WPS), ("POST", WPS), ("POST", "/api/v1/sim/press")];
+        for (method, path) in shut {
+            assert_eq!(daemon.ask(method, path, "").0, 401, "{method} {path}");
+        }
+        assert!(daemon.opens("open, sesame"));
+        assert!(!daemon.opens("open, sesame\r"));
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.exit_code(), Some(0));
+        let log = daemon.log();
+        assert!(!log.contains("sesame") && !log.contains("no password is set"), "{log}");
+    }
+}
+
+#[test]
+fn without_a_password_it_is_said_where_others_can_come_in() {
+    let log_of = |flags: &[&str], password: Option<&str>| {
+        let mut command = wpsd(flags);
+        command.envs(password.map(|it| ("WPSD_PASSWORD", it))).stdout(Stdio::null());
+        let mut process = command.spawn().expect("it starts");
+        let mut log = BufReader::new(process.stderr.take().expect("piped"));
+        let mut said = String::new();
+        while !said.contains("serving") && log.read_line(&mut said).is_ok_and(|read| read > 0) {}
+        kill_process(Pid::from_child(&process), Signal::TERM).expect("it runs");
+        log.read_to_string(&mut said).expect("text");
+        process.wait().expect("our own child");
+        said
+    };
+    let is_told =
+        |log: String| log.contains("no password is set") && log.contains("--password-file");
+    assert!(is_told(log_of(&["--listen", "0.0.0.0:0"], None)));
+    assert!(!is_told(log_of(&["--listen", "0.0.0.0:0"], Some("open, sesame"))));
+    assert!(!is_told(log_of(&["--listen", "127.0.0.1:0"], None)));
+}
+
+#[test]
+fn what_cannot_be_a_password_is_told() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |text: &str, mode| secret(directory.path(), text, mode);
+    let long = "x".repeat(65);
+    let wrong = [
+        ("/nowhere".to_owned(), "cannot read /nowhere; see --password-file"),
+        (path("open, sesame", 0o604), "run `chmod 600"),
+        (path("\nopen, sesame", 0o600), "is no password: a password has 1 to 64 bytes"),
+        (path(&long, 0o600), "is no password: a password has 1 to 64 bytes"),
+    ];
+    for (file, expected) in wrong {
+        let (code, said) = refused(&["--password-file", &file]);
+        assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
+        assert!(said.contains(expected) && !said.contains("sesame"), "{said}");
+    }
+    for value in ["", &long] {
+        let Output { status, stderr, .. } =
+            wpsd(&[]).env("WPSD_PASSWORD", value).output().expect("it starts");
+        let said = String::from_utf8(stderr).expect("text");
+        assert_eq!((status.code(), said.lines().count()), (Some(1), 1), "{said}");
+        assert!(said.contains("WPSD_PASSWORD is no password") && !said.contains("xx"), "{said}");
     }
 }
 

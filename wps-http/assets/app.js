@@ -1,44 +1,32 @@
-// Shows the status of the pairing, counts down, and starts and cancels it.
-"use strict";
+// Shows the status of the pairing, counts down, starts and cancels it.
+import { connecting, settled, setUp } from "./by-hand.js";
+import { Refused, ask, at, quoted, say } from "./device.js";
+import { play, showSim } from "./sim.js";
 
 const WPS = "/api/v1/wifi/wps";
-const WINDOW_S = 120;
-const PAIRING = ["opening", "searching", "joining", "saving"];
-const CAN_CANCEL = ["opening", "searching", "joining"];
+const WINDOW_S = { opening: 120, searching: 120, joining: 120, saving: 120, configuring: 30 };
+const BUSY = Object.keys(WINDOW_S);
+const CAN_CANCEL = ["opening", "searching", "joining", "configuring"];
 
-const at = (id) => document.getElementById(id);
 let status = null; // the last one that arrived
-let closesAt = null; // when the window closes, on this page's own clock
+let heardAt = -Infinity; // when, on this page's own clock
+let closesAt = null; // when the window closes, on the same clock
 let reachable = true;
-let polling = 0;
 let turns = 0; // a later answer beats an earlier one
-let simulated = true; // until the device says that it is not
+let asking = false;
+let stream = null;
+let listenedAt = 0;
 
-/** Sets text only when it changes, so that a screen reader says it once. */
-function say(id, text) {
-  if (at(id).textContent !== text) at(id).textContent = text;
-}
-
-async function ask(path, method = "GET") {
-  // A change waits until it is on the device's disk; a question is better asked again.
-  const patience = method === "GET" ? 3000 : 20000;
-  const answer = await fetch(path, { method, signal: AbortSignal.timeout(patience) });
-  const isJson = (answer.headers.get("content-type") || "").includes("json");
-  const body = isJson ? await answer.json() : null;
-  if (!answer.ok) throw new Refused(body?.detail || "The device said " + answer.status + ".");
-  return body;
-}
-
-class Refused extends Error {}
+// --- how it stands ---------------------------------------------------------------------------
 
 function headline(s) {
-  const name = s.ssid === undefined ? "the router" : "“" + s.ssid + "”";
+  const name = s.ssid === undefined ? "the router" : quoted(s.ssid);
   switch (s.state) {
     case "starting": return "The device is starting…";
     case "opening": return "Getting ready…";
     case "joining": return "Connecting to " + name;
     case "saving": return "Connected to " + name + ", saving…";
-    case "configuring": return "The settings are being changed…";
+    case "configuring": return connecting();
     case "restoring": return s.last ? "Putting the Wi-Fi settings back…" : "The device is starting…";
     case "searching":
       switch (s.seen) {
@@ -52,144 +40,173 @@ function headline(s) {
   }
 }
 
-/** How the last pairing ended, while that is news. */
+/** How the last pairing or change ended, while that is news. */
 function result(s) {
-  if (s.state !== "idle" || s.last?.task !== "pair" || s.last.ago_s > 3600) return null;
+  if (s.state !== "idle" || !s.last || s.last.ago_s > 3600) return null;
+  const advice = s.last.advice || "";
   if (s.last.result === "ok") {
-    return { tone: "good", text: "Connected to “" + s.ssid + "”", advice: s.last.advice };
+    if (s.mode !== "STA" || s.ssid === undefined) return null;
+    return { tone: "good", text: "Connected to " + quoted(s.ssid), advice };
   }
-  const text = s.last.cause === "cancelled" ? "Cancelled" : "Not connected: " + s.last.reason;
-  return { tone: s.last.cause === "cancelled" ? "calm" : "bad", text, advice: s.last.advice };
+  if (s.last.cause === "cancelled") return { tone: "calm", text: "Cancelled", advice };
+  const back = s.last.task === "configure" ? "The previous settings are in force again. " : "";
+  return { tone: "bad", text: "Not connected: " + s.last.reason, advice: back + advice };
 }
 
 function advice(s) {
-  if (s.state === "searching" && (s.seen === "no_router" || s.seen === "looking") && !s.trouble) {
-    return "Press the WPS button on your router. If it has none, set Wi-Fi up by hand.";
-  }
+  if (s.trouble && s.state === "configuring") return "The last try failed: " + s.trouble.reason + ". Trying again.";
   if (s.trouble) return "The last try failed: " + s.trouble.reason + ". " + s.trouble.advice;
-  return "";
+  if (s.state !== "searching") return "";
+  if (s.seen === "no_router") return "Is your router on, and near? If it has no WPS, cancel and set Wi-Fi up by hand.";
+  return s.seen === "looking" ? "Press the WPS button on your router." : "";
+}
+
+function offAir(s) {
+  if (!s.off_air) return "";
+  return "The device is off-line while it " + (s.seen === "exchanging" ? "talks to the router." : "looks for the router.");
 }
 
 function show() {
   const s = status;
-  const pairing = PAIRING.includes(s.state);
+  const busy = BUSY.includes(s.state);
   const ended = result(s);
   at("pairing").dataset.tone = ended ? ended.tone : "calm";
   say("message", ended ? ended.text : headline(s));
-  say("advice", (ended ? ended.advice : advice(s)) || "");
-  at("steps").hidden = s.state !== "idle" || ended?.tone === "good";
-  at("leaving").hidden = s.mode !== "AP" || !(pairing || s.state === "idle");
+  say("advice", ended ? ended.advice : advice(s));
+  say("air", offAir(s));
+  at("steps").hidden = s.state !== "idle" || ended !== null;
+  at("leaving").hidden = s.mode !== "AP" || !(busy || s.state === "idle");
   // The keyboard stays where the button was.
-  const [from, to] = pairing ? ["start", "cancel"] : ["cancel", "start"];
+  const [from, to] = busy ? ["start", "cancel"] : ["cancel", "start"];
   const follow = document.activeElement === at(from);
-  at("start").hidden = pairing;
-  at("start").disabled = s.state !== "idle";
-  at("cancel").hidden = !pairing;
+  at("start").hidden = busy;
+  at("start").disabled = at("join").disabled = s.state !== "idle";
+  at("cancel").hidden = !busy;
   at("cancel").disabled = !CAN_CANCEL.includes(s.state);
   if (follow) at(to).focus();
+  if (s.state === "idle") settled(s.last);
 }
 
 /** Counts on while the device cannot be reached. */
 function tick() {
-  const open = closesAt !== null && status !== null && PAIRING.includes(status.state);
+  const open = closesAt !== null && status !== null && BUSY.includes(status.state);
   at("dial").hidden = !open;
   if (!open) return;
   const left = Math.max(0, Math.ceil((closesAt - performance.now()) / 1000));
   say("left", Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0"));
-  at("arc").setAttribute("stroke-dashoffset", String(WINDOW_S - left));
+  at("arc").setAttribute("stroke-dashoffset", String(120 - (120 * left) / WINDOW_S[status.state]));
 }
 
 function lost() {
-  if (status !== null && PAIRING.includes(status.state)) {
-    return "The device cannot be reached just now, as it may be while it changes networks. Still trying.";
+  return status !== null && !["idle", "starting"].includes(status.state)
+    ? "The device cannot be reached just now, as it may be while it changes networks. Still trying."
+    : "The device cannot be reached. Is it on, and in the same network as you? Still trying.";
+}
+
+// --- where the status comes from: the event stream, and questions whenever it is silent -------
+
+function arrived(news) {
+  const was = status?.state;
+  const [now, before] = [performance.now(), closesAt];
+  [status, heardAt] = [news, now];
+  closesAt = news.remaining_s === undefined ? null : now + news.remaining_s * 1000;
+  // Whole seconds, rounded up: the earliest end that was told is the nearest to the truth.
+  if (before !== null && closesAt !== null && Math.abs(closesAt - before) < 2000) closesAt = Math.min(closesAt, before);
+  if (!reachable) say("trouble", "");
+  reachable = true;
+  at("elsewhere").hidden = true;
+  show();
+  tick();
+  if (was !== news.state) {
+    showSim();
+    if (!BUSY.includes(news.state)) showNetwork();
   }
-  return "The device cannot be reached. Is it on, and in the same network as you? Still trying.";
+}
+
+function failed(error) {
+  reachable = error instanceof Refused;
+  say("trouble", reachable ? error.message : lost());
+  at("elsewhere").hidden = reachable || !at("by-name").textContent || at("by-name").host === location.host;
 }
 
 async function poll() {
-  clearTimeout(polling);
   const turn = ++turns;
-  const was = status?.state;
+  asking = true;
   try {
     const answer = await ask(WPS);
     if (turn !== turns) return;
-    status = answer;
-    closesAt = status.remaining_s === undefined ? null : performance.now() + status.remaining_s * 1000;
-    if (!reachable) say("trouble", "");
-    reachable = true;
-    show();
-    if (was === undefined || !PAIRING.includes(status.state)) showNetwork();
+    // Whoever has to ask does not hear the stream.
+    const deaf = !reachable || stream?.readyState !== EventSource.OPEN || answer.remaining_s !== undefined;
+    if (deaf && performance.now() - listenedAt > 5000) listen();
+    arrived(answer);
+    if (answer.state === "idle") showNetwork();
   } catch (error) {
     if (turn !== turns) return;
-    reachable = false;
-    say("trouble", error instanceof Refused ? error.message : lost());
+    heardAt = performance.now();
+    failed(error);
+  } finally {
+    if (turn === turns) asking = false;
   }
-  if (was !== status?.state) showSim();
+}
+
+function listen() {
+  stream?.close();
+  listenedAt = performance.now();
+  stream = new EventSource(WPS + "/events");
+  stream.onmessage = (event) => arrived(JSON.parse(event.data));
+}
+
+function watch() {
   tick();
-  polling = setTimeout(poll, status?.state === "idle" && reachable ? 3000 : 1000);
+  const streams = stream?.readyState === EventSource.OPEN;
+  const calm = status?.state === "idle" && reachable;
+  const patience = (streams ? [2500, 15000] : [1000, 3000])[Number(calm)];
+  if (!asking && !document.hidden && performance.now() - heardAt > patience) poll();
+}
+
+/** Few may listen at a time: a page that nobody sees does not. */
+function seen() {
+  if (document.hidden) return stream?.close();
+  listen();
+  poll();
 }
 
 async function showNetwork() {
   try {
-    const { wifi } = await ask("/api/v1/system");
-    const name = wifi.ssid === undefined ? "" : " “" + wifi.ssid + "”";
+    const { wifi, device } = await ask("/api/v1/system");
+    const name = wifi.ssid === undefined ? "" : " " + quoted(wifi.ssid);
     const text = {
       OFF: "Wi-Fi is off",
       AP: "Own hotspot" + name,
       STA: wifi.status === "OK" ? "Connected to" + name : "Not connected",
     }[wifi.mode];
     say("network", text || "\u00a0");
+    if (device?.name) {
+      const host = device.name.includes(".") ? device.name : device.name + ".local";
+      at("by-name").href = at("by-name").textContent = "http://" + host + (location.port && ":" + location.port) + "/";
+    }
   } catch {
     say("network", "\u00a0");
   }
 }
+
+// --- what people do --------------------------------------------------------------------------
 
 async function act(method) {
   say("trouble", "");
   try {
     await ask(WPS, method);
   } catch (error) {
-    reachable = error instanceof Refused;
-    say("trouble", error instanceof Refused ? error.message : lost());
+    failed(error);
   }
   poll();
 }
 
-// The second panel: only a simulated radio answers here.
-async function showSim() {
-  if (!simulated) return;
-  try {
-    const sim = await ask("/api/v1/sim");
-    const [router, second] = sim.routers;
-    const pressed = (it) => (it.pressed ? ", its WPS button is pressed" : "");
-    let text = "“" + router.ssid + "” is " + (router.on ? "switched on" : "switched off") + pressed(router) + ".";
-    if (second.on) text += " “" + second.ssid + "” is there too" + pressed(second) + ".";
-    say("sim-state", text);
-    const down = { second: second.on, power: !router.on, "wps-off": !router.wps, "wrong-key": router.wrong_key };
-    for (const [key, isDown] of Object.entries(down)) {
-      document.querySelector(`[data-sim="${key}"]`).setAttribute("aria-pressed", String(isDown));
-    }
-    at("sim").hidden = false;
-  } catch (error) {
-    simulated = !(error instanceof Refused);
-    at("sim").hidden = !simulated || at("sim").hidden;
-  }
-}
-
-for (const button of document.querySelectorAll("[data-sim]")) {
-  button.addEventListener("click", async () => {
-    try {
-      await ask("/api/v1/sim/" + button.dataset.sim, "POST");
-    } catch {
-      // The panel shows what is, whatever was asked.
-    }
-    showSim();
-    poll();
-  });
-}
 at("start").addEventListener("click", () => act("POST"));
 at("cancel").addEventListener("click", () => act("DELETE"));
-document.addEventListener("visibilitychange", () => document.hidden || poll());
-setInterval(tick, 250);
+document.addEventListener("visibilitychange", seen);
+setUp(poll);
+play(poll);
+setInterval(watch, 250);
 showSim();
-poll();
+seen();

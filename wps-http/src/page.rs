@@ -13,7 +13,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(crate) enum File {
     Html,
     Style,
-    Script,
+    Script(&'static str),
     Icon,
     OpenApi,
 }
@@ -23,7 +23,10 @@ impl File {
         match path {
             "/" => Some(Self::Html),
             "/style.css" => Some(Self::Style),
-            "/app.js" => Some(Self::Script),
+            "/app.js" => Some(Self::Script(include_str!("../assets/app.js"))),
+            "/by-hand.js" => Some(Self::Script(include_str!("../assets/by-hand.js"))),
+            "/device.js" => Some(Self::Script(include_str!("../assets/device.js"))),
+            "/sim.js" => Some(Self::Script(include_str!("../assets/sim.js"))),
             "/icon.svg" => Some(Self::Icon),
             "/api/v1/openapi.json" => Some(Self::OpenApi),
             _ => None,
@@ -34,7 +37,7 @@ impl File {
         let (content_type, text) = match self {
             Self::Html => ("text/html; charset=utf-8", include_str!("../assets/index.html")),
             Self::Style => ("text/css; charset=utf-8", include_str!("../assets/style.css")),
-            Self::Script => ("text/javascript; charset=utf-8", include_str!("../assets/app.js")),
+            Self::Script(text) => ("text/javascript; charset=utf-8", text),
             Self::Icon => ("image/svg+xml", include_str!("../assets/icon.svg")),
             Self::OpenApi => (JSON, include_str!("../assets/openapi.json")),
         };

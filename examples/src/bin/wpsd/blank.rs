@@ -1,17 +1,12 @@
 //! What a device begins with that was never set up, as the flags say.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use wps_core::{AccessPoint, Credentials, Passphrase, Policy, Settings, Ssid};
-use zeroize::Zeroizing;
 
-/// The longest key, and a line break.
-const LONGEST_KEY: u64 = 64 + 2;
+use crate::secret::first_line;
 
 #[derive(Args)]
 #[command(next_help_heading = "A device that was never set up")]
@@ -101,21 +96,7 @@ impl Blank {
 }
 
 fn key(path: &Path) -> anyhow::Result<Passphrase> {
-    let shown = path.display();
-    let cannot = || format!("cannot read the key in {shown}; see --access-point-key-file");
-    let mode = fs::metadata(path).with_context(cannot)?.permissions().mode();
-    if mode & 0o007 != 0 {
-        bail!("others can read {shown}: run `chmod 600 {shown}`, it holds a Wi-Fi password");
-    }
-    let text = read(path).with_context(cannot)?;
-    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    Passphrase::new(line).with_context(|| format!("the first line of {shown} is no Wi-Fi password"))
-}
-
-fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    // As big as it gets, so that no copy is left behind where it grew.
-    let mut text = Zeroizing::new(Vec::with_capacity(256));
-    File::open(path)?.take(LONGEST_KEY).read_to_end(&mut text)?;
-    Ok(text)
+    let line = first_line(path, "--access-point-key-file")?;
+    let no_key = || format!("the first line of {} is no Wi-Fi password", path.display());
+    Passphrase::new(&line).with_context(no_key)
 }

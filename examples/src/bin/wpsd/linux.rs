@@ -1,11 +1,13 @@
 //! The real radio: wpa_supplicant, a file, and the clock that runs through suspend.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use axum::Router;
 use wps_core::{DriverError, ErrorKind, Settings};
 use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
 
+use crate::addresses::addresses;
 use crate::serve::{self, Device, Door, Parts};
 
 /// What the flags say.
@@ -29,5 +31,13 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let store = FileStore::open(&state_dir, &interface)?;
     let door = door.open().await?;
     let device = device.or(Settings::Platform);
-    serve::run(door, Parts { driver, store, clock: BootClock, device, routes: Router::new() }).await
+    let parts = Parts {
+        driver,
+        store,
+        clock: BootClock,
+        device,
+        addresses: Some(Arc::new(move || addresses(&interface))),
+        routes: Router::new(),
+    };
+    serve::run(door, parts).await
 }

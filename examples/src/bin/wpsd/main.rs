@@ -1,9 +1,12 @@
 //! `wpsd`: Wi-Fi Protected Setup by push button as a daemon for Linux, with an HTTP API and a page.
 //! Without an interface it runs on a simulated radio, and whoever starts it plays the router.
 
+mod addresses;
 mod blank;
 mod linux;
 mod panel;
+mod password;
+mod secret;
 mod serve;
 mod simulated;
 mod systemd;
@@ -29,7 +32,7 @@ struct Flags {
     #[arg(long, value_name = "NAME")]
     interface: Option<String>,
 
-    /// Where to serve the page and the API. Whoever can reach it can pair: there is no password.
+    /// Where to serve the page and the API; whoever can reach it can pair, unless there is a password.
     /// Port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
@@ -38,6 +41,11 @@ struct Flags {
     /// more than once. IP addresses, localhost and this machine's name work anyway
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
+
+    /// The file with the password of the page and the API in its first line, readable by nobody else.
+    /// Without it the variable WPSD_PASSWORD counts. The user name is empty
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
 
     /// Where the settings are saved
     #[arg(long, value_name = "DIR", default_value = "/var/lib/wpsd", requires = "interface")]
@@ -58,6 +66,7 @@ const AFTER_HELP: &str = "\
 Examples:
   wpsd                                             a simulated radio to play with
   wpsd --interface wlan0 --listen 0.0.0.0:80       the real thing, for the whole network
+  wpsd --interface wlan0 --listen 0.0.0.0:80 --password-file /etc/wpsd/password
   wpsd --interface wlan0 --button-key gpio-keys --lamp-led green:wps
   curl -i -X POST http://127.0.0.1:8080/api/v1/wifi/wps        start a pairing
   curl -s http://127.0.0.1:8080/api/v1/wifi/wps                how it stands
@@ -97,8 +106,10 @@ fn keep_secrets_out_of_core_dumps() {
 
 fn run(flags: Flags) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let Flags { interface, listen, names, state_dir, control_dir, panel, blank } = flags;
-    let door = serve::Door { listen, names };
+    let Flags { interface, listen, names, password_file, state_dir, control_dir, panel, blank } =
+        flags;
+    let password = password::password(password_file.as_deref())?;
+    let door = serve::Door { listen, names, password };
     let device = serve::Device { blank: blank.settings()?, policy: blank.policy(), panel };
     let done = runtime.block_on(async {
         match interface {

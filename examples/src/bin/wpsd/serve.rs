@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use wps_core::{Clock, Desk, Phase, Policy, Runner, Settings, SettingsStore, WifiDriver};
 use wps_http::axum::{Config, Limits};
+use wps_http::{Addresses, Password};
 
 use crate::panel::Panel;
 use crate::systemd;
@@ -28,6 +30,7 @@ pub(crate) static DESK: Desk<CriticalSectionRawMutex, 8> = Desk::new();
 pub(crate) struct Door {
     pub(crate) listen: SocketAddr,
     pub(crate) names: Vec<String>,
+    pub(crate) password: Option<Password>,
 }
 
 /// The parts that differ between the simulated radio and a real one.
@@ -36,6 +39,8 @@ pub(crate) struct Parts<D, S, C> {
     pub(crate) store: S,
     pub(crate) clock: C,
     pub(crate) device: Device<Settings>,
+    /// Tells the IP settings, where there are any.
+    pub(crate) addresses: Option<Arc<dyn Fn() -> Addresses + Send + Sync>>,
     /// Further routes.
     pub(crate) routes: Router,
 }
@@ -59,7 +64,7 @@ impl Device {
 impl Door {
     /// Takes the port, before anything else is touched.
     pub(crate) async fn open(self) -> anyhow::Result<OpenDoor> {
-        let Self { listen, names } = self;
+        let Self { listen, names, password } = self;
         let cannot = |error: io::Error| {
             let kind = error.kind();
             let advice = if kind == ErrorKind::AddrInUse {
@@ -75,7 +80,7 @@ impl Door {
         };
         let listener = TcpListener::bind(listen).await.map_err(cannot)?;
         let address = listener.local_addr()?;
-        Ok(OpenDoor { listener, address, names })
+        Ok(OpenDoor { listener, address, names, password })
     }
 }
 
@@ -84,6 +89,7 @@ pub(crate) struct OpenDoor {
     listener: TcpListener,
     address: SocketAddr,
     names: Vec<String>,
+    password: Option<Password>,
 }
 
 impl OpenDoor {
@@ -106,8 +112,8 @@ where
     S::Error: Display,
     C: Clock + Clone + Send + Sync + 'static,
 {
-    let OpenDoor { listener, address, mut names } = door;
-    let Parts { driver, store, clock, device, routes } = parts;
+    let OpenDoor { listener, address, mut names, password } = door;
+    let Parts { driver, store, clock, device, addresses, routes } = parts;
     let Device { blank, policy, panel } = device;
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -120,8 +126,11 @@ where
 
     let own_name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     names.push(own_name.clone());
+    let is_open = password.is_none() && !address.ip().is_loopback();
     let config = Config {
         names,
+        password,
+        addresses,
         name: Some(own_name),
         version: Some(env!("CARGO_PKG_VERSION").into()),
         has_platform: blank == Settings::Platform,
@@ -134,8 +143,11 @@ where
         .await
         .map_err(|error| anyhow!("the saved settings cannot be read: {error}"))?;
     tracing::info!("serving http://{address}");
-    if !address.ip().is_loopback() {
-        tracing::warn!("no password is set: anybody who can reach {address} can start a pairing");
+    if is_open {
+        tracing::warn!(
+            "no password is set: anybody who can reach {address} can start a pairing; \
+             see --password-file"
+        );
     }
 
     let (stop, stopped) = watch::channel(());

@@ -1,6 +1,5 @@
 //! The simulated radio, and the router that a person plays: by keys in the terminal, or in the page.
 
-use std::future::pending;
 use std::io::{BufRead, IsTerminal, Read, stdin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -12,8 +11,9 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{self, sleep, sleep_until};
+use tokio::time::{self, sleep};
 use wps_core::command::WINDOW;
 use wps_core::sim::{Air, Disk, Router, RouterKind};
 use wps_core::{Clock, Instant, Settings};
@@ -24,16 +24,20 @@ static AIR: Air<CriticalSectionRawMutex> = Air::new();
 static DISK: Disk<CriticalSectionRawMutex> = Disk::new();
 
 const ROUTER: &str = "Home";
+const ROUTER_KEY: &str = "correct horse";
 const SECOND: &str = "Neighbour";
+const SECOND_KEY: &str = "battery staple";
 
 const KEYS: &str = "p presses its WPS button, o takes it away or brings it back, 2 lets a second \
-                    router press too, w gives it a wrong key, n switches its WPS off, h helps";
+                    router press too, w gives it a wrong key, n switches its WPS off, \
+                    m lets a minute pass, h helps";
 /// Nobody types a line that long.
 const LONGEST_LINE: u64 = 80;
 
 pub(crate) async fn run(door: Door, device: Device) -> anyhow::Result<()> {
     let door = door.open().await?;
-    let play = Arc::new(Play::begin());
+    let clock = PlayClock::begin();
+    let play = Arc::new(Play::begin(clock.clone()));
 
     println!(
         "Open http://{} and choose \"Connect by WPS\"; the radio is simulated.",
@@ -46,12 +50,12 @@ pub(crate) async fn run(door: Door, device: Device) -> anyhow::Result<()> {
         thread::spawn(move || obey_keys(&play));
     }
 
-    let clock = TokioClock { begin: time::Instant::now() };
     let parts = Parts {
-        driver: AIR.radio(clock),
+        driver: AIR.radio(clock.clone()),
         store: DISK.store(),
         clock,
         device: device.or(Settings::Off { remembered: None }),
+        addresses: None,
         routes: routes(play),
     };
     serve::run(door, parts).await
@@ -65,20 +69,23 @@ enum Move {
     Second,
     WrongKey,
     WpsOff,
+    /// Nobody wants to wait two minutes to see a window close.
+    Minute,
 }
 
 struct Play {
+    clock: PlayClock,
     runtime: Handle,
     /// Routers stop pairing by themselves after the walk time.
     release: Mutex<Option<AbortHandle>>,
 }
 
 impl Play {
-    fn begin() -> Self {
-        AIR.add(Router::new(ROUTER.as_bytes(), b"correct horse"));
-        AIR.add(Router::new(SECOND.as_bytes(), b"battery staple"));
+    fn begin(clock: PlayClock) -> Self {
+        AIR.add(Router::new(ROUTER.as_bytes(), ROUTER_KEY.as_bytes()));
+        AIR.add(Router::new(SECOND.as_bytes(), SECOND_KEY.as_bytes()));
         AIR.power(SECOND.as_bytes(), false);
-        Self { runtime: Handle::current(), release: Mutex::new(None) }
+        Self { clock, runtime: Handle::current(), release: Mutex::new(None) }
     }
 
     /// Does it, and says what happened.
@@ -128,12 +135,17 @@ impl Play {
                 AIR.set_kind(ROUTER.as_bytes(), RouterKind::WithoutWps);
                 "The router's WPS is switched off."
             }
+            Move::Minute => {
+                self.clock.skip(Duration::from_secs(60));
+                "A minute passed."
+            }
         }
     }
 
     fn release_later(&self) {
-        let task = self.runtime.spawn(async {
-            sleep(WINDOW).await;
+        let clock = self.clock.clone();
+        let task = self.runtime.spawn(async move {
+            clock.sleep_until(clock.now().after(WINDOW)).await;
             AIR.release(ROUTER.as_bytes());
             AIR.release(SECOND.as_bytes());
         });
@@ -176,20 +188,23 @@ fn routes(play: Arc<Play>) -> Routes {
         .route("/api/v1/sim/second", key(Move::Second))
         .route("/api/v1/sim/wrong-key", key(Move::WrongKey))
         .route("/api/v1/sim/wps-off", key(Move::WpsOff))
+        .route("/api/v1/sim/minute", key(Move::Minute))
 }
 
 fn shown() -> impl IntoResponse {
-    let router = |name| {
+    let router = |name, key| {
         let Seen { kind, on, pressed } = Seen::of(name);
         serde_json::json!({
             "ssid": name,
+            "key": key,
             "on": on,
             "pressed": pressed,
             "wps": kind != RouterKind::WithoutWps,
             "wrong_key": kind == RouterKind::WrongKey,
         })
     };
-    let routers = serde_json::json!({ "routers": [router(ROUTER), router(SECOND)] });
+    let routers =
+        serde_json::json!({ "routers": [router(ROUTER, ROUTER_KEY), router(SECOND, SECOND_KEY)] });
     ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], routers.to_string())
 }
 
@@ -209,6 +224,7 @@ fn obey_keys(play: &Play) {
             b"2" => Move::Second,
             b"w" => Move::WrongKey,
             b"n" => Move::WpsOff,
+            b"m" => Move::Minute,
             b"" => continue,
             _ => {
                 println!("A key and Enter: {KEYS}.");
@@ -227,23 +243,39 @@ fn is_in_background() -> bool {
             .is_ok_and(|foreground| foreground != rustix::process::getpgrp())
 }
 
-/// Good enough where nothing is at stake; a device takes a clock that runs through suspend.
-#[derive(Clone, Copy)]
-struct TokioClock {
+/// Good enough where nothing is at stake, and it can be moved on; a device takes a clock that runs
+/// through suspend.
+#[derive(Clone)]
+struct PlayClock {
     begin: time::Instant,
+    skipped: Arc<watch::Sender<Duration>>,
 }
 
-impl Clock for TokioClock {
+impl PlayClock {
+    fn begin() -> Self {
+        Self { begin: time::Instant::now(), skipped: Arc::new(watch::Sender::default()) }
+    }
+
+    fn skip(&self, time: Duration) {
+        self.skipped.send_modify(|skipped| *skipped += time);
+    }
+}
+
+impl Clock for PlayClock {
     fn now(&self) -> Instant {
-        let millis = self.begin.elapsed().as_millis();
-        Instant::from_millis(millis.try_into().unwrap_or(u64::MAX))
+        let passed = self.begin.elapsed() + *self.skipped.borrow();
+        Instant::from_millis(passed.as_millis().try_into().unwrap_or(u64::MAX))
     }
 
     async fn sleep_until(&self, at: Instant) {
-        let since = Duration::from_millis(at.as_millis());
-        match self.begin.checked_add(since) {
-            Some(at) => sleep_until(at).await,
-            None => pending().await,
+        let mut skipped = self.skipped.subscribe();
+        loop {
+            let left = at.since(self.now());
+            tokio::select! {
+                () = sleep(left) => return,
+                // It is moved on: there is less left. The sender is our own, and stays.
+                _ = skipped.changed() => {}
+            }
         }
     }
 }

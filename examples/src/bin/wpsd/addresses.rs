@@ -1,0 +1,112 @@
+//! The IP settings of an interface, from the kernel and `/etc/resolv.conf`. What is not known is left out.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
+use nix::sys::socket::SockaddrStorage;
+use wps_http::Addresses;
+
+/// As they are now. An interface has many addresses; this is its first of IPv4, else of IPv6.
+pub(crate) fn addresses(interface: &str) -> Addresses {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let (ip, mask) = own(interface);
+    let gateway = gateway(&read("/proc/net/route"), interface);
+    // Name servers belong to the machine; they are this network's if it is the way out.
+    let dns = gateway.and_then(|_| name_server(&read("/etc/resolv.conf")));
+    Addresses { ip, mask, gateway: gateway.map(IpAddr::V4), dns }
+}
+
+fn own(interface: &str) -> (Option<IpAddr>, Option<Ipv4Addr>) {
+    let Ok(all) = getifaddrs() else { return (None, None) };
+    let own: Vec<_> = all.filter(|it| it.interface_name == interface).collect();
+    let v4 = |address: &Option<SockaddrStorage>| Some(address.as_ref()?.as_sockaddr_in()?.ip());
+    if let Some((ip, entry)) = own.iter().find_map(|it| Some((v4(&it.address)?, it))) {
+        return (Some(ip.into()), v4(&entry.netmask));
+    }
+    let v6 = |it: &InterfaceAddress| Some(it.address?.as_sockaddr_in6()?.ip());
+    // A link-local one reaches nobody without the name of an interface.
+    let ip = own.iter().filter_map(v6).find(|ip| !ip.is_unicast_link_local());
+    (ip.map(IpAddr::V6), None)
+}
+
+/// Of the default route with the smallest metric: `/proc/net/route`, proc(5).
+fn gateway(table: &str, interface: &str) -> Option<Ipv4Addr> {
+    let routes = table.lines().filter_map(|line| {
+        let mut fields = line.split_whitespace();
+        let (name, destination, gateway) = (fields.next()?, fields.next()?, fields.next()?);
+        let metric: u32 = fields.nth(3)?.parse().ok()?;
+        let mask = fields.next()?;
+        let is_default = destination == "00000000" && mask == "00000000";
+        // In the byte order of the machine.
+        let gateway = u32::from_str_radix(gateway, 16).ok()?.to_ne_bytes();
+        (name == interface && is_default).then_some((metric, Ipv4Addr::from(gateway)))
+    });
+    routes.filter(|(_, gateway)| !gateway.is_unspecified()).min().map(|(_, gateway)| gateway)
+}
+
+/// The first one, unless it is on this machine itself, which passes questions on to others.
+fn name_server(text: &str) -> Option<IpAddr> {
+    let mut servers = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next()? == "nameserver").then_some(words.next()?)
+    });
+    servers.next()?.parse().ok().filter(|ip: &IpAddr| !ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUTES: &str = "\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t010200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0
+wlan0\t00000000\t0200000A\t0003\t0\t0\t700\t00000000\t0\t0\t0
+wlan0\t00000000\t0100000A\t0003\t0\t0\t600\t00000000\t0\t0\t0
+wlan0\t0000000A\t0300000A\t0003\t0\t0\t50\t00FFFFFF\t0\t0\t0
+tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0
+";
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn the_gateway_is_that_of_the_best_default_route() {
+        assert_eq!(gateway(ROUTES, "wlan0"), Some([10, 0, 0, 1].into()));
+        assert_eq!(gateway(ROUTES, "eth0"), Some([192, 0, 2, 1].into()));
+    }
+
+    #[test]
+    fn there_may_be_no_gateway() {
+        for (table, interface) in [(ROUTES, "tun0"), (ROUTES, "wlan"), ("", "wlan0"), ("x y", "x")]
+        {
+            assert_eq!(gateway(table, interface), None, "{interface}");
+        }
+    }
+
+    #[test]
+    fn a_name_server_of_the_machine_itself_tells_nothing() {
+        let cases = [
+            (
+                "# made by hand\nsearch example\nnameserver 192.0.2.53\nnameserver 192.0.2.54\n",
+                true,
+            ),
+            ("nameserver\t192.0.2.53 \n", true),
+            ("nameserver 127.0.0.53\nnameserver 192.0.2.53\n", false),
+            ("nameserver ::1\n", false),
+            ("nameservers 192.0.2.53\nnameserver\n", false),
+            ("nameserver router.example\n", false),
+            ("", false),
+        ];
+        for (text, known) in cases {
+            let expected = known.then(|| [192, 0, 2, 53].into());
+            assert_eq!(name_server(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_tells_the_address_and_its_mask() {
+        let Addresses { ip, mask, gateway, dns } = addresses("lo");
+        assert_eq!((ip, mask), (Some([127, 0, 0, 1].into()), Some([255, 0, 0, 0].into())));
+        assert_eq!((gateway, dns), (None, None));
+        assert_eq!(addresses("none0"), Addresses::default());
+    }
+}
