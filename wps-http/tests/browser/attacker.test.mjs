@@ -10,6 +10,9 @@ import { Daemon, Namespace, until } from "./daemon.mjs";
 const WPS = "/api/v1/wifi/wps";
 const HAND = "/api/v1/wifi/sta/settings";
 
+/** The device tells of those who try at most once a second: the next one is to be told, too. */
+const quiet = () => new Promise((resolve) => setTimeout(resolve, 1100));
+
 /** The attacker's site, at evil.example for the browser. */
 async function site(visit) {
   const server = createServer((_, answer) => answer.setHeader("Content-Type", "text/html").end("<!doctype html><title>kittens</title>"));
@@ -51,6 +54,7 @@ async function withstands(daemon) {
         for (const path of [WPS, HAND, "/api/v1/sim/press"]) {
           const page = await browser.newPage();
           await page.goto(evil);
+          await quiet();
           daemon.log = "";
           await page.evaluate(attack, daemon.url + path).catch(() => {}); // refused, or gone to another page
           await daemon.logs(/request not served denied=ForeignOrigin/).catch((error) => {
@@ -64,6 +68,7 @@ async function withstands(daemon) {
       const page = await browser.newPage();
       await page.goto(evil);
       for (const method of ["PUT", "DELETE"]) {
+        await quiet();
         daemon.log = "";
         const told = await page.evaluate(([url, method]) => fetch(url, { method }).catch(String), [daemon.url + WPS, method]);
         assert.match(told, /TypeError/, method);
@@ -92,6 +97,7 @@ async function withstands(daemon) {
 
     // A name that was turned to the device is an own page for the browser: Host tells.
     const page = await browser.newPage();
+    await quiet();
     daemon.log = "";
     const rebound = `http://rebound.example:${port}`;
     const answer = await page.goto(rebound + "/icon.svg");
