@@ -104,16 +104,17 @@ impl WifiDriver for WpaSupplicant {
         let note = note.as_ref();
         session.end_wps().await?;
         exchange::reset(&session, note).await?;
-        let was_told_off = self.told_off;
-        self.told_off = matches!(settings, Settings::Off { .. });
+        let off = settings.mode() == Mode::Off;
         let flight_mode = match note {
             Some(note) => note.power,
             // At start: whoever switched the radio off did not want it on.
-            None if !was_told_off => self.switch().power(),
+            None if !self.told_off => self.switch().power(),
             None => Power::On,
         };
+        // Not forgotten before it is on again: this future may be dropped.
+        self.told_off |= off;
         let mut was_off = false;
-        if !self.told_off && flight_mode == Power::On {
+        if !off && flight_mode == Power::On {
             match self.switch_on(&session).await {
                 // Somebody wants it off now. It is put back, and acts when it is on.
                 Err(error @ (LinuxError::Blocked(_) | LinuxError::Locked(_)))
@@ -143,7 +144,7 @@ impl WifiDriver for WpaSupplicant {
                 session.set_flags(&flags).await?;
             }
         }
-        if self.told_off {
+        if off {
             // Whoever switches the radio on is not to find it joining something.
             session.order("DISCONNECT").await?;
             self.switch().off().await?;
@@ -152,6 +153,7 @@ impl WifiDriver for WpaSupplicant {
             self.switch().off_as(flight_mode).await?;
             tracing::warn!("{}", LinuxError::Blocked(self.interface.clone()));
         }
+        self.told_off = off;
         Ok(())
     }
 
