@@ -248,7 +248,11 @@ async fn perform<D: WifiDriver, S: SettingsStore>(
 }
 
 /// The answer, or none if the instant comes first.
-async fn select_until<F: Future>(work: F, clock: &impl Clock, until: Instant) -> Option<F::Output> {
+pub(crate) async fn select_until<F: Future>(
+    work: F,
+    clock: &impl Clock,
+    until: Instant,
+) -> Option<F::Output> {
     match select(work, clock.sleep_until(until)).await {
         Either::First(answer) => Some(answer),
         Either::Second(()) => None,

@@ -9,7 +9,7 @@
 //! use wps_http::Site;
 //! use wps_http::picoserve::{Config, Front, HTTP_BUFFER};
 //!
-//! # async fn accept() -> tokio::net::TcpStream { unimplemented!() }
+//! # async fn accept() -> tokio::net::TcpStream { core::future::pending().await }
 //! # async fn task(desk: &Desk<NoopRawMutex, 8>, clock: impl Clock) {
 //! let site = Site { names: &["device"], ..Site::default() };
 //! let front = Front::new(desk, clock, Config { site, ..Config::default() }, None); // one for all tasks
