@@ -46,6 +46,21 @@ pub enum Command {
     Join(Credentials, Snapshot, Instant),
 }
 
+impl Command {
+    /// When to stop and answer [`Input::Elapsed`]; none: never.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        match self {
+            Self::Rest => None,
+            Self::Pause(until)
+            | Self::Note(until)
+            | Self::Save(_, until)
+            | Self::Apply(_, _, until)
+            | Self::Pair(until)
+            | Self::Join(_, _, until) => Some(*until),
+        }
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {

@@ -219,7 +219,7 @@ impl ErrorKind {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Offer {
     first: Credentials,
-    others: Vec<Credentials, { MAX_CREDENTIALS - 1 }>,
+    others: Vec<Credentials, { MAX_CREDENTIALS - 1 }, u8>,
 }
 
 impl Offer {

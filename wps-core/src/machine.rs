@@ -23,55 +23,73 @@
 
 mod table;
 
+use core::mem;
 use core::time::Duration;
 
 use crate::command::{APPLY_LIMIT, Command, Input, Refusal};
 use crate::driver::{Offer, Sight};
 use crate::record::Record;
-use crate::settings::{Policy, Settings, Snapshot};
+use crate::settings::{Credentials, Policy, Settings, Snapshot};
 use crate::status::{Cause, Ended, Phase, Status, TaskKind};
 use crate::store::Loaded;
 use crate::time::Instant;
 
 /// What a pairing or a change of settings carries along.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Job {
-    task: Task,
-    before: Settings,
-    snapshot: Snapshot,
+    task: TaskKind,
     deadline: Instant,
     /// Why the last try inside the window failed.
     last: Option<Cause>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
-enum Task {
-    Pair,
-    Configure(Settings),
-}
-
-impl Task {
-    fn kind(&self) -> TaskKind {
-        match self {
-            Self::Pair => TaskKind::Pair,
-            Self::Configure(_) => TaskKind::Configure,
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Small, so that a transition moves little: what is large stays where it is in the [`Pairing`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum State {
-    Idle { settings: Settings, last: Option<Ended> },
+    Idle { last: Option<Ended> },
     Noting { job: Job, parting: Duration, until: Instant },
     Opening { job: Job, parting: Duration, until: Instant },
     Parting { job: Job, until: Instant },
     Searching { job: Job, step: Search },
-    Joining { job: Job, offer: Offer, turn: usize, step: Step },
-    Applying { job: Job, settings: Settings, until: Instant },
-    Committing { job: Job, settings: Settings, until: Instant },
-    Restoring { settings: Settings, snapshot: Snapshot, ended: Option<Ended>, retry: Retry },
-    Closing { settings: Settings, ended: Ended, retry: Retry },
+    Joining { job: Job, turn: usize, step: Step },
+    Applying { job: Job, until: Instant },
+    Committing { job: Job, until: Instant },
+    Restoring { ended: Option<Ended>, retry: Retry },
+    Closing { ended: Ended, retry: Retry },
+}
+
+/// What a job is to lead to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
+enum Goal {
+    /// Nothing but what is: no job, or a pairing to which nobody has offered a network yet.
+    Open,
+    /// One of these networks.
+    Networks(Offer),
+    /// These settings.
+    Settings(Settings),
+}
+
+impl Goal {
+    /// The network to join at the `turn`th try.
+    fn network(&self, turn: usize) -> Option<&Credentials> {
+        match self {
+            Self::Networks(offer) => Some(offer.at(turn)),
+            Self::Settings(Settings::Station { network }) => Some(network),
+            Self::Open
+            | Self::Settings(
+                Settings::Platform | Settings::AccessPoint { .. } | Settings::Off { .. },
+            ) => None,
+        }
+    }
+
+    /// How many networks there are to try.
+    fn networks(&self) -> usize {
+        match self {
+            Self::Networks(offer) => offer.count(),
+            Self::Open | Self::Settings(_) => 1,
+        }
+    }
 }
 
 /// Trying, or pausing between two tries, until then.
@@ -93,7 +111,8 @@ enum Search {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Retry {
     step: Step,
-    pause: Duration,
+    /// The next pause, in seconds.
+    pause_s: u8,
     trouble: Option<Cause>,
 }
 
@@ -102,6 +121,11 @@ struct Retry {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pairing {
     state: State,
+    /// In force, or to be put back.
+    settings: Settings,
+    /// What else is to be put back; empty while nothing is.
+    snapshot: Snapshot,
+    goal: Goal,
     policy: Policy,
 }
 
@@ -109,76 +133,84 @@ impl Pairing {
     /// Starts with what the store gave, or with `blank` where it gave nothing: first make the radio
     /// match, then close a journal that was left open, then rest.
     pub fn boot(now: Instant, loaded: Loaded, blank: Settings, policy: Policy) -> Self {
-        let ended = |task, cause| Some(Ended { task, result: Err(cause), at: now });
-        let (record, ended) = match loaded {
-            Loaded::Blank => (Record::Settled(blank), None),
-            Loaded::Corrupt => (Record::Settled(blank), ended(TaskKind::Configure, Cause::Corrupt)),
-            Loaded::Record(record @ Record::Settled(_)) => (record, None),
-            Loaded::Record(record @ Record::Pairing { .. }) => {
-                (record, ended(TaskKind::Pair, Cause::Interrupted))
+        let failed = |task, cause| Some(Ended { task, result: Err(cause), at: now });
+        let nothing = Snapshot::default();
+        let (settings, snapshot, ended) = match loaded {
+            Loaded::Blank => (blank, nothing, None),
+            Loaded::Corrupt => (blank, nothing, failed(TaskKind::Configure, Cause::Corrupt)),
+            Loaded::Record(Record::Settled(settings)) => (settings, nothing, None),
+            Loaded::Record(Record::Pairing { before, snapshot }) => {
+                let ended = failed(TaskKind::Pair, Cause::Interrupted);
+                (before.after_failure(policy), snapshot, ended)
             }
-            Loaded::Record(record @ Record::Configuring { .. }) => {
-                (record, ended(TaskKind::Configure, Cause::Interrupted))
-            }
-        };
-        let snapshot = match &record {
-            Record::Settled(_) => Snapshot::default(),
-            Record::Pairing { snapshot, .. } | Record::Configuring { snapshot, .. } => {
-                snapshot.clone()
+            Loaded::Record(Record::Configuring { before, snapshot }) => {
+                (before, snapshot, failed(TaskKind::Configure, Cause::Interrupted))
             }
         };
         let retry = Retry::first(now.after(APPLY_LIMIT));
-        let settings = record.recover(policy);
-        Self { state: State::Restoring { settings, snapshot, ended, retry }, policy }
+        let state = State::Restoring { ended, retry };
+        Self { state, settings, snapshot, goal: Goal::Open, policy }
     }
 
     /// What to do now.
     pub fn command(&self) -> Command {
-        match &self.state {
+        let (settings, snapshot) = (&self.settings, &self.snapshot);
+        match self.state {
             State::Idle { .. } => Command::Rest,
-            State::Noting { until, .. } => Command::Note(*until),
-            State::Opening { job, until, .. } => Command::Save(job.journal(), *until),
+            State::Noting { until, .. } => Command::Note(until),
+            State::Opening { job, until, .. } => {
+                let (before, snapshot) = (settings.clone(), snapshot.clone());
+                let journal = match job.task {
+                    TaskKind::Pair => Record::Pairing { before, snapshot },
+                    TaskKind::Configure => Record::Configuring { before, snapshot },
+                };
+                Command::Save(journal, until)
+            }
             State::Parting { until, .. }
             | State::Searching { step: Search::Pause(until), .. }
             | State::Joining { step: Step::Pause(until), .. }
             | State::Restoring { retry: Retry { step: Step::Pause(until), .. }, .. }
             | State::Closing { retry: Retry { step: Step::Pause(until), .. }, .. } => {
-                Command::Pause(*until)
+                Command::Pause(until)
             }
             State::Searching { job, step: Search::Look } => Command::Pair(job.deadline),
-            State::Searching { job, step: Search::PutBack(until) } => {
-                Command::Apply(job.before.clone(), job.snapshot.clone(), *until)
+            State::Joining { job, turn, step: Step::Try(until) } => match self.goal.network(turn) {
+                Some(network) => Command::Join(network.clone(), snapshot.clone(), until),
+                // Nobody joins without a network; if it were so, the window would end it.
+                None => Command::Pause(job.deadline),
+            },
+            State::Applying { until, .. } => {
+                Command::Apply(self.wanted().clone(), snapshot.clone(), until)
             }
-            State::Joining { job, offer, turn, step: Step::Try(until) } => {
-                Command::Join(offer.at(*turn).clone(), job.snapshot.clone(), *until)
+            State::Searching { step: Search::PutBack(until), .. }
+            | State::Restoring { retry: Retry { step: Step::Try(until), .. }, .. } => {
+                Command::Apply(settings.clone(), snapshot.clone(), until)
             }
-            State::Applying { job, settings, until } => {
-                Command::Apply(settings.clone(), job.snapshot.clone(), *until)
+            State::Committing { until, .. } => {
+                Command::Save(Record::Settled(self.wanted().clone()), until)
             }
-            State::Committing { settings, until, .. } => {
-                Command::Save(Record::Settled(settings.clone()), *until)
-            }
-            State::Restoring {
-                settings,
-                snapshot,
-                retry: Retry { step: Step::Try(until), .. },
-                ..
-            } => Command::Apply(settings.clone(), snapshot.clone(), *until),
-            State::Closing { settings, retry: Retry { step: Step::Try(until), .. }, .. } => {
-                Command::Save(Record::Settled(settings.clone()), *until)
+            State::Closing { retry: Retry { step: Step::Try(until), .. }, .. } => {
+                Command::Save(Record::Settled(settings.clone()), until)
             }
         }
     }
 
     /// Takes what happened at `now`. An answer to another command than the current one is ignored.
     pub fn handle(&mut self, now: Instant, input: Input) {
-        self.state = self.state.clone().next(now, input, self.policy);
+        self.state = self.next(now, input);
+    }
+
+    /// Takes a request. Whether that changed what is to be done: if so, the machine is in another state.
+    pub(crate) fn ask(&mut self, now: Instant, request: Input) -> bool {
+        let before = mem::discriminant(&self.state);
+        self.handle(now, request);
+        mem::discriminant(&self.state) != before
     }
 
     /// What a request that comes now is told, before [`handle`](Self::handle) takes it. None: it has
     /// to wait for [`answer`](Self::answer).
     pub fn admit(&self, task: TaskKind) -> Option<Result<(), Refusal>> {
-        match &self.state {
+        match self.state {
             State::Idle { .. } => None,
             State::Restoring { retry, .. } | State::Closing { retry, .. } => {
                 Some(Err(retry.trouble.map_or(Refusal::Busy, Refusal::Failed)))
@@ -189,16 +221,16 @@ impl Pairing {
             | State::Searching { job, .. }
             | State::Joining { job, .. }
             | State::Applying { job, .. }
-            | State::Committing { job, .. } => match (&job.task, task) {
-                (Task::Pair, TaskKind::Pair) => self.answer(),
-                (Task::Pair | Task::Configure(_), _) => Some(Err(Refusal::Busy)),
+            | State::Committing { job, .. } => match (job.task, task) {
+                (TaskKind::Pair, TaskKind::Pair) => self.answer(),
+                (TaskKind::Pair | TaskKind::Configure, _) => Some(Err(Refusal::Busy)),
             },
         }
     }
 
     /// What the requests that wait are told; none: nothing is journalled yet, keep waiting.
     pub fn answer(&self) -> Option<Result<(), Refusal>> {
-        match &self.state {
+        match self.state {
             State::Noting { .. } | State::Opening { .. } => None,
             State::Parting { .. }
             | State::Searching { .. }
@@ -207,7 +239,7 @@ impl Pairing {
             | State::Committing { .. } => Some(Ok(())),
             State::Closing { ended: Ended { result: Err(cause), .. }, .. }
             | State::Idle { last: Some(Ended { result: Err(cause), .. }), .. } => {
-                Some(Err(Refusal::Failed(*cause)))
+                Some(Err(Refusal::Failed(cause)))
             }
             State::Idle { .. } | State::Restoring { .. } | State::Closing { .. } => {
                 Some(Err(Refusal::Busy))
@@ -217,59 +249,40 @@ impl Pairing {
 
     /// The settings in force, while nothing is under way.
     pub fn settled(&self) -> Option<&Settings> {
-        match &self.state {
-            State::Idle { settings, .. } => Some(settings),
-            State::Noting { .. }
-            | State::Opening { .. }
-            | State::Parting { .. }
-            | State::Searching { .. }
-            | State::Joining { .. }
-            | State::Applying { .. }
-            | State::Committing { .. }
-            | State::Restoring { .. }
-            | State::Closing { .. } => None,
-        }
-    }
-
-    fn job(&self) -> Option<&Job> {
-        match &self.state {
-            State::Noting { job, .. }
-            | State::Opening { job, .. }
-            | State::Parting { job, .. }
-            | State::Searching { job, .. }
-            | State::Joining { job, .. }
-            | State::Applying { job, .. }
-            | State::Committing { job, .. } => Some(job),
-            State::Idle { .. } | State::Restoring { .. } | State::Closing { .. } => None,
-        }
+        matches!(self.state, State::Idle { .. }).then_some(&self.settings)
     }
 
     /// What to tell people.
     pub fn status(&self) -> Status {
-        let (phase, settings, last, trouble) = match &self.state {
-            State::Idle { settings, last } => (Phase::Idle, settings, *last, None),
-            State::Restoring { settings, ended, retry, .. } => {
-                (Phase::Restoring, settings, *ended, retry.trouble)
-            }
-            State::Closing { settings, ended, retry } => {
-                (Phase::Restoring, settings, Some(*ended), retry.trouble)
-            }
+        let told = |job: Job, pairing| match job.task {
+            TaskKind::Pair => pairing,
+            TaskKind::Configure => Phase::Configuring,
+        };
+        let (phase, job, last, trouble) = match self.state {
+            State::Idle { last } => (Phase::Idle, None, last, None),
+            State::Restoring { ended, retry } => (Phase::Restoring, None, ended, retry.trouble),
+            State::Closing { ended, retry } => (Phase::Restoring, None, Some(ended), retry.trouble),
             State::Noting { job, .. } | State::Opening { job, .. } | State::Parting { job, .. } => {
-                (job.phase(Phase::Opening), &job.before, None, None)
+                (told(job, Phase::Opening), Some(job), None, None)
             }
-            State::Searching { job, .. } => (Phase::Searching, &job.before, None, job.last),
-            State::Joining { job, offer, turn, .. } => {
-                let ssid = offer.at(*turn).ssid.clone();
-                (job.phase(Phase::Joining { ssid }), &job.before, None, job.last)
+            State::Searching { job, .. } => (Phase::Searching, Some(job), None, job.last),
+            State::Joining { job, turn, .. } => {
+                let joining = self.goal.network(turn).map_or(Phase::Searching, |network| {
+                    Phase::Joining { ssid: network.ssid.clone() }
+                });
+                (told(job, joining), Some(job), None, job.last)
             }
-            State::Applying { job, .. } => (Phase::Configuring, &job.before, None, None),
-            State::Committing { job, settings, .. } => {
-                (job.phase(Phase::Saving), settings, None, None)
-            }
+            State::Applying { job, .. } => (Phase::Configuring, Some(job), None, None),
+            State::Committing { job, .. } => (told(job, Phase::Saving), Some(job), None, None),
+        };
+        let settings = if matches!(self.state, State::Committing { .. }) {
+            self.wanted()
+        } else {
+            &self.settings
         };
         Status {
             phase,
-            deadline: self.job().map(|job| job.deadline),
+            deadline: job.map(|job| job.deadline),
             seen: Sight::default(),
             off_air: false,
             mode: settings.mode(),
@@ -278,21 +291,12 @@ impl Pairing {
             trouble,
         }
     }
-}
 
-impl Job {
-    fn journal(&self) -> Record {
-        let (before, snapshot) = (self.before.clone(), self.snapshot.clone());
-        match self.task {
-            Task::Pair => Record::Pairing { before, snapshot },
-            Task::Configure(_) => Record::Configuring { before, snapshot },
-        }
-    }
-
-    fn phase(&self, pairing: Phase) -> Phase {
-        match self.task {
-            Task::Pair => pairing,
-            Task::Configure(_) => Phase::Configuring,
+    /// The settings that the job is to leave behind: as they are, while it has none.
+    fn wanted(&self) -> &Settings {
+        match &self.goal {
+            Goal::Settings(settings) => settings,
+            Goal::Open | Goal::Networks(_) => &self.settings,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! The one record that survives a power cut, and how it looks on disk.
 
-use crc::{CRC_32_ISO_HDLC, Crc};
+mod wire;
+
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use zeroize::Zeroizing;
 
+use self::wire::{Reader, Writer};
 use crate::settings::{Policy, Settings, Snapshot};
 
 /// What is on disk. The journal of a running pairing is one variant of it, so that opening and
@@ -41,19 +44,18 @@ impl Record {
         }
     }
 
-    /// Writes the record into `buffer` and returns the bytes used: a version byte, the
-    /// [postcard](https://postcard.jamesmunns.com/wire-format) form of the record, and a CRC-32 of both.
+    /// Writes the record into `buffer` and returns the bytes used: a version byte, the record, and a
+    /// CRC-32 of both.
     ///
     /// The bytes hold secrets: wipe them after use, as `Zeroizing` does.
     ///
     /// # Errors
     /// [`RecordError::Space`] if `buffer` is shorter than the record; [`Self::MAX_LEN`] is always enough.
     pub fn encode<'a>(&self, buffer: &'a mut [u8]) -> Result<&'a [u8], RecordError> {
-        let (version, body) = buffer.split_first_mut().ok_or(RecordError::Space)?;
-        *version = VERSION;
-        let body =
-            postcard::to_slice(&wire::Record::from(self), body).map_err(|_| RecordError::Space)?;
-        let end = 1 + body.len();
+        let mut writer = Writer { buffer: &mut *buffer, len: 0 };
+        writer.byte(VERSION);
+        writer.record(self);
+        let end = writer.len;
         let sum = CRC.checksum(buffer.get(..end).ok_or(RecordError::Space)?);
         let tail = buffer.get_mut(end..end + SUM_LEN).ok_or(RecordError::Space)?;
         tail.copy_from_slice(&sum.to_le_bytes());
@@ -74,16 +76,18 @@ impl Record {
     /// # Errors
     /// [`RecordError::Corrupt`] for anything else, [`RecordError::Version`] for a record of a later
     /// version of this software.
+    #[inline(never)] // so that its stack is given back
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let (body, sum) = bytes.split_last_chunk::<SUM_LEN>().ok_or(RecordError::Corrupt)?;
         if CRC.checksum(body) != u32::from_le_bytes(*sum) {
             return Err(RecordError::Corrupt);
         }
         match body.split_first() {
-            Some((&VERSION, body)) => match postcard::take_from_bytes::<wire::Record<'_>>(body) {
-                Ok((record, [])) => record.try_into(),
-                Ok(_) | Err(_) => Err(RecordError::Corrupt),
-            },
+            Some((&VERSION, body)) => {
+                let mut reader = Reader(body);
+                let record = reader.record().ok_or(RecordError::Corrupt)?;
+                if reader.0.is_empty() { Ok(record) } else { Err(RecordError::Corrupt) }
+            }
             Some((&version, _)) => Err(RecordError::Version(version)),
             None => Err(RecordError::Corrupt),
         }
@@ -106,118 +110,6 @@ pub enum RecordError {
 }
 
 const VERSION: u8 = 1;
-const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+/// Without a table: that would be 1 KiB of flash for what is seldom computed.
+const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 const SUM_LEN: usize = 4;
-
-/// The stored form, apart from the types of the API, so that neither binds the other. Postcard
-/// numbers variants and fields by their order: append, never reorder; anything else is a new version.
-mod wire {
-    use serde::{Deserialize, Serialize};
-
-    use super::RecordError;
-    use crate::settings;
-
-    #[derive(Serialize, Deserialize)]
-    pub(super) enum Record<'a> {
-        #[serde(borrow)]
-        Settled(Settings<'a>),
-        Pairing(Settings<'a>, &'a [u8]),
-        Configuring(Settings<'a>, &'a [u8]),
-    }
-
-    #[derive(Serialize, Deserialize)]
-    pub(super) enum Settings<'a> {
-        Platform,
-        #[serde(borrow)]
-        Station(Network<'a>),
-        AccessPoint(Network<'a>, Option<u8>, Option<Network<'a>>),
-        Off(Option<Network<'a>>),
-    }
-
-    /// Name and key; an empty key is an open network.
-    #[derive(Serialize, Deserialize)]
-    pub(super) struct Network<'a>(&'a [u8], &'a [u8]);
-
-    impl<'a> From<&'a super::Record> for Record<'a> {
-        fn from(record: &'a super::Record) -> Self {
-            match record {
-                super::Record::Settled(settings) => Self::Settled(settings.into()),
-                super::Record::Pairing { before, snapshot } => {
-                    Self::Pairing(before.into(), snapshot.as_bytes())
-                }
-                super::Record::Configuring { before, snapshot } => {
-                    Self::Configuring(before.into(), snapshot.as_bytes())
-                }
-            }
-        }
-    }
-
-    impl TryFrom<Record<'_>> for super::Record {
-        type Error = RecordError;
-
-        fn try_from(record: Record<'_>) -> Result<Self, RecordError> {
-            let snapshot = |bytes| settings::Snapshot::new(bytes).map_err(|_| RecordError::Corrupt);
-            Ok(match record {
-                Record::Settled(settings) => Self::Settled(settings.try_into()?),
-                Record::Pairing(before, noted) => {
-                    Self::Pairing { before: before.try_into()?, snapshot: snapshot(noted)? }
-                }
-                Record::Configuring(before, noted) => {
-                    Self::Configuring { before: before.try_into()?, snapshot: snapshot(noted)? }
-                }
-            })
-        }
-    }
-
-    impl<'a> From<&'a settings::Settings> for Settings<'a> {
-        fn from(settings: &'a settings::Settings) -> Self {
-            let maybe = |network: &'a Option<_>| network.as_ref().map(Network::from);
-            match settings {
-                settings::Settings::Platform => Self::Platform,
-                settings::Settings::Station { network } => Self::Station(network.into()),
-                settings::Settings::AccessPoint { access_point, remembered } => Self::AccessPoint(
-                    (&access_point.network).into(),
-                    access_point.channel,
-                    maybe(remembered),
-                ),
-                settings::Settings::Off { remembered } => Self::Off(maybe(remembered)),
-            }
-        }
-    }
-
-    impl TryFrom<Settings<'_>> for settings::Settings {
-        type Error = RecordError;
-
-        fn try_from(settings: Settings<'_>) -> Result<Self, RecordError> {
-            let maybe = |network: Option<Network<'_>>| network.map(TryInto::try_into).transpose();
-            Ok(match settings {
-                Settings::Platform => Self::Platform,
-                Settings::Station(network) => Self::Station { network: network.try_into()? },
-                Settings::AccessPoint(network, channel, remembered) => Self::AccessPoint {
-                    access_point: settings::AccessPoint { network: network.try_into()?, channel },
-                    remembered: maybe(remembered)?,
-                },
-                Settings::Off(remembered) => Self::Off { remembered: maybe(remembered)? },
-            })
-        }
-    }
-
-    impl<'a> From<&'a settings::Credentials> for Network<'a> {
-        fn from(network: &'a settings::Credentials) -> Self {
-            let key = network.passphrase.as_ref().map_or(&[][..], settings::Passphrase::reveal);
-            Self(network.ssid.as_bytes(), key)
-        }
-    }
-
-    impl TryFrom<Network<'_>> for settings::Credentials {
-        type Error = RecordError;
-
-        fn try_from(Network(ssid, key): Network<'_>) -> Result<Self, RecordError> {
-            let passphrase = (!key.is_empty()).then(|| settings::Passphrase::new(key)).transpose();
-            Ok(Self {
-                ssid: settings::Ssid::new(ssid).map_err(|_| RecordError::Corrupt)?,
-                passphrase: passphrase.map_err(|_| RecordError::Corrupt)?,
-            })
-        }
-    }
-}

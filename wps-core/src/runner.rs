@@ -1,31 +1,33 @@
 //! Does what the machine says, on real hands: driver, store and clock.
 
 use core::future::{Future, pending};
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::time::Duration;
 
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use heapless::Vec;
 
 use crate::command::{Command, Input};
-use crate::desk::{Desk, Request, Ticket};
+use crate::desk::{Desk, Request, Wait};
 use crate::driver::{Attempt, DriverError, ErrorKind, Link, News, WifiDriver};
 use crate::logging::info;
 use crate::machine::Pairing;
-use crate::scan::Neighbours;
 use crate::settings::{Policy, Settings};
 use crate::status::TaskKind;
 use crate::store::SettingsStore;
-use crate::time::{Clock, Instant};
+use crate::time::Clock;
+#[cfg(feature = "scan")]
+use crate::time::Instant;
 use crate::wsc::Sightings;
 
 /// How long a driver may take to tell about its link.
 const LINK_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long a driver may take to look around.
+#[cfg(feature = "scan")]
 const SCAN_LIMIT: Duration = Duration::from_secs(15);
 /// How long a look around is good for: a radio hears less of its own network meanwhile.
+#[cfg(feature = "scan")]
 const SCAN_EVERY: Duration = Duration::from_secs(5);
 
 /// The machine with its hands.
@@ -36,13 +38,8 @@ pub struct Runner<'d, D, S, C, M: RawMutex, const N: usize> {
     clock: C,
     desk: &'d Desk<M, N>,
     sightings: Sightings,
-    /// Requests that are told once the journal is on disk, or the start refused.
-    waiting: Vec<Ticket, N>,
-    /// Requests for the link, served while the machine rests.
-    curious: Vec<Ticket, N>,
-    /// Requests for the access points in range, likewise.
-    for_scan: Vec<Ticket, N>,
     /// Until when the last look around is good.
+    #[cfg(feature = "scan")]
     scanned: Option<Instant>,
 }
 
@@ -67,26 +64,26 @@ where
         policy: Policy,
     ) -> Result<Self, S::Error> {
         let loaded = store.load().await?;
-        let machine = Pairing::boot(clock.now(), loaded, blank, policy);
-        let runner = Self {
-            machine,
+        desk.set_settings(None); // of a runner that was here before
+        Ok(Self {
+            machine: Pairing::boot(clock.now(), loaded, blank, policy),
             driver,
             store,
             clock,
             desk,
             sightings: Sightings::default(),
-            waiting: Vec::new(),
-            curious: Vec::new(),
-            for_scan: Vec::new(),
+            #[cfg(feature = "scan")]
             scanned: None,
-        };
-        desk.publish(runner.machine.status());
-        Ok(runner)
+        })
     }
 
     /// Runs for ever. The future may be dropped at any time, and `run` called again: it goes on
     /// where it was.
+    ///
+    /// Give it a task of its own on executors whose wakers do not know their own clones (tokio's
+    /// `block_on` is one): sharing that task with a busy server, it is polled at every turn.
     pub async fn run(&mut self) -> ! {
+        self.desk.publish(&self.machine);
         loop {
             self.step().await;
         }
@@ -97,164 +94,206 @@ where
         &self.machine
     }
 
-    /// Does the machine's command until it is answered, or until a request makes it another one.
+    /// What to do now. While the machine rests, there is time for those who want to know something.
+    fn work(&self) -> Work {
+        let resting = self.machine.settled().is_some();
+        if resting && self.desk.is_awaited(Wait::Link) {
+            return Work::Look;
+        }
+        #[cfg(feature = "scan")]
+        if resting && self.desk.is_awaited(Wait::Scan) {
+            return Work::LookAround;
+        }
+        Work::Obey
+    }
+
+    /// Works until that is done, its time is over, or a request makes it something else.
     async fn step(&mut self) {
+        let work = self.work();
         let Self { machine, driver, store, clock, desk, sightings, .. } = self;
-        let (waiting, curious, for_scan) =
-            (&mut self.waiting, &mut self.curious, &mut self.for_scan);
+        let clock = &*clock;
         let command = machine.command();
-        let resting = command == Command::Rest;
-        let looking = resting && !curious.is_empty();
-        let scanning = resting && !looking && !for_scan.is_empty();
+        let until = match work {
+            Work::Obey => command.until(),
+            Work::Look => Some(clock.now().after(LINK_LIMIT)),
+            #[cfg(feature = "scan")]
+            Work::LookAround => Some(clock.now().after(SCAN_LIMIT)),
+        };
         let tell = |news| desk.report(news);
-        let mut work = pin!(async {
-            if looking {
-                Done::Looked(
-                    select_until(driver.link(), clock, clock.now().after(LINK_LIMIT)).await,
-                )
-            } else if scanning {
-                let until = clock.now().after(SCAN_LIMIT);
-                Done::Scanned(select_until(driver.scan(), clock, until).await)
-            } else {
-                let attempt = Attempt::new(sightings, &tell);
-                Done::Answer(perform(&command, driver, store, clock, attempt).await)
+        // `dyn`: else each move of an answer on its way out is spelled out byte by byte.
+        let mut working: Pin<&mut dyn Future<Output = Done>> = pin!(async {
+            match work {
+                Work::Obey => {
+                    let mut attempt = Attempt::new(sightings, &tell);
+                    Done::Answer(perform(&command, driver, store, &mut attempt).await)
+                }
+                Work::Look => Done::Looked(driver.link().await.ok()),
+                #[cfg(feature = "scan")]
+                Work::LookAround => {
+                    desk.set_scan(driver.scan().await.ok());
+                    Done::LookedAround
+                }
+            }
+        });
+        let mut over = pin!(async move {
+            match until {
+                Some(at) => clock.sleep_until(at).await,
+                None => pending().await,
             }
         });
         let done = loop {
-            let (ticket, request) = match select(work.as_mut(), desk.requests.receive()).await {
-                Either::First(done) => break Some(done),
-                Either::Second(asked) => asked,
+            let next = select3(working.as_mut(), over.as_mut(), desk.requests.receive()).await;
+            let (ticket, request) = match next {
+                Either3::First(done) => break done,
+                Either3::Second(()) => match work {
+                    Work::Obey => break Done::Answer(Input::Elapsed),
+                    Work::Look => break Done::Looked(None),
+                    #[cfg(feature = "scan")]
+                    Work::LookAround => {
+                        desk.set_scan(None);
+                        break Done::LookedAround;
+                    }
+                },
+                Either3::Third(asked) => asked,
             };
+            let resting = machine.settled().is_some();
             let (reply, input) = match request {
-                Request::Start { parting } => {
+                Request::Start(TaskKind::Pair, parting) => {
                     (machine.admit(TaskKind::Pair), Input::Start { parting })
                 }
-                Request::Configure { settings, parting } => {
-                    (machine.admit(TaskKind::Configure), Input::Configure { settings, parting })
-                }
+                Request::Start(TaskKind::Configure, parting) => match desk.take_wanted() {
+                    Some(settings) => {
+                        (machine.admit(TaskKind::Configure), Input::Configure { settings, parting })
+                    }
+                    None => continue, // they come together
+                },
                 Request::Cancel => (Some(Ok(())), Input::Cancel),
                 // A look around takes long: what was known last has to do.
-                Request::Link if resting && !scanning => {
-                    desk.hold(curious, ticket);
-                    if looking {
+                Request::Link if resting && !work.is_long() => {
+                    desk.hold(ticket, Wait::Link);
+                    if work == Work::Look {
                         continue;
                     }
-                    break None;
+                    break Done::Disturbed;
                 }
+                #[cfg(feature = "scan")]
                 Request::Scan if resting && self.scanned.is_none_or(|it| it <= clock.now()) => {
-                    desk.hold(for_scan, ticket);
-                    if looking || scanning {
+                    desk.hold(ticket, Wait::Scan);
+                    if work != Work::Obey {
                         continue;
                     }
-                    break None;
+                    break Done::Disturbed;
                 }
-                Request::Link | Request::Scan => {
+                Request::Link => {
+                    desk.reply(ticket, Ok(()));
+                    continue;
+                }
+                #[cfg(feature = "scan")]
+                Request::Scan => {
                     desk.reply(ticket, Ok(()));
                     continue;
                 }
             };
-            machine.handle(clock.now(), input);
+            let disturbed = machine.ask(clock.now(), input);
             match reply {
                 Some(reply) => desk.reply(ticket, reply),
-                None => desk.hold(waiting, ticket),
+                None => desk.hold(ticket, Wait::Start),
             }
             // A request that changes nothing must not disturb the work.
-            if machine.command() != command {
-                break None;
+            if disturbed {
+                break Done::Disturbed;
             }
         };
         match done {
-            Some(Done::Answer(input)) => {
-                if input == Input::Applied(Ok(())) {
+            Done::Answer(input) => {
+                if matches!(input, Input::Applied(Ok(()))) {
                     desk.report(News::OnAir);
                 }
                 machine.handle(clock.now(), input);
             }
-            Some(Done::Looked(answer)) => {
-                desk.set_link(answer.and_then(Result::ok));
-                desk.reply_all(curious, Ok(()));
+            Done::Looked(link) => {
+                desk.set_link(link);
+                desk.reply_all(Wait::Link, Ok(()));
             }
-            Some(Done::Scanned(answer)) => {
-                desk.set_scan(answer.and_then(Result::ok));
+            #[cfg(feature = "scan")]
+            Done::LookedAround => {
                 self.scanned = Some(clock.now().after(SCAN_EVERY));
-                desk.reply_all(for_scan, Ok(()));
+                desk.reply_all(Wait::Scan, Ok(()));
             }
-            None => {}
+            Done::Disturbed => {}
         }
         if let Some(answer) = machine.answer() {
-            desk.reply_all(waiting, answer);
+            desk.reply_all(Wait::Start, answer);
         }
-        if machine.command() != Command::Rest {
+        if machine.settled().is_none() {
             // The driver is busy: what was known last has to do.
-            desk.reply_all(curious, Ok(()));
-            desk.reply_all(for_scan, Ok(()));
+            desk.reply_all(Wait::Link, Ok(()));
+            #[cfg(feature = "scan")]
+            desk.reply_all(Wait::Scan, Ok(()));
         }
         desk.set_settings(machine.settled());
-        desk.publish(machine.status());
+        desk.publish(machine);
+    }
+}
+
+/// What the hands are at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// The machine's command.
+    Obey,
+    /// What the radio is doing.
+    Look,
+    /// Who is in range.
+    #[cfg(feature = "scan")]
+    LookAround,
+}
+
+impl Work {
+    fn is_long(self) -> bool {
+        match self {
+            Self::Obey | Self::Look => false,
+            #[cfg(feature = "scan")]
+            Self::LookAround => true,
+        }
     }
 }
 
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
-enum Done<E> {
+enum Done {
     Answer(Input),
-    Looked(Option<Result<Link, E>>),
-    Scanned(Option<Result<Neighbours, E>>),
+    Looked(Option<Link>),
+    #[cfg(feature = "scan")]
+    LookedAround,
+    /// A request made it something else.
+    Disturbed,
 }
 
-/// Does one command, but not past its instant.
+/// Does one command. Its instant is the caller's to watch.
 async fn perform<D: WifiDriver, S: SettingsStore>(
     command: &Command,
     driver: &mut D,
     store: &mut S,
-    clock: &impl Clock,
-    mut attempt: Attempt<'_>,
+    attempt: &mut Attempt<'_>,
 ) -> Input {
     let kind = |error: D::Error| -> ErrorKind {
         info!("radio: {:?}", crate::logging::Debug(&error));
         error.kind()
     };
     match command {
-        Command::Rest => pending().await,
-        Command::Pause(until) => {
-            clock.sleep_until(*until).await;
-            Input::Elapsed
-        }
-        Command::Note(until) => {
+        Command::Rest | Command::Pause(_) => pending().await,
+        Command::Note(_) => {
             *attempt.sightings = Sightings::default();
-            let noted = select_until(driver.snapshot(), clock, *until).await;
-            noted.map_or(Input::Elapsed, |noted| Input::Noted(noted.map_err(kind)))
+            Input::Noted(driver.snapshot().await.map_err(kind))
         }
-        Command::Save(record, until) => {
-            let saved = select_until(store.save(record), clock, *until).await;
-            saved.map_or(Input::Elapsed, |saved| {
-                Input::Saved(saved.map_err(|error| {
-                    info!("store: {:?}", crate::logging::Debug(&error));
-                }))
-            })
+        Command::Save(record, _) => Input::Saved(store.save(record).await.map_err(|error| {
+            info!("store: {:?}", crate::logging::Debug(&error));
+        })),
+        Command::Apply(settings, snapshot, _) => {
+            Input::Applied(driver.apply(settings, snapshot).await.map_err(kind))
         }
-        Command::Apply(settings, snapshot, until) => {
-            let applied = select_until(driver.apply(settings, snapshot), clock, *until).await;
-            applied.map_or(Input::Elapsed, |applied| Input::Applied(applied.map_err(kind)))
+        Command::Pair(_) => Input::Offered(driver.pair(attempt).await.map_err(kind)),
+        Command::Join(network, snapshot, _) => {
+            Input::Joined(driver.join(network, snapshot).await.map_err(kind))
         }
-        Command::Pair(until) => {
-            let offered = select_until(driver.pair(&mut attempt), clock, *until).await;
-            offered.map_or(Input::Elapsed, |offered| Input::Offered(offered.map_err(kind)))
-        }
-        Command::Join(network, snapshot, until) => {
-            let joined = select_until(driver.join(network, snapshot), clock, *until).await;
-            joined.map_or(Input::Elapsed, |joined| Input::Joined(joined.map_err(kind)))
-        }
-    }
-}
-
-/// The answer, or none if the instant comes first.
-pub(crate) async fn select_until<F: Future>(
-    work: F,
-    clock: &impl Clock,
-    until: Instant,
-) -> Option<F::Output> {
-    match select(work, clock.sleep_until(until)).await {
-        Either::First(answer) => Some(answer),
-        Either::Second(()) => None,
     }
 }

@@ -7,7 +7,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A network name: 1 to 32 bytes of any encoding (IEEE 802.11-2020, 9.4.2.2), so never a `str`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Ssid(Vec<u8, 32>);
+pub struct Ssid(Vec<u8, 32, u8>);
 
 impl Ssid {
     /// Copies `bytes`.
@@ -59,7 +59,7 @@ impl defmt::Format for Ssid {
 /// It never prints itself: `Debug` and `defmt::Format` are redacted, there is no `Display` and no
 /// `Serialize`, and its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq, Hash, Zeroize, ZeroizeOnDrop)]
-pub struct Passphrase(Vec<u8, 64>);
+pub struct Passphrase(Vec<u8, 64, u8>);
 
 impl Passphrase {
     /// Copies `bytes`.
@@ -215,7 +215,7 @@ pub enum Policy {
 /// platform's networks were enabled, which one was current. Opaque to everybody else. Empty where a
 /// platform has nothing of its own.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Snapshot(pub(crate) Vec<u8, { Snapshot::MAX_LEN }>);
+pub struct Snapshot(pub(crate) Vec<u8, { Snapshot::MAX_LEN }, u8>);
 
 impl Snapshot {
     /// The most a driver may note, in bytes.

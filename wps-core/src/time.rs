@@ -20,12 +20,11 @@ impl Instant {
 
     /// This moment, `by` later; stops at the end of time instead of wrapping.
     #[must_use]
+    #[inline(never)] // it is called in many places, and 64 bits are long on a small core
     pub const fn after(self, by: Duration) -> Self {
-        let millis = by.as_millis();
-        if millis > u64::MAX as u128 {
-            return Self(u64::MAX);
-        }
-        Self(self.0.saturating_add(millis as u64))
+        // Not `as_millis`: 128-bit arithmetic is code that a small core has to bring along.
+        let millis = by.as_secs().saturating_mul(1000).saturating_add(by.subsec_millis() as u64);
+        Self(self.0.saturating_add(millis))
     }
 
     /// How long after `earlier` this is; zero if it is not.

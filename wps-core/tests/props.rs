@@ -3,15 +3,12 @@
 
 mod common;
 
-use std::time::Duration;
-
-use common::{PARTING, Site, World, home, hotspot, net, off, old, station};
+use common::day::{DISK_FAULTS, Day, Deed, FAULTS, KINDS, ROUTERS, known_settings};
+use common::{hotspot, net, off, station};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use wps_core::sim::{DiskFault, Fault, RouterKind};
 use wps_core::{
-    AccessPoint, Credentials, ErrorKind, Passphrase, Phase, Policy, Record, RecordError, Settings,
-    Snapshot, Ssid,
+    AccessPoint, Credentials, Passphrase, Policy, Record, RecordError, Settings, Snapshot, Ssid,
 };
 
 /// The longest record: version, variant, variant; the access point's and the remembered network, each
@@ -220,39 +217,11 @@ fn the_stored_form_of_version_1() {
     }
 }
 
-/// Something that happens on a random day.
-#[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "few live at a time")]
-enum Deed {
-    Start(bool),
-    Cancel,
-    Configure(Settings),
-    AskLink,
-    Press(&'static str),
-    Release(&'static str),
-    Switch(&'static str, bool),
-    Make(RouterKind),
-    BreakRadio(Option<Fault>),
-    BreakDisk(Option<DiskFault>),
-}
-
 fn any_deed() -> impl Strategy<Value = Deed> {
-    let router = || prop::sample::select(vec!["home", "old"]);
-    let kind = prop::sample::select(vec![
-        RouterKind::Ordinary,
-        RouterKind::WithoutWps,
-        RouterKind::WrongKey,
-        RouterKind::GuestFirst,
-        RouterKind::Refuses,
-        RouterKind::Insecure,
-        RouterKind::Vanishes,
-    ]);
-    let fault = prop::sample::select(vec![
-        Fault::Mute,
-        Fault::Fails(ErrorKind::Other),
-        Fault::Fails(ErrorKind::Absent),
-    ]);
-    let disk_fault = prop::sample::select(vec![DiskFault::Full, DiskFault::Lies, DiskFault::Hangs]);
+    let router = || prop::sample::select(ROUTERS.to_vec());
+    let kind = prop::sample::select(KINDS.to_vec());
+    let fault = prop::sample::select(FAULTS.to_vec());
+    let disk_fault = prop::sample::select(DISK_FAULTS.to_vec());
     prop_oneof![
         6 => any::<bool>().prop_map(Deed::Start),
         1 => Just(Deed::Cancel),
@@ -267,57 +236,6 @@ fn any_deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-fn known_settings() -> Vec<Settings> {
-    let remembered = || Some(old());
-    vec![
-        Settings::Platform,
-        station(old()),
-        station(home()),
-        hotspot(None),
-        hotspot(remembered()),
-        off(None),
-        off(remembered()),
-        off(Some(home())),
-    ]
-}
-
-fn do_it(world: &mut World<'_>, deed: &Deed) {
-    let air = &world.site.air;
-    match deed {
-        Deed::Start(over_wifi) => {
-            world.ask_start(if *over_wifi { PARTING } else { Duration::ZERO });
-        }
-        Deed::Cancel => {
-            world.ask_cancel();
-        }
-        Deed::Configure(settings) => {
-            world.ask_configure(settings.clone());
-        }
-        Deed::AskLink => {
-            world.ask_link();
-        }
-        Deed::Press(router) => air.press(router.as_bytes()),
-        Deed::Release(router) => air.release(router.as_bytes()),
-        Deed::Switch(router, on) => air.power(router.as_bytes(), *on),
-        Deed::Make(kind) => air.set_kind(b"home", *kind),
-        Deed::BreakRadio(fault) => air.set_fault(*fault),
-        Deed::BreakDisk(fault) => world.site.disk.set_fault(*fault),
-    }
-}
-
-/// At rest the radio does what the disk says, and people are told so. A device that was never set up
-/// has nothing on its disk.
-fn expect_agreement(world: &World<'_>) {
-    let site = world.site;
-    let on_air = site.air.radio_does().expect("put in order");
-    match site.disk.record() {
-        None => assert_eq!(on_air, site.blank),
-        Some(record) => assert_eq!(record, Record::Settled(on_air.clone())),
-    }
-    assert_eq!(world.status().mode, on_air.mode());
-    assert_eq!(world.status().trouble, None);
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 256, failure_persistence: None, ..ProptestConfig::default()
@@ -327,36 +245,12 @@ proptest! {
     fn whatever_happens_the_device_comes_to_rest_in_order(
         before in prop::option::of(prop::sample::select(known_settings())),
         back in any::<bool>(),
-        seed in any::<u64>(),
+        order in any::<u64>(),
         dropped in 0_usize..400,
         cuts in vec(0_usize..400, 0..=2),
-        day in vec((0_u32..40_000, any_deed()), 0..24),
+        deeds in vec((0_u32..40_000, any_deed()), 0..24),
     ) {
-        let blank = hotspot(None);
-        let site = before.map_or_else(|| Site::blank(blank), Site::settled);
         let policy = if back { Policy::AccessPointBack } else { Policy::AccessPointOff };
-        let site = site.with(policy);
-        let was_cut = !cuts.is_empty();
-        let mut world =
-            if cuts.is_empty() { site.boot_and_drop(dropped) } else { site.boot_and_cut(cuts) };
-        world.shuffle(seed);
-        for (pause, deed) in &day {
-            do_it(&mut world, deed);
-            // Several things at one moment, as often as not.
-            if pause % 2 == 0 {
-                world.pass(f64::from(*pause) / 1000.0);
-            }
-            if world.status().phase == Phase::Idle {
-                expect_agreement(&world);
-            }
-        }
-        site.calm_down();
-        site.air.set_fault(None);
-        site.disk.set_fault(None);
-        // A window, and more than the longest pause and try after it.
-        world.pass(180.0);
-        world.expect(Phase::Idle);
-        expect_agreement(&world);
-        prop_assert!(was_cut || !world.keeps_somebody_waiting());
+        Day { before, policy, order, dropped, cuts, deeds }.live();
     }
 }

@@ -15,6 +15,7 @@ use wps_core::{
     ADVICE_AFTER_SUCCESS, Cause, Credentials, Ended, ErrorKind, Instant, Loaded, Mode, Pairing,
     Passphrase, Phase, Policy, Record, Refusal, Settings, Snapshot, TaskKind,
 };
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// How a pairing can end.
 #[derive(Clone, Copy, Debug)]
@@ -390,6 +391,17 @@ fn nothing_prints_a_secret() {
     }
     expect_redacted(&Sight::Exchanging { ssid: Some(ssid(b"home")) });
     expect_redacted(&Link::default());
+}
+
+/// Nobody can look at memory that was given back without unsafe code: that it is wiped then is up to
+/// `ZeroizeOnDrop`; that this wipes all of it, to what `zeroize` does.
+#[test]
+fn a_passphrase_is_wiped_when_dropped() {
+    fn wiped_when_dropped<T: ZeroizeOnDrop>(_: &T) {}
+    let mut passphrase = Passphrase::new(SECRET).expect("a key");
+    wiped_when_dropped(&passphrase);
+    passphrase.zeroize();
+    assert_eq!(passphrase.reveal(), b"");
 }
 
 #[test]

@@ -6,11 +6,12 @@ use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
 
+use embassy_futures::select::{Either, select};
+
 use super::Stage;
 use super::report::Stop;
 use super::scene::Scene;
 use crate::driver::{Attempt, News, Sight, WifiDriver};
-use crate::runner::select_until;
 use crate::settings::Credentials;
 use crate::time::Clock;
 use crate::wsc::Sightings;
@@ -71,7 +72,10 @@ pub(super) async fn within<F: Future>(
     limit: Duration,
     work: F,
 ) -> Option<F::Output> {
-    select_until(work, clock, clock.now().after(limit)).await
+    match select(work, clock.sleep_until(clock.now().after(limit))).await {
+        Either::First(answer) => Some(answer),
+        Either::Second(()) => None,
+    }
 }
 
 /// Some of `cases`, evenly spread, at most `most`. The step is one more than a multiple of three, so

@@ -2,180 +2,172 @@
 
 use core::time::Duration;
 
-use super::{Job, Retry, Search, State, Step, Task};
+use super::{Goal, Job, Pairing, Retry, Search, State, Step};
 use crate::command::{
     APPLY_LIMIT, CONFIGURE_WINDOW, Input, JOIN_LIMIT, LONGEST_PAUSE, NOTE_LIMIT, PAUSE, SAVE_LIMIT,
     WINDOW,
 };
-use crate::driver::{ErrorKind, Offer};
-use crate::settings::{Policy, Settings, Snapshot};
-use crate::status::{Cause, Ended};
+use crate::driver::ErrorKind;
+use crate::settings::{Settings, Snapshot};
+use crate::status::{Cause, Ended, TaskKind};
 use crate::time::Instant;
 
-impl State {
-    pub(super) fn next(self, now: Instant, input: Input, policy: Policy) -> Self {
-        let open = |before, task, window, parting| {
-            let (snapshot, deadline) = (Snapshot::default(), now.after(window));
-            let job = Job { task, before, snapshot, deadline, last: None };
-            Self::Noting { job, parting, until: now.after(NOTE_LIMIT) }
+impl Pairing {
+    pub(super) fn next(&mut self, now: Instant, input: Input) -> State {
+        let open = |task, window, parting| {
+            let job = Job { task, deadline: now.after(window), last: None };
+            State::Noting { job, parting, until: now.after(NOTE_LIMIT) }
         };
-        match (self, input) {
-            (Self::Idle { settings, .. }, Input::Start { parting }) => {
-                open(settings, Task::Pair, WINDOW, parting)
-            }
-            (Self::Idle { settings: before, .. }, Input::Configure { settings, parting }) => {
-                open(before, Task::Configure(settings), CONFIGURE_WINDOW, parting)
+        match (self.state, input) {
+            (State::Idle { .. }, Input::Start { parting }) => open(TaskKind::Pair, WINDOW, parting),
+            (State::Idle { .. }, Input::Configure { settings, parting }) => {
+                self.goal = Goal::Settings(settings);
+                open(TaskKind::Configure, CONFIGURE_WINDOW, parting)
             }
 
             // Whoever starts the same pairing needs the time for its own answer.
-            (Self::Noting { job, parting, until }, Input::Start { parting: more })
-                if job.task == Task::Pair =>
+            (State::Noting { job, parting, until }, Input::Start { parting: more })
+                if job.task == TaskKind::Pair =>
             {
-                Self::Noting { job, parting: parting.max(more), until }
+                State::Noting { job, parting: parting.max(more), until }
             }
-            (Self::Opening { job, parting, until }, Input::Start { parting: more })
-                if job.task == Task::Pair =>
+            (State::Opening { job, parting, until }, Input::Start { parting: more })
+                if job.task == TaskKind::Pair =>
             {
-                Self::Opening { job, parting: parting.max(more), until }
+                State::Opening { job, parting: parting.max(more), until }
             }
 
-            (Self::Noting { job, parting, .. }, Input::Noted(Ok(snapshot))) => {
-                let job = Job { snapshot, ..job };
-                Self::Opening { job, parting, until: now.after(SAVE_LIMIT) }
+            (State::Noting { job, parting, .. }, Input::Noted(Ok(snapshot))) => {
+                self.snapshot = snapshot;
+                State::Opening { job, parting, until: now.after(SAVE_LIMIT) }
             }
-            (Self::Noting { job, .. }, Input::Noted(Err(kind))) => job.decline(now, kind.into()),
-            (Self::Noting { job, .. }, Input::Elapsed) => job.decline(now, ErrorKind::Mute.into()),
-            (Self::Noting { job, .. }, Input::Cancel) => job.decline(now, Cause::Cancelled),
+            (State::Noting { job, .. }, Input::Noted(Err(kind))) => {
+                self.decline(job, now, kind.into())
+            }
+            (State::Noting { job, .. }, Input::Elapsed) => {
+                self.decline(job, now, ErrorKind::Mute.into())
+            }
+            (State::Noting { job, .. }, Input::Cancel) => self.decline(job, now, Cause::Cancelled),
 
-            (Self::Opening { job, parting, .. }, Input::Saved(Ok(()))) => {
-                Self::Parting { job, until: now.after(parting) }
+            (State::Opening { job, parting, .. }, Input::Saved(Ok(()))) => {
+                State::Parting { job, until: now.after(parting) }
             }
-            (Self::Opening { job, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
-                job.refuse(now, Cause::Store)
+            (State::Opening { job, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
+                self.refuse(job, now, Cause::Store)
             }
-            (Self::Opening { job, .. } | Self::Parting { job, .. }, Input::Cancel) => {
-                job.refuse(now, Cause::Cancelled)
+            (State::Opening { job, .. } | State::Parting { job, .. }, Input::Cancel) => {
+                self.refuse(job, now, Cause::Cancelled)
             }
-            (Self::Parting { job, .. }, Input::Elapsed) => job.begin(now),
+            (State::Parting { job, .. }, Input::Elapsed) => self.begin(job, now),
 
-            (Self::Searching { job, step: Search::Look }, Input::Offered(Ok(offer))) => {
-                job.join(now, offer, 0)
+            (State::Searching { job, step: Search::Look }, Input::Offered(Ok(offer))) => {
+                self.goal = Goal::Networks(offer);
+                job.join(now, 0)
             }
-            (Self::Searching { mut job, step: Search::Look }, Input::Offered(Err(kind)))
+            (State::Searching { job, step: Search::Look }, Input::Offered(Err(kind)))
                 if !kind.is_final() =>
             {
-                job.last = Some(kind.into());
+                let job = Job { last: Some(kind.into()), ..job };
                 let until = job.deadline.min(now.after(APPLY_LIMIT));
-                Self::Searching { job, step: Search::PutBack(until) }
+                State::Searching { job, step: Search::PutBack(until) }
             }
-            (Self::Searching { job, step: Search::Look }, Input::Offered(Err(kind)))
-            | (Self::Searching { job, step: Search::PutBack(_) }, Input::Applied(Err(kind)))
+            (State::Searching { job, step: Search::Look }, Input::Offered(Err(kind)))
+            | (State::Searching { job, step: Search::PutBack(_) }, Input::Applied(Err(kind)))
                 if kind.is_final() =>
             {
-                job.fail(now, kind.into(), policy)
+                self.fail(job, now, kind.into())
             }
-            (Self::Searching { job, .. }, Input::Elapsed) if now >= job.deadline => {
-                job.closed(now, Cause::TimedOut, policy)
+            (State::Searching { job, .. }, Input::Elapsed) if now >= job.deadline => {
+                self.fail(job, now, job.last.unwrap_or(Cause::TimedOut))
             }
             (
-                Self::Searching { job, step: Search::PutBack(_) },
+                State::Searching { job, step: Search::PutBack(_) },
                 Input::Applied(_) | Input::Elapsed,
             ) => {
                 let until = job.deadline.min(now.after(PAUSE));
-                Self::Searching { job, step: Search::Pause(until) }
+                State::Searching { job, step: Search::Pause(until) }
             }
-            (Self::Searching { job, step: Search::Pause(_) }, Input::Elapsed) => {
-                Self::Searching { job, step: Search::Look }
+            (State::Searching { job, step: Search::Pause(_) }, Input::Elapsed) => {
+                State::Searching { job, step: Search::Look }
             }
 
-            (Self::Joining { job, offer, turn, step: Step::Try(_) }, Input::Joined(Ok(()))) => {
-                let settings = Settings::after_success(offer.at(turn).clone());
-                job.commit(now, settings)
+            (State::Joining { job, turn, step: Step::Try(_) }, Input::Joined(Ok(()))) => {
+                if let Goal::Networks(offer) = &self.goal {
+                    let settings = Settings::after_success(offer.at(turn).clone());
+                    self.goal = Goal::Settings(settings);
+                }
+                State::Committing { job, until: now.after(SAVE_LIMIT) }
             }
-            (Self::Joining { job, step: Step::Try(_), .. }, Input::Joined(Err(kind)))
+            (State::Joining { job, step: Step::Try(_), .. }, Input::Joined(Err(kind)))
                 if kind.is_final() =>
             {
-                job.fail(now, kind.into(), policy)
+                self.fail(job, now, kind.into())
             }
-            (Self::Joining { job, .. }, Input::Elapsed) if now >= job.deadline => {
-                job.closed(now, Cause::NotJoined, policy)
+            (State::Joining { job, .. }, Input::Elapsed) if now >= job.deadline => {
+                self.fail(job, now, job.last.unwrap_or(Cause::NotJoined))
             }
-            (
-                Self::Joining { mut job, offer, turn, step: Step::Try(_) },
-                Input::Joined(Err(kind)),
-            ) => {
-                let step = Step::Pause(job.pause(now, kind.into()));
-                let turn = (turn + 1) % offer.count();
-                Self::Joining { job, offer, turn, step }
+            (State::Joining { job, turn, step: Step::Try(_) }, Input::Joined(Err(kind))) => {
+                job.pause(now, kind.into(), (turn + 1) % self.goal.networks())
             }
-            (Self::Joining { mut job, offer, turn, step: Step::Try(_) }, Input::Elapsed) => {
-                let step = Step::Pause(job.pause(now, Cause::NotJoined));
-                let turn = (turn + 1) % offer.count();
-                Self::Joining { job, offer, turn, step }
+            (State::Joining { job, turn, step: Step::Try(_) }, Input::Elapsed) => {
+                job.pause(now, Cause::NotJoined, (turn + 1) % self.goal.networks())
             }
-            (Self::Joining { job, offer, turn, step: Step::Pause(_) }, Input::Elapsed) => {
-                job.join(now, offer, turn)
+            (State::Joining { job, turn, step: Step::Pause(_) }, Input::Elapsed) => {
+                job.join(now, turn)
             }
 
-            (Self::Applying { job, settings, .. }, Input::Applied(Ok(()))) => {
-                job.commit(now, settings)
+            (State::Applying { job, .. }, Input::Applied(Ok(()))) => {
+                State::Committing { job, until: now.after(SAVE_LIMIT) }
             }
-            (Self::Applying { job, .. }, Input::Applied(Err(kind))) => {
-                job.fail(now, kind.into(), policy)
+            (State::Applying { job, .. }, Input::Applied(Err(kind))) => {
+                self.fail(job, now, kind.into())
             }
-            (Self::Applying { job, .. }, Input::Elapsed) => {
-                job.fail(now, ErrorKind::Mute.into(), policy)
+            (State::Applying { job, .. }, Input::Elapsed) => {
+                self.fail(job, now, ErrorKind::Mute.into())
             }
             (
-                Self::Searching { job, .. }
-                | Self::Joining { job, .. }
-                | Self::Applying { job, .. },
+                State::Searching { job, .. }
+                | State::Joining { job, .. }
+                | State::Applying { job, .. },
                 Input::Cancel,
-            ) => job.fail(now, Cause::Cancelled, policy),
+            ) => self.fail(job, now, Cause::Cancelled),
 
-            (Self::Committing { job, settings, .. }, Input::Saved(Ok(()))) => {
-                Self::Idle { settings, last: Some(job.ended(now, Ok(()))) }
+            (State::Committing { job, .. }, Input::Saved(Ok(()))) => {
+                // Cloned: what is moved away is not wiped.
+                if let Goal::Settings(settings) = &self.goal {
+                    self.settings = settings.clone();
+                }
+                self.rest(Some(job.ended(now, Ok(()))))
             }
-            (Self::Committing { job, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
-                job.fail(now, Cause::Store, policy)
+            (State::Committing { job, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
+                self.fail(job, now, Cause::Store)
             }
 
-            (Self::Restoring { settings, ended: None, retry, .. }, Input::Applied(Ok(())))
+            (State::Restoring { ended: None, retry }, Input::Applied(Ok(())))
                 if retry.is_trying() =>
             {
-                Self::Idle { settings, last: None }
+                self.rest(None)
             }
-            (
-                Self::Restoring { settings, ended: Some(ended), retry, .. },
-                Input::Applied(Ok(())),
-            ) if retry.is_trying() => {
-                let retry = Retry::first(now.after(SAVE_LIMIT));
-                Self::Closing { settings, ended, retry }
-            }
-            (Self::Restoring { settings, snapshot, ended, retry }, Input::Applied(Err(kind)))
+            (State::Restoring { ended: Some(ended), retry }, Input::Applied(Ok(())))
                 if retry.is_trying() =>
             {
-                let retry = retry.failed(now, kind.into());
-                Self::Restoring { settings, snapshot, ended, retry }
+                self.close(ended, now)
             }
-            (Self::Restoring { settings, snapshot, ended, retry }, Input::Elapsed) => {
+            (State::Restoring { ended, retry }, Input::Applied(Err(kind))) if retry.is_trying() => {
+                State::Restoring { ended, retry: retry.failed(now, kind.into()) }
+            }
+            (State::Restoring { ended, retry }, Input::Elapsed) => {
                 let retry = retry.elapsed(now, APPLY_LIMIT, ErrorKind::Mute.into());
-                Self::Restoring { settings, snapshot, ended, retry }
+                State::Restoring { ended, retry }
             }
-            (Self::Closing { settings, ended, retry }, Input::Saved(Ok(())))
-                if retry.is_trying() =>
-            {
-                Self::Idle { settings, last: Some(ended) }
+            (State::Closing { ended, retry }, Input::Saved(Ok(()))) if retry.is_trying() => {
+                self.rest(Some(ended))
             }
-            (Self::Closing { settings, ended, retry }, Input::Saved(Err(())))
-                if retry.is_trying() =>
-            {
-                let retry = retry.failed(now, Cause::Store);
-                Self::Closing { settings, ended, retry }
+            (State::Closing { ended, retry }, Input::Saved(Err(()))) if retry.is_trying() => {
+                State::Closing { ended, retry: retry.failed(now, Cause::Store) }
             }
-            (Self::Closing { settings, ended, retry }, Input::Elapsed) => {
-                let retry = retry.elapsed(now, SAVE_LIMIT, Cause::Store);
-                Self::Closing { settings, ended, retry }
+            (State::Closing { ended, retry }, Input::Elapsed) => {
+                State::Closing { ended, retry: retry.elapsed(now, SAVE_LIMIT, Cause::Store) }
             }
 
             // A request out of its time, or an answer to another command than the current one.
@@ -193,73 +185,75 @@ impl State {
             ) => state,
         }
     }
-}
-
-impl Job {
-    fn ended(&self, at: Instant, result: Result<(), Cause>) -> Ended {
-        Ended { task: self.task.kind(), result, at }
-    }
 
     /// First move of the radio.
-    fn begin(self, now: Instant) -> State {
-        match self.task.clone() {
-            Task::Pair => State::Searching { job: self, step: Search::Look },
-            Task::Configure(Settings::Station { network }) => self.join(now, network.into(), 0),
-            Task::Configure(settings) => {
-                State::Applying { job: self, settings, until: now.after(APPLY_LIMIT) }
-            }
+    fn begin(&self, job: Job, now: Instant) -> State {
+        match &self.goal {
+            Goal::Open => State::Searching { job, step: Search::Look },
+            Goal::Networks(_) | Goal::Settings(Settings::Station { .. }) => job.join(now, 0),
+            Goal::Settings(
+                Settings::Platform | Settings::AccessPoint { .. } | Settings::Off { .. },
+            ) => State::Applying { job, until: now.after(APPLY_LIMIT) },
         }
     }
 
-    fn join(self, now: Instant, offer: Offer, turn: usize) -> State {
-        let step = Step::Try(self.deadline.min(now.after(JOIN_LIMIT)));
-        State::Joining { job: self, offer, turn, step }
-    }
-
-    /// A failure that may pass: remember why, and pause, but not past the window.
-    fn pause(&mut self, now: Instant, why: Cause) -> Instant {
-        self.last = Some(why);
-        self.deadline.min(now.after(PAUSE))
-    }
-
-    fn commit(self, now: Instant, settings: Settings) -> State {
-        State::Committing { job: self, settings, until: now.after(SAVE_LIMIT) }
-    }
-
-    /// The window closed: what is reported is the last reason, if there was one.
-    fn closed(self, now: Instant, otherwise: Cause, policy: Policy) -> State {
-        let cause = self.last.unwrap_or(otherwise);
-        self.fail(now, cause, policy)
-    }
-
     /// Ended after the radio was, or may have been, touched.
-    fn fail(self, now: Instant, cause: Cause, policy: Policy) -> State {
-        let ended = Some(self.ended(now, Err(cause)));
-        let settings = match self.task {
-            Task::Pair => self.before.after_failure(policy),
-            Task::Configure(_) => self.before,
-        };
+    fn fail(&mut self, job: Job, now: Instant, cause: Cause) -> State {
+        if job.task == TaskKind::Pair {
+            self.settings = self.settings.clone().after_failure(self.policy);
+        }
+        self.goal = Goal::Open;
         let retry = Retry::first(now.after(APPLY_LIMIT));
-        State::Restoring { settings, snapshot: self.snapshot, ended, retry }
+        State::Restoring { ended: Some(job.ended(now, Err(cause))), retry }
     }
 
     /// Ended before the radio was touched, but the journal may be on disk.
-    fn refuse(self, now: Instant, cause: Cause) -> State {
-        let ended = self.ended(now, Err(cause));
-        let retry = Retry::first(now.after(SAVE_LIMIT));
-        State::Closing { settings: self.before, ended, retry }
+    fn refuse(&mut self, job: Job, now: Instant, cause: Cause) -> State {
+        self.close(job.ended(now, Err(cause)), now)
     }
 
     /// Ended before anything was touched.
-    fn decline(self, now: Instant, cause: Cause) -> State {
-        let last = Some(self.ended(now, Err(cause)));
-        State::Idle { settings: self.before, last }
+    fn decline(&mut self, job: Job, now: Instant, cause: Cause) -> State {
+        self.rest(Some(job.ended(now, Err(cause))))
+    }
+
+    fn close(&mut self, ended: Ended, now: Instant) -> State {
+        self.forget();
+        State::Closing { ended, retry: Retry::first(now.after(SAVE_LIMIT)) }
+    }
+
+    fn rest(&mut self, last: Option<Ended>) -> State {
+        self.forget();
+        State::Idle { last }
+    }
+
+    /// The radio is as it is to be: there is nothing more to put back or to reach.
+    fn forget(&mut self) {
+        self.snapshot = Snapshot::default();
+        self.goal = Goal::Open;
+    }
+}
+
+impl Job {
+    fn ended(self, at: Instant, result: Result<(), Cause>) -> Ended {
+        Ended { task: self.task, result, at }
+    }
+
+    fn join(self, now: Instant, turn: usize) -> State {
+        let step = Step::Try(self.deadline.min(now.after(JOIN_LIMIT)));
+        State::Joining { job: self, turn, step }
+    }
+
+    /// A failure that may pass: remember why, and pause before the next `turn`, but not past the window.
+    fn pause(self, now: Instant, why: Cause, turn: usize) -> State {
+        let step = Step::Pause(self.deadline.min(now.after(PAUSE)));
+        State::Joining { job: Self { last: Some(why), ..self }, turn, step }
     }
 }
 
 impl Retry {
     pub(super) fn first(until: Instant) -> Self {
-        Self { step: Step::Try(until), pause: PAUSE, trouble: None }
+        Self { step: Step::Try(until), pause_s: PAUSE.as_secs() as u8, trouble: None }
     }
 
     fn is_trying(self) -> bool {
@@ -276,8 +270,8 @@ impl Retry {
 
     fn failed(self, now: Instant, trouble: Cause) -> Self {
         Self {
-            step: Step::Pause(now.after(self.pause)),
-            pause: (self.pause * 2).min(LONGEST_PAUSE),
+            step: Step::Pause(now.after(Duration::from_secs(self.pause_s.into()))),
+            pause_s: (self.pause_s * 2).min(LONGEST_PAUSE.as_secs() as u8),
             trouble: Some(trouble),
         }
     }

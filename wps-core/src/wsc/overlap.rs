@@ -47,7 +47,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sightings {
-    access_points: Vec<(Bssid, Option<Uuid>), MAX_REMEMBERED>,
+    access_points: Vec<(Bssid, Option<Uuid>), MAX_REMEMBERED, u8>,
     /// One more than can be remembered, and not known to be of the same router.
     crowd: bool,
 }

@@ -1,6 +1,8 @@
 //! A simulated place to test in: air, disk, clock and desk, and an executor on virtual time.
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+pub(crate) mod day;
+
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -10,11 +12,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use wps_core::driver::Sight;
-use wps_core::sim::{Air, Disk, DiskError, HandClock, Radio, Router, SimStore};
+use wps_core::command::SAVE_LIMIT;
+use wps_core::driver::{Attempt, Link, Offer, Sight};
+use wps_core::sim::{Air, Disk, DiskError, HandClock, Radio, Router, SimError, SimStore};
 use wps_core::{
-    AccessPoint, Cause, Clock, Credentials, Desk, Instant, Loaded, Mode, Passphrase, Phase, Policy,
-    Record, Refusal, Runner, Settings, SettingsStore, Ssid, Status,
+    AccessPoint, Cause, Clock, Credentials, Desk, Instant, Loaded, Mode, Neighbours, Passphrase,
+    Phase, Policy, Record, Refusal, Runner, Settings, SettingsStore, Snapshot, Ssid, Status,
+    WifiDriver,
 };
 
 pub(crate) type Raw = NoopRawMutex;
@@ -71,18 +75,16 @@ pub(crate) struct Site {
     boots: Cell<usize>,
     /// What was on disk whenever power was cut.
     pub(crate) cuts: RefCell<Vec<Option<Record>>>,
+    /// What the radio showed to work, by joining the network or by taking the settings.
+    pub(crate) proven: RefCell<Vec<Settings>>,
+    /// Whether the radio was told to pair, since somebody looked here.
+    pub(crate) tried: Cell<bool>,
     polls: Cell<usize>,
     calm: Cell<bool>,
 }
 
-pub(crate) type SimRunner<'s> = Runner<
-    's,
-    Radio<'s, Raw, &'s HandClock<Raw>>,
-    SimStore<'s, Raw>,
-    &'s HandClock<Raw>,
-    Raw,
-    FRONTS,
->;
+pub(crate) type SimRunner<'s> =
+    Runner<'s, Watched<'s>, SimStore<'s, Raw>, &'s HandClock<Raw>, Raw, FRONTS>;
 
 impl Site {
     /// A new device, in reach of the routers "home" and "old".
@@ -96,6 +98,8 @@ impl Site {
             desks: [Desk::new(), Desk::new(), Desk::new()],
             boots: Cell::new(0),
             cuts: RefCell::default(),
+            proven: RefCell::default(),
+            tried: Cell::new(false),
             polls: Cell::new(0),
             calm: Cell::new(false),
         };
@@ -117,9 +121,13 @@ impl Site {
 
     /// A program begins.
     pub(crate) async fn runner(&self) -> SimRunner<'_> {
-        let (radio, store) = (self.air.radio(&self.clock), self.disk.store());
+        let (radio, store) = (self.radio(), self.disk.store());
         let (blank, policy) = (self.blank.clone(), self.policy);
         Runner::boot(radio, store, &self.clock, self.desk(), blank, policy).await.expect("readable")
+    }
+
+    fn radio(&self) -> Watched<'_> {
+        Watched(self.air.radio(&self.clock), self)
     }
 
     /// The desk of the program that runs.
@@ -146,7 +154,7 @@ impl Site {
     /// Starts the device with a disk that takes a second for each save.
     pub(crate) fn boot_slow(&self) -> World<'_> {
         World::new(self, async {
-            let (radio, store) = (self.air.radio(&self.clock), self.disk.store());
+            let (radio, store) = (self.radio(), self.disk.store());
             let (blank, policy, store) = (self.blank.clone(), self.policy, Slow(store, self));
             let boot = Runner::boot(radio, store, &self.clock, self.desk(), blank, policy).await;
             boot.expect("readable").run().await
@@ -200,6 +208,47 @@ impl Site {
             }
         })
         .await;
+    }
+}
+
+/// The radio, watched: it pairs and joins only with a journal on the disk.
+pub(crate) struct Watched<'s>(Radio<'s, Raw, &'s HandClock<Raw>>, &'s Site);
+
+impl WifiDriver for Watched<'_> {
+    type Error = SimError;
+
+    async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), SimError> {
+        self.0.apply(settings, snapshot).await?;
+        if matches!(self.1.disk.record(), Some(Record::Configuring { .. })) {
+            self.1.proven.borrow_mut().push(settings.clone());
+        }
+        Ok(())
+    }
+
+    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, SimError> {
+        assert!(matches!(self.1.disk.record(), Some(Record::Pairing { .. })), "no journal");
+        self.1.tried.set(true);
+        self.0.pair(attempt).await
+    }
+
+    async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), SimError> {
+        let journal = self.1.disk.record();
+        assert!(!matches!(journal, None | Some(Record::Settled(_))), "no journal: {journal:?}");
+        self.0.join(network, snapshot).await?;
+        self.1.proven.borrow_mut().push(station(network.clone()));
+        Ok(())
+    }
+
+    async fn snapshot(&mut self) -> Result<Snapshot, SimError> {
+        self.0.snapshot().await
+    }
+
+    async fn link(&mut self) -> Result<Link, SimError> {
+        self.0.link().await
+    }
+
+    async fn scan(&mut self) -> Result<Neighbours, SimError> {
+        self.0.scan().await
     }
 }
 
@@ -317,7 +366,20 @@ impl<'s> World<'s> {
         while self.told(alarm).is_none() {
             assert!(site.clock.advance_to_next(), "deadlock at {}", self.seconds());
             self.settle();
+            self.expect_in_time();
         }
+    }
+
+    /// A pairing does not go on when its window has closed, except that its success is still saved.
+    fn expect_in_time(&self) {
+        let status = self.status();
+        let more = match status.phase {
+            Phase::Searching | Phase::Joining { .. } => Duration::ZERO,
+            Phase::Saving => SAVE_LIMIT,
+            Phase::Idle | Phase::Opening | Phase::Configuring | Phase::Restoring => return,
+        };
+        let end = status.deadline.expect("a window").after(more);
+        assert!(self.now() < end, "at {}: {status:?}", self.seconds());
     }
 
     /// Lets this much time pass.

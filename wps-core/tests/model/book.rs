@@ -3,9 +3,14 @@
 
 use std::collections::HashMap;
 
-use wps_core::{Ended, Instant, Loaded, Pairing, Phase, Policy, Refusal, Settings, TaskKind};
+use std::time::Duration;
 
-use crate::words::{Disk, Do, INSIDE, In, Is, When};
+use wps_core::command::Input;
+use wps_core::{
+    Cause, Ended, ErrorKind, Instant, Loaded, Pairing, Phase, Policy, Refusal, Settings, TaskKind,
+};
+
+use crate::words::{Disk, Do, INSIDE, In, Is, KINDS, When};
 
 pub(crate) type Number = u32;
 
@@ -46,6 +51,16 @@ impl Page {
     /// Whether the command goes on until the window closes.
     pub(crate) fn ends_with_the_window(&self) -> bool {
         self.deadline.is_some_and(|deadline| self.until >= Some(deadline))
+    }
+
+    /// How much time whoever asked gets to receive the answer, while the radio waits for that.
+    pub(crate) fn parting(&self) -> Option<Duration> {
+        if (self.wants, &self.phase) != (Do::Pause, &Phase::Opening) {
+            return None;
+        }
+        // It began at one of these moments.
+        let began = if self.until < self.deadline { Some(INSIDE) } else { self.deadline };
+        Some(self.until?.since(began?))
     }
 
     /// Whether this is a pairing or a change of settings whose outcome is still open.
@@ -138,14 +153,19 @@ fn sound(page: &Page) -> Result<(), String> {
         return Err("at rest or not?".into());
     }
     if !resting {
-        for input in [In::Start].into_iter().chain(In::CONFIGURE) {
-            if !unmoved_by(input) {
+        // Whoever starts the same pairing before it is journalled may need more time.
+        let may_extend = |input| input == In::Start && page.admits[0].is_none();
+        for input in [In::Start, In::Press].into_iter().chain(In::CONFIGURE) {
+            if !may_extend(input) && !unmoved_by(input) {
                 return Err(format!("{input:?} disturbed what was under way"));
             }
         }
     }
     if !page.can_be_cancelled() && !unmoved_by(In::Cancel) {
         return Err("cancelled when there was nothing to cancel".into());
+    }
+    for kind in KINDS {
+        alike(page, kind)?;
     }
     let inside_the_window = match wants {
         Do::Pair => page.until == *deadline,
@@ -159,10 +179,59 @@ fn sound(page: &Page) -> Result<(), String> {
             | Phase::Configuring
             | Phase::Restoring => true,
         },
+        // Putting back between two searches.
+        Do::Apply(..) if *phase == Phase::Searching => page.until <= *deadline,
         Do::Rest | Do::Note | Do::Save(_) | Do::Apply(..) => true,
     };
     if !inside_the_window {
         return Err("goes on after the window closed".into());
     }
     Ok(())
+}
+
+/// Whatever kind of failure a driver reports: if it is final the machine does as after one that is, else
+/// as after one that is not; and people are told which it was.
+fn alike(page: &Page, kind: ErrorKind) -> Result<(), String> {
+    let answer: fn(ErrorKind) -> Input = match page.wants {
+        Do::Note => |kind| Input::Noted(Err(kind)),
+        Do::Apply(..) => |kind| Input::Applied(Err(kind)),
+        Do::Pair => |kind| Input::Offered(Err(kind)),
+        Do::Join(..) => |kind| Input::Joined(Err(kind)),
+        Do::Rest | Do::Pause | Do::Save(_) => return Ok(()),
+    };
+    let after = |kind| {
+        let mut moved = page.machine.clone();
+        moved.handle(INSIDE, answer(kind));
+        moved
+    };
+    let (it, known) = (after(kind), after(representative(kind)));
+    if it.command() != known.command() || it.status().phase != known.status().phase {
+        return Err(format!("{kind:?} is treated in a way of its own"));
+    }
+    // While putting back within the window the reason for it stays.
+    let reason = |machine: &Pairing| {
+        let status = machine.status();
+        status.trouble.or(status.last.and_then(|last| last.result.err()))
+    };
+    if reason(&known) == Some(Cause::Driver(representative(kind)))
+        && reason(&it) != Some(Cause::Driver(kind))
+    {
+        return Err(format!("nobody is told of {kind:?}"));
+    }
+    Ok(())
+}
+
+/// The kinds that this model plays.
+fn representative(kind: ErrorKind) -> ErrorKind {
+    let is_final = matches!(
+        kind,
+        ErrorKind::Overlap
+            | ErrorKind::Insecure
+            | ErrorKind::Unsupported
+            | ErrorKind::Absent
+            | ErrorKind::Blocked
+            | ErrorKind::Managed
+            | ErrorKind::NotPermitted
+    );
+    if is_final { ErrorKind::Absent } else { ErrorKind::Other }
 }

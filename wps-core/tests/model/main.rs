@@ -41,7 +41,7 @@ fn every_world_is_sound() {
     for first in first_worlds(&mut book) {
         visit(first, None, &mut worlds, &mut queue);
     }
-    let mut said = BTreeSet::new();
+    let (mut said, mut happened) = (BTreeSet::new(), BTreeSet::new());
     while let Some(at) = queue.pop_front() {
         let world = worlds[at].0;
         if let Err(broken) = world.sound(&book) {
@@ -49,6 +49,7 @@ fn every_world_is_sound() {
         }
         for (label, next) in world.steps(&mut book, &mut told) {
             steps += 1;
+            happened.insert((world.is_booting(), label));
             match next {
                 Ok(next) => visit(next, Some((at, label)), &mut worlds, &mut queue),
                 Err(broken) => explain(broken, &worlds, at, Some(label), &book),
@@ -57,6 +58,7 @@ fn every_world_is_sound() {
         said.extend(told.drain(..).map(|told| format!("{told:?}")));
     }
 
+    faults_come_in_rows(&happened);
     let all = || worlds.iter().map(|(world, _)| world);
     let longest = all().map(|world| answers_to_rest(&mut book, world)).max();
     everything_happens_sometimes(&book, all().map(|world| world.machine), &said);
@@ -135,6 +137,30 @@ fn answers_to_rest(book: &mut Book, world: &World) -> usize {
         unreachable!("it returned or panicked")
     };
     count(true, book).max(count(false, book))
+}
+
+/// Every fault of the disk and the radio that can come once comes as a second one too: while what an earlier
+/// power cut interrupted is put back, and closed by the first save after the boot.
+fn faults_come_in_rows(happened: &BTreeSet<(bool, &str)>) {
+    for label in [
+        "power cut",
+        "saved",
+        "save failed, not written",
+        "save failed, but written",
+        "save hangs, not written",
+        "save hangs, but written",
+        "save hangs, written later",
+        "the late save is written",
+        "save dropped, but written",
+        "apply failed",
+        "apply: radio gone",
+        "apply: radio mute",
+        "apply: done, but mute",
+        "apply dropped",
+    ] {
+        assert!(happened.contains(&(true, label)), "never happens while booting: {label}");
+        assert!(happened.contains(&(false, label)), "only happens while booting: {label}");
+    }
 }
 
 /// Nothing above holds only because nothing happened.

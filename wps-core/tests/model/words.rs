@@ -183,7 +183,7 @@ impl Do {
     /// Whether `input` is an answer to it.
     pub(crate) fn is_answered_by(self, input: In) -> bool {
         match input {
-            In::Start | In::Configure(_) | In::Cancel => true,
+            In::Start | In::Press | In::Configure(_) | In::Cancel => true,
             In::Elapsed => self != Self::Rest,
             In::Noted | In::NoteFailed => self == Self::Note,
             In::Saved | In::SaveFailed => matches!(self, Self::Save(_)),
@@ -194,10 +194,16 @@ impl Do {
     }
 }
 
+/// What a requester over Wi-Fi needs to receive its answer.
+pub(crate) const PARTING: Duration = Duration::from_millis(500);
+
 /// What can happen to the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum In {
+    /// By somebody who needs time to receive the answer.
     Start,
+    /// By a button.
+    Press,
     Configure(Is),
     Cancel,
     Elapsed,
@@ -241,11 +247,14 @@ impl In {
         [Self::Configure(Is::StationB), Self::Configure(Is::Hotspot), Self::Configure(Is::Off)];
 
     pub(crate) fn input(self) -> Input {
-        let parting = Duration::from_millis(500);
         let (a, b) = (net(b"network A"), net(b"network B"));
         match self {
-            Self::Start => Input::Start { parting },
-            Self::Configure(to) => Input::Configure { settings: to.settings(), parting },
+            Self::Start => Input::Start { parting: PARTING },
+            Self::Press => Input::Start { parting: Duration::ZERO },
+            Self::Configure(to) => {
+                let parting = Duration::from_millis(100);
+                Input::Configure { settings: to.settings(), parting }
+            }
             Self::Cancel => Input::Cancel,
             Self::Elapsed => Input::Elapsed,
             Self::Noted => Input::Noted(Ok(the_snapshot())),
@@ -276,3 +285,21 @@ pub(crate) enum When {
 }
 
 pub(crate) const INSIDE: Instant = Instant::from_millis(10_000);
+
+/// Every kind of failure that a driver may report.
+pub(crate) const KINDS: [ErrorKind; 14] = [
+    ErrorKind::Overlap,
+    ErrorKind::Refused,
+    ErrorKind::RouterBusy,
+    ErrorKind::RouterLost,
+    ErrorKind::Insecure,
+    ErrorKind::WrongKey,
+    ErrorKind::NotFound,
+    ErrorKind::Unsupported,
+    ErrorKind::Absent,
+    ErrorKind::Blocked,
+    ErrorKind::Managed,
+    ErrorKind::NotPermitted,
+    ErrorKind::Mute,
+    ErrorKind::Other,
+];

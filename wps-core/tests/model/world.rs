@@ -1,9 +1,11 @@
 //! A world: a machine, a disk, a radio, and what people were told; and everything that can happen to it.
 
+use std::time::Duration;
+
 use wps_core::{Policy, Refusal};
 
 use crate::book::{Book, Number, Page};
-use crate::words::{Disk, Do, In, Is, When};
+use crate::words::{Disk, Do, In, Is, PARTING, When};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct World {
@@ -16,6 +18,8 @@ pub(crate) struct World {
     radio: Option<Is>,
     /// The platform's own networks are no longer as the driver's snapshot says.
     disturbed: bool,
+    /// A save that was given up may still be written: with this, before the next one starts.
+    late: Option<Disk>,
     /// Somebody waits to be told whether the radio will move.
     waiting: bool,
 
@@ -30,6 +34,8 @@ pub(crate) struct World {
     touched: bool,
     /// The driver has noted its snapshot.
     noted: bool,
+    /// Whoever waits, or one of them, gets the answer over Wi-Fi.
+    over_wifi: bool,
     /// Power was cut, and the disk booted with these.
     booted: Option<Is>,
 }
@@ -60,12 +66,14 @@ impl World {
             disk,
             radio: None,
             disturbed: false,
+            late: None,
             waiting: false,
             before,
             task: Task::None,
             proven: None,
             touched: false,
             noted: false,
+            over_wifi: false,
             booted: Some(before),
         }
     }
@@ -75,12 +83,16 @@ impl World {
         let page = book.page(self.machine).clone();
         let mut steps = vec![
             ("start", self.request(book, &page, In::Start, told)),
+            ("button", self.request(book, &page, In::Press, told)),
             ("cancel", self.hear(book, In::Cancel, told)),
             ("power cut", self.cut_power(book)),
         ];
         let configure = ["configure: to B", "configure: a hotspot", "configure: off"];
         for (label, input) in configure.into_iter().zip(In::CONFIGURE) {
             steps.push((label, self.request(book, &page, input, told)));
+        }
+        if let Some(disk) = self.late {
+            steps.push(("the late save is written", Ok(Self { disk, late: None, ..self })));
         }
         if page.deadline.is_some() && !self.closed {
             steps.push(("the window closes", Ok(Self { closed: true, ..self })));
@@ -108,6 +120,7 @@ impl World {
                 then("save failed, not written", self, In::SaveFailed);
                 then("save failed, but written", written, In::SaveFailed);
                 then("save hangs, not written", self, In::Elapsed);
+                then("save hangs, written later", Self { late: Some(disk), ..self }, In::Elapsed);
                 then("save hangs, but written", written, In::Elapsed);
                 steps.push(("save dropped, but written", Ok(written)));
             }
@@ -161,6 +174,11 @@ impl World {
         steps
     }
 
+    /// Power was cut, and the device has not come to rest since.
+    pub(crate) fn is_booting(&self) -> bool {
+        self.booted.is_some()
+    }
+
     /// Somebody asks for a pairing, or for other settings.
     fn request(
         self,
@@ -177,7 +195,10 @@ impl World {
         };
         let mut world = self;
         match admitted {
-            None => world.waiting = true,
+            None => {
+                world.waiting = true;
+                world.over_wifi |= input == In::Start;
+            }
             Some(answer) => {
                 told.push(answer);
                 // Refused at once: whatever moves the radio now, it is not for this requester.
@@ -222,7 +243,8 @@ impl World {
             return Err("the device does not boot into what its record says");
         }
         let (closed, waiting, radio) = (false, false, None);
-        Ok(Self { machine, closed, waiting, radio, booted: Some(settings), ..self })
+        let (late, over_wifi, booted) = (None, false, Some(settings));
+        Ok(Self { machine, closed, late, waiting, radio, over_wifi, booted, ..self })
     }
 
     fn hear(self, book: &mut Book, input: In, told: &mut Told) -> Result<Self, Broken> {
@@ -248,6 +270,8 @@ impl World {
             }
         }
         self.closed &= page.deadline.is_some();
+        // There is one writer.
+        self.late = self.late.filter(|_| !matches!(page.wants, Do::Save(_)));
         if let Some(settled) = page.settled {
             self.at_rest(page, settled)?;
             return Ok(Self {
@@ -256,6 +280,7 @@ impl World {
                 proven: None,
                 touched: false,
                 noted: false,
+                over_wifi: false,
                 booted: None,
                 ..self
             });
@@ -263,6 +288,7 @@ impl World {
         // The radio is touched as soon as somebody may begin to.
         if page.deadline.is_some() {
             self.touched |= matches!(page.wants, Do::Pair | Do::Join(..) | Do::Apply(..));
+            self.over_wifi &= !self.touched;
         }
         Ok(self)
     }
@@ -319,6 +345,10 @@ impl World {
         };
         if deadline.is_some() && deadline != expected {
             return Err("the deadline is not that of the start");
+        }
+        let parting = if self.over_wifi { PARTING } else { Duration::ZERO };
+        if page.parting().is_some_and(|it| it != parting) {
+            return Err("the radio moves before the answer is out, or waits without need");
         }
         let under_way = deadline.is_some();
         let journalled = match self.task {

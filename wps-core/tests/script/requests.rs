@@ -155,6 +155,22 @@ fn other_settings_are_refused_during_a_pairing_and_a_pairing_during_them() {
 }
 
 #[test]
+fn of_two_changes_at_once_the_first_is_made() {
+    let site = Site::settled(station(old()));
+    let mut world = site.booted();
+    world.at(10.0);
+    let first = world.ask_configure(off(None));
+    let second = world.ask_configure(hotspot(None));
+    world.poll_requests();
+    assert_eq!(site.desk().settings(), None, "they may be changing");
+    world.hang_up(first); // it has been sent: what it asks for is done all the same
+    world.at(13.0);
+    assert_eq!(world.told(second), Some(Err(Refusal::Busy)));
+    world.expect_settled(&off(None));
+    assert_eq!(site.desk().settings(), Some(off(None)));
+}
+
+#[test]
 fn the_host_application_is_told_of_every_settled_change() {
     let site = Site::settled(hotspot(None));
     let mut world = pairing_at_10(&site);
@@ -290,4 +306,19 @@ fn who_joins_a_start_that_is_being_journalled_has_time_for_its_answer() {
     world.settle();
     assert_eq!((world.told(button), world.told(page)), (Some(Ok(())), Some(Ok(()))));
     assert_eq!(world.status().phase, Phase::Opening, "the radio waits for the page's answer");
+}
+
+#[test]
+fn a_cancel_without_a_free_seat_is_not_lost() {
+    let site = Site::settled(station(old()));
+    let mut world = site.boot_slow();
+    world.at(10.0);
+    for _ in 0..FRONTS {
+        world.ask_start(PARTING); // all wait for the journal
+        world.settle();
+    }
+    let cancel = world.ask_cancel();
+    world.settle();
+    assert_eq!(world.told(cancel), Some(Ok(())));
+    assert!(world.status().last.is_some_and(|last| last.result == Err(Cause::Cancelled)));
 }
