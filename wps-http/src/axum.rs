@@ -27,6 +27,7 @@ mod message;
 mod serve;
 
 use core::ops::Deref;
+use std::boxed::Box;
 use std::sync::Arc;
 
 use ::axum::Router;
@@ -56,6 +57,7 @@ where
     more.layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(entrance.clone(), guarded::<C>))
         .fallback(move |request: Request| {
-            answer(desk.clone(), entrance.clone(), waiting.clone(), request)
+            // Boxed here: axum moves what it is given several times.
+            Box::pin(answer(desk.clone(), entrance.clone(), waiting.clone(), request))
         })
 }

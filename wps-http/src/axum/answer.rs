@@ -1,7 +1,7 @@
 //! The way of a request to the API: judged, done, answered.
 
 use core::ops::Deref;
-use std::string::ToString;
+use std::boxed::Box;
 use std::sync::Arc;
 use std::vec;
 
@@ -14,7 +14,7 @@ use wps_core::{Desk, Instant};
 
 use super::entrance::Entrance;
 use super::events;
-use super::message::{described, read, send, send_later};
+use super::message::{described, read, send, send_later, target};
 use crate::act::DESK_TIME;
 use crate::{Action, Addresses, BUFFER, Done, Reply, SCAN_BUFFER, View, act, finish, handle};
 
@@ -44,9 +44,11 @@ where
 {
     let Entrance { config, now, .. } = &*entrance;
     let (head, body) = request.into_parts();
-    let target = head.uri.to_string();
+    let target = target(&head.uri);
     let mut asked = described(&head.method, &target, &head.headers);
-    if let Err(denied) = entrance.may_call(&asked, &head) {
+    let names = config.names();
+    let site = config.site(&names);
+    if let Err(denied) = entrance.may_call(&asked, &site, &head) {
         return send(denied.answer(&mut [0; BUFFER]));
     }
     let body = if asked.is_body_too_large() { Ok(None) } else { read(body).await };
@@ -55,10 +57,9 @@ where
         Ok(None) => asked = asked.with_body_too_large(),
         Err(unread) => return send(unread.answer(&mut [0; BUFFER])),
     }
-    let names = config.names();
     let (status, settings) = (desk.status(), desk.settings());
-    let mut view = View {
-        site: config.site(&names),
+    let view = View {
+        site,
         access: entrance.judge(&asked),
         now: now(),
         status: status.as_ref(),
@@ -67,10 +68,29 @@ where
         device: config.device(),
         addresses: Addresses::default(),
     };
-    let action = match handle(&asked, &view, &mut [0; BUFFER]) {
-        Reply::Done(response) => return send_later(response).await,
-        Reply::Do(action) => action,
+    let reply = match handle(&asked, &view, &mut [0; BUFFER]) {
+        Reply::Done(response) => Err(send_later(response)),
+        Reply::Do(action) => Ok(action),
     };
+    match reply {
+        // What a scan finds is large: only who asks for something to be done pays for the room.
+        Ok(action) => Box::pin(done(desk, &entrance, waiting, &asked, view, action)).await,
+        Err(answer) => answer.await,
+    }
+}
+
+async fn done<D, C, const N: usize>(
+    desk: D,
+    entrance: &Entrance<C>,
+    waiting: Waiting,
+    asked: &crate::Request<'_>,
+    view: View<'_>,
+    action: Action,
+) -> Response
+where
+    D: Deref<Target = Desk<CriticalSectionRawMutex, N>> + Send + Sync + 'static,
+    C: Fn() -> Instant + Clone + Send + Sync + 'static,
+{
     let mut place = None;
     let done = if action == Action::Listen {
         place = waiting.listeners.try_acquire_owned().ok();
@@ -81,15 +101,15 @@ where
             Err(_) => Done::Busy,
         }
     };
-    let status = desk.status();
-    view.status = status.as_ref();
-    view.addresses = config.addresses.as_ref().map(|ask| ask()).unwrap_or_default();
+    let (status, ask) = (desk.status(), &entrance.config.addresses);
+    let addresses = ask.as_ref().map(|ask| ask()).unwrap_or_default();
+    let view = View { status: status.as_ref(), addresses, ..view };
     let long = matches!(done, Done::Scanned(_));
     let mut buffer = vec![0; if long { SCAN_BUFFER } else { BUFFER }];
-    let response = finish(&asked, &view, done.outcome(), &mut buffer);
+    let response = finish(asked, &view, done.outcome(), &mut buffer);
     let mut answer = send(response);
     if let (true, Some(place)) = (response.is_stream(), place) {
-        *answer.body_mut() = events::body(desk, now.clone(), place);
+        *answer.body_mut() = events::body(desk, entrance.now.clone(), place);
     }
     answer
 }

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::string::{String, ToString};
+use std::string::String;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::axum::extract::{ConnectInfo, Request, State};
@@ -13,8 +13,8 @@ use ::axum::response::Response;
 use wps_core::Instant;
 
 use super::Config;
-use super::message::{described, send, send_later};
-use crate::{BUFFER, COMMON_HEADERS, Denied, Door, Locked, guard};
+use super::message::{described, send, send_later, target};
+use crate::{BUFFER, COMMON_HEADERS, Denied, Door, Locked, Site, guard};
 
 /// How much of a foreign header goes into the log.
 const SHOWN: usize = 100;
@@ -40,8 +40,13 @@ impl<C: Fn() -> Instant> Entrance<C> {
     }
 
     /// Judges a request's Host and Origin, and says in the log who tried.
-    pub(super) fn may_call(&self, asked: &crate::Request<'_>, head: &Parts) -> Result<(), Denied> {
-        guard(asked, &self.config.site(&self.config.names())).inspect_err(|denied| {
+    pub(super) fn may_call(
+        &self,
+        asked: &crate::Request<'_>,
+        site: &Site<'_>,
+        head: &Parts,
+    ) -> Result<(), Denied> {
+        guard(asked, site).inspect_err(|denied| {
             if let Some(untold) = lock(&self.refused).tell((self.now)()) {
                 log(head, *denied, untold);
             }
@@ -93,15 +98,15 @@ where
     C: Fn() -> Instant + Send + Sync + 'static,
 {
     let (head, body) = request.into_parts();
-    let target = head.uri.to_string();
+    let target = target(&head.uri);
     let asked = described(&head.method, &target, &head.headers);
-    if let Err(denied) = entrance.may_call(&asked, &head) {
+    let names = entrance.config.names();
+    if let Err(denied) = entrance.may_call(&asked, &entrance.config.site(&names), &head) {
         return send(denied.answer(&mut [0; BUFFER]));
     }
     if let Err(locked) = entrance.judge(&asked) {
-        let mut buffer = [0; BUFFER];
-        let response = locked.answer(&mut buffer);
-        return send_later(response).await;
+        let answer = send_later(locked.answer(&mut [0; BUFFER]));
+        return answer.await;
     }
     let mut response = next.run(Request::from_parts(head, body)).await;
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {

@@ -2,9 +2,11 @@
 
 use core::error::Error;
 use core::time::Duration;
+use std::borrow::Cow;
+use std::string::ToString;
 
-use ::axum::body::{Body, Bytes, to_bytes};
-use ::axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use ::axum::body::{Body, Bytes, HttpBody, to_bytes};
+use ::axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use ::axum::response::Response;
 use http_body_util::LengthLimitError;
 use tokio::time::{sleep, timeout};
@@ -13,6 +15,14 @@ use crate::{MAX_BODY, Unread};
 
 /// A body that needs longer is not worth waiting for: nobody has to send one.
 const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// The target as it was sent.
+pub(super) fn target(uri: &Uri) -> Cow<'_, str> {
+    match (uri.authority(), uri.path_and_query()) {
+        (None, Some(path)) => path.as_str().into(),
+        (Some(_), _) | (None, None) => uri.to_string().into(),
+    }
+}
 
 pub(super) fn described<'a>(
     method: &Method,
@@ -25,6 +35,9 @@ pub(super) fn described<'a>(
 
 /// None if there are too many bytes.
 pub(super) async fn read(body: Body) -> Result<Option<Bytes>, Unread> {
+    if body.is_end_stream() {
+        return Ok(Some(Bytes::new())); // most have none: no timer for those
+    }
     match timeout(BODY_TIME, to_bytes(body, MAX_BODY)).await {
         Ok(Ok(body)) => Ok(Some(body)),
         Ok(Err(error)) => {
@@ -35,12 +48,15 @@ pub(super) async fn read(body: Body) -> Result<Option<Bytes>, Unread> {
     }
 }
 
-/// Whoever guesses passwords has to wait.
-pub(super) async fn send_later(response: crate::Response<'_>) -> Response {
-    if !response.pause().is_zero() {
-        sleep(response.pause()).await;
+/// Whoever guesses passwords has to wait. The buffer of the response does not: it is large.
+pub(super) fn send_later(response: crate::Response<'_>) -> impl Future<Output = Response> + use<> {
+    let (answer, pause) = (send(response), response.pause());
+    async move {
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+        answer
     }
-    send(response)
 }
 
 pub(super) fn send(response: crate::Response<'_>) -> Response {

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use tokio::task::LocalSet;
 use tokio::time;
 use wps_core::sim::{Air, Disk};
 use wps_core::{Clock, Desk, Instant, Phase, Policy, Runner, Settings};
@@ -46,7 +47,9 @@ pub(crate) fn serve(served: Served) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    thread::spawn(move || {
+    // A profiler tells the servers apart by the names of their threads.
+    let server = thread::Builder::new().name(served.name().into());
+    server.spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
@@ -62,7 +65,7 @@ pub(crate) fn serve(served: Served) -> io::Result<SocketAddr> {
                 }
             }
         })
-    });
+    })?;
     is_ready.recv().expect("a server that begins");
     Ok(address)
 }
@@ -82,16 +85,17 @@ async fn with_api(
     let mut runner = booted.await.expect("a blank disk can be read");
     let config = Config { names: vec![REALM.into()], password, ..Config::default() };
     let routes = wps_http::axum::router(desk, || clock.now(), config, Router::new());
+    // A task of its own, as in a daemon.
+    let tasks = LocalSet::new();
+    tasks.spawn_local(async move { runner.run().await });
     let serve = async {
         let mut news = desk.listen().expect("a desk without listeners");
         news.get_and(|status| status.phase == Phase::Idle).await;
         ready.send(()).expect("somebody waits");
         wps_http::axum::serve(listener, routes, Limits::default(), pending()).await;
     };
-    tokio::select! {
-        never = runner.run() => never,
-        () = serve => Ok(()),
-    }
+    tasks.run_until(serve).await;
+    Ok(())
 }
 
 struct TokioClock(time::Instant);

@@ -11,7 +11,8 @@ use wps_http::Addresses;
 pub(crate) fn addresses(interface: &str) -> Addresses {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let (ip, mask) = own(interface);
-    let gateway = gateway(&read("/proc/net/route"), interface);
+    // Not /proc/net, its other name, which a unit with ProcSubset=pid does not have.
+    let gateway = gateway(&read("/proc/self/net/route"), interface);
     // Name servers belong to the machine; they are this network's if it is the way out.
     let dns = gateway.and_then(|_| name_server(&read("/etc/resolv.conf")));
     Addresses { ip, mask, gateway: gateway.map(IpAddr::V4), dns }
@@ -30,7 +31,7 @@ fn own(interface: &str) -> (Option<IpAddr>, Option<Ipv4Addr>) {
     (ip.map(IpAddr::V6), None)
 }
 
-/// Of the default route with the smallest metric: `/proc/net/route`, proc(5).
+/// Of the default route with the smallest metric: `/proc/self/net/route`, proc(5).
 fn gateway(table: &str, interface: &str) -> Option<Ipv4Addr> {
     let routes = table.lines().filter_map(|line| {
         let mut fields = line.split_whitespace();

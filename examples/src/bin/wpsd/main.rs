@@ -16,8 +16,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use tokio::task::{LocalSet, spawn_local};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -111,14 +113,17 @@ fn run(flags: Flags) -> anyhow::Result<()> {
     let password = password::password(password_file.as_deref())?;
     let door = serve::Door { listen, names, password };
     let device = serve::Device { blank: blank.settings()?, policy: blank.policy(), panel };
-    let done = runtime.block_on(async {
+    let work = async {
         match interface {
             Some(interface) => {
                 linux::run(linux::Options { interface, state_dir, control_dir, door, device }).await
             }
             None => simulated::run(door, device).await,
         }
-    });
+    };
+    // A task of its own: see `Runner::run`.
+    let done = LocalSet::new().block_on(&runtime, async { spawn_local(work).await });
+    let done = done.context("the daemon's task failed").flatten();
     // Whatever still blocks (a name being looked up, a key being waited for) must not hold the exit.
     runtime.shutdown_background();
     done
