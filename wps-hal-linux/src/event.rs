@@ -148,7 +148,7 @@ pub(crate) fn bssid(text: &str) -> Option<Bssid> {
     let mut bytes = [0; 6];
     let mut parts = text.split(':');
     for byte in &mut bytes {
-        *byte = u8::from_str_radix(parts.next().filter(|part| part.len() == 2)?, 16).ok()?;
+        [*byte] = *hex(parts.next()?)?.as_array()?;
     }
     parts.next().is_none().then_some(Bssid(bytes))
 }
@@ -228,6 +228,17 @@ mod tests {
         ];
         for (text, event) in expected {
             assert_eq!(Event::parse(text.as_bytes()), event, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_six_pairs_of_hex_digits() {
+        assert_eq!(bssid("02:00:00:00:aB:10"), Some(Bssid([2, 0, 0, 0, 0xab, 0x10])));
+        // `from_str_radix` takes a sign: found by the fuzzer.
+        for bad in
+            ["", "02:00:00:00:00", "02:00:00:00:00:00:00", "82:+0:28:00:aB:10", "2:0:0:0:0:0"]
+        {
+            assert_eq!(bssid(bad), None, "{bad}");
         }
     }
 

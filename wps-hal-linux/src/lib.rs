@@ -42,6 +42,7 @@ mod led;
 mod line;
 mod link;
 mod manager;
+mod neighbour;
 mod note;
 mod reply;
 mod scan;

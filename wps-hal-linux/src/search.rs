@@ -8,12 +8,16 @@ use wps_core::wsc::{Router, Sweep, Verdict};
 
 use crate::access_point;
 use crate::error::LinuxError;
+use crate::reply::Heard;
 use crate::session::{Scan, Session};
 
 /// Between two looks when one failed.
 const BREATH: Duration = Duration::from_millis(200);
 /// Routers heard this many seconds ago still count as in range, though not as pressed.
 const IN_RANGE: u64 = 30;
+/// A button heard pressed this many seconds ago is still told as pressed: its channel has its turn again
+/// before.
+const STILL_PRESSED: u64 = 5;
 
 /// Looks, without leaving the present network, until exactly one router was pressed.
 pub(crate) async fn find_pressed(
@@ -69,9 +73,16 @@ pub(crate) async fn find_pressed(
                 let ssid = pressed.first().and_then(|router| router.ssid.clone());
                 attempt.report(Sight::Pressed { ssid });
             }
-            Verdict::Nobody if !heard.is_empty() => attempt.report(Sight::NotPressed),
-            Verdict::Nobody if sweep.covered() => attempt.report(Sight::NoRouter),
-            Verdict::Nobody => {}
+            Verdict::Nobody => {
+                let pressed = |router: &&Heard| router.pressed && router.age <= STILL_PRESSED;
+                if let Some(router) = heard.iter().find(pressed) {
+                    attempt.report(Sight::Pressed { ssid: router.router.ssid.clone() });
+                } else if !heard.is_empty() {
+                    attempt.report(Sight::NotPressed);
+                } else if sweep.covered() {
+                    attempt.report(Sight::NoRouter);
+                }
+            }
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The record in a file.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind as IoKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+#[cfg(test)]
+mod cuts;
+mod directory;
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind as IoKind};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -10,12 +14,16 @@ use tokio::task::JoinHandle;
 use wps_core::{Loaded, Record, RecordError, SettingsStore};
 use zeroize::Zeroizing;
 
+use directory::{Directory, OnDisk};
+
 /// A [`SettingsStore`] in a directory of its own (mode 0700), one file (0600) for each interface.
 ///
 /// A save writes a temporary file, syncs it, renames it over the old one and syncs the directory, so
 /// that a power cut leaves the old record or the new one. A lock keeps a second daemon out.
 #[derive(Debug)]
 pub struct FileStore {
+    directory: OnDisk,
+    name: String,
     file: PathBuf,
     /// Held as long as the store lives; the kernel lets go of it when the process ends.
     _lock: File,
@@ -71,11 +79,14 @@ impl FileStore {
         if mode.mode() & 0o077 != 0 {
             return Err(StoreError::Open(directory.to_owned()));
         }
-        let lock_path = directory.join(format!("{interface}.lock"));
-        let lock = secret_file(&lock_path).map_err(fail("open", &lock_path))?;
+        let lock_name = format!("{interface}.lock");
+        let name = format!("{interface}.record");
+        let (lock_path, file) = (directory.join(&lock_name), directory.join(&name));
+        let directory = OnDisk(directory.to_owned());
+        let lock = directory.open(&lock_name).map_err(fail("open", &lock_path))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| StoreError::Locked(interface.into()))?;
-        Ok(Self { file: directory.join(format!("{interface}.record")), _lock: lock, running: None })
+        Ok(Self { directory, name, file, _lock: lock, running: None })
     }
 
     /// The file that holds the record.
@@ -88,21 +99,10 @@ impl SettingsStore for FileStore {
     type Error = StoreError;
 
     async fn load(&mut self) -> Result<Loaded, StoreError> {
-        let fail = |doing, source| StoreError::Io { doing, path: self.file.clone(), source };
-        let bytes = match fs::read(&self.file) {
-            Ok(bytes) => Zeroizing::new(bytes),
-            Err(error) if error.kind() == IoKind::NotFound => return Ok(Loaded::Blank),
-            Err(source) => return Err(fail("read", source)),
-        };
-        match Record::decode(&bytes) {
-            Ok(record) => Ok(Loaded::Record(record)),
-            Err(error @ (RecordError::Corrupt | RecordError::Version(_) | RecordError::Space)) => {
-                let aside = free_name(&self.file);
-                fs::rename(&self.file, &aside).map_err(|source| fail("put aside", source))?;
-                tracing::error!("{error}: kept as {}", aside.display());
-                Ok(Loaded::Corrupt)
-            }
-        }
+        read(&self.directory, &self.name).map_err(|(doing, source)| {
+            let path = self.file.clone();
+            StoreError::Io { doing, path, source }
+        })
     }
 
     async fn save(&mut self, record: &Record) -> Result<(), StoreError> {
@@ -115,35 +115,62 @@ impl SettingsStore for FileStore {
         let bytes = record
             .with_encoded(|bytes| Zeroizing::new(bytes.to_vec()))
             .map_err(|error| fail(io::Error::other(error)))?;
-        let file = self.file.clone();
-        let write =
-            self.running.insert(tokio::task::spawn_blocking(move || replace(&file, &bytes)));
+        let (directory, name) = (self.directory.clone(), self.name.clone());
+        let write = tokio::task::spawn_blocking(move || replace(&directory, &name, &bytes));
+        let write = self.running.insert(write);
         let written = write.await;
         self.running = None;
         written.map_err(io::Error::other).flatten().map_err(fail)
     }
 }
 
-/// Replaces the contents of `file`: afterwards, whatever happens, it has the old ones or the new.
-fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = file.with_extension("new");
-    let mut new = secret_file(&temporary)?;
-    new.set_len(0)?;
-    new.write_all(bytes)?;
-    new.sync_all()?;
-    fs::rename(&temporary, file)?;
-    let directory = file.parent().ok_or(IoKind::NotFound)?;
-    File::open(directory)?.sync_all()
+/// What is in the file `name`; what is no record is put aside. Says what failed.
+fn read(directory: &impl Directory, name: &str) -> Result<Loaded, (&'static str, io::Error)> {
+    let bytes = match directory.read(name) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(error) if error.kind() == IoKind::NotFound => return Ok(Loaded::Blank),
+        Err(error) => return Err(("read", error)),
+    };
+    match Record::decode(&bytes) {
+        Ok(record) => Ok(Loaded::Record(record)),
+        Err(error @ (RecordError::Corrupt | RecordError::Version(_) | RecordError::Space)) => {
+            let aside = free_name(directory, name);
+            directory.rename(name, &aside).map_err(|error| ("put aside", error))?;
+            tracing::error!("{error}: kept as {aside}");
+            // No save may take its place before it is safe under the new name.
+            match directory.sync() {
+                Ok(()) => Ok(Loaded::Corrupt),
+                Err(error) => {
+                    // The next start shall find it again.
+                    let _ = directory.rename(&aside, name);
+                    Err(("put aside", error))
+                }
+            }
+        }
+    }
 }
 
-fn secret_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
+/// Replaces the contents of the file `name`: afterwards, whatever happens, it has the old ones or the
+/// new.
+fn replace(directory: &impl Directory, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = beside(name, "new");
+    let mut new = directory.open(&temporary)?;
+    directory.write(&mut new, bytes)?;
+    directory.sync_file(&new)?;
+    directory.rename(&temporary, name)?;
+    directory.sync()
 }
 
 /// Where to keep a damaged record, beside those that are kept already.
-fn free_name(file: &Path) -> PathBuf {
-    let mut names = (1_u32..).map(|number| file.with_extension(format!("damaged-{number}")));
-    names.find(|name| !name.exists()).unwrap_or_else(|| file.with_extension("damaged"))
+fn free_name(directory: &impl Directory, name: &str) -> String {
+    let mut names = (1_u32..).map(|number| beside(name, &format!("damaged-{number}")));
+    names.find(|name| !directory.exists(name)).unwrap_or_else(|| beside(name, "damaged"))
+}
+
+/// A file for the same interface.
+fn beside(name: &str, what: &str) -> String {
+    let interface = name.strip_suffix(".record").unwrap_or(name);
+    format!("{interface}.{what}")
 }
 
 #[cfg(test)]

@@ -388,6 +388,25 @@ mod looking {
     }
 
     #[test]
+    fn a_pressed_button_is_told_as_pressed_while_other_channels_are_looked_at() {
+        play(async || {
+            let fake = house();
+            fake.script(|request, state| {
+                if request.starts_with("SCAN") {
+                    state.access_points.iter_mut().for_each(|bss| bss.age += 1); // a look takes a second
+                }
+                None
+            });
+            let (offer, mut seen) = pair(&fake).await;
+            offer.unwrap();
+            seen.dedup();
+            let pressed = Sight::Pressed { ssid: Some(home().ssid) };
+            let exchanging = Sight::Exchanging { ssid: Some(home().ssid) };
+            assert_eq!(seen, [Sight::Looking, pressed, exchanging]);
+        });
+    }
+
+    #[test]
     fn a_press_of_long_ago_is_none() {
         play(async || {
             let fake = house();
