@@ -6,11 +6,10 @@
 mod device;
 mod lab;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use device::{Device, state};
-use lab::{Router, SavedNetwork, Security, Supplicant, radios_idle};
+use lab::{AES, Router, SavedNetwork, Security, Supplicant, WPA2_PSK, radios_idle};
 use wps_core::driver::Sight;
 use wps_core::{Cause, ErrorKind, Loaded, Phase, Settings};
 
@@ -87,33 +86,6 @@ fn pair(device: &Device, router: &Router) {
     router.press_button();
     assert_eq!(device.ended(), Ok(()));
 }
-
-/// Credentials as a registrar hands them over, instead of hostapd's own.
-fn hands_over(name: &str, credentials: &[(&str, u16, u16, &str)]) -> (PathBuf, [String; 2]) {
-    let attribute = |kind: u16, value: &[u8]| {
-        let length = u16::try_from(value.len()).expect("short");
-        [&kind.to_be_bytes(), &length.to_be_bytes(), value].concat()
-    };
-    let credential = |(ssid, authentication, encryption, key): &(&str, u16, u16, &str)| {
-        let fields = [
-            attribute(0x1026, &[1]),
-            attribute(0x1045, ssid.as_bytes()),
-            attribute(0x1003, &authentication.to_be_bytes()),
-            attribute(0x100f, &encryption.to_be_bytes()),
-            attribute(0x1027, key.as_bytes()),
-            attribute(0x1020, &[2, 0, 0, 0, 1, 0]),
-        ];
-        attribute(0x100e, &fields.concat())
-    };
-    let path = std::env::temp_dir().join(name);
-    let bytes: Vec<_> = credentials.iter().flat_map(credential).collect();
-    std::fs::write(&path, bytes).expect("a file");
-    let lines = ["skip_cred_build=1".into(), format!("extra_cred={}", path.display())];
-    (path, lines)
-}
-
-const WPA2_PSK: u16 = 0x20;
-const AES: u16 = 8;
 
 // --- success ---------------------------------------------------------------------------------
 
@@ -230,12 +202,9 @@ fn pairs_with_wpa3_mixed_and_open_networks() {
 #[test]
 fn of_several_networks_the_first_that_can_be_joined_wins() {
     radios_idle();
-    let (_file, lines) = hands_over(
-        "guest-first",
-        &[("guest", WPA2_PSK, AES, "guest pass phrase"), ("home", WPA2_PSK, AES, "correct horse")],
-    );
-    let router = lines.iter().fold(Router::setup(0, "home").channel(6), |it, line| it.line(line));
-    let router = router.start();
+    let handed =
+        [("guest", WPA2_PSK, AES, "guest pass phrase"), ("home", WPA2_PSK, AES, "correct horse")];
+    let router = Router::setup(0, "home").channel(6).hands_over(&handed).start();
     let station = blank_station();
     let state = state();
     let device = Device::boot(1, state.path());
@@ -358,9 +327,8 @@ fn a_router_that_vanishes_in_the_exchange_and_comes_back() {
 fn a_key_that_does_not_work_is_tried_again_and_rolled_back() {
     radios_idle();
     let machine = Machine::connected_to_old();
-    let (_file, lines) = hands_over("wrong-key", &[("home", WPA2_PSK, AES, "not the key")]);
-    let router = lines.iter().fold(Router::setup(0, "home").channel(6), |it, line| it.line(line));
-    let router = router.start();
+    let handed = [("home", WPA2_PSK, AES, "not the key")];
+    let router = Router::setup(0, "home").channel(6).hands_over(&handed).start();
     let device = machine.boot();
     router.press_button();
     device.start().expect("started");
@@ -382,11 +350,8 @@ fn a_network_with_wep_or_tkip_only_is_refused_with_the_reason() {
     for (name, authentication, encryption) in [("wep", OPEN, WEP), ("tkip", WPA_PSK, TKIP)] {
         radios_idle();
         let machine = Machine::connected_to_old();
-        let (_file, lines) =
-            hands_over(name, &[("home", authentication, encryption, "abcde12345")]);
-        let router =
-            lines.iter().fold(Router::setup(0, "home").channel(6), |it, line| it.line(line));
-        let router = router.start();
+        let handed = [("home", authentication, encryption, "abcde12345")];
+        let router = Router::setup(0, "home").channel(6).hands_over(&handed).start();
         let device = machine.boot();
         router.press_button();
         device.start().expect("started");

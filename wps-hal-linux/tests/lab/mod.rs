@@ -339,6 +339,11 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// WPA2-PSK, as an authentication type of a credential.
+pub const WPA2_PSK: u16 = 0x20;
+/// AES, as an encryption type of a credential.
+pub const AES: u16 = 8;
+
 /// How a [`Router`] protects its network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
@@ -411,6 +416,29 @@ impl RouterSetup {
     pub fn address(mut self, address: Ipv4Addr) -> Self {
         self.address = Some(address);
         self
+    }
+
+    /// Credentials that it hands over instead of its own: name, authentication, encryption and key.
+    pub fn hands_over(self, credentials: &[(&str, u16, u16, &str)]) -> Self {
+        let attribute = |kind: u16, value: &[u8]| {
+            let length = u16::try_from(value.len()).expect("short");
+            [&kind.to_be_bytes(), &length.to_be_bytes(), value].concat()
+        };
+        let credential = |(ssid, authentication, encryption, key): &(&str, u16, u16, &str)| {
+            let fields = [
+                attribute(0x1026, &[1]),
+                attribute(0x1045, ssid.as_bytes()),
+                attribute(0x1003, &authentication.to_be_bytes()),
+                attribute(0x100f, &encryption.to_be_bytes()),
+                attribute(0x1027, key.as_bytes()),
+                attribute(0x1020, &[2, 0, 0, 0, 1, 0]),
+            ];
+            attribute(0x100e, &fields.concat())
+        };
+        let path = format!("{RUN}/credentials{}", FILES.fetch_add(1, Ordering::Relaxed));
+        let bytes: Vec<_> = credentials.iter().flat_map(credential).collect();
+        fs::write(&path, bytes).expect("a file");
+        self.line("skip_cred_build=1").line(&format!("extra_cred={path}"))
     }
 
     /// One more line for hostapd's configuration.
