@@ -1,0 +1,146 @@
+//! What can go wrong, in one sentence.
+
+use core::fmt;
+
+use wps_core::wsc::CredentialError;
+use wps_core::{DriverError, ErrorKind};
+
+/// Why the driver failed. Its `Debug`, which gets into the runner's log, is its sentence.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EspError {
+    /// A call of Espressif's library failed.
+    #[error("{call}: {code:#x} {}", name(*code))]
+    Library {
+        /// The function.
+        call: &'static str,
+        /// What it returned.
+        code: i32,
+    },
+    /// The library posted an event of a form that is not known.
+    #[error(
+        "Wi-Fi event {id} came with {length} bytes, which it never has: build with the version of \
+         esp-radio that wps-hal-esp names"
+    )]
+    Event {
+        /// Its number.
+        id: i32,
+        /// The length of its payload in bytes.
+        length: usize,
+    },
+    /// Not with this radio.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// What the router handed over cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// The exchange with a router failed.
+    #[error("the exchange failed: {} (reason {reason})", wps_kind(*reason))]
+    Exchange {
+        /// The library's `wifi_event_sta_wps_fail_reason_t`.
+        reason: u32,
+    },
+    /// More than one router is pairing.
+    #[error("more than one router is pairing")]
+    Overlap,
+    /// The network was not joined, or left.
+    #[error("not joined: {} (reason {reason})", link_kind(*reason))]
+    Link {
+        /// The library's `wifi_err_reason_t`: below 200 the reason code of IEEE 802.11.
+        reason: u8,
+    },
+}
+
+impl fmt::Debug for EspError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for EspError {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::Display2Format(self).format(f);
+    }
+}
+
+impl DriverError for EspError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Library { code: NOT_INIT, .. } => ErrorKind::Absent,
+            Self::Library { .. } | Self::Event { .. } => ErrorKind::Other,
+            Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::Credentials(CredentialError::Insecure) => ErrorKind::Insecure,
+            Self::Credentials(CredentialError::Key | CredentialError::Malformed) => {
+                ErrorKind::Refused
+            }
+            Self::Exchange { reason } => wps_kind(*reason),
+            Self::Overlap => ErrorKind::Overlap,
+            Self::Link { reason } => link_kind(*reason),
+        }
+    }
+}
+
+/// What the library says of an exchange that failed.
+fn wps_kind(reason: u32) -> ErrorKind {
+    match reason {
+        // M2D: the router does not want to, because it is pairing with somebody else.
+        1 => ErrorKind::RouterBusy,
+        // It sent us away.
+        2 => ErrorKind::Refused,
+        // "Normal": mostly it fell silent.
+        _ => ErrorKind::RouterLost,
+    }
+}
+
+/// What the library says of a network that was not joined.
+fn link_kind(reason: u8) -> ErrorKind {
+    match reason {
+        // MIC failure, the handshake's time-outs, authentication expired or failed.
+        2 | 14 | 15 | 23 | 202 | 204 => ErrorKind::WrongKey,
+        // No access point of this name, or none that suits.
+        201 | 210 | 212 => ErrorKind::NotFound,
+        // None that is at least WPA2.
+        211 => ErrorKind::Insecure,
+        _ => ErrorKind::Other,
+    }
+}
+
+const NOT_INIT: i32 = 0x3001;
+
+/// The names of `esp_err.h`, `esp_wifi.h` and `esp_wps.h`.
+fn name(code: i32) -> &'static str {
+    match code {
+        -1 => "ESP_FAIL",
+        0x101 => "ESP_ERR_NO_MEM",
+        0x102 => "ESP_ERR_INVALID_ARG",
+        0x103 => "ESP_ERR_INVALID_STATE",
+        0x104 => "ESP_ERR_INVALID_SIZE",
+        0x105 => "ESP_ERR_NOT_FOUND",
+        0x106 => "ESP_ERR_NOT_SUPPORTED",
+        0x107 => "ESP_ERR_TIMEOUT",
+        NOT_INIT => "ESP_ERR_WIFI_NOT_INIT",
+        0x3002 => "ESP_ERR_WIFI_NOT_STARTED",
+        0x3003 => "ESP_ERR_WIFI_NOT_STOPPED",
+        0x3004 => "ESP_ERR_WIFI_IF",
+        0x3005 => "ESP_ERR_WIFI_MODE",
+        0x3006 => "ESP_ERR_WIFI_STATE",
+        0x3007 => "ESP_ERR_WIFI_CONN",
+        0x3008 => "ESP_ERR_WIFI_NVS",
+        0x3009 => "ESP_ERR_WIFI_MAC",
+        0x300a => "ESP_ERR_WIFI_SSID",
+        0x300b => "ESP_ERR_WIFI_PASSWORD",
+        0x300c => "ESP_ERR_WIFI_TIMEOUT",
+        0x300d => "ESP_ERR_WIFI_WAKE_FAIL",
+        0x300e => "ESP_ERR_WIFI_WOULD_BLOCK",
+        0x300f => "ESP_ERR_WIFI_NOT_CONNECT",
+        0x3012 => "ESP_ERR_WIFI_POST",
+        0x3013 => "ESP_ERR_WIFI_INIT_STATE",
+        0x3014 => "ESP_ERR_WIFI_STOP_STATE",
+        0x3015 => "ESP_ERR_WIFI_NOT_ASSOC",
+        0x3033 => "ESP_ERR_WIFI_REGISTRAR",
+        0x3034 => "ESP_ERR_WIFI_WPS_TYPE",
+        0x3035 => "ESP_ERR_WIFI_WPS_SM",
+        _ => "(no name known)",
+    }
+}

@@ -1,0 +1,121 @@
+//! What the library knows of access points, in the core's words.
+
+use wps_core::driver::{Cipher, Link, Security};
+use wps_core::wsc::Bssid;
+use wps_core::{Mode, Neighbour, Ssid};
+
+use crate::layout::ApRecord;
+
+const N: u32 = 1 << 2;
+const AC: u32 = 1 << 5;
+const AX: u32 = 1 << 6;
+const WPS: u32 = 1 << 7;
+
+/// An access point in a scan. Whether its button was pressed the library does not tell.
+pub(crate) fn neighbour(record: &ApRecord) -> Neighbour {
+    Neighbour {
+        ssid: ssid(record),
+        frequency_mhz: frequency_mhz(record.primary),
+        width_mhz: width_mhz(record.bandwidth),
+        second_above: second_above(record.second),
+        signal_dbm: Some(record.rssi.into()),
+        security: security(record.authmode),
+        pairwise_cipher: cipher(record.pairwise_cipher),
+        group_cipher: cipher(record.group_cipher),
+        generation: generation(record.flags),
+        country: country(&record.country),
+        wps: record.flags & WPS != 0,
+        ..Neighbour::new(Bssid(record.bssid))
+    }
+}
+
+/// The link to the access point that is joined.
+pub(crate) fn link(record: &ApRecord) -> Link {
+    Link {
+        up: true,
+        mode: Some(Mode::Station),
+        ssid: ssid(record),
+        bssid: Some(Bssid(record.bssid)),
+        frequency_mhz: frequency_mhz(record.primary),
+        width_mhz: width_mhz(record.bandwidth),
+        signal_dbm: Some(record.rssi.into()),
+        security: security(record.authmode),
+        pairwise_cipher: cipher(record.pairwise_cipher),
+        group_cipher: cipher(record.group_cipher),
+        generation: generation(record.flags),
+        address: None,
+        country: country(&record.country),
+    }
+}
+
+/// A C string here, so a NUL ends it.
+fn ssid(record: &ApRecord) -> Option<Ssid> {
+    let name = record.ssid.split(|byte| *byte == 0).next()?;
+    Ssid::new(name).ok()
+}
+
+/// The centre frequency of a channel: 1 to 14 are at 2.4 GHz.
+pub(crate) fn frequency_mhz(channel: u8) -> Option<u16> {
+    match channel {
+        0 => None,
+        14 => Some(2484),
+        1..=13 => Some(2407 + 5 * u16::from(channel)),
+        15.. => Some(5000 + 5 * u16::from(channel)),
+    }
+}
+
+fn width_mhz(bandwidth: u32) -> Option<u16> {
+    match bandwidth {
+        1 => Some(20),
+        2 => Some(40),
+        3 => Some(80),
+        4 | 5 => Some(160),
+        _ => None,
+    }
+}
+
+fn second_above(second: u32) -> Option<bool> {
+    match second {
+        1 => Some(true),
+        2 => Some(false),
+        _ => None,
+    }
+}
+
+/// `wifi_auth_mode_t`.
+fn security(authmode: u32) -> Option<Security> {
+    match authmode {
+        0 => Some(Security::Open),
+        1 => Some(Security::Wep),
+        2 => Some(Security::Wpa),
+        3 => Some(Security::Wpa2),
+        4 => Some(Security::WpaWpa2),
+        5 | 10 | 14 | 15 | 16 => Some(Security::Enterprise),
+        6 => Some(Security::Wpa3),
+        7 => Some(Security::Wpa2Wpa3),
+        9 => Some(Security::Owe),
+        _ => None,
+    }
+}
+
+/// `wifi_cipher_type_t`.
+fn cipher(cipher: u32) -> Option<Cipher> {
+    match cipher {
+        0 => Some(Cipher::None),
+        1 | 2 => Some(Cipher::Wep),
+        3 => Some(Cipher::Tkip),
+        4 => Some(Cipher::Ccmp),
+        5 => Some(Cipher::TkipCcmp),
+        8 | 9 => Some(Cipher::Gcmp),
+        _ => None,
+    }
+}
+
+fn generation(flags: u32) -> Option<u8> {
+    [(AX, 6), (AC, 5), (N, 4)].into_iter().find(|(bit, _)| flags & bit != 0).map(|it| it.1)
+}
+
+fn country(country: &[u8; 12]) -> Option<[u8; 2]> {
+    let code = [country[0], country[1]];
+    code.iter().all(u8::is_ascii_uppercase).then_some(code)
+}

@@ -1,0 +1,255 @@
+//! The structures of Espressif's library, as far as the driver reads or writes them. On a chip the
+//! compiler compares each with the bindings; `esp_wps_config_t` is in none, so it is only measured.
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+pub(crate) const MODE_OFF: u32 = 0;
+pub(crate) const MODE_STATION: u32 = 1;
+pub(crate) const MODE_ACCESS_POINT: u32 = 2;
+
+pub(crate) const AUTH_OPEN: u32 = 0;
+pub(crate) const AUTH_WPA2: u32 = 3;
+pub(crate) const CIPHER_CCMP: u32 = 4;
+
+/// The length of a success event's payload: a count, and three times a name and a key.
+pub(crate) const SUCCESS_LEN: usize = 1 + 3 * (32 + 64);
+
+/// `esp_wps_config_t`. Where a name is empty the library puts its own.
+#[repr(C)]
+pub(crate) struct WpsConfig {
+    pub(crate) wps_type: u32,
+    pub(crate) manufacturer: [u8; 65],
+    pub(crate) model_number: [u8; 33],
+    pub(crate) model_name: [u8; 33],
+    pub(crate) device_name: [u8; 33],
+    pub(crate) pin: [u8; 9],
+}
+
+impl WpsConfig {
+    pub(crate) const PUSH_BUTTON: Self = Self {
+        wps_type: 1,
+        manufacturer: [0; 65],
+        model_number: [0; 33],
+        model_name: [0; 33],
+        device_name: [0; 33],
+        pin: [0; 9],
+    };
+}
+
+/// The station's arm of `wifi_config_t`.
+#[repr(C)]
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct StationConfig {
+    pub(crate) ssid: [u8; 32],
+    pub(crate) password: [u8; 64],
+    pub(crate) scan_method: u32,
+    pub(crate) bssid_set: u8,
+    pub(crate) bssid: [u8; 6],
+    pub(crate) channel: u8,
+    pub(crate) listen_interval: u16,
+    pub(crate) sort_method: u32,
+    pub(crate) threshold: Threshold,
+    pub(crate) pmf_capable: u8,
+    pub(crate) pmf_required: u8,
+    pub(crate) flags: u32,
+    pub(crate) sae_pwe_h2e: u32,
+    pub(crate) sae_pk_mode: u32,
+    pub(crate) failure_retry_cnt: u8,
+    pub(crate) he_flags: u32,
+    pub(crate) sae_h2e_identifier: [u8; 32],
+}
+
+/// `wifi_scan_threshold_t`: what the station does not join.
+#[repr(C)]
+#[derive(Zeroize)]
+pub(crate) struct Threshold {
+    pub(crate) rssi: i8,
+    pub(crate) authmode: u32,
+    pub(crate) rssi_5g_adjustment: u8,
+}
+
+impl StationConfig {
+    /// For no network.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            ssid: [0; 32],
+            password: [0; 64],
+            scan_method: 0,
+            bssid_set: 0,
+            bssid: [0; 6],
+            channel: 0,
+            listen_interval: 0,
+            sort_method: 0,
+            threshold: Threshold { rssi: 0, authmode: 0, rssi_5g_adjustment: 0 },
+            pmf_capable: 0,
+            pmf_required: 0,
+            flags: 0,
+            sae_pwe_h2e: 0,
+            sae_pk_mode: 0,
+            failure_retry_cnt: 0,
+            he_flags: 0,
+            sae_h2e_identifier: [0; 32],
+        }
+    }
+}
+
+/// The access point's arm of `wifi_config_t`, which is as long as the station's.
+#[repr(C)]
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct AccessPointConfig {
+    pub(crate) ssid: [u8; 32],
+    pub(crate) password: [u8; 64],
+    pub(crate) ssid_len: u8,
+    pub(crate) channel: u8,
+    pub(crate) authmode: u32,
+    pub(crate) ssid_hidden: u8,
+    pub(crate) max_connection: u8,
+    pub(crate) beacon_interval: u16,
+    pub(crate) csa_count: u8,
+    pub(crate) dtim_period: u8,
+    pub(crate) pairwise_cipher: u32,
+    pub(crate) ftm_responder: u8,
+    pub(crate) pmf_capable: u8,
+    pub(crate) pmf_required: u8,
+    pub(crate) sae_pwe_h2e: u32,
+    pub(crate) rest: [u8; 60],
+}
+
+impl AccessPointConfig {
+    /// For no network.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            ssid: [0; 32],
+            password: [0; 64],
+            ssid_len: 0,
+            channel: 0,
+            authmode: 0,
+            ssid_hidden: 0,
+            max_connection: 0,
+            beacon_interval: 0,
+            csa_count: 0,
+            dtim_period: 0,
+            pairwise_cipher: 0,
+            ftm_responder: 0,
+            pmf_capable: 0,
+            pmf_required: 0,
+            sae_pwe_h2e: 0,
+            rest: [0; 60],
+        }
+    }
+}
+
+/// `wifi_ap_record_t`: an access point that was heard.
+#[repr(C)]
+#[derive(Clone)]
+pub(crate) struct ApRecord {
+    pub(crate) bssid: [u8; 6],
+    pub(crate) ssid: [u8; 33],
+    pub(crate) primary: u8,
+    pub(crate) second: u32,
+    pub(crate) rssi: i8,
+    pub(crate) authmode: u32,
+    pub(crate) pairwise_cipher: u32,
+    pub(crate) group_cipher: u32,
+    pub(crate) ant: u32,
+    /// Bits 0 to 7: b, g, n, long range, a, ac, ax, WPS.
+    pub(crate) flags: u32,
+    pub(crate) country: [u8; 12],
+    pub(crate) he_ap: [u8; 2],
+    pub(crate) bandwidth: u32,
+    pub(crate) vht_ch_freq: [u8; 2],
+}
+
+impl ApRecord {
+    /// Of nothing.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            bssid: [0; 6],
+            ssid: [0; 33],
+            primary: 0,
+            second: 0,
+            rssi: 0,
+            authmode: 0,
+            pairwise_cipher: 0,
+            group_cipher: 0,
+            ant: 0,
+            flags: 0,
+            country: [0; 12],
+            he_ap: [0; 2],
+            bandwidth: 0,
+            vht_ch_freq: [0; 2],
+        }
+    }
+}
+
+// On any machine: what was measured in the library.
+const _: () = {
+    use core::mem::offset_of;
+
+    assert!(size_of::<WpsConfig>() == 0xb4);
+    assert!(offset_of!(WpsConfig, manufacturer) == 4);
+    assert!(offset_of!(WpsConfig, pin) == 0xa8);
+    assert!(SUCCESS_LEN == 289);
+    assert!(size_of::<StationConfig>() == 184);
+    assert!(size_of::<AccessPointConfig>() == 184);
+};
+
+#[cfg(all(target_arch = "xtensa", feature = "esp32"))]
+use esp_wifi_sys_esp32::include as sys;
+#[cfg(all(target_arch = "riscv32", feature = "esp32c3"))]
+use esp_wifi_sys_esp32c3::include as sys;
+#[cfg(all(target_arch = "riscv32", feature = "esp32c6"))]
+use esp_wifi_sys_esp32c6::include as sys;
+#[cfg(all(target_arch = "xtensa", feature = "esp32s2"))]
+use esp_wifi_sys_esp32s2::include as sys;
+#[cfg(all(target_arch = "xtensa", feature = "esp32s3"))]
+use esp_wifi_sys_esp32s3::include as sys;
+
+// On a chip: what the bindings say.
+#[cfg(any(target_arch = "riscv32", target_arch = "xtensa"))]
+const _: () = {
+    use core::mem::offset_of;
+
+    /// Each field is where the bindings have it.
+    macro_rules! same {
+        ($ours:ty, $theirs:ty: $($field:ident = $($their:ident).+),+ $(,)?) => {
+            $(assert!(offset_of!($ours, $field) == offset_of!($theirs, $($their).+));)+
+        };
+    }
+
+    assert!(size_of::<sys::wifi_config_t>() == size_of::<StationConfig>());
+    same!(StationConfig, sys::wifi_sta_config_t:
+        ssid = ssid, password = password, scan_method = scan_method, bssid_set = bssid_set,
+        bssid = bssid, channel = channel, listen_interval = listen_interval,
+        sort_method = sort_method, threshold = threshold, pmf_capable = pmf_cfg.capable,
+        pmf_required = pmf_cfg.required, flags = _bitfield_1,
+        sae_pwe_h2e = sae_pwe_h2e, sae_pk_mode = sae_pk_mode, failure_retry_cnt = failure_retry_cnt,
+        he_flags = _bitfield_2, sae_h2e_identifier = sae_h2e_identifier,
+    );
+    same!(Threshold, sys::wifi_scan_threshold_t:
+        rssi = rssi, authmode = authmode, rssi_5g_adjustment = rssi_5g_adjustment,
+    );
+    same!(AccessPointConfig, sys::wifi_ap_config_t:
+        ssid = ssid, password = password, ssid_len = ssid_len, channel = channel,
+        authmode = authmode, ssid_hidden = ssid_hidden, max_connection = max_connection,
+        beacon_interval = beacon_interval, csa_count = csa_count, dtim_period = dtim_period,
+        pairwise_cipher = pairwise_cipher, ftm_responder = ftm_responder,
+        pmf_capable = pmf_cfg.capable, pmf_required = pmf_cfg.required, sae_pwe_h2e = sae_pwe_h2e,
+        rest = _bitfield_1,
+    );
+    assert!(size_of::<sys::wifi_ap_record_t>() == size_of::<ApRecord>());
+    same!(ApRecord, sys::wifi_ap_record_t:
+        bssid = bssid, ssid = ssid, primary = primary, second = second, rssi = rssi,
+        authmode = authmode, pairwise_cipher = pairwise_cipher, group_cipher = group_cipher,
+        ant = ant, flags = _bitfield_1, country = country, he_ap = he_ap, bandwidth = bandwidth,
+        vht_ch_freq = vht_ch_freq1,
+    );
+    assert!(size_of::<sys::wifi_event_sta_wps_er_success_t>() == SUCCESS_LEN);
+
+    assert!(sys::wifi_mode_t_WIFI_MODE_NULL == MODE_OFF);
+    assert!(sys::wifi_mode_t_WIFI_MODE_STA == MODE_STATION);
+    assert!(sys::wifi_mode_t_WIFI_MODE_AP == MODE_ACCESS_POINT);
+    assert!(sys::wifi_auth_mode_t_WIFI_AUTH_OPEN == AUTH_OPEN);
+    assert!(sys::wifi_auth_mode_t_WIFI_AUTH_WPA2_PSK == AUTH_WPA2);
+    assert!(sys::wifi_cipher_type_t_WIFI_CIPHER_TYPE_CCMP == CIPHER_CCMP);
+};

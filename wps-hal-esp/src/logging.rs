@@ -1,0 +1,14 @@
+//! One `info!` for both worlds: `defmt` where that feature is on, else `log`, else nothing.
+
+macro_rules! info {
+    ($text:literal $(, $value:expr)* $(,)?) => {{
+        #[cfg(feature = "defmt")]
+        ::defmt::info!($text $(, $value)*);
+        #[cfg(all(feature = "log", not(feature = "defmt")))]
+        ::log::info!($text $(, $value)*);
+        #[cfg(not(any(feature = "log", feature = "defmt")))]
+        { let _ = ($(&$value,)*); }
+    }};
+}
+
+pub(crate) use info;

@@ -1,0 +1,53 @@
+//! What the library calls.
+
+use super::*;
+use crate::fake::{self, FAILED, OVERLAP, SUCCESS, TIMED_OUT, networks, post_as, turn, with};
+
+#[test]
+fn foreign_events_are_forwarded() {
+    let _turn = turn();
+    let wifi_event = Some(c"WIFI_EVENT");
+    assert_eq!(post_as(wifi_event, 2, None), 1002, "with its answer");
+    assert_eq!(post_as(wifi_event, 4, Some(&[0; 48])), 1004);
+    assert_eq!(post_as(wifi_event, 1, Some(&[0; 8])), 1001);
+    // Of another base the numbers mean something else.
+    assert_eq!(post_as(Some(c"IP_EVENT"), SUCCESS, Some(&[1; 289])), 1000 + SUCCESS);
+    assert_eq!(post_as(None, OVERLAP, None), 1000 + OVERLAP);
+    let wifi = |id, length| ("WIFI_EVENT".to_owned(), id, length);
+    let wanted = [
+        wifi(2, 0),
+        wifi(4, 48),
+        wifi(1, 8),
+        ("IP_EVENT".to_owned(), SUCCESS, 289),
+        (String::new(), OVERLAP, 0),
+    ];
+    assert_eq!(with(|library| std::mem::take(&mut library.forwarded)), wanted);
+    assert!(poll_pairing_after_foreign_events().is_pending(), "and none is taken for ours");
+    // esp-radio would read a success through pointers that are none.
+    for id in [SUCCESS, FAILED, TIMED_OUT, 10, OVERLAP] {
+        assert_eq!(post_as(wifi_event, id, None), 0);
+    }
+    let forwarded = with(|library| std::mem::take(&mut library.forwarded));
+    assert!(!forwarded.iter().any(|(base, id, _)| base == "WIFI_EVENT" && (7..=11).contains(id)));
+}
+
+fn poll_pairing_after_foreign_events() -> Poll<Result<Offer, EspError>> {
+    let mut driver = driver();
+    let (mut sightings, tell) = (Sightings::new(), |_| {});
+    let mut attempt = Attempt::new(&mut sightings, &tell);
+    let mut work = pin!(driver.pair(&mut attempt));
+    assert!(poll(&mut work).is_pending());
+    post_as(Some(c"IP_EVENT"), SUCCESS, Some(&networks(1, &[(b"home", b"12345678")])));
+    post_as(None, OVERLAP, None);
+    poll(&mut work)
+}
+
+#[test]
+fn the_undefined_symbols_lead_to_their_internal_ones() {
+    let _turn = turn();
+    with(|library| library.station[0] = b'x');
+    assert_eq!(fake::esp_wifi_connect(), 0);
+    with(|library| library.fails.insert("esp_wifi_disconnect_internal", 0x3002));
+    assert_eq!(fake::esp_wifi_disconnect(), 0x3002);
+    assert_eq!(calls(), ["esp_wifi_connect_internal", "esp_wifi_disconnect_internal"]);
+}

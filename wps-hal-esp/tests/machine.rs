@@ -1,0 +1,179 @@
+//! Whole pairings: the machine of `wps-core` on the driver, and a fake library that lives among
+//! routers, on virtual time.
+
+mod fake;
+
+use std::future::Future;
+use std::time::Duration;
+
+use embassy_futures::select::{Either4, select4};
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use fake::air::{Link, Router, State, live};
+use fake::{Hand, play, turn};
+use wps_core::sim::Disk;
+use wps_core::{
+    AccessPoint, Cause, Clock, Credentials, Desk, ErrorKind, Passphrase, Phase, Policy, Record,
+    Runner, Settings, Ssid,
+};
+use wps_hal_esp::Driver;
+
+type Raw = CriticalSectionRawMutex;
+
+fn network(ssid: &[u8], key: &[u8]) -> Credentials {
+    Credentials { ssid: Ssid::new(ssid).unwrap(), passphrase: Some(Passphrase::new(key).unwrap()) }
+}
+
+fn old() -> Credentials {
+    network(b"old", b"a longer key than that of home")
+}
+
+fn home() -> Credentials {
+    network(b"home", b"correct horse")
+}
+
+fn air<R>(act: impl FnOnce(&mut State) -> R) -> R {
+    fake::with(|library| act(library.air.as_mut().expect("a library that lives")))
+}
+
+fn press(ssid: &[u8]) {
+    air(|air| air.router(&Ssid::new(ssid).unwrap()).expect("a router that is on").pressed = true);
+}
+
+fn joined() -> Option<Ssid> {
+    air(|air| match &air.link {
+        Link::Joined(ssid) => Some(ssid.clone()),
+        Link::Idle | Link::Trying(_) => None,
+    })
+}
+
+/// How a pairing ended, what is on disk then, and which network the device is on.
+#[derive(Debug, PartialEq)]
+struct Ending {
+    result: Result<(), Cause>,
+    record: Record,
+    joined: Option<Ssid>,
+}
+
+impl Ending {
+    fn paired() -> Self {
+        let record = Record::Settled(Settings::Station { network: home() });
+        Self { result: Ok(()), record, joined: Some(home().ssid) }
+    }
+
+    /// The device is back on the network of before.
+    fn back(cause: Cause) -> Self {
+        Self { result: Err(cause), record: Record::Settled(station()), joined: Some(old().ssid) }
+    }
+}
+
+/// A device that is a station of "old", with "home" in range, too; somebody starts a pairing, and
+/// then this happens.
+fn pairing<F: Future<Output = ()>>(
+    before: Settings,
+    then: impl FnOnce(&'static Hand, &'static Desk<Raw, 4>) -> F,
+) -> Ending {
+    let _turn = turn();
+    // They live as long as the test program: what happens then may refer to them.
+    let clock: &'static Hand = Box::leak(Box::new(Hand::new()));
+    let desk: &'static Desk<Raw, 4> = Box::leak(Box::new(Desk::new()));
+    let routers = [old(), home()].map(|network| Router { network, pressed: false });
+    let mut state = State::new(clock.now());
+    state.routers.extend(routers);
+    fake::with(|library| library.air = Some(state));
+
+    let disk = Disk::<Raw>::new();
+    disk.put(&Record::Settled(before));
+    let driver = Driver::new(()).unwrap();
+    let mut keeper = driver.keeper();
+    let blank = Settings::Off { remembered: None };
+    let all = async {
+        let boot = Runner::boot(driver, disk.store(), clock, desk, blank, Policy::default());
+        let mut runner = boot.await.unwrap();
+        let user = async {
+            let mut status = desk.listen().unwrap();
+            status.get_and(|status| status.phase == Phase::Idle).await;
+            clock.sleep_until(clock.now().after(Duration::from_secs(5))).await;
+            desk.start(Duration::ZERO).await.unwrap();
+            then(clock, desk).await;
+            let ended = status.get_and(|status| status.phase == Phase::Idle).await;
+            clock.sleep_until(clock.now().after(Duration::from_secs(5))).await;
+            ended
+        };
+        match select4(runner.run(), keeper.run(clock), live(clock), user).await {
+            Either4::Fourth(ended) => ended,
+            Either4::First(never) | Either4::Second(never) | Either4::Third(never) => never,
+        }
+    };
+    let status = play(clock, all);
+    let result = status.last.expect("an ending").result;
+    Ending { result, record: disk.record().unwrap(), joined: joined() }
+}
+
+async fn pass(clock: &Hand, seconds: u64) {
+    clock.sleep_until(clock.now().after(Duration::from_secs(seconds))).await;
+}
+
+fn station() -> Settings {
+    Settings::Station { network: old() }
+}
+
+#[test]
+fn paired_joined_and_saved() {
+    let access_point =
+        AccessPoint { network: network(b"device", b"on the label"), channel: Some(6) };
+    for before in [
+        station(),
+        Settings::Off { remembered: None },
+        Settings::AccessPoint { access_point, remembered: None },
+    ] {
+        let ending = pairing(before, async |clock, _| {
+            pass(clock, 100).await;
+            press(b"home");
+        });
+        assert_eq!(ending, Ending::paired());
+    }
+}
+
+#[test]
+fn nobody_presses_and_the_device_is_back_on_its_network() {
+    let ending = pairing(station(), async |clock, _| {
+        pass(clock, 60).await;
+        assert_eq!(joined(), None, "it left when it began to look");
+        pass(clock, 61).await;
+    });
+    assert_eq!(ending, Ending::back(Cause::TimedOut));
+}
+
+#[test]
+fn session_overlap_ends_it_and_the_device_is_back_on_its_network() {
+    let ending = pairing(station(), async |clock, _| {
+        pass(clock, 10).await;
+        press(b"home");
+        press(b"old");
+    });
+    assert_eq!(ending, Ending::back(Cause::Driver(ErrorKind::Overlap)));
+}
+
+#[test]
+fn an_exchange_that_fails_is_tried_again_within_the_window() {
+    let ending = pairing(station(), async |clock, _| {
+        pass(clock, 10).await;
+        fake::post(fake::FAILED, Some(&2_u32.to_le_bytes()));
+        pass(clock, 10).await;
+        press(b"home");
+    });
+    assert_eq!(ending, Ending::paired());
+}
+
+#[test]
+fn cancelled_while_the_library_joins_by_itself() {
+    let ending = pairing(station(), async |clock, desk| {
+        pass(clock, 10).await;
+        press(b"home");
+        // The exchange is over, the library joins, and has not told.
+        clock.sleep_until(clock.now().after(Duration::from_millis(700))).await;
+        assert!(air(|air| air.is_trying()));
+        desk.cancel().await;
+    });
+    assert_eq!(ending, Ending::back(Cause::Cancelled));
+}
