@@ -1,0 +1,152 @@
+//! The core in a firmware, on the least that it can stand on: a driver whose router is always
+//! pressed, a flash in memory, a pin that is pressed for the first ten seconds.
+
+use core::convert::Infallible;
+use core::time::Duration;
+
+use embassy_executor::Spawner;
+use embassy_futures::yield_now;
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embedded_hal::digital::{ErrorType, InputPin};
+use wps_core::button::{self, ButtonConfig, Polled};
+use wps_core::driver::{Attempt, Offer};
+use wps_core::{
+    AccessPoint, Clock, Credentials, Desk, DriverError, ErrorKind, Instant, Loaded, Passphrase,
+    Policy, Record, RecordError, Runner, Settings, SettingsStore, Snapshot, Ssid, WifiDriver,
+};
+
+use crate::platform::{flash, now};
+
+static DESK: Desk<CriticalSectionRawMutex, 4> = Desk::new();
+
+pub(crate) fn spawn(spawner: &Spawner) {
+    spawner.spawn(machine().unwrap());
+    spawner.spawn(watch().unwrap());
+}
+
+#[embassy_executor::task]
+async fn machine() {
+    let Some(blank) = blank() else { return };
+    let (radio, policy) = (Radio { joins: 0 }, Policy::default());
+    // Not `if let`: that keeps what `boot` returned beside the runner, for as long as it runs.
+    let Ok(mut runner) = Runner::boot(radio, Flash, Ticks, &DESK, blank, policy).await else {
+        return;
+    };
+    runner.run().await
+}
+
+#[embassy_executor::task]
+async fn watch() {
+    let pin = Polled::new(Pin, Ticks, Duration::from_millis(10));
+    button::serve(pin, Ticks, &DESK, ButtonConfig::default()).await;
+}
+
+#[inline(never)] // as in a real device, whose settings come from elsewhere
+fn blank() -> Option<Settings> {
+    let access_point = AccessPoint { network: network(b"device")?, channel: None };
+    Some(Settings::AccessPoint { access_point, remembered: None })
+}
+
+#[inline(never)] // as with a real radio
+fn offer() -> Result<Offer, Failed> {
+    network(b"home").map(Offer::from).ok_or(Failed(ErrorKind::Other))
+}
+
+fn network(ssid: &[u8]) -> Option<Credentials> {
+    Some(Credentials {
+        ssid: Ssid::new(ssid).ok()?,
+        passphrase: Some(Passphrase::new(b"correct horse").ok()?),
+    })
+}
+
+/// Hands over a network that can be joined at the third try.
+struct Radio {
+    joins: u8,
+}
+
+#[derive(Debug)]
+struct Failed(ErrorKind);
+
+impl DriverError for Failed {
+    fn kind(&self) -> ErrorKind {
+        self.0
+    }
+}
+
+impl WifiDriver for Radio {
+    type Error = Failed;
+
+    async fn apply(&mut self, _: &Settings, _: &Snapshot) -> Result<(), Failed> {
+        Ok(())
+    }
+
+    async fn pair(&mut self, _: &mut Attempt<'_>) -> Result<Offer, Failed> {
+        offer()
+    }
+
+    async fn join(&mut self, _: &Credentials, _: &Snapshot) -> Result<(), Failed> {
+        self.joins += 1;
+        if self.joins < 3 { Err(Failed(ErrorKind::NotFound)) } else { Ok(()) }
+    }
+}
+
+/// A record with its length before it, and before that a 1 once a network was saved.
+struct Flash;
+
+impl SettingsStore for Flash {
+    type Error = RecordError;
+
+    async fn load(&mut self) -> Result<Loaded, RecordError> {
+        Ok(flash(|bytes| match bytes {
+            [_, 0, ..] => Loaded::Blank,
+            [_, length, bytes @ ..] => {
+                match bytes.get(..usize::from(*length)).map(Record::decode) {
+                    Some(Ok(record)) => Loaded::Record(record),
+                    Some(Err(_)) | None => Loaded::Corrupt,
+                }
+            }
+            [..] => Loaded::Corrupt,
+        }))
+    }
+
+    async fn save(&mut self, record: &Record) -> Result<(), RecordError> {
+        flash(|bytes| {
+            let [saved, length, bytes @ ..] = bytes else { return Err(RecordError::Space) };
+            *length = record.encode(bytes)?.len() as u8;
+            *saved = u8::from(matches!(record, Record::Settled(Settings::Station { .. })));
+            Ok(())
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Ticks;
+
+impl Clock for Ticks {
+    fn now(&self) -> Instant {
+        Instant::from_millis(now().into())
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        while self.now() < at {
+            yield_now().await;
+        }
+    }
+}
+
+/// Released for a tenth of a second, then pressed.
+struct Pin;
+
+impl ErrorType for Pin {
+    type Error = Infallible;
+}
+
+impl InputPin for Pin {
+    fn is_high(&mut self) -> Result<bool, Infallible> {
+        Ok(now() < 100)
+    }
+
+    fn is_low(&mut self) -> Result<bool, Infallible> {
+        Ok(now() >= 100)
+    }
+}
