@@ -1,0 +1,98 @@
+//! A whole pairing, as the machine sees it: what is measured.
+
+use core::time::Duration;
+
+use wps_core::command::{Command, Input};
+use wps_core::driver::{ErrorKind, Offer};
+use wps_core::{
+    AccessPoint, Credentials, Instant, Loaded, Pairing, Passphrase, Policy, Record, Settings,
+    Snapshot, Ssid,
+};
+
+use crate::peer::Peer;
+
+/// A machine that pairs.
+pub trait Machine {
+    /// Takes what happened.
+    fn handle(&mut self, now: Instant, input: Input);
+    /// Says what to do.
+    fn command(&self) -> Command;
+}
+
+impl Machine for Pairing {
+    fn handle(&mut self, now: Instant, input: Input) {
+        self.handle(now, input);
+    }
+
+    fn command(&self) -> Command {
+        self.command()
+    }
+}
+
+impl Machine for Peer {
+    fn handle(&mut self, now: Instant, input: Input) {
+        self.handle(now, input);
+    }
+
+    fn command(&self) -> Command {
+        self.command()
+    }
+}
+
+/// Ours, of a device that is an access point.
+pub fn ours() -> Pairing {
+    let loaded = Loaded::Record(Record::Settled(settings()));
+    Pairing::boot(Instant::from_millis(0), loaded, settings(), Policy::default())
+}
+
+/// Its peer, of the same device.
+pub fn peer() -> Peer {
+    Peer::boot(settings(), Policy::default())
+}
+
+/// From the boot to the saved network, with one exchange and one join that fail first. Each step asks what
+/// to do and answers; how many there were.
+pub fn pair(machine: &mut impl Machine) -> u32 {
+    let (mut exchanges, mut joins, mut steps) = (0, 0, 0);
+    let mut now = Instant::from_millis(0);
+    let mut started = false;
+    loop {
+        now = now.after(Duration::from_millis(300));
+        let input = match machine.command() {
+            Command::Rest if started => return steps,
+            Command::Rest => {
+                started = true;
+                Input::Start { parting: Duration::from_millis(500) }
+            }
+            Command::Pause(until) => {
+                now = until;
+                Input::Elapsed
+            }
+            Command::Note(_) => Input::Noted(Ok(Snapshot::default())),
+            Command::Save(..) => Input::Saved(Ok(())),
+            Command::Apply(..) => Input::Applied(Ok(())),
+            Command::Pair(_) => {
+                exchanges += 1;
+                let offer = || Offer::new([net(b"guest"), net(b"home net")]).expect("two");
+                let failed = Err(ErrorKind::RouterLost);
+                Input::Offered(if exchanges == 1 { failed } else { Ok(offer()) })
+            }
+            Command::Join(..) => {
+                joins += 1;
+                Input::Joined(if joins == 1 { Err(ErrorKind::NotFound) } else { Ok(()) })
+            }
+        };
+        machine.handle(now, input);
+        steps += 1;
+    }
+}
+
+fn settings() -> Settings {
+    let access_point = AccessPoint { network: net(b"device"), channel: Some(6) };
+    Settings::AccessPoint { access_point, remembered: None }
+}
+
+fn net(name: &[u8]) -> Credentials {
+    let passphrase = Passphrase::new(b"correct horse").ok();
+    Credentials { ssid: Ssid::new(name).expect("short"), passphrase }
+}

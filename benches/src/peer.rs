@@ -1,0 +1,82 @@
+//! The pairing machine once more, written with [`statig`]: what somebody would use who writes no table.
+//! It does the same as ours, step by step: `tests/peer.rs`.
+
+mod machine;
+
+use statig::prelude::*;
+use wps_core::command::{Command, Input};
+use wps_core::{Cause, Ended, Instant, Phase, Policy, Record, Settings, TaskKind};
+
+use machine::{Event, Machine, State};
+
+/// The machine.
+pub struct Peer(statig::blocking::StateMachine<Machine>);
+
+impl Peer {
+    /// As [`wps_core::Pairing::boot`] at instant 0, from the record of a device at rest.
+    pub fn boot(settings: Settings, policy: Policy) -> Self {
+        Self(Machine::new(settings, policy).state_machine())
+    }
+
+    /// As [`wps_core::Pairing::handle`].
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        self.0.handle(&Event { now, input });
+    }
+
+    /// As [`wps_core::Pairing::command`].
+    pub fn command(&self) -> Command {
+        let it = self.0.inner();
+        match self.0.state() {
+            State::Idle {} => Command::Rest,
+            State::Noting { until, .. } => Command::Note(*until),
+            State::Opening { until, .. } => Command::Save(it.journal(), *until),
+            State::Parting { until }
+            | State::Breathing { until }
+            | State::Waiting { until, .. }
+            | State::RestoringLater { until }
+            | State::ClosingLater { until } => Command::Pause(*until),
+            State::Looking {} => Command::Pair(it.deadline),
+            State::PuttingBack { until } | State::Restoring { until } => {
+                Command::Apply(it.settings.clone(), it.snapshot.clone(), *until)
+            }
+            State::Trying { offer, turn, until } => {
+                Command::Join(offer.at(*turn).clone(), it.snapshot.clone(), *until)
+            }
+            State::Applying { settings, until } => {
+                Command::Apply(settings.clone(), it.snapshot.clone(), *until)
+            }
+            State::Committing { settings, until } => {
+                Command::Save(Record::Settled(settings.clone()), *until)
+            }
+            State::Closing { until } => Command::Save(Record::Settled(it.settings.clone()), *until),
+        }
+    }
+
+    /// As the phase and the ending of [`wps_core::Pairing::status`].
+    pub fn status(&self) -> (Phase, Option<Ended>, Option<Cause>) {
+        let it = self.0.inner();
+        let pairing = |phase| match it.task {
+            TaskKind::Pair => phase,
+            TaskKind::Configure => Phase::Configuring,
+        };
+        match self.0.state() {
+            State::Idle {} => (Phase::Idle, it.ended, None),
+            State::Noting { .. } | State::Opening { .. } | State::Parting { .. } => {
+                (pairing(Phase::Opening), None, None)
+            }
+            State::Looking {} | State::PuttingBack { .. } | State::Breathing { .. } => {
+                (Phase::Searching, None, it.why)
+            }
+            State::Trying { offer, turn, .. } | State::Waiting { offer, turn, .. } => {
+                let ssid = offer.at(*turn).ssid.clone();
+                (pairing(Phase::Joining { ssid }), None, it.why)
+            }
+            State::Applying { .. } => (Phase::Configuring, None, None),
+            State::Committing { .. } => (pairing(Phase::Saving), None, None),
+            State::Restoring { .. }
+            | State::RestoringLater { .. }
+            | State::Closing { .. }
+            | State::ClosingLater { .. } => (Phase::Restoring, it.ended, it.trouble),
+        }
+    }
+}

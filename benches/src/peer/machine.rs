@@ -1,0 +1,390 @@
+//! The states, and what each does with what happens.
+#![allow(clippy::wildcard_enum_match_arm, reason = "what a state leaves to the one above it")]
+
+use core::time::Duration;
+
+use statig::prelude::*;
+use wps_core::command::{
+    APPLY_LIMIT, CONFIGURE_WINDOW, Input, JOIN_LIMIT, LONGEST_PAUSE, NOTE_LIMIT, PAUSE, SAVE_LIMIT,
+    WINDOW,
+};
+use wps_core::driver::{ErrorKind, Offer};
+use wps_core::{Cause, Ended, Instant, Policy, Record, Settings, Snapshot, TaskKind};
+
+/// When a device boots here.
+const BOOTED: Instant = Instant::from_millis(0);
+
+/// What the states share.
+pub(super) struct Machine {
+    policy: Policy,
+    /// In force, or being put back.
+    pub(super) settings: Settings,
+    pub(super) snapshot: Snapshot,
+    pub(super) task: TaskKind,
+    /// Of a change of settings.
+    target: Option<Settings>,
+    pub(super) deadline: Instant,
+    /// Why the last try inside the window failed.
+    pub(super) why: Option<Cause>,
+    pub(super) ended: Option<Ended>,
+    pause: Duration,
+    pub(super) trouble: Option<Cause>,
+}
+
+pub(super) struct Event {
+    pub(super) now: Instant,
+    pub(super) input: Input,
+}
+
+#[state_machine(initial = "State::restoring(BOOTED.after(APPLY_LIMIT))", visibility = "pub(super)")]
+impl Machine {
+    #[state]
+    fn idle(&mut self, event: &Event) -> Outcome<State> {
+        match &event.input {
+            Input::Start { parting } => self.open(event.now, None, WINDOW, *parting),
+            Input::Configure { settings, parting } => {
+                self.open(event.now, Some(settings.clone()), CONFIGURE_WINDOW, *parting)
+            }
+            _ => Super,
+        }
+    }
+
+    #[state]
+    fn noting(&mut self, parting: &mut Duration, until: &Instant, event: &Event) -> Outcome<State> {
+        let _ = until;
+        let now = event.now;
+        match &event.input {
+            Input::Start { parting: more } if self.task == TaskKind::Pair => {
+                *parting = (*parting).max(*more);
+                Handled
+            }
+            Input::Noted(Ok(snapshot)) => {
+                self.snapshot = snapshot.clone();
+                Transition(State::opening(*parting, now.after(SAVE_LIMIT)))
+            }
+            Input::Noted(Err(kind)) => self.decline(now, (*kind).into()),
+            Input::Elapsed => self.decline(now, ErrorKind::Mute.into()),
+            Input::Cancel => self.decline(now, Cause::Cancelled),
+            _ => Super,
+        }
+    }
+
+    #[state(superstate = "untouched")]
+    fn opening(
+        &mut self,
+        parting: &mut Duration,
+        until: &Instant,
+        event: &Event,
+    ) -> Outcome<State> {
+        let _ = until;
+        let now = event.now;
+        match &event.input {
+            Input::Start { parting: more } if self.task == TaskKind::Pair => {
+                *parting = (*parting).max(*more);
+                Handled
+            }
+            Input::Saved(Ok(())) => Transition(State::parting(now.after(*parting))),
+            Input::Saved(Err(())) | Input::Elapsed => self.refuse(now, Cause::Store),
+            _ => Super,
+        }
+    }
+
+    #[state(superstate = "untouched")]
+    fn parting(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+        let _ = until;
+        let now = event.now;
+        match &event.input {
+            Input::Elapsed => match self.target.clone() {
+                None => Transition(State::looking()),
+                Some(Settings::Station { network }) => self.try_to_join(now, network.into(), 0),
+                Some(settings) => Transition(State::applying(settings, now.after(APPLY_LIMIT))),
+            },
+            _ => Super,
+        }
+    }
+
+    /// The journal may be on disk, but the radio was not touched.
+    #[superstate]
+    fn untouched(&mut self, event: &Event) -> Outcome<State> {
+        match &event.input {
+            Input::Cancel => self.refuse(event.now, Cause::Cancelled),
+            _ => Super,
+        }
+    }
+
+    #[state(superstate = "searching")]
+    fn looking(&mut self, event: &Event) -> Outcome<State> {
+        let now = event.now;
+        match &event.input {
+            Input::Offered(Ok(offer)) => self.try_to_join(now, offer.clone(), 0),
+            Input::Offered(Err(kind)) if kind.is_final() => self.fail(now, (*kind).into()),
+            Input::Offered(Err(kind)) => {
+                self.why = Some((*kind).into());
+                Transition(State::putting_back(self.deadline.min(now.after(APPLY_LIMIT))))
+            }
+            _ => Super,
+        }
+    }
+
+    #[state(superstate = "searching")]
+    fn putting_back(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+        let _ = until;
+        let now = event.now;
+        match &event.input {
+            Input::Applied(Err(kind)) if kind.is_final() => self.fail(now, (*kind).into()),
+            Input::Elapsed if now >= self.deadline => Super,
+            Input::Applied(_) | Input::Elapsed => {
+                Transition(State::breathing(self.deadline.min(now.after(PAUSE))))
+            }
+            _ => Super,
+        }
+    }
+
+    #[state(superstate = "searching")]
+    fn breathing(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+        let _ = until;
+        match &event.input {
+            Input::Elapsed if event.now < self.deadline => Transition(State::looking()),
+            _ => Super,
+        }
+    }
+
+    #[superstate(superstate = "touched")]
+    fn searching(&mut self, event: &Event) -> Outcome<State> {
+        match &event.input {
+            Input::Elapsed if event.now >= self.deadline => {
+                let cause = self.why.unwrap_or(Cause::TimedOut);
+                self.fail(event.now, cause)
+            }
+            _ => Super,
+        }
+    }
+
+    #[state(superstate = "joining")]
+    fn trying(
+        &mut self,
+        offer: &Offer,
+        turn: &usize,
+        until: &Instant,
+        event: &Event,
+    ) -> Outcome<State> {
+        let _ = until;
+        let now = event.now;
+        match &event.input {
+            Input::Joined(Ok(())) => {
+                let settings = Settings::after_success(offer.at(*turn).clone());
+                Transition(State::committing(settings, now.after(SAVE_LIMIT)))
+            }
+            Input::Joined(Err(kind)) if kind.is_final() => self.fail(now, (*kind).into()),
+            Input::Joined(Err(kind)) => self.wait(now, offer, *turn, (*kind).into()),
+            Input::Elapsed if now < self.deadline => self.wait(now, offer, *turn, Cause::NotJoined),
+            _ => Super,
+        }
+    }
+
+    #[state(superstate = "joining")]
+    fn waiting(
+        &mut self,
+        offer: &Offer,
+        turn: &usize,
+        until: &Instant,
+        event: &Event,
+    ) -> Outcome<State> {
+        let _ = until;
+        match &event.input {
+            Input::Elapsed if event.now < self.deadline => {
+                self.try_to_join(event.now, offer.clone(), *turn)
+            }
+            _ => Super,
+        }
+    }
+
+    #[superstate(superstate = "touched")]
+    fn joining(&mut self, event: &Event) -> Outcome<State> {
+        match &event.input {
+            Input::Elapsed if event.now >= self.deadline => {
+                let cause = self.why.unwrap_or(Cause::NotJoined);
+                self.fail(event.now, cause)
+            }
+            _ => Super,
+        }
+    }
+
+    #[state(superstate = "touched")]
+    fn applying(&mut self, settings: &Settings, until: &Instant, event: &Event) -> Outcome<State> {
+        let _ = until;
+        let now = event.now;
+        match &event.input {
+            Input::Applied(Ok(())) => {
+                Transition(State::committing(settings.clone(), now.after(SAVE_LIMIT)))
+            }
+            Input::Applied(Err(kind)) => self.fail(now, (*kind).into()),
+            Input::Elapsed => self.fail(now, ErrorKind::Mute.into()),
+            _ => Super,
+        }
+    }
+
+    /// The radio was touched, and nothing is decided yet.
+    #[superstate]
+    fn touched(&mut self, event: &Event) -> Outcome<State> {
+        match &event.input {
+            Input::Cancel => self.fail(event.now, Cause::Cancelled),
+            _ => Super,
+        }
+    }
+
+    #[state]
+    fn committing(
+        &mut self,
+        settings: &Settings,
+        until: &Instant,
+        event: &Event,
+    ) -> Outcome<State> {
+        let _ = until;
+        match &event.input {
+            Input::Saved(Ok(())) => {
+                self.settings = settings.clone();
+                self.end(event.now, Ok(()));
+                Transition(State::idle())
+            }
+            Input::Saved(Err(())) | Input::Elapsed => self.fail(event.now, Cause::Store),
+            _ => Super,
+        }
+    }
+
+    #[state]
+    fn restoring(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+        let _ = until;
+        let now = event.now;
+        match &event.input {
+            Input::Applied(Ok(())) if self.ended.is_none() => Transition(State::idle()),
+            Input::Applied(Ok(())) => {
+                self.try_anew();
+                Transition(State::closing(now.after(SAVE_LIMIT)))
+            }
+            Input::Applied(Err(kind)) => {
+                Transition(State::restoring_later(self.later(now, (*kind).into())))
+            }
+            Input::Elapsed => {
+                Transition(State::restoring_later(self.later(now, ErrorKind::Mute.into())))
+            }
+            _ => Super,
+        }
+    }
+
+    #[state]
+    fn restoring_later(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+        let _ = until;
+        match &event.input {
+            Input::Elapsed => Transition(State::restoring(event.now.after(APPLY_LIMIT))),
+            _ => Super,
+        }
+    }
+
+    #[state]
+    fn closing(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+        let _ = until;
+        match &event.input {
+            Input::Saved(Ok(())) => Transition(State::idle()),
+            Input::Saved(Err(())) | Input::Elapsed => {
+                Transition(State::closing_later(self.later(event.now, Cause::Store)))
+            }
+            _ => Super,
+        }
+    }
+
+    #[state]
+    fn closing_later(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+        let _ = until;
+        match &event.input {
+            Input::Elapsed => Transition(State::closing(event.now.after(SAVE_LIMIT))),
+            _ => Super,
+        }
+    }
+}
+
+impl Machine {
+    pub(super) fn new(settings: Settings, policy: Policy) -> Self {
+        Self {
+            policy,
+            settings,
+            snapshot: Snapshot::default(),
+            task: TaskKind::Pair,
+            target: None,
+            deadline: Instant::from_millis(0),
+            why: None,
+            ended: None,
+            pause: PAUSE,
+            trouble: None,
+        }
+    }
+
+    pub(super) fn journal(&self) -> Record {
+        let (before, snapshot) = (self.settings.clone(), self.snapshot.clone());
+        match self.task {
+            TaskKind::Pair => Record::Pairing { before, snapshot },
+            TaskKind::Configure => Record::Configuring { before, snapshot },
+        }
+    }
+
+    fn open(
+        &mut self,
+        now: Instant,
+        target: Option<Settings>,
+        window: Duration,
+        parting: Duration,
+    ) -> Outcome<State> {
+        self.task = if target.is_some() { TaskKind::Configure } else { TaskKind::Pair };
+        self.target = target;
+        self.snapshot = Snapshot::default();
+        self.deadline = now.after(window);
+        self.why = None;
+        Transition(State::noting(parting, now.after(NOTE_LIMIT)))
+    }
+
+    fn try_to_join(&mut self, now: Instant, offer: Offer, turn: usize) -> Outcome<State> {
+        Transition(State::trying(offer, turn, self.deadline.min(now.after(JOIN_LIMIT))))
+    }
+
+    fn wait(&mut self, now: Instant, offer: &Offer, turn: usize, why: Cause) -> Outcome<State> {
+        self.why = Some(why);
+        let turn = (turn + 1) % offer.count();
+        let until = self.deadline.min(now.after(PAUSE));
+        Transition(State::waiting(offer.clone(), turn, until))
+    }
+
+    fn end(&mut self, at: Instant, result: Result<(), Cause>) {
+        self.ended = Some(Ended { task: self.task, result, at });
+    }
+
+    fn fail(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
+        self.end(now, Err(cause));
+        if self.task == TaskKind::Pair {
+            self.settings = self.settings.clone().after_failure(self.policy);
+        }
+        self.try_anew();
+        Transition(State::restoring(now.after(APPLY_LIMIT)))
+    }
+
+    fn refuse(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
+        self.end(now, Err(cause));
+        self.try_anew();
+        Transition(State::closing(now.after(SAVE_LIMIT)))
+    }
+
+    fn decline(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
+        self.end(now, Err(cause));
+        Transition(State::idle())
+    }
+
+    fn try_anew(&mut self) {
+        (self.pause, self.trouble) = (PAUSE, None);
+    }
+
+    fn later(&mut self, now: Instant, trouble: Cause) -> Instant {
+        let until = now.after(self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.trouble = Some(trouble);
+        until
+    }
+}

@@ -1,0 +1,107 @@
+//! The peer does what our machine does, whatever happens: else its figures would say nothing.
+
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use wps_benches::pairing::{ours, pair, peer};
+use wps_benches::peer::Peer;
+use wps_core::command::{Command, Input};
+use wps_core::driver::Offer;
+use wps_core::{
+    AccessPoint, Credentials, ErrorKind, Instant, Loaded, Pairing, Passphrase, Policy, Record,
+    Settings, Snapshot, Ssid,
+};
+
+fn net(name: &[u8]) -> Credentials {
+    let passphrase = Passphrase::new(b"correct horse").ok();
+    Credentials { ssid: Ssid::new(name).expect("short"), passphrase }
+}
+
+fn any_settings() -> impl Strategy<Value = Settings> {
+    let access_point = AccessPoint { network: net(b"device"), channel: None };
+    prop::sample::select(vec![
+        Settings::Platform,
+        Settings::Station { network: net(b"old") },
+        Settings::AccessPoint { access_point, remembered: Some(net(b"old")) },
+        Settings::Off { remembered: None },
+    ])
+}
+
+fn failure() -> impl Strategy<Value = ErrorKind> {
+    use ErrorKind::{Absent, NotFound, Other, Overlap, RouterLost, WrongKey};
+    prop::sample::select(vec![Absent, NotFound, Other, Overlap, RouterLost, WrongKey])
+}
+
+fn any_input() -> impl Strategy<Value = Input> {
+    let done = || prop_oneof![3 => Just(Ok(())), 1 => failure().prop_map(Err)];
+    let parting = || (0_u64..3).prop_map(|it| Duration::from_millis(it * 300));
+    let offer = Offer::new([net(b"guest"), net(b"home")]).expect("two");
+    prop_oneof![
+        parting().prop_map(|parting| Input::Start { parting }),
+        (any_settings(), parting())
+            .prop_map(|(settings, parting)| Input::Configure { settings, parting }),
+        Just(Input::Cancel),
+        Just(Input::Elapsed),
+        failure().prop_map(|kind| Input::Noted(Err(kind))),
+        Just(Input::Noted(Ok(Snapshot::new(b"noted").expect("short")))),
+        Just(Input::Saved(Ok(()))),
+        Just(Input::Saved(Err(()))),
+        done().prop_map(Input::Applied),
+        done().prop_map(Input::Joined),
+        Just(Input::Offered(Ok(offer))),
+        failure().prop_map(|kind| Input::Offered(Err(kind))),
+    ]
+}
+
+/// Mostly an answer to what the machine wants, so that it gets far.
+fn is_answer(command: &Command, input: &Input) -> bool {
+    match input {
+        Input::Start { .. } | Input::Configure { .. } => *command == Command::Rest,
+        Input::Cancel => false,
+        Input::Elapsed => matches!(command, Command::Pause(_)),
+        Input::Noted(_) => matches!(command, Command::Note(_)),
+        Input::Saved(_) => matches!(command, Command::Save(..)),
+        Input::Applied(_) => matches!(command, Command::Apply(..)),
+        Input::Offered(_) => matches!(command, Command::Pair(_)),
+        Input::Joined(_) => matches!(command, Command::Join(..)),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_peer_does_the_same(
+        settings in any_settings(),
+        back in any::<bool>(),
+        steps in vec((0_u64..30_000, any_input(), any::<bool>()), 0..200),
+    ) {
+        let policy = if back { Policy::AccessPointBack } else { Policy::AccessPointOff };
+        let mut now = Instant::from_millis(0);
+        let loaded = Loaded::Record(Record::Settled(settings.clone()));
+        let mut ours = Pairing::boot(now, loaded, Settings::Platform, policy);
+        let mut peer = Peer::boot(settings, policy);
+        for (pause, input, anything) in steps {
+            if !anything && !is_answer(&ours.command(), &input) {
+                continue;
+            }
+            now = now.after(Duration::from_millis(pause / 4));
+            ours.handle(now, input.clone());
+            peer.handle(now, input.clone());
+            prop_assert_eq!(ours.command(), peer.command(), "after {:?}", input);
+            let status = ours.status();
+            prop_assert_eq!((status.phase, status.last, status.trouble), peer.status(), "{:?}", input);
+        }
+    }
+}
+
+#[test]
+fn both_pair_in_as_many_steps() {
+    let (mut ours, mut peer) = (ours(), peer());
+    let steps = pair(&mut ours);
+    assert_eq!(pair(&mut peer), steps);
+    assert_eq!(ours.command(), Command::Rest);
+    assert_eq!(ours.status().last.map(|last| last.result), Some(Ok(())));
+    assert_eq!(peer.status().1.map(|last| last.result), Some(Ok(())));
+}
