@@ -1,0 +1,47 @@
+//! What a registrar hands over.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wps_core::Credentials;
+use wps_core::wsc::{MAX_CREDENTIALS, credentials};
+
+fuzz_target!(|received: &[u8]| {
+    let Ok(networks) = credentials(received) else { return };
+    assert!((1..=MAX_CREDENTIALS).contains(&networks.len()));
+    let sent = |bytes: &[u8]| received.windows(bytes.len()).any(|it| it == bytes);
+    for (place, network) in networks.iter().enumerate() {
+        assert!(!networks[..place].contains(network), "twice");
+        let ssid = network.ssid.as_bytes();
+        assert!((1..=32).contains(&ssid.len()) && sent(ssid), "a name that was not sent");
+        if let Some(key) = &network.passphrase {
+            let key = key.reveal();
+            assert!((8..=64).contains(&key.len()) && sent(key), "a key that was not sent");
+            assert!(!key.iter().any(u8::is_ascii_control));
+        }
+    }
+    // As a registrar without errors would have said it.
+    let tidy: Vec<u8> = networks.iter().flat_map(encoded).collect();
+    assert_eq!(credentials(&tidy), Ok(networks.clone()));
+    // What follows, unless it is one more, changes nothing.
+    for more in [&[0x10][..], &[0x10, 0x0e, 0xff, 0xff], &[0x10, 0x0e, 0, 0]] {
+        assert_eq!(credentials(&[&tidy, more].concat()), Ok(networks.clone()));
+    }
+});
+
+fn encoded(network: &Credentials) -> Vec<u8> {
+    let (authentication, encryption) =
+        if network.passphrase.is_some() { (0x20, 8) } else { (0x01, 1) };
+    let key = network.passphrase.as_ref().map_or(&[][..], |key| key.reveal());
+    let attributes = [
+        attribute(0x1045, network.ssid.as_bytes()),
+        attribute(0x1003, &[0, authentication]),
+        attribute(0x100f, &[0, encryption]),
+        attribute(0x1027, key),
+    ];
+    attribute(0x100e, &attributes.concat())
+}
+
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(value.len()).expect("short");
+    [&kind.to_be_bytes()[..], &length.to_be_bytes(), value].concat()
+}

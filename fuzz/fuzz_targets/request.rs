@@ -1,0 +1,146 @@
+//! HTTP requests, from the line to the body: each gets an answer, and nobody foreign moves the radio.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use wps_core::{AccessPoint, Cause, Credentials, Passphrase, Refusal, Settings, Ssid};
+use wps_http::{Action, BUFFER, Outcome, Reply, Request, Response, Site, View, finish, handle};
+
+fuzz_target!(|data: &[u8]| {
+    let Some((kind, data)) = data.split_first() else { return };
+    let settings = settings(*kind);
+    let names = ["gadget"];
+    let site = Site { names: &names, ..Site::default() };
+    let has_platform = kind & 4 != 0;
+    let view = View { site, settings: settings.as_ref(), has_platform, ..View::default() };
+
+    let (head, body) = split_once(data, b"\r\n\r\n").unwrap_or((data, &[]));
+    let mut lines = head.split(|byte| *byte == b'\n');
+    let line = String::from_utf8_lossy(lines.next().unwrap_or_default());
+    let (method, target) = line.trim().split_once(' ').unwrap_or((&line, ""));
+    let headers: Vec<_> = lines.filter_map(header).collect();
+    let request = headers
+        .iter()
+        .fold(Request::new(method, target), |it, (name, value)| it.header(name, value))
+        .with_body(body);
+
+    let mut buffer = [0; BUFFER];
+    let response = match handle(&request, &view, &mut buffer) {
+        Reply::Done(response) => response,
+        Reply::Do(action) => {
+            let outcome = match &action {
+                Action::Start => Outcome::Started(Err(Refusal::Failed(Cause::Store))),
+                Action::Configure(settings) => {
+                    expect_as_written(settings, body);
+                    Outcome::Started(Ok(()))
+                }
+                Action::Cancel => Outcome::Cancelled,
+                Action::Listen => Outcome::Listening,
+                Action::Look => Outcome::Looked(None),
+                Action::Scan => Outcome::Scanned(None),
+            };
+            assert!(["GET", "HEAD", "PUT", "POST", "DELETE"].contains(&method));
+            if matches!(action, Action::Start | Action::Cancel | Action::Configure(_)) {
+                expect_own(&headers);
+            }
+            finish(&request, &view, outcome, &mut buffer)
+        }
+    };
+    expect_well_formed(&response);
+    // Also where there is hardly any room.
+    if let Reply::Done(response) = handle(&request, &view, &mut [0; 40]) {
+        expect_well_formed(&response);
+    }
+});
+
+fn split_once<'a>(data: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let place = data.windows(at.len()).position(|it| it == at)?;
+    Some((&data[..place], &data[place + at.len()..]))
+}
+
+fn header(line: &[u8]) -> Option<(String, &[u8])> {
+    let (name, value) = split_once(line, b":")?;
+    Some((String::from_utf8_lossy(name).into_owned(), value))
+}
+
+fn settings(kind: u8) -> Option<Settings> {
+    let network = Credentials {
+        ssid: Ssid::new(b"old").expect("short"),
+        passphrase: Passphrase::new(b"old password").ok(),
+    };
+    let access_point = AccessPoint { network: network.clone(), channel: Some(6) };
+    match kind & 3 {
+        0 => None,
+        1 => Some(Settings::Station { network }),
+        2 => Some(Settings::AccessPoint { access_point, remembered: None }),
+        _ => Some(Settings::Off { remembered: None }),
+    }
+}
+
+/// Who moves the radio has called the device by one of its names, and comes from no other page.
+fn expect_own(headers: &[(String, &[u8])]) {
+    let all = |name: &str| -> Vec<String> {
+        let mine = headers.iter().filter(|(it, _)| it.eq_ignore_ascii_case(name));
+        mine.map(|(_, value)| String::from_utf8_lossy(value.trim_ascii()).to_ascii_lowercase())
+            .collect()
+    };
+    let hosts = all("host");
+    let [host] = &hosts[..] else { panic!("not one host: {hosts:?}") };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    assert!(
+        ["gadget", "gadget.local", "localhost"].contains(&name)
+            || address.parse::<std::net::IpAddr>().is_ok(),
+        "a foreign name: {host}"
+    );
+    for origin in all("origin") {
+        assert!(origin.starts_with("http://"), "a foreign origin: {origin}");
+        let first = |text: &str| text.split([':', '.']).next().map(str::to_owned);
+        assert_eq!(first(&origin["http://".len()..]), first(host), "a foreign origin: {origin}");
+    }
+    let elsewhere = ["cross-site", "same-site"];
+    assert!(!all("sec-fetch-site").iter().any(|it| elsewhere.contains(&&**it)));
+}
+
+/// The settings are what another parser reads in the body.
+fn expect_as_written(settings: &Settings, body: &[u8]) {
+    let Some(network) = settings.network().filter(|it| it.ssid.as_bytes() != b"old") else {
+        return;
+    };
+    let body: Value = serde_json::from_slice(body).expect("JSON");
+    let name = match (&body["name"], &body["name_hex"]) {
+        (Value::String(name), Value::Null) => name.as_bytes().to_vec(),
+        (Value::Null, Value::String(digits)) => unhex(digits),
+        _ => panic!("no name: {body}"),
+    };
+    assert_eq!(network.ssid.as_bytes(), name);
+    let password = body["password"].as_str().expect("a password").as_bytes();
+    assert_eq!(network.passphrase.as_ref().map_or(&[][..], |it| it.reveal()), password);
+}
+
+fn unhex(digits: &str) -> Vec<u8> {
+    let pairs = digits.as_bytes().chunks(2);
+    pairs
+        .map(|pair| u8::from_str_radix(str::from_utf8(pair).expect("ASCII"), 16).expect("hex"))
+        .collect()
+}
+
+fn expect_well_formed(response: &Response<'_>) {
+    assert!((200..=503).contains(&response.status()));
+    for (name, value) in response.headers() {
+        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
+        assert!(value.bytes().all(|byte| (32..=126).contains(&byte)), "{name}: {value:?}");
+    }
+    let is_json = response.content_type().is_some_and(|it| it.contains("json"));
+    if is_json && !response.body().is_empty() {
+        let body: Value = serde_json::from_slice(response.body()).expect("JSON");
+        if response.status() >= 400 {
+            assert_eq!(body["status"], response.status());
+            assert!(body["detail"].as_str().is_some_and(|detail| detail.ends_with('.')));
+        }
+    }
+}
