@@ -8,8 +8,8 @@
 //!                           │ cancelled│           │ cancelled,│            │ failed
 //!                           ▼          ▼           ▼ window    ▼ closed     ▼
 //!                          Closing ←───┴──────── Restoring ←───┴────────────┘
-//!                             ↓                      ↑
-//!                            Idle                   boot
+//!                             ↓                      ↑ │ tried in vain, Start
+//!                            Idle                   boot └────────→ Noting
 //! ```
 //!
 //! A change of settings from outside takes the same way: to a network through Joining, to anything
@@ -19,7 +19,9 @@
 //! driver what must be put back; Opening writes the journal; Parting gives the requester time to
 //! receive its answer. The radio is touched only after that, so only with a journal on disk.
 //! Committing writes the new settings and closes the journal in one save. Restoring puts the radio
-//! back; Closing closes the journal.
+//! back; Closing closes the journal. While the radio does not take what is to be put back, a request is
+//! taken as at rest: what cannot be put back must not lock people out. If that comes to nothing before
+//! it has touched the radio, it is Restoring again.
 
 mod table;
 
@@ -39,7 +41,7 @@ use crate::time::Instant;
 struct Job {
     task: TaskKind,
     deadline: Instant,
-    /// Why the last try inside the window failed.
+    /// Why the last try inside the window failed; until then, why the radio is not as it should be.
     last: Option<Cause>,
 }
 
@@ -212,7 +214,11 @@ impl Pairing {
     pub fn admit(&self, task: TaskKind) -> Option<Result<(), Refusal>> {
         match self.state {
             State::Idle { .. } => None,
-            State::Restoring { retry, .. } | State::Closing { retry, .. } => {
+            State::Restoring { retry, .. } => match retry.trouble {
+                Some(_) => None,
+                None => Some(Err(Refusal::Busy)),
+            },
+            State::Closing { retry, .. } => {
                 Some(Err(retry.trouble.map_or(Refusal::Busy, Refusal::Failed)))
             }
             State::Noting { job, .. }
@@ -237,7 +243,8 @@ impl Pairing {
             | State::Joining { .. }
             | State::Applying { .. }
             | State::Committing { .. } => Some(Ok(())),
-            State::Closing { ended: Ended { result: Err(cause), .. }, .. }
+            State::Restoring { ended: Some(Ended { result: Err(cause), .. }), .. }
+            | State::Closing { ended: Ended { result: Err(cause), .. }, .. }
             | State::Idle { last: Some(Ended { result: Err(cause), .. }), .. } => {
                 Some(Err(Refusal::Failed(cause)))
             }

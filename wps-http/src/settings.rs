@@ -75,18 +75,18 @@ pub(crate) fn change(
         Verb::Overwrite => Wanted::of(request)?.whole()?,
         Verb::Update => Wanted::of(request)?.beside(before(view)?)?,
     };
-    match (enable, network, before(view)?) {
-        (true, Some(network), _) => Ok(Settings::Station { network }),
-        (true, None, _) if view.has_platform => Ok(Settings::Platform),
-        (true, None, _) => Err(Unchanged::Body("Send the network's name and password, too.")),
-        (false, remembered, Settings::AccessPoint { access_point, .. }) => {
-            Ok(Settings::AccessPoint { access_point: access_point.clone(), remembered })
-        }
-        (
-            false,
-            remembered,
-            Settings::Platform | Settings::Station { .. } | Settings::Off { .. },
-        ) => Ok(Settings::Off { remembered }),
+    match (enable, network) {
+        (true, Some(network)) => Ok(Settings::Station { network }),
+        (true, None) if view.has_platform => Ok(Settings::Platform),
+        (true, None) => Err(Unchanged::Body("Send the network's name and password, too.")),
+        (false, remembered) => Ok(match before(view)? {
+            Settings::AccessPoint { access_point, .. } => {
+                Settings::AccessPoint { access_point: access_point.clone(), remembered }
+            }
+            Settings::Platform | Settings::Station { .. } | Settings::Off { .. } => {
+                Settings::Off { remembered }
+            }
+        }),
     }
 }
 

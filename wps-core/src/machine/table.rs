@@ -14,15 +14,29 @@ use crate::time::Instant;
 
 impl Pairing {
     pub(super) fn next(&mut self, now: Instant, input: Input) -> State {
-        let open = |task, window, parting| {
-            let job = Job { task, deadline: now.after(window), last: None };
+        let open = |task, window, parting, last| {
+            let job = Job { task, deadline: now.after(window), last };
             State::Noting { job, parting, until: now.after(NOTE_LIMIT) }
         };
         match (self.state, input) {
-            (State::Idle { .. }, Input::Start { parting }) => open(TaskKind::Pair, WINDOW, parting),
+            (State::Idle { .. }, Input::Start { parting }) => {
+                open(TaskKind::Pair, WINDOW, parting, None)
+            }
             (State::Idle { .. }, Input::Configure { settings, parting }) => {
                 self.goal = Goal::Settings(settings);
-                open(TaskKind::Configure, CONFIGURE_WINDOW, parting)
+                open(TaskKind::Configure, CONFIGURE_WINDOW, parting, None)
+            }
+            // Settings that the radio does not take must not lock everybody out.
+            (
+                State::Restoring { retry: Retry { trouble: trouble @ Some(_), .. }, .. },
+                Input::Start { parting },
+            ) => open(TaskKind::Pair, WINDOW, parting, trouble),
+            (
+                State::Restoring { retry: Retry { trouble: trouble @ Some(_), .. }, .. },
+                Input::Configure { settings, parting },
+            ) => {
+                self.goal = Goal::Settings(settings);
+                open(TaskKind::Configure, CONFIGURE_WINDOW, parting, trouble)
             }
 
             // Whoever starts the same pairing needs the time for its own answer.
@@ -38,7 +52,10 @@ impl Pairing {
             }
 
             (State::Noting { job, parting, .. }, Input::Noted(Ok(snapshot))) => {
-                self.snapshot = snapshot;
+                // What could not be put back yet was noted when it was still as it should be.
+                if self.snapshot == Snapshot::default() {
+                    self.snapshot = snapshot;
+                }
                 State::Opening { job, parting, until: now.after(SAVE_LIMIT) }
             }
             (State::Noting { job, .. }, Input::Noted(Err(kind))) => {
@@ -188,6 +205,7 @@ impl Pairing {
 
     /// First move of the radio.
     fn begin(&self, job: Job, now: Instant) -> State {
+        let job = Job { last: None, ..job };
         match &self.goal {
             Goal::Open => State::Searching { job, step: Search::Look },
             Goal::Networks(_) | Goal::Settings(Settings::Station { .. }) => job.join(now, 0),
@@ -202,19 +220,24 @@ impl Pairing {
         if job.task == TaskKind::Pair {
             self.settings = self.settings.clone().after_failure(self.policy);
         }
-        self.goal = Goal::Open;
-        let retry = Retry::first(now.after(APPLY_LIMIT));
-        State::Restoring { ended: Some(job.ended(now, Err(cause))), retry }
+        self.restore(job.ended(now, Err(cause)), now)
     }
 
     /// Ended before the radio was touched, but the journal may be on disk.
     fn refuse(&mut self, job: Job, now: Instant, cause: Cause) -> State {
-        self.close(job.ended(now, Err(cause)), now)
+        let ended = job.ended(now, Err(cause));
+        if job.last.is_some() { self.restore(ended, now) } else { self.close(ended, now) }
     }
 
     /// Ended before anything was touched.
     fn decline(&mut self, job: Job, now: Instant, cause: Cause) -> State {
-        self.rest(Some(job.ended(now, Err(cause))))
+        let ended = job.ended(now, Err(cause));
+        if job.last.is_some() { self.restore(ended, now) } else { self.rest(Some(ended)) }
+    }
+
+    fn restore(&mut self, ended: Ended, now: Instant) -> State {
+        self.goal = Goal::Open;
+        State::Restoring { ended: Some(ended), retry: Retry::first(now.after(APPLY_LIMIT)) }
     }
 
     fn close(&mut self, ended: Ended, now: Instant) -> State {

@@ -10,7 +10,7 @@ use heapless::Vec;
 
 use crate::driver::{Attempt, DriverError, ErrorKind, Link, Offer, Security, Sight, WifiDriver};
 use crate::scan::{Neighbour, Neighbours};
-use crate::settings::{Credentials, Passphrase, Settings, Snapshot, Ssid};
+use crate::settings::{Credentials, Mode, Passphrase, Settings, Snapshot, Ssid};
 use crate::time::Clock;
 use crate::wsc::{self, Bssid, Sweep, Uuid, Verdict};
 
@@ -85,6 +85,8 @@ pub enum Fault {
     Fails(ErrorKind),
     /// No verb ever answers.
     Mute,
+    /// It may not be put into this mode.
+    Forbids(Mode),
 }
 
 /// The air, with up to eight routers and one radio.
@@ -270,7 +272,7 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
         match self.air.with(|inner| inner.fault) {
             Some(Fault::Fails(kind)) => Err(SimError(kind)),
             Some(Fault::Mute) => pending().await,
-            None => {
+            Some(Fault::Forbids(_)) | None => {
                 self.clock.sleep_until(self.clock.now().after(time)).await;
                 Ok(())
             }
@@ -305,8 +307,13 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
 
     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), SimError> {
         self.work(Duration::from_millis(100)).await?;
-        self.air.with(|inner| inner.radio = Some(settings.clone()));
-        Ok(())
+        self.air.with(|inner| {
+            if inner.fault == Some(Fault::Forbids(settings.mode())) {
+                return Err(SimError(ErrorKind::NotPermitted));
+            }
+            inner.radio = Some(settings.clone());
+            Ok(())
+        })
     }
 
     async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, SimError> {

@@ -30,8 +30,13 @@ pub(crate) const KINDS: [RouterKind; 7] = [
     RouterKind::Vanishes,
 ];
 /// What may be wrong with the radio.
-pub(crate) const FAULTS: [Fault; 3] =
-    [Fault::Mute, Fault::Fails(ErrorKind::Other), Fault::Fails(ErrorKind::Absent)];
+pub(crate) const FAULTS: [Fault; 5] = [
+    Fault::Mute,
+    Fault::Fails(ErrorKind::Other),
+    Fault::Fails(ErrorKind::Absent),
+    Fault::Forbids(Mode::AccessPoint),
+    Fault::Forbids(Mode::Off),
+];
 /// What may be wrong with the disk.
 pub(crate) const DISK_FAULTS: [DiskFault; 3] = [DiskFault::Full, DiskFault::Lies, DiskFault::Hangs];
 

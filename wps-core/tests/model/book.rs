@@ -25,6 +25,8 @@ pub(crate) struct Page {
     pub(crate) deadline: Option<Instant>,
     pub(crate) last: Option<Ended>,
     pub(crate) settled: Option<Is>,
+    /// The radio did not take what is to be put back.
+    pub(crate) stuck: bool,
     /// What whoever waits is told.
     pub(crate) answer: Option<Result<(), Refusal>>,
     /// What whoever asks for a pairing or for other settings now is told.
@@ -36,6 +38,8 @@ impl Page {
         let (wants, until) = Do::of(&machine.command());
         let status = machine.status();
         Self {
+            stuck: status.phase == Phase::Restoring
+                && matches!(status.trouble, Some(Cause::Driver(_))),
             wants,
             until,
             phase: status.phase,
@@ -152,7 +156,7 @@ fn sound(page: &Page) -> Result<(), String> {
     if resting != page.settled.is_some() || resting != (*phase == Phase::Idle) {
         return Err("at rest or not?".into());
     }
-    if !resting {
+    if !resting && !page.stuck {
         // Whoever starts the same pairing before it is journalled may need more time.
         let may_extend = |input| input == In::Start && page.admits[0].is_none();
         for input in [In::Start, In::Press].into_iter().chain(In::CONFIGURE) {
@@ -190,7 +194,7 @@ fn sound(page: &Page) -> Result<(), String> {
 }
 
 /// Whatever kind of failure a driver reports: if it is final the machine does as after one that is, else
-/// as after one that is not; and people are told which it was.
+/// as after one that is not, and outside a window all the same; and people are told which it was.
 fn alike(page: &Page, kind: ErrorKind) -> Result<(), String> {
     let answer: fn(ErrorKind) -> Input = match page.wants {
         Do::Note => |kind| Input::Noted(Err(kind)),
@@ -204,7 +208,8 @@ fn alike(page: &Page, kind: ErrorKind) -> Result<(), String> {
         moved.handle(INSIDE, answer(kind));
         moved
     };
-    let (it, known) = (after(kind), after(representative(kind)));
+    let played = if page.deadline.is_some() { representative(kind) } else { ErrorKind::Other };
+    let (it, known) = (after(kind), after(played));
     if it.command() != known.command() || it.status().phase != known.status().phase {
         return Err(format!("{kind:?} is treated in a way of its own"));
     }
@@ -213,9 +218,7 @@ fn alike(page: &Page, kind: ErrorKind) -> Result<(), String> {
         let status = machine.status();
         status.trouble.or(status.last.and_then(|last| last.result.err()))
     };
-    if reason(&known) == Some(Cause::Driver(representative(kind)))
-        && reason(&it) != Some(Cause::Driver(kind))
-    {
+    if reason(&known) == Some(Cause::Driver(played)) && reason(&it) != Some(Cause::Driver(kind)) {
         return Err(format!("nobody is told of {kind:?}"));
     }
     Ok(())

@@ -123,10 +123,6 @@ impl Disk {
             Self::Configuring(before, noted) => (before, noted),
         }
     }
-
-    pub(crate) fn is_journal(self) -> bool {
-        matches!(self, Self::Pairing(..) | Self::Configuring(..))
-    }
 }
 
 /// The driver's snapshot in this model: there is one, and it is not empty.

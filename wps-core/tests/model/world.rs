@@ -23,9 +23,12 @@ pub(crate) struct World {
     /// Somebody waits to be told whether the radio will move.
     waiting: bool,
 
-    // What the laws must know of the past, since the device last came to rest:
-    /// The settings it had then.
+    // What the laws must know of the past, since the device last came to rest, or could not and was asked
+    // for something else:
+    /// The settings it had then, or was to have.
     before: Is,
+    /// What is on the disk was there before that, and what may be written late.
+    inherited: Inherited,
     /// Under way since.
     task: Task,
     /// The settings that the radio showed to work: by joining the network, or by taking them.
@@ -38,6 +41,12 @@ pub(crate) struct World {
     over_wifi: bool,
     /// Power was cut, and the disk booted with these.
     booted: Option<Is>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Inherited {
+    disk: bool,
+    late: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +78,7 @@ impl World {
             late: None,
             waiting: false,
             before,
+            inherited: Inherited::default(),
             task: Task::None,
             proven: None,
             touched: false,
@@ -92,7 +102,9 @@ impl World {
             steps.push((label, self.request(book, &page, input, told)));
         }
         if let Some(disk) = self.late {
-            steps.push(("the late save is written", Ok(Self { disk, late: None, ..self })));
+            let inherited = Inherited { disk: self.inherited.late, late: false };
+            let written = Self { disk, late: None, inherited, ..self };
+            steps.push(("the late save is written", Ok(written)));
         }
         if page.deadline.is_some() && !self.closed {
             steps.push(("the window closes", Ok(Self { closed: true, ..self })));
@@ -115,7 +127,7 @@ impl World {
                 then("note: radio mute", self, In::Elapsed);
             }
             Do::Save(disk) => {
-                let written = Self { disk, ..self };
+                let written = Self { disk, inherited: Inherited::default(), ..self };
                 then("saved", written, In::Saved);
                 then("save failed, not written", self, In::SaveFailed);
                 then("save failed, but written", written, In::SaveFailed);
@@ -133,7 +145,10 @@ impl World {
                 }
                 then("applied", done, In::Applied);
                 then("apply failed", lost, In::ApplyFailed);
-                then("apply: radio gone", lost, In::ApplyAbsent);
+                // Outside a window a failure is a failure: see `alike`.
+                if page.deadline.is_some() {
+                    then("apply: radio gone", lost, In::ApplyAbsent);
+                }
                 if can_elapse {
                     then("apply: radio mute", lost, In::Elapsed);
                     then(
@@ -194,6 +209,12 @@ impl World {
             (Task::Pair, pairing)
         };
         let mut world = self;
+        if page.stuck {
+            world.before = self.kept();
+            world.inherited = Inherited { disk: true, late: self.late.is_some() };
+            (world.proven, world.touched, world.booted) = (None, false, None);
+            world.over_wifi = false;
+        }
         match admitted {
             None => {
                 world.waiting = true;
@@ -207,16 +228,16 @@ impl World {
                 }
             }
         }
-        let Some(_) = page.settled else {
+        if page.settled.is_none() && !page.stuck {
             if admitted.is_none() && (self.touched || !self.task.is(task)) {
                 return Err("a requester waits for what is not going to be its own");
             }
             return world.hear(book, input, told);
-        };
+        }
         world.task = task;
         let next = book.next(world.machine, input, When::AtFirst);
         if book.page(next).deadline.is_none() {
-            return Err("a start at rest was not taken");
+            return Err("a start at rest, or when putting back failed, was not taken");
         }
         world.arrive(book, next, told)
     }
@@ -244,7 +265,19 @@ impl World {
         }
         let (closed, waiting, radio) = (false, false, None);
         let (late, over_wifi, booted) = (None, false, Some(settings));
-        Ok(Self { machine, closed, late, waiting, radio, over_wifi, booted, ..self })
+        let inherited = Inherited { late: false, ..self.inherited };
+        Ok(Self {
+            machine,
+            closed,
+            late,
+            inherited,
+            waiting,
+            radio,
+            noted,
+            over_wifi,
+            booted,
+            ..self
+        })
     }
 
     fn hear(self, book: &mut Book, input: In, told: &mut Told) -> Result<Self, Broken> {
@@ -272,10 +305,12 @@ impl World {
         self.closed &= page.deadline.is_some();
         // There is one writer.
         self.late = self.late.filter(|_| !matches!(page.wants, Do::Save(_)));
+        self.inherited.late &= self.late.is_some();
         if let Some(settled) = page.settled {
             self.at_rest(page, settled)?;
             return Ok(Self {
                 before: settled,
+                inherited: Inherited::default(),
                 task: Task::None,
                 proven: None,
                 touched: false,
@@ -330,11 +365,24 @@ impl World {
         }
     }
 
+    /// What is put back.
+    fn kept(&self) -> Is {
+        match self.booted {
+            Some(booted) => booted,
+            None if self.touched => self.failed(),
+            None => self.before,
+        }
+    }
+
     /// The laws that hold in every world.
     pub(crate) fn sound(&self, book: &Book) -> Result<(), Broken> {
         let page = book.page(self.machine);
-        let chosen = |is| is == self.before || is == self.failed() || Some(is) == self.proven;
-        if !chosen(self.disk.recovered(self.policy).0) {
+        let chosen = |is| {
+            [self.proven, self.booted].contains(&Some(is))
+                || is == self.before
+                || is == self.failed()
+        };
+        if !self.inherited.disk && !chosen(self.disk.recovered(self.policy).0) {
             return Err("a power cut now would boot into settings nobody chose or proved");
         }
         let deadline = page.deadline.map(wps_core::Instant::as_millis);
@@ -370,17 +418,12 @@ impl World {
                     Err("something else than the previous settings is put back in the window")
                 }
             }
-            Do::Apply(_, noted) if !under_way && self.booted.is_none() && !noted => {
+            Do::Apply(settings, _) if !under_way && settings != self.kept() => {
+                Err("puts back something else than the rules say")
+            }
+            Do::Apply(_, false) if !under_way && self.noted => {
                 Err("the driver's snapshot was forgotten")
             }
-            Do::Apply(settings, noted) if !under_way => match self.booted {
-                None if settings != self.failed() => Err("not the failure rule"),
-                Some(booted) if settings != booted => Err("not what it booted with"),
-                Some(_) if self.disk.is_journal() && !noted => {
-                    Err("the driver's snapshot did not survive the power cut")
-                }
-                None | Some(_) => Ok(()),
-            },
             Do::Save(Disk::Settled(settings)) if under_way => {
                 if self.proven == Some(settings) {
                     Ok(())
@@ -389,12 +432,7 @@ impl World {
                 }
             }
             Do::Save(Disk::Settled(settings)) => {
-                let kept = match self.booted {
-                    Some(booted) => booted,
-                    None if self.touched => self.failed(),
-                    None => self.before,
-                };
-                if settings == kept {
+                if settings == self.kept() {
                     Ok(())
                 } else {
                     Err("closes the journal with other settings")

@@ -3,11 +3,11 @@
 use embassy_futures::block_on;
 use wps_core::sim::{DiskError, DiskFault, Fault};
 use wps_core::{
-    Cause, Clock, Desk, ErrorKind, Phase, Policy, Record, Refusal, Runner, Settings, Snapshot,
-    TaskKind,
+    Cause, Clock, Desk, ErrorKind, Mode, Phase, Policy, Record, Refusal, Runner, Settings,
+    Snapshot, TaskKind,
 };
 
-use crate::common::{FRONTS, Raw, Site, home, hotspot, off, old, ssid, station};
+use crate::common::{FRONTS, Raw, Site, World, home, hotspot, off, old, ssid, station};
 use crate::{all_modes, pairing_at_10, second};
 
 const ABSENT: Fault = Fault::Fails(ErrorKind::Absent);
@@ -133,11 +133,14 @@ fn a_radio_that_falls_mute_hangs_nobody() {
     world.at(145.0);
     let mute = Cause::Driver(ErrorKind::Mute);
     assert_eq!(world.status().trouble, Some(mute));
-    assert_eq!(world.button(), Some(Err(Refusal::Failed(mute))));
+    let start = world.ask_start(std::time::Duration::ZERO);
+    world.at(150.0);
+    assert_eq!(world.told(start), Some(Err(Refusal::Failed(mute))));
+    world.expect(Phase::Restoring);
 
     site.air.set_fault(None);
-    world.at(180.0);
-    world.expect_ended(Err(Cause::TimedOut));
+    world.at(190.0);
+    world.expect_ended(Err(mute));
     assert_eq!(world.status().trouble, None);
     world.expect_settled(&station(old()));
 }
@@ -181,6 +184,60 @@ fn a_device_that_boots_without_a_radio_waits_for_it() {
     world.at(117.0);
     world.expect(Phase::Idle);
     world.expect_settled(&station(old()));
+}
+
+/// A device that may not do what its settings say: an access point on a channel that is forbidden by now.
+fn stuck(site: &Site) -> World<'_> {
+    site.air.set_fault(Some(Fault::Forbids(Mode::AccessPoint)));
+    let mut world = site.boot();
+    world.at(10.0);
+    world.expect(Phase::Restoring);
+    assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::NotPermitted)));
+    world
+}
+
+#[test]
+fn settings_that_cannot_be_put_in_force_lock_nobody_out() {
+    let site = Site::settled(hotspot(None));
+    let mut world = stuck(&site);
+    assert_eq!(world.button(), Some(Ok(())));
+    world.press("home");
+    world.at(13.0);
+    world.expect_ended(Ok(()));
+    world.expect_settled(&station(home()));
+
+    let site = Site::settled(hotspot(None));
+    let mut world = stuck(&site);
+    assert_eq!(world.configure(off(None)), Some(Ok(())));
+    world.at(11.0);
+    world.expect_ended(Ok(()));
+    world.expect_settled(&off(None));
+}
+
+#[test]
+fn a_pairing_from_settings_that_cannot_be_put_in_force_fails_like_any_other() {
+    let site = Site::settled(hotspot(Some(old())));
+    let mut world = stuck(&site);
+    assert_eq!(world.button(), Some(Ok(())));
+    world.at(129.9);
+    world.expect(Phase::Searching);
+    world.at(131.0);
+    world.expect_ended(Err(Cause::TimedOut));
+    world.expect_settled(&off(Some(old())));
+}
+
+#[test]
+fn a_start_refused_while_nothing_can_be_put_in_force_changes_nothing() {
+    let site = Site::settled(hotspot(None));
+    let mut world = stuck(&site);
+    site.disk.set_fault(Some(DiskFault::Full));
+    assert_eq!(world.button(), Some(Err(Refusal::Failed(Cause::Store))));
+    world.expect(Phase::Restoring);
+    site.disk.set_fault(None);
+    site.air.set_fault(None);
+    world.at(60.0);
+    world.expect_ended(Err(Cause::Store));
+    world.expect_settled(&hotspot(None));
 }
 
 #[test]
