@@ -5,6 +5,8 @@ use core::fmt;
 use wps_core::wsc::CredentialError;
 use wps_core::{DriverError, ErrorKind};
 
+use crate::layout::NOT_INIT;
+
 /// Why the driver failed. Its `Debug`, which gets into the runner's log, is its sentence.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -105,8 +107,6 @@ fn link_kind(reason: u8) -> ErrorKind {
         _ => ErrorKind::Other,
     }
 }
-
-const NOT_INIT: i32 = 0x3001;
 
 /// The names of `esp_err.h`, `esp_wifi.h` and `esp_wps.h`.
 fn name(code: i32) -> &'static str {

@@ -10,21 +10,12 @@ use wps_core::driver::Offer;
 use wps_core::wsc::{CredentialError, MAX_CREDENTIALS};
 
 use crate::credentials;
-use crate::layout::SUCCESS_LEN;
+use crate::layout::{
+    REASON_AT, SCAN_DONE, STATION_CONNECTED, STATION_DISCONNECTED, STATION_STOP, SUCCESS_LEN,
+    WPS_FAILED, WPS_OVERLAP, WPS_PIN, WPS_SUCCESS, WPS_TIMED_OUT,
+};
 use crate::station::{Link, STATION};
 
-const SCAN_DONE: i32 = 1;
-const STATION_STOP: i32 = 3;
-const STATION_CONNECTED: i32 = 4;
-const STATION_DISCONNECTED: i32 = 5;
-const WPS_SUCCESS: i32 = 7;
-const WPS_FAILED: i32 = 8;
-const WPS_TIMED_OUT: i32 = 9;
-const WPS_PIN: i32 = 10;
-const WPS_OVERLAP: i32 = 11;
-
-/// Where the reason is in `wifi_event_sta_disconnected_t`.
-const REASON_AT: usize = 32 + 1 + 6;
 /// Reason codes of IEEE 802.11.
 const UNSPECIFIED: u8 = 1;
 const LEFT: u8 = 8;

@@ -9,11 +9,10 @@ use core::ptr;
 
 use crate::EspError;
 use crate::event;
-use crate::layout::{AccessPointConfig, ApRecord, StationConfig, WpsConfig};
-
-const RAM: u32 = 1;
-const STATION: u32 = 0;
-const ACCESS_POINT: u32 = 1;
+use crate::layout::{
+    AccessPointConfig, ApRecord, INTERFACE_ACCESS_POINT, INTERFACE_STATION, STORAGE_RAM,
+    StationConfig, WpsConfig,
+};
 
 // SAFETY: these are the declarations of `esp_wifi.h`, `esp_private/wifi.h` and `esp_wps.h`, with
 // structures that `layout` compares with the bindings; and of esp-radio's `common_adapter.rs`.
@@ -90,7 +89,7 @@ extern "C" fn esp_wifi_disconnect() -> i32 {
 // --- what the driver calls ------------------------------------------------------------------------
 
 pub(crate) fn set_storage_ram() -> Result<(), EspError> {
-    check("esp_wifi_set_storage", esp_wifi_set_storage(RAM))
+    check("esp_wifi_set_storage", esp_wifi_set_storage(STORAGE_RAM))
 }
 
 pub(crate) fn mode() -> Result<u32, EspError> {
@@ -114,27 +113,28 @@ pub(crate) fn stop() -> Result<(), EspError> {
 
 pub(crate) fn set_station(config: &mut StationConfig) -> Result<(), EspError> {
     // SAFETY: a `wifi_config_t` with the station's arm, as this interface wants it; it is copied.
-    let code = unsafe { esp_wifi_set_config(STATION, ptr::from_mut(config).cast()) };
+    let code = unsafe { esp_wifi_set_config(INTERFACE_STATION, ptr::from_mut(config).cast()) };
     check("esp_wifi_set_config", code)
 }
 
 pub(crate) fn station() -> Result<StationConfig, EspError> {
     let mut config = StationConfig::empty();
     // SAFETY: as long as a `wifi_config_t`, and any bytes are a valid one.
-    let code = unsafe { esp_wifi_get_config(STATION, ptr::from_mut(&mut config).cast()) };
+    let code = unsafe { esp_wifi_get_config(INTERFACE_STATION, ptr::from_mut(&mut config).cast()) };
     check("esp_wifi_get_config", code).map(|()| config)
 }
 
 pub(crate) fn set_access_point(config: &mut AccessPointConfig) -> Result<(), EspError> {
     // SAFETY: a `wifi_config_t` with the access point's arm, as this interface wants it; it is copied.
-    let code = unsafe { esp_wifi_set_config(ACCESS_POINT, ptr::from_mut(config).cast()) };
+    let code = unsafe { esp_wifi_set_config(INTERFACE_ACCESS_POINT, ptr::from_mut(config).cast()) };
     check("esp_wifi_set_config", code)
 }
 
 pub(crate) fn access_point() -> Result<AccessPointConfig, EspError> {
     let mut config = AccessPointConfig::empty();
     // SAFETY: as long as a `wifi_config_t`, and any bytes are a valid one.
-    let code = unsafe { esp_wifi_get_config(ACCESS_POINT, ptr::from_mut(&mut config).cast()) };
+    let code =
+        unsafe { esp_wifi_get_config(INTERFACE_ACCESS_POINT, ptr::from_mut(&mut config).cast()) };
     check("esp_wifi_get_config", code).map(|()| config)
 }
 
@@ -178,11 +178,11 @@ pub(crate) fn joined() -> Result<ApRecord, EspError> {
 }
 
 pub(crate) fn station_address() -> Result<[u8; 6], EspError> {
-    address(STATION)
+    address(INTERFACE_STATION)
 }
 
 pub(crate) fn access_point_address() -> Result<[u8; 6], EspError> {
-    address(ACCESS_POINT)
+    address(INTERFACE_ACCESS_POINT)
 }
 
 fn address(interface: u32) -> Result<[u8; 6], EspError> {

@@ -1,7 +1,11 @@
-//! The structures of Espressif's library, as far as the driver reads or writes them. On a chip the
-//! compiler compares each with the bindings; `esp_wps_config_t` is in none, so it is only measured.
+//! The structures and numbers of Espressif's library, as far as the driver uses them. On a chip the
+//! compiler compares them with the bindings; `esp_wps_config_t` is in none, so it is only measured.
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+pub(crate) const STORAGE_RAM: u32 = 1;
+pub(crate) const INTERFACE_STATION: u32 = 0;
+pub(crate) const INTERFACE_ACCESS_POINT: u32 = 1;
 
 pub(crate) const MODE_OFF: u32 = 0;
 pub(crate) const MODE_STATION: u32 = 1;
@@ -11,6 +15,22 @@ pub(crate) const AUTH_OPEN: u32 = 0;
 pub(crate) const AUTH_WPA2: u32 = 3;
 pub(crate) const CIPHER_CCMP: u32 = 4;
 
+/// `ESP_ERR_WIFI_NOT_INIT`.
+pub(crate) const NOT_INIT: i32 = 0x3001;
+
+// Wi-Fi events.
+pub(crate) const SCAN_DONE: i32 = 1;
+pub(crate) const STATION_STOP: i32 = 3;
+pub(crate) const STATION_CONNECTED: i32 = 4;
+pub(crate) const STATION_DISCONNECTED: i32 = 5;
+pub(crate) const WPS_SUCCESS: i32 = 7;
+pub(crate) const WPS_FAILED: i32 = 8;
+pub(crate) const WPS_TIMED_OUT: i32 = 9;
+pub(crate) const WPS_PIN: i32 = 10;
+pub(crate) const WPS_OVERLAP: i32 = 11;
+
+/// Where the reason is in `wifi_event_sta_disconnected_t`.
+pub(crate) const REASON_AT: usize = 32 + 1 + 6;
 /// The length of a success event's payload: a count, and three times a name and a key.
 pub(crate) const SUCCESS_LEN: usize = 1 + 3 * (32 + 64);
 
@@ -245,11 +265,35 @@ const _: () = {
         vht_ch_freq = vht_ch_freq1,
     );
     assert!(size_of::<sys::wifi_event_sta_wps_er_success_t>() == SUCCESS_LEN);
+    assert!(offset_of!(sys::wifi_event_sta_wps_er_success_t, ap_cred) == 1);
+    assert!(offset_of!(sys::wifi_event_sta_disconnected_t, reason) == REASON_AT);
 
-    assert!(sys::wifi_mode_t_WIFI_MODE_NULL == MODE_OFF);
-    assert!(sys::wifi_mode_t_WIFI_MODE_STA == MODE_STATION);
-    assert!(sys::wifi_mode_t_WIFI_MODE_AP == MODE_ACCESS_POINT);
-    assert!(sys::wifi_auth_mode_t_WIFI_AUTH_OPEN == AUTH_OPEN);
-    assert!(sys::wifi_auth_mode_t_WIFI_AUTH_WPA2_PSK == AUTH_WPA2);
-    assert!(sys::wifi_cipher_type_t_WIFI_CIPHER_TYPE_CCMP == CIPHER_CCMP);
+    /// The numbers are those of the bindings.
+    macro_rules! equal {
+        ($($ours:expr => $theirs:ident),+ $(,)?) => {
+            $(assert!($ours as u32 == sys::$theirs as u32);)+
+        };
+    }
+
+    equal! {
+        STORAGE_RAM => wifi_storage_t_WIFI_STORAGE_RAM,
+        INTERFACE_STATION => wifi_interface_t_WIFI_IF_STA,
+        INTERFACE_ACCESS_POINT => wifi_interface_t_WIFI_IF_AP,
+        MODE_OFF => wifi_mode_t_WIFI_MODE_NULL,
+        MODE_STATION => wifi_mode_t_WIFI_MODE_STA,
+        MODE_ACCESS_POINT => wifi_mode_t_WIFI_MODE_AP,
+        AUTH_OPEN => wifi_auth_mode_t_WIFI_AUTH_OPEN,
+        AUTH_WPA2 => wifi_auth_mode_t_WIFI_AUTH_WPA2_PSK,
+        CIPHER_CCMP => wifi_cipher_type_t_WIFI_CIPHER_TYPE_CCMP,
+        SCAN_DONE => wifi_event_t_WIFI_EVENT_SCAN_DONE,
+        STATION_STOP => wifi_event_t_WIFI_EVENT_STA_STOP,
+        STATION_CONNECTED => wifi_event_t_WIFI_EVENT_STA_CONNECTED,
+        STATION_DISCONNECTED => wifi_event_t_WIFI_EVENT_STA_DISCONNECTED,
+        WPS_SUCCESS => wifi_event_t_WIFI_EVENT_STA_WPS_ER_SUCCESS,
+        WPS_FAILED => wifi_event_t_WIFI_EVENT_STA_WPS_ER_FAILED,
+        WPS_TIMED_OUT => wifi_event_t_WIFI_EVENT_STA_WPS_ER_TIMEOUT,
+        WPS_PIN => wifi_event_t_WIFI_EVENT_STA_WPS_ER_PIN,
+        WPS_OVERLAP => wifi_event_t_WIFI_EVENT_STA_WPS_ER_PBC_OVERLAP,
+        NOT_INIT => ESP_ERR_WIFI_NOT_INIT,
+    }
 };

@@ -70,6 +70,8 @@
 //!   result, and a scan does not tell whether a button was pressed.
 //! * **Judge session overlap over the whole window.** The library judges one scan, and takes two
 //!   pressed routers without a UUID for two.
+//! * **Take over a network whose name is shorter than that of the router on the air**: the library copies
+//!   a single one over the latter, whose end stays, and does not tell the length.
 //! * **Join a network with a NUL in its name**, and look around while it is an access point or off.
 //!
 //! # Never on the air

@@ -46,29 +46,40 @@ fn joined() -> Option<Ssid> {
     })
 }
 
-/// How a pairing ended, what is on disk then, and which network the device is on.
+/// How a pairing ended, what is on disk then, whether the radio is on, and on which network.
 #[derive(Debug, PartialEq)]
 struct Ending {
     result: Result<(), Cause>,
     record: Record,
+    on: bool,
     joined: Option<Ssid>,
 }
 
 impl Ending {
     fn paired() -> Self {
         let record = Record::Settled(Settings::Station { network: home() });
-        Self { result: Ok(()), record, joined: Some(home().ssid) }
+        Self { result: Ok(()), record, on: true, joined: Some(home().ssid) }
     }
 
     /// The device is back on the network of before.
     fn back(cause: Cause) -> Self {
-        Self { result: Err(cause), record: Record::Settled(station()), joined: Some(old().ssid) }
+        let record = Record::Settled(station());
+        Self { result: Err(cause), record, on: true, joined: Some(old().ssid) }
     }
 }
 
-/// A device that is a station of "old", with "home" in range, too; somebody starts a pairing, and
-/// then this happens.
+/// A device with these settings, and "old" and "home" in range; somebody starts a pairing, and then
+/// this happens.
 fn pairing<F: Future<Output = ()>>(
+    before: Settings,
+    then: impl FnOnce(&'static Hand, &'static Desk<Raw, 4>) -> F,
+) -> Ending {
+    pairing_after(Duration::ZERO, before, then)
+}
+
+/// The same for somebody who needs time to receive the answer.
+fn pairing_after<F: Future<Output = ()>>(
+    parting: Duration,
     before: Settings,
     then: impl FnOnce(&'static Hand, &'static Desk<Raw, 4>) -> F,
 ) -> Ending {
@@ -93,7 +104,8 @@ fn pairing<F: Future<Output = ()>>(
             let mut status = desk.listen().unwrap();
             status.get_and(|status| status.phase == Phase::Idle).await;
             clock.sleep_until(clock.now().after(Duration::from_secs(5))).await;
-            desk.start(Duration::ZERO).await.unwrap();
+            fake::calls();
+            desk.start(parting).await.unwrap();
             then(clock, desk).await;
             let ended = status.get_and(|status| status.phase == Phase::Idle).await;
             clock.sleep_until(clock.now().after(Duration::from_secs(5))).await;
@@ -106,7 +118,8 @@ fn pairing<F: Future<Output = ()>>(
     };
     let status = play(clock, all);
     let result = status.last.expect("an ending").result;
-    Ending { result, record: disk.record().unwrap(), joined: joined() }
+    let on = fake::with(|library| library.mode != 0 || library.started);
+    Ending { result, record: disk.record().unwrap(), on, joined: joined() }
 }
 
 async fn pass(clock: &Hand, seconds: u64) {
@@ -117,15 +130,15 @@ fn station() -> Settings {
     Settings::Station { network: old() }
 }
 
+fn off(remembered: Option<Credentials>) -> Settings {
+    Settings::Off { remembered }
+}
+
 #[test]
 fn paired_joined_and_saved() {
     let access_point =
         AccessPoint { network: network(b"device", b"on the label"), channel: Some(6) };
-    for before in [
-        station(),
-        Settings::Off { remembered: None },
-        Settings::AccessPoint { access_point, remembered: None },
-    ] {
+    for before in [station(), off(None), Settings::AccessPoint { access_point, remembered: None }] {
         let ending = pairing(before, async |clock, _| {
             pass(clock, 100).await;
             press(b"home");
@@ -152,6 +165,37 @@ fn session_overlap_ends_it_and_the_device_is_back_on_its_network() {
         press(b"old");
     });
     assert_eq!(ending, Ending::back(Cause::Driver(ErrorKind::Overlap)));
+}
+
+#[test]
+fn after_a_failure_an_access_point_is_off_and_off_stays_off() {
+    let access_point = AccessPoint { network: network(b"device", b"on the label"), channel: None };
+    let access_point = Settings::AccessPoint { access_point, remembered: Some(old()) };
+    for before in [access_point, off(Some(old()))] {
+        let ending = pairing(before, async |clock, _| pass(clock, 121).await);
+        let record = Record::Settled(off(Some(old())));
+        assert_eq!(
+            ending,
+            Ending { result: Err(Cause::TimedOut), record, on: false, joined: None }
+        );
+    }
+}
+
+/// The key is made before the start returns; HTTP stands still meanwhile.
+#[test]
+fn the_blocking_start_comes_after_the_answer_is_out() {
+    let parting = Duration::from_millis(500);
+    let ending = pairing_after(parting, station(), async |clock, desk| {
+        let is_touched =
+            || fake::calls().iter().any(|call| call.contains("wps") || call.contains("stop"));
+        assert!(!is_touched(), "the requester has been told, and nothing else");
+        clock.sleep_until(clock.now().after(parting - Duration::from_millis(1))).await;
+        assert!(!is_touched());
+        clock.sleep_until(clock.now().after(Duration::from_millis(2))).await;
+        assert!(fake::calls().contains(&"esp_wifi_wps_start"));
+        desk.cancel().await;
+    });
+    assert_eq!(ending, Ending::back(Cause::Cancelled));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use esp_hal::efuse::{InterfaceMacAddress, interface_mac_address};
 use esp_hal::gpio::{Input, InputConfig, Level, Output, OutputConfig, Pull};
 use esp_hal::peripherals::{FLASH, FROM_CPU_INTR1, WIFI};
 use esp_hal::ram;
+use esp_hal::rtc_cntl::{Rtc, Rwdt};
 use esp_hal::timer::timg::TimerGroup;
 
 /// What the program takes over.
@@ -23,6 +24,8 @@ pub struct Board {
     pub flash: FLASH<'static>,
     /// An interrupt that a program can raise.
     pub interrupt: FROM_CPU_INTR1<'static>,
+    /// What can restart the chip. It is off.
+    pub watchdog: Rwdt,
 }
 
 /// Wakes the board up. Once.
@@ -40,6 +43,7 @@ pub fn start() -> Board {
         wifi: it.WIFI,
         flash: it.FLASH,
         interrupt: it.FROM_CPU_INTR1,
+        watchdog: Rtc::new(it.RTC_TIMER).rwdt,
     }
 }
 

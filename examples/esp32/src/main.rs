@@ -10,10 +10,13 @@ mod settings;
 mod web;
 
 use embassy_executor::Spawner;
-use embassy_futures::join::join;
+use embassy_futures::join::join3;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_time::Timer;
 use esp_backtrace as _;
 use esp_hal::peripherals::WIFI;
+use esp_hal::rtc_cntl::{Rwdt, RwdtStage};
+use esp_hal::time::Duration;
 use esp_radio::wifi::{ControllerConfig, WifiController};
 use static_cell::StaticCell;
 use wps_core::{Desk, Policy, Runner};
@@ -42,7 +45,7 @@ type Pairing = Runner<'static, Radio, Store, EmbassyClock, CriticalSectionRawMut
 #[esp_hal::main]
 async fn main(spawner: Spawner) {
     static NAME: StaticCell<Name> = StaticCell::new();
-    let Board { button, lamp, wifi, flash, interrupt } = board::start();
+    let Board { button, lamp, wifi, flash, interrupt, watchdog } = board::start();
     let name = &*NAME.init(wps_label::name(board::address()));
     say!("{}, version {}", name.as_str(), env!("CARGO_PKG_VERSION"));
 
@@ -65,14 +68,26 @@ async fn main(spawner: Spawner) {
     for _ in 0..SOCKETS {
         spawner.spawn(web::serve(front, networks).expect("a place for each socket"));
     }
-    spawner.spawn(pair(runner, keeper).expect("one place for one"));
+    spawner.spawn(pair(runner, keeper, watchdog).expect("one place for one"));
     say!("no password is set: anybody on the network can start a pairing");
 }
 
 /// The runner, and who keeps its station connected. They are the only ones who call the library.
 #[embassy_executor::task]
-async fn pair(mut runner: Pairing, mut keeper: Keeper) {
-    join(runner.run(), keeper.run(EmbassyClock)).await;
+async fn pair(mut runner: Pairing, mut keeper: Keeper, watchdog: Rwdt) {
+    join3(runner.run(), keeper.run(EmbassyClock), stay_alive(watchdog)).await;
+}
+
+/// From the runner's own task, so that whatever blocks it restarts the chip, a panic, too. What was
+/// under way is in the journal.
+async fn stay_alive(mut watchdog: Rwdt) {
+    // Much longer than the library's key and an erase of the flash take.
+    watchdog.set_timeout(RwdtStage::Stage0, Duration::from_secs(30));
+    watchdog.enable();
+    loop {
+        watchdog.feed();
+        Timer::after_secs(5).await;
+    }
 }
 
 fn radio(wifi: WIFI<'static>) -> Option<Radio> {

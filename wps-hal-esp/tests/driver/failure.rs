@@ -106,6 +106,29 @@ fn a_start_that_fails_leaves_wps_disabled() {
 }
 
 #[test]
+fn where_enabling_fails_nothing_is_started() {
+    let _turn = turn();
+    let mut driver = driver();
+    with(|library| library.fails.insert("esp_wifi_wps_enable", 0x3006));
+    let (mut sightings, tell) = (Sightings::new(), |_| {});
+    now(driver.pair(&mut Attempt::new(&mut sightings, &tell))).unwrap_err();
+    assert_eq!(calls(), SEARCH[..7]);
+}
+
+#[test]
+fn the_library_disables_wps_by_itself_and_to_do_it_again_does_no_harm() {
+    for (id, payload) in [(FAILED, Some(&[0; 4][..])), (OVERLAP, None)] {
+        let _turn = turn();
+        let error = failure(|| {
+            with(|library| library.fails.insert("esp_wifi_wps_disable", 0x3035));
+            post(id, payload);
+        });
+        assert!(!matches!(error, EspError::Library { .. }), "{error}");
+        assert_eq!(calls(), [&SEARCH[..], &END].concat());
+    }
+}
+
+#[test]
 fn a_library_that_was_never_started_is_absent() {
     let _turn = turn();
     with(|library| library.fails.insert("esp_wifi_set_storage", 0x3001));

@@ -1,7 +1,7 @@
 //! The library alive, among routers. What it does is what its code was seen to do: it leaves at the
-//! start of a search, writes the candidate's name and later its key *over* its configuration, joins by
-//! itself after an exchange, and tells of the success a second later, also when it was disabled
-//! meanwhile; enabling takes that back.
+//! start of a search, has only the candidate's name in its configuration from then on, writes name and
+//! key *over* that after an exchange, joins by itself, and tells of the success a second later, also
+//! when it was disabled meanwhile; enabling takes that back.
 
 use std::time::Duration;
 
@@ -176,6 +176,7 @@ impl Library {
                     [] => vec![],
                     [router] => {
                         let ssid = router.network.ssid.clone();
+                        self.station = [0; 184];
                         copy(&mut self.station[..32], ssid.as_bytes());
                         air.wps = Wps::Exchanging { until: now.after(EXCHANGE), router: ssid };
                         vec![]

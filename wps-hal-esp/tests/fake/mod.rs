@@ -19,6 +19,7 @@ pub(crate) use symbols::{esp_wifi_connect, esp_wifi_disconnect};
 pub(crate) const SUCCESS: i32 = 7;
 pub(crate) const FAILED: i32 = 8;
 pub(crate) const TIMED_OUT: i32 = 9;
+pub(crate) const PIN: i32 = 10;
 pub(crate) const OVERLAP: i32 = 11;
 
 /// What the library knows, and what tests want to know of it.

@@ -49,9 +49,9 @@ fn encoded(record: &Record) -> Vec<u8> {
     record.with_encoded(<[u8]>::to_vec).unwrap()
 }
 
-/// A record that a later version of this software wrote.
-fn of_the_future() -> Vec<u8> {
-    let mut bytes = vec![2, 1, 2, 3];
+/// A whole record that another version of this software wrote.
+fn of_version(version: u8) -> Vec<u8> {
+    let mut bytes = vec![version, 1, 2, 3];
     let sum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&bytes);
     bytes.extend(sum.to_le_bytes());
     bytes
@@ -66,12 +66,12 @@ fn look(flash: &mut Small) -> Result<Loaded, Failure> {
 }
 
 #[test]
-fn what_is_no_record_is_kept_aside_by_the_next_save() {
+fn corrupt_truncated_older_and_newer_records_are_kept_aside_by_the_next_save() {
     let whole = encoded(&station("home"));
     let truncated = whole[..whole.len() - 1].to_vec();
     let mut spoilt = whole.clone();
     spoilt[7] ^= 1;
-    for bad in [of_the_future(), truncated, spoilt, vec![0], vec![0xff; 516]] {
+    for bad in [of_version(0), of_version(2), truncated, spoilt, vec![0], vec![0xff; 516]] {
         let mut flash = Small::new();
         save(&mut flash, &station("older")).unwrap();
         let item = numbered(7, &bad);
@@ -117,7 +117,7 @@ fn each_is_kept_beside_the_others_until_there_is_no_room() {
 fn a_cut_while_it_is_put_aside_loses_nothing() {
     let mut before = Small::new();
     save(&mut before, &station("older")).unwrap();
-    let bad = numbered(9, &of_the_future());
+    let bad = numbered(9, &of_version(2));
     put(&mut before, LOG, &bad);
     for steps in 0.. {
         let mut flash = before.clone();
