@@ -18,25 +18,20 @@ impl Pairing {
             let job = Job { task, deadline: now.after(window), last };
             State::Noting { job, parting, until: now.after(NOTE_LIMIT) }
         };
+        let in_vain =
+            if let State::Restoring { retry, .. } = self.state { retry.trouble } else { None };
         match (self.state, input) {
-            (State::Idle { .. }, Input::Start { parting }) => {
-                open(TaskKind::Pair, WINDOW, parting, None)
-            }
-            (State::Idle { .. }, Input::Configure { settings, parting }) => {
-                self.goal = Goal::Settings(settings);
-                open(TaskKind::Configure, CONFIGURE_WINDOW, parting, None)
-            }
             // Settings that the radio does not take must not lock everybody out.
             (
-                State::Restoring { retry: Retry { trouble: trouble @ Some(_), .. }, .. },
+                State::Idle { .. } | State::Restoring { retry: Retry { trouble: Some(_), .. }, .. },
                 Input::Start { parting },
-            ) => open(TaskKind::Pair, WINDOW, parting, trouble),
+            ) => open(TaskKind::Pair, WINDOW, parting, in_vain),
             (
-                State::Restoring { retry: Retry { trouble: trouble @ Some(_), .. }, .. },
+                State::Idle { .. } | State::Restoring { retry: Retry { trouble: Some(_), .. }, .. },
                 Input::Configure { settings, parting },
             ) => {
                 self.goal = Goal::Settings(settings);
-                open(TaskKind::Configure, CONFIGURE_WINDOW, parting, trouble)
+                open(TaskKind::Configure, CONFIGURE_WINDOW, parting, in_vain)
             }
 
             // Whoever starts the same pairing needs the time for its own answer.
