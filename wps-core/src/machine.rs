@@ -9,7 +9,7 @@
 //!                           ▼          ▼           ▼ window    ▼ closed     ▼
 //!                          Closing ←───┴──────── Restoring ←───┴────────────┘
 //!                             ↓                      ↑
-//!                            Idle                   boot
+//!                            Idle            boot, or lost at rest
 //! ```
 //!
 //! A change of settings from outside takes the same way: to a network through Joining, to anything

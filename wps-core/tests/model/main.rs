@@ -59,6 +59,7 @@ fn every_world_is_sound() {
     }
 
     faults_come_in_rows(&happened);
+    assert!(happened.contains(&(false, "lost")), "never happens: lost");
     let all = || worlds.iter().map(|(world, _)| world);
     let longest = all().map(|world| answers_to_rest(&mut book, world)).max();
     everything_happens_sometimes(&book, all().map(|world| world.machine), &said);
