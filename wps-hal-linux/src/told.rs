@@ -24,7 +24,7 @@ pub(crate) enum Told {
 impl Told {
     /// Our network of this number, as it is marked.
     pub(crate) async fn network(session: &Session, id: u32) -> Result<Self, ControlError> {
-        let mark = session.ask(&mark_of(id)).await?.to_string();
+        let mark = session.order(mark_of(id)).await?.to_string();
         Ok(Self::Network { id, mark })
     }
 

@@ -328,7 +328,8 @@ fn wpa_supplicant_that_begins_anew_at_rest_is_told_of_the_network_in_force() {
         assert_eq!(named(house.station.networks()), named(networks.clone()), "{how}");
         let mark = house.station.events().mark();
         assert_idle(Duration::from_secs(10));
-        assert!(house.station.events().since(mark, "CTRL-EVENT-").is_empty(), "{how}: disturbed");
+        let disturbed = house.station.events().since(mark, "CTRL-EVENT-DISCONNECTED");
+        assert!(disturbed.is_empty(), "{how}: {disturbed:#?}");
         house.assert_scans();
     }
 }
