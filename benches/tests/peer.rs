@@ -43,6 +43,7 @@ fn any_input() -> impl Strategy<Value = Input> {
             .prop_map(|(settings, parting)| Input::Configure { settings, parting }),
         Just(Input::Cancel),
         Just(Input::Elapsed),
+        Just(Input::Lost),
         failure().prop_map(|kind| Input::Noted(Err(kind))),
         Just(Input::Noted(Ok(Snapshot::new(b"noted").expect("short")))),
         Just(Input::Saved(Ok(()))),
@@ -57,7 +58,7 @@ fn any_input() -> impl Strategy<Value = Input> {
 /// Mostly an answer to what the machine wants, so that it gets far.
 fn is_answer(command: &Command, input: &Input) -> bool {
     match input {
-        Input::Start { .. } | Input::Configure { .. } => *command == Command::Rest,
+        Input::Start { .. } | Input::Configure { .. } | Input::Lost => *command == Command::Rest,
         Input::Cancel => false,
         Input::Elapsed => matches!(command, Command::Pause(_)),
         Input::Noted(_) => matches!(command, Command::Note(_)),

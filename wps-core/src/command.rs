@@ -30,7 +30,8 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(16);
 /// The instant is when the runner must stop waiting and answer [`Input::Elapsed`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Nothing: wait for a request.
+    /// Nothing: wait for a request, or until the radio has
+    /// [lost](crate::WifiDriver::lost) its settings.
     Rest,
     /// Wait until then.
     Pause(Instant),
@@ -80,6 +81,8 @@ pub enum Input {
     Cancel,
     /// The instant of the current command has come.
     Elapsed,
+    /// The radio does not know the settings in force any more: to be applied again.
+    Lost,
     /// The answer to [`Command::Note`].
     Noted(Result<Snapshot, ErrorKind>),
     /// The answer to [`Command::Save`].

@@ -17,7 +17,10 @@
 //!    [`Sightings`](crate::wsc::Sightings) and [`Sweep`](crate::wsc::Sweep), and judge overlap by these.
 //! 4. **`join`** waits for the link *and the keys*. Names are bytes; a key of 64 digits is a raw PSK.
 //! 5. **`snapshot`** and **`link`** only if there is something to tell. They must not touch the radio.
-//! 6. **Errors** get the [kind](crate::ErrorKind) that says what happened. Those that are
+//! 6. **`lost`** only if the radio's software can begin anew without ours: a daemon that is restarted, a
+//!    modem. It looks whether what was told last is still known, at once and then every few seconds, as
+//!    its future is dropped for whatever else is to be done.
+//! 7. **Errors** get the [kind](crate::ErrorKind) that says what happened. Those that are
 //!    [final](crate::ErrorKind::is_final) end the whole pairing: a lost router is none of them.
 //!
 //! # Running the suite
@@ -65,6 +68,8 @@ pub enum Check {
     Station,
     /// The driver keeps the link up by itself: when the router comes back, so does the link.
     Reconnects,
+    /// `lost` returns when the platform has begun anew without what it was told, and never before.
+    Lost,
     /// `apply` of access-point mode serves the device's own network.
     AccessPoint,
     /// `apply` of off takes the radio off the air.
@@ -108,9 +113,10 @@ pub enum Check {
 
 impl Check {
     /// All checks.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Station,
         Self::Reconnects,
+        Self::Lost,
         Self::AccessPoint,
         Self::Off,
         Self::Platform,
@@ -137,6 +143,7 @@ impl Check {
         match self {
             Self::Station => "station",
             Self::Reconnects => "reconnects",
+            Self::Lost => "lost",
             Self::AccessPoint => "access point",
             Self::Off => "off",
             Self::Platform => "platform",
@@ -179,6 +186,7 @@ async fn play<S: Stage>(check: Check, scene: Scene<'_, S>) -> Result<Outcome, re
     match check {
         Check::Station => modes::station(scene).await,
         Check::Reconnects => modes::reconnects(scene).await,
+        Check::Lost => modes::lost(scene).await,
         Check::AccessPoint => modes::access_point(scene).await,
         Check::Off => modes::off(scene).await,
         Check::Platform => modes::platform(scene).await,

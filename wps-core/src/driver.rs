@@ -2,8 +2,8 @@
 //!
 //! # For driver authors
 //!
-//! Three verbs move the radio (`apply`, `pair`, `join`), three look at it (`snapshot`,
-//! `link`, `scan`). The machine decides *what* and *when*; a driver only does it. The rules:
+//! Three verbs move the radio (`apply`, `pair`, `join`), four look at it (`snapshot`,
+//! `link`, `scan`, `lost`). The machine decides *what* and *when*; a driver only does it. The rules:
 //!
 //! 1. **Any verb may be called in any radio state**, also twice in a row.
 //! 2. **Any future may be dropped at any await.** The next verb finds out for itself where the radio
@@ -19,6 +19,8 @@
 //!    that two minutes are over. Where the radio is off it switches it on.
 //! 6. A driver that looks for pressed routers itself judges session overlap with
 //!    [`Sightings`] and [`Sweep`](crate::wsc::Sweep), fed through the [`Attempt`].
+//! 7. **Where the radio's software may begin anew without ours**, `lost` notices, and the machine
+//!    applies the settings again.
 //!
 //! The smallest driver, on a radio that is only memory:
 //!
@@ -106,6 +108,14 @@ pub trait WifiDriver {
     async fn scan(&mut self) -> Result<Neighbours, Self::Error> {
         Ok(Neighbours::default())
     }
+
+    /// Waits until the radio can be told, and does not know any more, what it was told last: its
+    /// software has begun anew, say. A link that is down is not lost, the driver reconnects by itself.
+    /// Waited for while there is nothing else to do, and dropped for whatever comes. Must not touch the
+    /// radio; where a radio forgets nothing it never returns.
+    async fn lost(&mut self) {
+        core::future::pending().await
+    }
 }
 
 impl<T: WifiDriver + ?Sized> WifiDriver for &mut T {
@@ -133,6 +143,10 @@ impl<T: WifiDriver + ?Sized> WifiDriver for &mut T {
 
     async fn scan(&mut self) -> Result<Neighbours, T::Error> {
         T::scan(self).await
+    }
+
+    async fn lost(&mut self) {
+        T::lost(self).await;
     }
 }
 

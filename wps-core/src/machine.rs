@@ -8,8 +8,8 @@
 //!                           │ cancelled│           │ cancelled,│            │ failed
 //!                           ▼          ▼           ▼ window    ▼ closed     ▼
 //!                          Closing ←───┴──────── Restoring ←───┴────────────┘
-//!                             ↓                      ↑ │ tried in vain, Start
-//!                            Idle                   boot └────────→ Noting
+//!                             ↓                     ↑ │ tried in vain, Start
+//!                            Idle    boot, or lost at rest └────→ Noting
 //! ```
 //!
 //! A change of settings from outside takes the same way: to a network through Joining, to anything

@@ -280,7 +280,12 @@ async fn perform<D: WifiDriver, S: SettingsStore>(
         error.kind()
     };
     match command {
-        Command::Rest | Command::Pause(_) => pending().await,
+        Command::Rest => {
+            driver.lost().await;
+            info!("radio: the settings in force are lost");
+            Input::Lost
+        }
+        Command::Pause(_) => pending().await,
         Command::Note(_) => {
             *attempt.sightings = Sightings::default();
             Input::Noted(driver.snapshot().await.map_err(kind))

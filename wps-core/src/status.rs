@@ -55,7 +55,7 @@ pub enum Phase {
     Saving,
     /// The settings are being changed from outside.
     Configuring,
-    /// Something ended, and is being put back; or the device has just started.
+    /// Something ended, or was lost, and is being put back; or the device has just started.
     Restoring,
 }
 

@@ -232,6 +232,7 @@ fn any_deed() -> impl Strategy<Value = Deed> {
         1 => (router(), any::<bool>()).prop_map(|(router, on)| Deed::Switch(router, on)),
         2 => kind.prop_map(Deed::Make),
         1 => prop::option::of(fault).prop_map(Deed::BreakRadio),
+        1 => Just(Deed::RestartPlatform),
         2 => prop::option::of(disk_fault).prop_map(Deed::BreakDisk),
     ]
 }

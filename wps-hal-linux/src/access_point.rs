@@ -14,24 +14,29 @@ const DEFAULT_MHZ: u16 = 2462;
 const BEGIN_OF_6_GHZ: u16 = 5935;
 
 /// Serves `access_point`, and nothing else; the platform's networks keep their flags for later. One
-/// that is served already is not disturbed.
+/// that is served already is not disturbed. Gives its number.
 pub(crate) async fn apply(
     session: &Session,
     access_point: &AccessPoint,
     note: Option<&Note>,
-) -> Result<(), LinuxError> {
+) -> Result<u32, LinuxError> {
     let flags = session.flags(note).await?;
-    if !is_served(session, access_point).await? {
-        let frequency_mhz = frequency(session, access_point.channel).await?;
-        session.remove_ours().await?;
-        let id = session.add_access_point(access_point, frequency_mhz).await?;
-        session.forget_events();
-        // One of all bands would take longer than we are given. There may be none.
-        session.ask("ABORT_SCAN").await?;
-        session.select(id).await?;
-        wait_until_served(session, id).await?;
-    }
-    Ok(session.set_flags(&flags).await?)
+    let id = match served(session, access_point).await? {
+        Some(id) => id,
+        None => {
+            let frequency_mhz = frequency(session, access_point.channel).await?;
+            session.remove_ours().await?;
+            let id = session.add_access_point(access_point, frequency_mhz).await?;
+            session.forget_events();
+            // One of all bands would take longer than we are given. There may be none.
+            session.ask("ABORT_SCAN").await?;
+            session.select(id).await?;
+            wait_until_served(session, id).await?;
+            id
+        }
+    };
+    session.set_flags(&flags).await?;
+    Ok(id)
 }
 
 /// Stops it in order to look around, and keeps wpa_supplicant from joining something else instead.
@@ -41,10 +46,11 @@ pub(crate) async fn stop(session: &Session) -> Result<(), LinuxError> {
     Ok(())
 }
 
-async fn is_served(session: &Session, access_point: &AccessPoint) -> Result<bool, LinuxError> {
+/// Our network, if it is served and is this one.
+async fn served(session: &Session, access_point: &AccessPoint) -> Result<Option<u32>, LinuxError> {
     match session.served().await? {
-        Some(id) => Ok(session.is_marked_for(id, access_point).await?),
-        None => Ok(false),
+        Some(id) if session.is_marked_for(id, access_point).await? => Ok(Some(id)),
+        Some(_) | None => Ok(None),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The [`WifiDriver`] on wpa_supplicant's control socket.
 
+use std::future::pending;
 use std::path::{Path, PathBuf};
 
 use wps_core::driver::{Attempt, Link, Offer, Sight};
@@ -15,12 +16,14 @@ use crate::scan::scan;
 use crate::search::find_pressed;
 use crate::session::{Networks, Session};
 use crate::switch::{Power, Switch};
+use crate::told::{GLANCE, Told};
 use crate::{access_point, station};
 
 /// A Wi-Fi interface under wpa_supplicant: a station, an access point, or off.
 ///
-/// It keeps nothing between two verbs but whether it was told to be off: each one opens the control
-/// socket anew and asks wpa_supplicant where it stands, so a restart of either side needs no care.
+/// It keeps nothing between two verbs but a mark of what it told last: each one opens the control socket
+/// anew and asks wpa_supplicant where it stands, so a restart of either side needs no care. While
+/// nothing else is to be done it looks every three seconds whether wpa_supplicant still knows.
 /// wpa_supplicant's configuration file is never written, and its own networks are put back as they
 /// were.
 ///
@@ -33,15 +36,15 @@ use crate::{access_point, station};
 pub struct WpaSupplicant {
     directory: PathBuf,
     interface: String,
-    /// Whether the settings say that the radio is off. If it is off all the same, that is flight
-    /// mode: a failed pairing goes back to it.
-    told_off: bool,
+    /// If the radio is off without having been told so, that is flight mode: a failed pairing goes
+    /// back to it.
+    told: Told,
 }
 
 impl WpaSupplicant {
     /// The interface whose control socket is in `directory` (`/run/wpa_supplicant` on most systems).
     pub fn new(directory: impl Into<PathBuf>, interface: impl Into<String>) -> Self {
-        Self { directory: directory.into(), interface: interface.into(), told_off: false }
+        Self { directory: directory.into(), interface: interface.into(), told: Told::Nothing }
     }
 
     /// Whether a pairing could begin: the interface is there, nobody else manages it, its
@@ -73,6 +76,15 @@ impl WpaSupplicant {
 
     fn switch(&self) -> Switch<'_> {
         Switch::of(&self.interface)
+    }
+
+    /// Whether wpa_supplicant is there and does not know what it was told last. While it is not, there
+    /// is nobody to tell.
+    async fn has_lost(&self) -> bool {
+        match Control::connect(&self.directory, &self.interface) {
+            Ok(control) => self.told.is_lost(&control).await.unwrap_or(false),
+            Err(_) => false,
+        }
     }
 
     /// Switches the radio on, and lets it join nothing by itself meanwhile. Tells whether it was off.
@@ -108,11 +120,13 @@ impl WifiDriver for WpaSupplicant {
         let flight_mode = match note {
             Some(note) => note.power,
             // At start: whoever switched the radio off did not want it on.
-            None if !self.told_off => self.switch().power(),
+            None if self.told != Told::Off => self.switch().power(),
             None => Power::On,
         };
         // Not forgotten before it is on again: this future may be dropped.
-        self.told_off |= off;
+        if off {
+            self.told = Told::Off;
+        }
         let mut was_off = false;
         if !off && flight_mode == Power::On {
             match self.switch_on(&session).await {
@@ -125,25 +139,29 @@ impl WifiDriver for WpaSupplicant {
                 done => was_off = done?,
             }
         }
-        match settings {
+        let told = match settings {
             Settings::Platform => {
                 station::apply_platform(&session, note).await?;
                 if was_off && note.is_none() {
                     session.ask("REASSOCIATE").await?;
                 }
+                Told::Nothing
             }
             Settings::Station { network } => {
-                station::apply_station(&session, network, note).await?;
+                let id = station::apply_station(&session, network, note).await?;
+                Told::network(&session, id).await?
             }
             Settings::AccessPoint { access_point, .. } if flight_mode == Power::On => {
-                access_point::apply(&session, access_point, note).await?;
+                let id = access_point::apply(&session, access_point, note).await?;
+                Told::network(&session, id).await?
             }
             Settings::AccessPoint { .. } | Settings::Off { .. } => {
                 let flags = session.flags(note).await?;
                 session.remove_ours().await?;
                 session.set_flags(&flags).await?;
+                if off { Told::Off } else { Told::Nothing }
             }
-        }
+        };
         if off {
             // Whoever switches the radio on is not to find it joining something.
             session.order("DISCONNECT").await?;
@@ -153,7 +171,7 @@ impl WifiDriver for WpaSupplicant {
             self.switch().off_as(flight_mode).await?;
             tracing::warn!("{}", LinuxError::Blocked(self.interface.clone()));
         }
-        self.told_off = off;
+        self.told = told;
         Ok(())
     }
 
@@ -173,8 +191,8 @@ impl WifiDriver for WpaSupplicant {
         let note = Note::from_snapshot(snapshot);
         session.end_wps().await?;
         self.switch_on(&session).await?;
-        station::join(&session, network, note.as_ref()).await?;
-        self.told_off = false;
+        let id = station::join(&session, network, note.as_ref()).await?;
+        self.told = Told::network(&session, id).await?;
         Ok(exchange::reset(&session, note.as_ref()).await?)
     }
 
@@ -191,7 +209,7 @@ impl WifiDriver for WpaSupplicant {
         let mut note = Note::of(&platform);
         note.cred_processing = exchange::credential_processing(&session).await?;
         note.methods_unset = exchange::methods_are_unset(&session).await?;
-        note.power = if self.told_off { Power::On } else { self.switch().power() };
+        note.power = if self.told == Told::Off { Power::On } else { self.switch().power() };
         Ok(note.to_snapshot())
     }
 
@@ -201,5 +219,15 @@ impl WifiDriver for WpaSupplicant {
 
     async fn scan(&mut self) -> Result<Neighbours, LinuxError> {
         scan(&self.session().await?, &self.interface).await
+    }
+
+    async fn lost(&mut self) {
+        if self.told == Told::Nothing {
+            return pending().await;
+        }
+        while !self.has_lost().await {
+            tokio::time::sleep(GLANCE).await;
+        }
+        tracing::warn!("wpa_supplicant does not know our settings any more: it is told again");
     }
 }

@@ -51,6 +51,7 @@ mod session;
 mod station;
 mod store;
 mod switch;
+mod told;
 
 pub use clock::BootClock;
 pub use driver::WpaSupplicant;

@@ -40,36 +40,42 @@ pub(crate) async fn apply_platform(
     Ok(session.set_flags(&flags).await?)
 }
 
-/// Our network, beside the platform's own.
+/// Our network, beside the platform's own. Gives its number.
 pub(crate) async fn apply_station(
     session: &Session,
     network: &Credentials,
     note: Option<&Note>,
-) -> Result<(), LinuxError> {
+) -> Result<u32, LinuxError> {
     let flags = session.flags(note).await?;
-    if !is_joined(session, network).await? {
-        session.remove_ours().await?;
-        let id = session.add_ours(network).await?;
-        match note {
-            Some(_) => session.select(id).await?,
-            // Nothing is noted: leave the flags alone, ours comes first by its priority.
-            None => session.enable(id).await?,
+    let id = match joined(session, network).await? {
+        Some(id) => id,
+        None => {
+            session.remove_ours().await?;
+            let id = session.add_ours(network).await?;
+            match note {
+                Some(_) => session.select(id).await?,
+                // Nothing is noted: leave the flags alone, ours comes first by its priority.
+                None => session.enable(id).await?,
+            }
+            id
         }
-    }
-    Ok(session.set_flags(&flags).await?)
+    };
+    session.set_flags(&flags).await?;
+    Ok(id)
 }
 
-/// Joins `network` and waits until it is joined and keyed.
+/// Joins `network` and waits until it is joined and keyed. Gives its number.
 pub(crate) async fn join(
     session: &Session,
     network: &Credentials,
     note: Option<&Note>,
-) -> Result<(), LinuxError> {
+) -> Result<u32, LinuxError> {
     let flags = session.flags(note).await?;
     session.remove_ours().await?;
     let id = session.add_ours(network).await?;
     connect(session, id).await?;
-    Ok(session.set_flags(&flags).await?)
+    session.set_flags(&flags).await?;
+    Ok(id)
 }
 
 async fn connect(session: &Session, id: u32) -> Result<(), LinuxError> {
@@ -98,10 +104,11 @@ async fn connect(session: &Session, id: u32) -> Result<(), LinuxError> {
     }
 }
 
-/// Whether our network is joined and is this one.
-async fn is_joined(session: &Session, network: &Credentials) -> Result<bool, LinuxError> {
-    let Some(id) = session.joined().await? else { return Ok(false) };
+/// Our network, if it is joined and is this one.
+async fn joined(session: &Session, network: &Credentials) -> Result<Option<u32>, LinuxError> {
+    let Some(id) = session.joined().await? else { return Ok(None) };
     let status = session.ask("STATUS").await?;
     let same_name = Values::parse(&status).ssid().is_some_and(|ssid| ssid == network.ssid);
-    Ok(same_name && session.is_marked_for(id, network).await?)
+    let same = same_name && session.is_marked_for(id, network).await?;
+    Ok(same.then_some(id))
 }

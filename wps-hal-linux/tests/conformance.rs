@@ -115,6 +115,10 @@ impl Stage for Lab {
         Ok(())
     }
 
+    fn restarts_alone(&self) -> Result<(), Cannot> {
+        Ok(())
+    }
+
     async fn keeps(&mut self, network: &Credentials) -> Result<bool, Cannot> {
         let path = self.station.as_ref().expect("wpa_supplicant").config_path();
         let file = String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned();

@@ -1200,6 +1200,122 @@ mod access_point {
     }
 }
 
+mod lost {
+    use super::*;
+    use wps_core::AccessPoint;
+    use wps_hal_linux::WpaSupplicant;
+
+    const WHILE: Duration = Duration::from_secs(60);
+    const SOON: Duration = Duration::from_secs(4);
+
+    async fn told(fake: &Fake, settings: &Settings) -> WpaSupplicant {
+        let mut driver = fake.driver();
+        driver.apply(settings, &Snapshot::default()).await.unwrap();
+        driver
+    }
+
+    fn station() -> Settings {
+        Settings::Station { network: home() }
+    }
+
+    fn hotspot() -> Settings {
+        let access_point =
+            AccessPoint { network: credentials(b"hotspot", b"hotspot key"), channel: None };
+        Settings::AccessPoint { access_point, remembered: None }
+    }
+
+    #[test]
+    fn what_wpa_supplicant_knows_is_not_lost_and_is_not_asked_for_all_the_time() {
+        play(async || {
+            let fake = house();
+            for settings in [station(), hotspot()] {
+                let mut driver = told(&fake, &settings).await;
+                fake.state().requests.clear();
+                assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+                let asked = fake.state().requests.len();
+                assert!((15..=21).contains(&asked), "{asked} requests in a minute");
+            }
+            // Without a link it looks for one by itself.
+            let mut driver = told(&fake, &station()).await;
+            fake.state().reachable.clear();
+            fake.state().joined = false;
+            assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+        });
+    }
+
+    #[test]
+    fn a_wpa_supplicant_that_begins_anew_is_told_again() {
+        play(async || {
+            let fake = house();
+            for settings in [station(), hotspot()] {
+                let mut driver = told(&fake, &settings).await;
+                fake.state().begin_anew();
+                assert_eq!(fake.with_time(SOON, driver.lost()).await, Some(()));
+                driver.apply(&settings, &Snapshot::default()).await.unwrap();
+                let ours = |network: &fake::Network| !network.text("id_str").is_empty();
+                assert_eq!(fake.platform().0.iter().filter(|it| ours(it)).count(), 1);
+                assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+            }
+            let mut driver = fake.driver();
+            driver.join(&home(), &Snapshot::default()).await.unwrap();
+            assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+            fake.state().begin_anew();
+            // Another network has the number now.
+            fake.state().platform(true, "later");
+            assert_eq!(fake.with_time(SOON, driver.lost()).await, Some(()));
+        });
+    }
+
+    #[test]
+    fn while_nobody_is_there_nobody_is_told() {
+        play(async || {
+            let fake = house();
+            let mut driver = told(&fake, &station()).await;
+            fake.show(false);
+            fake.state().begin_anew();
+            assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+            fake.show(true);
+            assert_eq!(fake.with_time(SOON, driver.lost()).await, Some(()));
+        });
+    }
+
+    #[test]
+    fn who_does_not_answer_has_not_lost_anything() {
+        play(async || {
+            let fake = house();
+            let mut driver = told(&fake, &station()).await;
+            fake.script(|_, _| Some(Instead::Silence));
+            assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+        });
+    }
+
+    #[test]
+    fn a_wait_that_is_dropped_again_and_again_notices_too() {
+        play(async || {
+            let fake = house();
+            let mut driver = told(&fake, &station()).await;
+            let moment = Duration::from_millis(500);
+            for _ in 0..10 {
+                assert_eq!(fake.with_time(moment, driver.lost()).await, None);
+            }
+            fake.state().begin_anew();
+            assert_eq!(fake.with_time(moment, driver.lost()).await, Some(()));
+        });
+    }
+
+    #[test]
+    fn the_platforms_own_networks_cannot_be_lost() {
+        play(async || {
+            let fake = house();
+            let mut driver = told(&fake, &Settings::Platform).await;
+            fake.state().begin_anew();
+            fake.state().requests.clear();
+            assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+            assert!(fake.state().requests.is_empty());
+        });
+    }
+}
+
 mod dropped {
     use super::*;
 

@@ -296,3 +296,40 @@ fn the_radios_software_is_gone_when_the_pairing_fails() {
     assert_eq!(device.ended(), Err(Cause::Driver(ErrorKind::Absent)));
     house.assert_as_it_was(&device);
 }
+
+/// With the device running on, at rest: nobody starts it anew.
+#[test]
+fn wpa_supplicant_that_begins_anew_at_rest_is_told_of_the_network_in_force() {
+    type BeginsAnew = fn(&Supplicant);
+    let ways: [(&str, BeginsAnew); 3] = [
+        ("killed", |station| {
+            station.kill();
+            sleep(Duration::from_secs(5)); // nobody is behind its socket
+            station.restart();
+        }),
+        ("stopped", |station| {
+            station.stop();
+            sleep(Duration::from_secs(5)); // there is no socket
+            station.restart();
+        }),
+        ("configured anew", |station| assert_eq!(station.request("RECONFIGURE").trim(), "OK")),
+    ];
+    let house = House::new();
+    let device = house.begin();
+    house.assert_paired(&device);
+    let networks = house.station.networks();
+    for (how, begins_anew) in ways {
+        begins_anew(&house.station);
+        lab::until(SHORT, how, || (house.station.networks().len() == 2).then_some(()));
+        house.assert_paired(&device);
+        let named = |networks: Vec<SavedNetwork>| {
+            networks.into_iter().map(|it| (it.id, it.ssid)).collect::<Vec<_>>()
+        };
+        assert_eq!(named(house.station.networks()), named(networks.clone()), "{how}");
+        let mark = house.station.events().mark();
+        assert_idle(Duration::from_secs(10));
+        let disturbed = house.station.events().since(mark, "CTRL-EVENT-DISCONNECTED");
+        assert!(disturbed.is_empty(), "{how}: {disturbed:#?}");
+        house.assert_scans();
+    }
+}

@@ -1,6 +1,6 @@
 //! `kill -9` of `wpsd`, and of wpa_supplicant, at random moments of a pairing, in the radio lab. After a
-//! restart either what was before is in force or the new network is, and the record says which. `lab/kills`
-//! runs both fifty times, `lab/test` the first one five times.
+//! restart of who was killed either what was before is in force or the new network is, and the record says
+//! which. `lab/kills` runs both fifty times, `lab/test` five times.
 //!
 //! The moments come from a seed, which is printed: `RADIO_TEST_SEED=… RADIO_TEST_KILLS=…` repeats them.
 
@@ -12,6 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use lab::{Router, until};
+use wps_core::command::WINDOW;
 use wps_core::{Record, Settings};
 use wpsd::{Daemon, Machine, SHORT, WPS, curl, machine, record, status, wait_for};
 
@@ -92,7 +93,7 @@ impl Street {
         let answer = curl(&format!("-X POST {WPS}"));
         assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
         router.press_button();
-        self.machine.station.events().wait(mark, stage, SHORT);
+        self.machine.station.events().wait(mark, stage, WINDOW);
         sleep(delay);
         (before, new)
     }
@@ -109,7 +110,8 @@ impl Street {
         let mut expected = vec!["old".to_owned(), name(settings)];
         expected.dedup();
         assert_eq!(names, expected);
-        let disabled = networks.iter().find(|network| network.flags.contains("DISABLED"));
+        // Left alone for ten seconds, because it was being joined when ours took its place, is no such.
+        let disabled = networks.iter().find(|network| network.flags.contains("[DISABLED]"));
         assert_eq!(disabled, None);
         assert_eq!(station.request("GET wps_cred_processing"), "0");
     }
@@ -180,7 +182,8 @@ fn wpsd_killed_at_random_moments() {
 #[test]
 fn wpa_supplicant_killed_at_random_moments() {
     let mut street = Street::new();
-    let mut daemon = Daemon::start();
+    // It runs on: what a new wpa_supplicant does not know it is told.
+    let _daemon = Daemon::start();
     for turn in 1..=kills() {
         let (before, new) = street.somewhere_in_a_pairing("wpa_supplicant", turn);
         street.machine.station.kill();
@@ -194,10 +197,6 @@ fn wpa_supplicant_killed_at_random_moments() {
         println!("  left: {}, {:?}", name(&settings), status("cause"));
         let paired = status("result").as_deref() == Some("ok");
         assert_eq!(name(&settings), if paired { new.to_owned() } else { name(&before) });
-        // Whoever starts wpa_supplicant anew does so with wpsd: the unit says `PartOf=`. Killed after the
-        // end of the pairing, it does not know our network any more.
-        assert_eq!(daemon.terminate(), Some(0));
-        daemon = Daemon::start();
         street.expect(&settings);
         street.forget_buttons();
     }

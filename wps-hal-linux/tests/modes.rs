@@ -266,6 +266,35 @@ fn where_rfkill_is_not_allowed_the_interface_goes_down() {
 }
 
 #[test]
+fn in_every_mode_a_wpa_supplicant_that_begins_anew_at_rest_is_told_again() {
+    let town = Town::new();
+    let state = state();
+    let device = Device::boot(1, state.path());
+    let begin_anew = || {
+        town.station.kill();
+        town.station.restart();
+    };
+    assert_eq!(device.configure(Settings::Station { network: mine() }), Ok(()));
+    begin_anew();
+    town.expect_station("mine");
+    assert_eq!(device.configure(hotspot(6, None)), Ok(()));
+    begin_anew();
+    let serves = || town.station.connected_to().filter(|ssid| ssid == "hotspot");
+    until(SHORT, "the access point", serves);
+    device.rest();
+    town.expect(&hotspot(6, None));
+    // Where wpsd may not block the radio, wpa_supplicant takes up the interface when it begins.
+    run("mv /dev/rfkill /dev/rfkill.hidden");
+    let done = device.configure(off());
+    begin_anew();
+    let is_off = || (town.station.status().get("wpa_state")? == "INTERFACE_DISABLED").then_some(());
+    town.expect_station("old");
+    until(SHORT, "off", is_off);
+    run("mv /dev/rfkill.hidden /dev/rfkill");
+    assert_eq!(done, Ok(()));
+}
+
+#[test]
 fn a_pairing_that_fails_goes_back_to_flight_mode() {
     let town = Town::new();
     let state = state();

@@ -45,6 +45,10 @@ impl Machine {
             Input::Configure { settings, parting } => {
                 self.open(event.now, Some(settings.clone()), CONFIGURE_WINDOW, *parting)
             }
+            Input::Lost => {
+                self.try_anew();
+                Transition(State::restoring(event.now.after(APPLY_LIMIT)))
+            }
             _ => Super,
         }
     }

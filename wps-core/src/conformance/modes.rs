@@ -34,6 +34,22 @@ pub(super) async fn reconnects<S: Stage>(mut scene: Scene<'_, S>) -> Result<Outc
     Ok(scene.passed())
 }
 
+pub(super) async fn lost<S: Stage>(mut scene: Scene<'_, S>) -> Result<Outcome, Stop> {
+    scene.stage.restarts_alone()?;
+    let old = cast::station(cast::old());
+    scene.put("apply(station)", &old).await?;
+    scene.expect_not_lost("lost, with the link up").await?;
+    scene.take_away(&cast::old()).await;
+    scene.expect_not_lost("lost, with the router gone").await?;
+    scene.stage.switch_on(&cast::old()).await?;
+    scene.stage.restart_platform().await?;
+    let answer = within(&scene.clock, scene.limits.answer, scene.driver.lost()).await;
+    scene.done("lost, after the platform began anew", answer.map(Ok))?;
+    scene.put("apply(station) of what was lost", &old).await?;
+    scene.expect_not_lost("lost, after it was told again").await?;
+    Ok(scene.passed())
+}
+
 pub(super) async fn access_point<S: Stage>(scene: Scene<'_, S>) -> Result<Outcome, Stop> {
     there_and_back(scene, "apply(access point)", &cast::hotspot()).await
 }

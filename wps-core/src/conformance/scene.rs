@@ -195,6 +195,13 @@ impl<'s, S: Stage> Scene<'s, S> {
         self.clock.sleep_until(self.clock.now().after(self.limits.watch)).await;
     }
 
+    /// For a while, nothing is lost.
+    pub(super) async fn expect_not_lost(&mut self, during: &'static str) -> Result<(), Stop> {
+        let limit = self.limits.watch;
+        let lost = within(&self.clock, limit, self.driver.lost()).await;
+        expect(during, lost.is_none(), Finding::NoAnswer(limit), Finding::Done)
+    }
+
     // --- the radio -------------------------------------------------------------------------------
 
     /// What the radio is doing; none if nobody can tell.

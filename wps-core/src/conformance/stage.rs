@@ -65,6 +65,14 @@ pub trait Stage {
         Err(Cannot("the stage cannot restart the platform"))
     }
 
+    /// Whether what the driver works on can be restarted while the driver goes on.
+    ///
+    /// # Errors
+    /// They only start together.
+    fn restarts_alone(&self) -> Result<(), Cannot> {
+        Err(Cannot("the platform never restarts without the driver"))
+    }
+
     /// Whether the platform keeps anything of `network` where it survives a restart.
     ///
     /// # Errors

@@ -34,6 +34,11 @@ impl Pairing {
                 open(TaskKind::Configure, CONFIGURE_WINDOW, parting, in_vain)
             }
 
+            // The record says so already: to save it once more, after an ending, changes nothing.
+            (State::Idle { last }, Input::Lost) => {
+                State::Restoring { ended: last, retry: Retry::first(now.after(APPLY_LIMIT)) }
+            }
+
             // Whoever starts the same pairing needs the time for its own answer.
             (State::Noting { job, parting, until }, Input::Start { parting: more })
                 if job.task == TaskKind::Pair =>
@@ -189,6 +194,7 @@ impl Pairing {
                 | Input::Configure { .. }
                 | Input::Cancel
                 | Input::Elapsed
+                | Input::Lost
                 | Input::Noted(_)
                 | Input::Saved(_)
                 | Input::Applied(_)

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
+use embassy_sync::signal::Signal;
 use heapless::Vec;
 
 use crate::driver::{Attempt, DriverError, ErrorKind, Link, Offer, Security, Sight, WifiDriver};
@@ -92,6 +93,8 @@ pub enum Fault {
 /// The air, with up to eight routers and one radio.
 pub struct Air<M: RawMutex> {
     inner: Mutex<M, RefCell<Inner>>,
+    /// The radio does not know any more what it was told.
+    lost: Signal<M, ()>,
 }
 
 struct Inner {
@@ -106,7 +109,7 @@ impl<M: RawMutex> Air<M> {
     /// An empty air.
     pub const fn new() -> Self {
         let inner = Inner { routers: Vec::new(), radio: None, platform: None, fault: None };
-        Self { inner: Mutex::new(RefCell::new(inner)) }
+        Self { inner: Mutex::new(RefCell::new(inner)), lost: Signal::new() }
     }
 
     /// Puts a router on the air, in place of one with the same name. One too many is left out.
@@ -145,12 +148,14 @@ impl<M: RawMutex> Air<M> {
         self.with(|inner| inner.routers.retain(|it| it.network.ssid.as_bytes() != ssid));
     }
 
-    /// Restarts what is under the radio, with a network of its own or without one.
+    /// Restarts what is under the radio, with a network of its own or without one. What the radio was
+    /// told is lost.
     pub fn restart_platform(&self, network: Option<Credentials>) {
         self.with(|inner| {
             inner.radio = network.is_some().then_some(Settings::Platform);
             inner.platform = network;
         });
+        self.lost.signal(());
     }
 
     /// The routers, switched on or not, with whether their button is pressed.
@@ -312,6 +317,7 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
                 return Err(SimError(ErrorKind::NotPermitted));
             }
             inner.radio = Some(settings.clone());
+            self.air.lost.reset();
             Ok(())
         })
     }
@@ -359,6 +365,7 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
         self.air.with(|inner| {
             inner.reach(network)?;
             inner.radio = Some(Settings::Station { network: network.clone() });
+            self.air.lost.reset();
             Ok(())
         })
     }
@@ -392,6 +399,10 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
             self.work(LOOK).await?;
         }
         Ok(self.air.with(|inner| inner.heard()))
+    }
+
+    async fn lost(&mut self) {
+        self.air.lost.wait().await;
     }
 }
 

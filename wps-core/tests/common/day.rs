@@ -68,6 +68,8 @@ pub(crate) enum Deed {
     Switch(&'static str, bool),
     Make(RouterKind),
     BreakRadio(Option<Fault>),
+    /// What is under the radio begins anew, and knows nothing of us.
+    RestartPlatform,
     BreakDisk(Option<DiskFault>),
 }
 
@@ -155,6 +157,10 @@ impl Deed {
             Self::Switch(router, on) => air.power(router.as_bytes(), *on),
             Self::Make(kind) => air.set_kind(b"home", *kind),
             Self::BreakRadio(fault) => air.set_fault(*fault),
+            Self::RestartPlatform => {
+                air.restart_platform(None);
+                world.settle();
+            }
             Self::BreakDisk(fault) => disk.set_fault(*fault),
         }
     }

@@ -250,6 +250,10 @@ impl WifiDriver for Watched<'_> {
     async fn scan(&mut self) -> Result<Neighbours, SimError> {
         self.0.scan().await
     }
+
+    async fn lost(&mut self) {
+        self.0.lost().await;
+    }
 }
 
 struct Slow<'s>(SimStore<'s, Raw>, &'s Site);

@@ -22,6 +22,8 @@ const WALK_TIME: Duration = Duration::from_secs(120);
 pub(crate) enum Flaw {
     ApplyWaitsForTheLink,
     GivesUpALostLink,
+    MissesALoss,
+    TakesAMissingRouterForALoss,
     SecondAccessPointGoesDark,
     OffUsesWhatIsRemembered,
     ForgetsThePlatform,
@@ -63,6 +65,8 @@ impl Flaw {
     pub(crate) const ALL: &[(Self, &[Check])] = &[
         (Self::ApplyWaitsForTheLink, &[Check::Station]),
         (Self::GivesUpALostLink, &[Check::Reconnects]),
+        (Self::MissesALoss, &[Check::Lost]),
+        (Self::TakesAMissingRouterForALoss, &[Check::Lost]),
         (Self::SecondAccessPointGoesDark, &[Check::AccessPoint, Check::Twice]),
         (
             Self::OffUsesWhatIsRemembered,
@@ -376,6 +380,14 @@ impl WifiDriver for Flawed<'_> {
             return link.map(|link| Link { up: false, ..link });
         }
         link
+    }
+
+    async fn lost(&mut self) {
+        match self.world.flaw {
+            Some(Flaw::MissesALoss) => pending().await,
+            Some(Flaw::TakesAMissingRouterForALoss) if !self.world.air.is_linked() => {}
+            _ => self.radio.lost().await,
+        }
     }
 }
 

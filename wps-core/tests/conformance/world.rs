@@ -211,6 +211,10 @@ impl<'w, D: WifiDriver> Stage for Bench<'w, D> {
         Ok(())
     }
 
+    fn restarts_alone(&self) -> Result<(), Cannot> {
+        if self.world.helpless { Err(HELPLESS) } else { Ok(()) }
+    }
+
     async fn keeps(&mut self, network: &Credentials) -> Result<bool, Cannot> {
         // What the firmware keeps for itself nobody can read.
         if self.world.helpless || self.world.flaw == Some(Flaw::FirmwareRejoins) {

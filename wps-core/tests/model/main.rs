@@ -68,6 +68,7 @@ fn every_world_is_sound(policy: Policy) {
     }
 
     faults_come_in_rows(&happened);
+    assert!(happened.contains(&(false, "lost")), "never happens: lost");
     let all = || worlds.iter().map(|(world, _)| world);
     let longest = all().map(|world| answers_to_rest(&mut book, world)).max();
     everything_happens_sometimes(&book, all().map(|world| world.machine), &said);

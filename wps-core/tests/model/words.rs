@@ -181,6 +181,7 @@ impl Do {
         match input {
             In::Start | In::Press | In::Configure(_) | In::Cancel => true,
             In::Elapsed => self != Self::Rest,
+            In::Lost => self == Self::Rest,
             In::Noted | In::NoteFailed => self == Self::Note,
             In::Saved | In::SaveFailed => matches!(self, Self::Save(_)),
             In::Applied | In::ApplyFailed | In::ApplyAbsent => matches!(self, Self::Apply(..)),
@@ -203,6 +204,7 @@ pub(crate) enum In {
     Configure(Is),
     Cancel,
     Elapsed,
+    Lost,
     Noted,
     NoteFailed,
     Saved,
@@ -221,8 +223,9 @@ pub(crate) enum In {
 
 impl In {
     /// Everything that is no request.
-    pub(crate) const ANSWERS: [Self; 15] = [
+    pub(crate) const ANSWERS: [Self; 16] = [
         Self::Elapsed,
+        Self::Lost,
         Self::Noted,
         Self::NoteFailed,
         Self::Saved,
@@ -253,6 +256,7 @@ impl In {
             }
             Self::Cancel => Input::Cancel,
             Self::Elapsed => Input::Elapsed,
+            Self::Lost => Input::Lost,
             Self::Noted => Input::Noted(Ok(the_snapshot())),
             Self::NoteFailed => Input::Noted(Err(ErrorKind::Absent)),
             Self::Saved => Input::Saved(Ok(())),

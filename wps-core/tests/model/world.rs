@@ -54,6 +54,8 @@ enum Task {
     None,
     Pair,
     Configure(Is),
+    /// The radio has lost its settings, or so its driver says.
+    Again,
 }
 
 /// A law that was broken.
@@ -115,7 +117,11 @@ impl World {
         // A command that goes on until the window closes does not end earlier.
         let can_elapse = self.closed || !page.ends_with_the_window();
         match page.wants {
-            Do::Rest => {}
+            Do::Rest => {
+                let again = Self { task: Task::Again, ..self };
+                then("lost", Self { radio: None, ..again }, In::Lost);
+                then("lost, says the driver, and is wrong", again, In::Lost);
+            }
             Do::Pause => {
                 if can_elapse {
                     then("the pause ends", self, In::Elapsed);
@@ -244,7 +250,7 @@ impl World {
 
     fn may_say_yes(self, task: Task) -> Result<(), Broken> {
         let journalled = match task {
-            Task::None => false,
+            Task::None | Task::Again => false,
             Task::Pair => self.disk == Disk::Pairing(self.before, true),
             Task::Configure(_) => self.disk == Disk::Configuring(self.before, true),
         };
@@ -344,6 +350,8 @@ impl World {
             return Err("at rest, but somebody still waits for an answer");
         }
         let expected = match (page.last.map(|last| last.result), self.booted) {
+            // However the last pairing ended.
+            (_, None) if self.task == Task::Again => Some(self.before),
             (Some(Ok(())), None) => self.proven,
             (Some(Ok(())), Some(_)) => None,
             (_, Some(booted)) => Some(booted),
@@ -361,7 +369,7 @@ impl World {
     fn failed(&self) -> Is {
         match self.task {
             Task::Pair => self.before.after_failure(self.policy),
-            Task::None | Task::Configure(_) => self.before,
+            Task::None | Task::Configure(_) | Task::Again => self.before,
         }
     }
 
@@ -387,7 +395,7 @@ impl World {
         }
         let deadline = page.deadline.map(wps_core::Instant::as_millis);
         let expected = match self.task {
-            Task::None => None,
+            Task::None | Task::Again => None,
             Task::Pair => Some(120_000),
             Task::Configure(_) => Some(30_000),
         };
@@ -400,7 +408,7 @@ impl World {
         }
         let under_way = deadline.is_some();
         let journalled = match self.task {
-            Task::None => false,
+            Task::None | Task::Again => false,
             Task::Pair => self.disk == Disk::Pairing(self.before, true),
             Task::Configure(_) => self.disk == Disk::Configuring(self.before, true),
         };
@@ -421,8 +429,8 @@ impl World {
             Do::Apply(settings, _) if !under_way && settings != self.kept() => {
                 Err("puts back something else than the rules say")
             }
-            Do::Apply(_, false) if !under_way && self.noted => {
-                Err("the driver's snapshot was forgotten")
+            Do::Apply(_, noted) if !under_way && noted != self.noted => {
+                Err("the driver's snapshot was forgotten, or is one of long ago")
             }
             Do::Save(Disk::Settled(settings)) if under_way => {
                 if self.proven == Some(settings) {

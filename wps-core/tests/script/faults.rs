@@ -343,3 +343,50 @@ fn a_journal_with_the_drivers_note_is_closed_at_boot() {
     world.expect_ended(Err(Cause::Interrupted));
     world.expect_settled(&Settings::Platform);
 }
+
+#[test]
+fn settings_that_the_radio_lost_at_rest_are_applied_again() {
+    for (settings, _) in all_modes() {
+        let site = Site::settled(settings.clone());
+        let mut world = site.booted();
+        world.at(10.0);
+        site.air.restart_platform(None);
+        world.at(10.05);
+        world.expect(Phase::Restoring);
+        assert_eq!(world.button(), Some(Err(Refusal::Busy)));
+        world.at(10.2);
+        world.expect_on_air(&settings);
+        assert_eq!(world.status().last, None);
+        assert_eq!(world.button(), Some(Ok(())));
+    }
+}
+
+#[test]
+fn how_the_last_pairing_ended_is_still_told_after_a_loss() {
+    let site = Site::settled(hotspot(None));
+    let mut world = pairing_at_10(&site);
+    world.press("home");
+    world.at(20.0);
+    world.expect_ended(Ok(()));
+    site.air.restart_platform(None);
+    world.at(20.05);
+    world.expect(Phase::Restoring);
+    world.at(21.0);
+    world.expect_ended(Ok(()));
+    world.expect_settled(&station(home()));
+}
+
+#[test]
+fn what_is_lost_while_the_radio_is_gone_is_tried_again_until_it_is_back() {
+    let site = Site::settled(station(old()));
+    let mut world = site.booted();
+    world.at(10.0);
+    site.air.set_fault(Some(ABSENT));
+    site.air.restart_platform(None);
+    world.at(60.0);
+    world.expect(Phase::Restoring);
+    assert_eq!(world.status().trouble, Some(ErrorKind::Absent.into()));
+    site.air.set_fault(None);
+    world.at(80.0);
+    world.expect_settled(&station(old()));
+}

@@ -151,6 +151,16 @@ impl State {
         (self.current, self.joined, self.disconnected) = (Some(id), true, false);
     }
 
+    /// It was killed and started again: it knows what is in its own file, and joins that.
+    pub fn begin_anew(&mut self) {
+        self.networks.retain(|network| network.text("id_str").is_empty());
+        self.next_id = self.networks.iter().map(|network| network.id + 1).max().unwrap_or(0);
+        (self.current, self.joined, self.disconnected) = (None, false, false);
+        if let Some(id) = self.networks.iter().find(|it| it.enabled).map(|it| it.id) {
+            self.join(id);
+        }
+    }
+
     /// Requests whose text begins so.
     pub fn asked(&self, verb: &str) -> Vec<String> {
         let texts = self.requests.iter().map(|it| String::from_utf8_lossy(it).into_owned());
@@ -547,6 +557,13 @@ impl Fake {
     /// Looks at the state, or changes it.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("a fake that did not panic")
+    }
+
+    /// Takes the socket's file away, or puts it back.
+    pub fn show(&self, shown: bool) {
+        let (place, hidden) = (self.directory().join(INTERFACE), self.directory().join("hidden"));
+        let (from, to) = if shown { (hidden, place) } else { (place, hidden) };
+        std::fs::rename(from, to).expect("a socket");
     }
 
     /// From now on requests go to `script` first.
