@@ -39,14 +39,14 @@ impl Peer {
             State::PuttingBack { until } | State::Restoring { until } => {
                 Command::Apply(it.settings.clone(), it.snapshot.clone(), *until)
             }
-            State::Trying { offer, turn, until } => {
-                Command::Join(offer.at(*turn).clone(), it.snapshot.clone(), *until)
+            State::Trying { turn, until } => {
+                Command::Join(it.network(*turn).clone(), it.snapshot.clone(), *until)
             }
-            State::Applying { settings, until } => {
-                Command::Apply(settings.clone(), it.snapshot.clone(), *until)
+            State::Applying { until } => {
+                Command::Apply(it.wanted().clone(), it.snapshot.clone(), *until)
             }
-            State::Committing { settings, until } => {
-                Command::Save(Record::Settled(settings.clone()), *until)
+            State::Committing { until } => {
+                Command::Save(Record::Settled(it.wanted().clone()), *until)
             }
             State::Closing { until } => Command::Save(Record::Settled(it.settings.clone()), *until),
         }
@@ -67,8 +67,8 @@ impl Peer {
             State::Looking {} | State::PuttingBack { .. } | State::Breathing { .. } => {
                 (Phase::Searching, None, it.why)
             }
-            State::Trying { offer, turn, .. } | State::Waiting { offer, turn, .. } => {
-                let ssid = offer.at(*turn).ssid.clone();
+            State::Trying { turn, .. } | State::Waiting { turn, .. } => {
+                let ssid = it.network(*turn).ssid.clone();
                 (pairing(Phase::Joining { ssid }), None, it.why)
             }
             State::Applying { .. } => (Phase::Configuring, None, None),

@@ -9,7 +9,7 @@ use wps_core::command::{
     WINDOW,
 };
 use wps_core::driver::{ErrorKind, Offer};
-use wps_core::{Cause, Ended, Instant, Policy, Record, Settings, Snapshot, TaskKind};
+use wps_core::{Cause, Credentials, Ended, Instant, Policy, Record, Settings, Snapshot, TaskKind};
 
 /// When a device boots here.
 const BOOTED: Instant = Instant::from_millis(0);
@@ -21,8 +21,11 @@ pub(super) struct Machine {
     pub(super) settings: Settings,
     pub(super) snapshot: Snapshot,
     pub(super) task: TaskKind,
-    /// Of a change of settings.
-    target: Option<Settings>,
+    /// What a change of settings, or a pairing that has joined, is to leave behind. Large like the offer,
+    /// so beside the states, as in ours: a transition moves them.
+    pub(super) target: Option<Settings>,
+    /// The networks to try.
+    pub(super) offer: Option<Offer>,
     pub(super) deadline: Instant,
     /// Why the last try inside the window failed.
     pub(super) why: Option<Cause>,
@@ -98,10 +101,13 @@ impl Machine {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Elapsed => match self.target.clone() {
+            Input::Elapsed => match &self.target {
                 None => Transition(State::looking()),
-                Some(Settings::Station { network }) => self.try_to_join(now, network.into(), 0),
-                Some(settings) => Transition(State::applying(settings, now.after(APPLY_LIMIT))),
+                Some(Settings::Station { network }) => {
+                    self.offer = Some(network.clone().into());
+                    self.try_to_join(now, 0)
+                }
+                Some(_) => Transition(State::applying(now.after(APPLY_LIMIT))),
             },
             _ => Super,
         }
@@ -120,7 +126,10 @@ impl Machine {
     fn looking(&mut self, event: &Event) -> Outcome<State> {
         let now = event.now;
         match &event.input {
-            Input::Offered(Ok(offer)) => self.try_to_join(now, offer.clone(), 0),
+            Input::Offered(Ok(offer)) => {
+                self.offer = Some(offer.clone());
+                self.try_to_join(now, 0)
+            }
             Input::Offered(Err(kind)) if kind.is_final() => self.fail(now, (*kind).into()),
             Input::Offered(Err(kind)) => {
                 self.why = Some((*kind).into());
@@ -165,40 +174,27 @@ impl Machine {
     }
 
     #[state(superstate = "joining")]
-    fn trying(
-        &mut self,
-        offer: &Offer,
-        turn: &usize,
-        until: &Instant,
-        event: &Event,
-    ) -> Outcome<State> {
+    fn trying(&mut self, turn: &usize, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         let now = event.now;
         match &event.input {
             Input::Joined(Ok(())) => {
-                let settings = Settings::after_success(offer.at(*turn).clone());
-                Transition(State::committing(settings, now.after(SAVE_LIMIT)))
+                let joined = self.offer.as_ref().map(|offer| offer.at(*turn).clone());
+                self.target = joined.map(Settings::after_success);
+                Transition(State::committing(now.after(SAVE_LIMIT)))
             }
             Input::Joined(Err(kind)) if kind.is_final() => self.fail(now, (*kind).into()),
-            Input::Joined(Err(kind)) => self.wait(now, offer, *turn, (*kind).into()),
-            Input::Elapsed if now < self.deadline => self.wait(now, offer, *turn, Cause::NotJoined),
+            Input::Joined(Err(kind)) => self.wait(now, *turn, (*kind).into()),
+            Input::Elapsed if now < self.deadline => self.wait(now, *turn, Cause::NotJoined),
             _ => Super,
         }
     }
 
     #[state(superstate = "joining")]
-    fn waiting(
-        &mut self,
-        offer: &Offer,
-        turn: &usize,
-        until: &Instant,
-        event: &Event,
-    ) -> Outcome<State> {
+    fn waiting(&mut self, turn: &usize, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
-            Input::Elapsed if event.now < self.deadline => {
-                self.try_to_join(event.now, offer.clone(), *turn)
-            }
+            Input::Elapsed if event.now < self.deadline => self.try_to_join(event.now, *turn),
             _ => Super,
         }
     }
@@ -215,13 +211,11 @@ impl Machine {
     }
 
     #[state(superstate = "touched")]
-    fn applying(&mut self, settings: &Settings, until: &Instant, event: &Event) -> Outcome<State> {
+    fn applying(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Applied(Ok(())) => {
-                Transition(State::committing(settings.clone(), now.after(SAVE_LIMIT)))
-            }
+            Input::Applied(Ok(())) => Transition(State::committing(now.after(SAVE_LIMIT))),
             Input::Applied(Err(kind)) => self.fail(now, (*kind).into()),
             Input::Elapsed => self.fail(now, ErrorKind::Mute.into()),
             _ => Super,
@@ -238,16 +232,13 @@ impl Machine {
     }
 
     #[state]
-    fn committing(
-        &mut self,
-        settings: &Settings,
-        until: &Instant,
-        event: &Event,
-    ) -> Outcome<State> {
+    fn committing(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
             Input::Saved(Ok(())) => {
-                self.settings = settings.clone();
+                if let Some(settings) = &self.target {
+                    self.settings = settings.clone();
+                }
                 self.end(event.now, Ok(()));
                 Transition(State::idle())
             }
@@ -315,12 +306,21 @@ impl Machine {
             snapshot: Snapshot::default(),
             task: TaskKind::Pair,
             target: None,
+            offer: None,
             deadline: Instant::from_millis(0),
             why: None,
             ended: None,
             pause: PAUSE,
             trouble: None,
         }
+    }
+
+    pub(super) fn network(&self, turn: usize) -> &Credentials {
+        self.offer.as_ref().expect("nobody joins without an offer").at(turn)
+    }
+
+    pub(super) fn wanted(&self) -> &Settings {
+        self.target.as_ref().unwrap_or(&self.settings)
     }
 
     pub(super) fn journal(&self) -> Record {
@@ -346,19 +346,21 @@ impl Machine {
         Transition(State::noting(parting, now.after(NOTE_LIMIT)))
     }
 
-    fn try_to_join(&mut self, now: Instant, offer: Offer, turn: usize) -> Outcome<State> {
-        Transition(State::trying(offer, turn, self.deadline.min(now.after(JOIN_LIMIT))))
+    fn try_to_join(&mut self, now: Instant, turn: usize) -> Outcome<State> {
+        Transition(State::trying(turn, self.deadline.min(now.after(JOIN_LIMIT))))
     }
 
-    fn wait(&mut self, now: Instant, offer: &Offer, turn: usize, why: Cause) -> Outcome<State> {
+    fn wait(&mut self, now: Instant, turn: usize, why: Cause) -> Outcome<State> {
         self.why = Some(why);
-        let turn = (turn + 1) % offer.count();
+        let turn = (turn + 1) % self.offer.as_ref().map_or(1, Offer::count);
         let until = self.deadline.min(now.after(PAUSE));
-        Transition(State::waiting(offer.clone(), turn, until))
+        Transition(State::waiting(turn, until))
     }
 
     fn end(&mut self, at: Instant, result: Result<(), Cause>) {
         self.ended = Some(Ended { task: self.task, result, at });
+        // As ours: no secret stays in memory longer than it is needed.
+        (self.target, self.offer) = (None, None);
     }
 
     fn fail(&mut self, now: Instant, cause: Cause) -> Outcome<State> {

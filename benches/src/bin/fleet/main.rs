@@ -39,7 +39,7 @@ const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 /// What the process may grow by between the first stage and the last.
 const GROWTH_KIB: u64 = 4 * 1024;
 
-/// How the pairings ended, and how often so.
+/// How the pairings, and the changes of settings on the same day, ended, and how often so.
 type Endings = BTreeMap<&'static str, u64>;
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -47,28 +47,34 @@ fn main() -> anyhow::Result<ExitCode> {
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     let threads = thread::available_parallelism()?.get();
     println!("fleet: {devices} devices, seed {seed}, {threads} threads");
-    let (began, mut endings, mut done, mut resident) = (Instant::now(), Endings::new(), 0, vec![]);
-    println!("| devices | CPU time per pairing, µs | pairings per second | resident, KiB |");
-    println!("|---|---|---|---|");
+    let (began, mut endings, mut done) = (Instant::now(), Endings::new(), 0);
+    let (mut costs, mut resident) = (vec![], vec![]);
+    println!("| devices | pairings | CPU time for one, µs | per second | resident, KiB |");
+    println!("|---|---|---|---|---|");
     for stage in STAGES.into_iter().filter(|stage| *stage < devices).chain([devices]) {
         let (from, cpu) = (Instant::now(), cpu_time());
         let Some(ended) = live(seed, done..stage, threads) else {
             return Ok(ExitCode::FAILURE);
         };
-        let count = (stage - done) as f64;
+        let (cpu, took) = (cpu_time() - cpu, from.elapsed());
+        let pairings: u64 = ended.values().sum();
         for (ending, times) in ended {
             *endings.entry(ending).or_default() += times;
         }
-        resident.push(resident_kib()?);
-        println!(
-            "| {done} to {stage} | {:.0} | {:.0} | {} |",
-            (cpu_time() - cpu).as_secs_f64() * 1e6 / count,
-            count / from.elapsed().as_secs_f64(),
-            resident.last().context("a stage")?,
-        );
+        let (cost, kib) = (cpu.as_secs_f64() * 1e6 / pairings as f64, resident_kib()?);
+        let rate = pairings as f64 / took.as_secs_f64();
+        println!("| {done} to {stage} | {pairings} | {cost:.1} | {rate:.0} | {kib} |");
+        costs.push(cost);
+        resident.push(kib);
         done = stage;
     }
-    println!("in {:.0} s; how they ended:", began.elapsed().as_secs_f32());
+    let (first, last) = (costs.first().context("a stage")?, costs.last().context("one")?);
+    println!("the last cost {:.2} of the first", last / first);
+    let (pairings, took) = (endings.values().sum::<u64>(), began.elapsed().as_secs_f64());
+    println!(
+        "{pairings} in {took:.0} s, {:.0} per second; how they ended:",
+        pairings as f64 / took
+    );
     for (ending, times) in endings {
         println!("{times:>10}  {ending}");
     }

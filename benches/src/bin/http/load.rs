@@ -5,12 +5,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use rustix::thread::Pid;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::serve::{PASSWORD, PATH, REALM};
+use crate::serve::{PASSWORD, PATH, REALM, Served, Server};
 
 /// A browser opens six at most.
 const CONNECTIONS: usize = 6;
@@ -19,30 +20,54 @@ pub(crate) struct Figures {
     /// Requests per second.
     pub(crate) rate: f64,
     pub(crate) p99: Duration,
+    /// What the server computed for one request, the kernel's part too.
+    pub(crate) cpu: Duration,
+    /// How much of the time the server waited for a CPU that others had.
+    pub(crate) kept_waiting: f64,
 }
 
 /// Asks for `time`, and expects a success each time.
 pub(crate) fn measure(
-    address: SocketAddr,
+    server: &Server,
     method: &'static str,
-    has_password: bool,
     time: Duration,
 ) -> io::Result<Figures> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let has_password = server.served == Served::WithPassword;
     runtime.block_on(async {
-        let begin = Instant::now();
+        let (begin, before) = (Instant::now(), scheduled(server.thread)?);
         let mut clients = JoinSet::new();
         for _ in 0..CONNECTIONS {
-            clients.spawn(ask(address, method, has_password, begin + time));
+            clients.spawn(ask(server.address, method, has_password, begin + time));
         }
         let mut all = Vec::new();
         while let Some(client) = clients.join_next().await {
             all.extend(client??);
         }
-        let rate = all.len() as f64 / begin.elapsed().as_secs_f64();
+        let (took, after) = (begin.elapsed().as_secs_f64(), scheduled(server.thread)?);
         all.sort();
-        Ok(Figures { rate, p99: all[all.len() * 99 / 100] })
+        Ok(Figures {
+            rate: all.len() as f64 / took,
+            p99: all[all.len() * 99 / 100],
+            cpu: (after.ran - before.ran).div_f64(all.len() as f64),
+            kept_waiting: (after.waited - before.waited).as_secs_f64() / took,
+        })
     })
+}
+
+/// How long a thread ran, and how long it could have, but had no CPU.
+struct Scheduled {
+    ran: Duration,
+    waited: Duration,
+}
+
+fn scheduled(thread: Pid) -> io::Result<Scheduled> {
+    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat"))?;
+    let mut times = text.split(' ').map(|it| it.parse().map(Duration::from_nanos));
+    match (times.next(), times.next()) {
+        (Some(Ok(ran)), Some(Ok(waited))) => Ok(Scheduled { ran, waited }),
+        _ => Err(io::Error::other(text)),
+    }
 }
 
 async fn ask(
@@ -82,7 +107,7 @@ async fn ask(
     Ok(times)
 }
 
-fn request(method: &str, header: &str) -> String {
+pub(crate) fn request(method: &str, header: &str) -> String {
     format!("{method} {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}\r\n")
 }
 

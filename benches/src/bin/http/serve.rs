@@ -5,11 +5,13 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use rustix::thread::{Pid, gettid};
 use tokio::task::LocalSet;
 use tokio::time;
 use wps_core::sim::{Air, Disk};
@@ -41,8 +43,16 @@ impl Served {
     }
 }
 
+/// A server that runs.
+pub(crate) struct Server {
+    pub(crate) served: Served,
+    pub(crate) address: SocketAddr,
+    /// All of it runs on this one, the machine too.
+    pub(crate) thread: Pid,
+}
+
 /// Begins to serve; returns when the machine is at rest.
-pub(crate) fn serve(served: Served) -> io::Result<SocketAddr> {
+pub(crate) fn serve(served: Served) -> io::Result<Server> {
     let (ready, is_ready) = mpsc::channel();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
@@ -55,7 +65,7 @@ pub(crate) fn serve(served: Served) -> io::Result<SocketAddr> {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             match served {
                 Served::Bare => {
-                    ready.send(()).expect("somebody waits");
+                    ready.send(gettid()).expect("somebody waits");
                     let routes = get(async || ()).post(async || StatusCode::NO_CONTENT);
                     axum::serve(listener, Router::new().route(PATH, routes)).await
                 }
@@ -66,14 +76,14 @@ pub(crate) fn serve(served: Served) -> io::Result<SocketAddr> {
             }
         })
     })?;
-    is_ready.recv().expect("a server that begins");
-    Ok(address)
+    let thread = is_ready.recv().expect("a server that begins");
+    Ok(Server { served, address, thread })
 }
 
 async fn with_api(
     listener: tokio::net::TcpListener,
     password: Option<Password>,
-    ready: Sender<()>,
+    ready: Sender<Pid>,
 ) -> io::Result<()> {
     let clock: &'static TokioClock = Box::leak(Box::new(TokioClock(time::Instant::now())));
     let air: &'static Air<CriticalSectionRawMutex> = Box::leak(Box::new(Air::new()));
@@ -91,8 +101,15 @@ async fn with_api(
     let serve = async {
         let mut news = desk.listen().expect("a desk without listeners");
         news.get_and(|status| status.phase == Phase::Idle).await;
-        ready.send(()).expect("somebody waits");
-        wps_http::axum::serve(listener, routes, Limits::default(), pending()).await;
+        ready.send(gettid()).expect("somebody waits");
+        // Room for all the idle ones, for as long as they are looked at.
+        let limits = Limits {
+            connections: usize::MAX,
+            per_address: usize::MAX,
+            header_time: Duration::from_secs(120),
+            ..Limits::default()
+        };
+        wps_http::axum::serve(listener, routes, limits, pending()).await;
     };
     tasks.run_until(serve).await;
     Ok(())
