@@ -256,6 +256,8 @@ pub struct Attempt<'a> {
     /// The pressed routers of the whole window, over all its attempts.
     pub sightings: &'a mut Sightings,
     tell: &'a dyn Fn(News),
+    #[cfg(feature = "scan")]
+    hear: &'a dyn Fn(&Neighbours),
 }
 
 /// What a driver tells during an [`Attempt`].
@@ -273,12 +275,33 @@ pub enum News {
 impl<'a> Attempt<'a> {
     /// An attempt whose news go to `tell`.
     pub fn new(sightings: &'a mut Sightings, tell: &'a dyn Fn(News)) -> Self {
-        Self { sightings, tell }
+        Self {
+            sightings,
+            tell,
+            #[cfg(feature = "scan")]
+            hear: &|_| {},
+        }
+    }
+
+    /// The same, and what is [heard](Self::heard) goes to `hear`.
+    #[cfg(feature = "scan")]
+    #[must_use]
+    pub fn heard_by(self, hear: &'a dyn Fn(&Neighbours)) -> Self {
+        Self { hear, ..self }
     }
 
     /// Tells people what is in sight. May be called as often as wanted.
     pub fn report(&self, sight: Sight) {
         (self.tell)(News::Seen(sight));
+    }
+
+    /// Tells those who look around meanwhile which access points it hears now: all of them, or those with
+    /// WPS, if it knows no others. Nobody listens without the feature `scan`.
+    pub fn heard(&self, neighbours: &Neighbours) {
+        #[cfg(feature = "scan")]
+        (self.hear)(neighbours);
+        #[cfg(not(feature = "scan"))]
+        let _ = neighbours;
     }
 
     /// Tells people that the radio now leaves its network, or stops its access point: for the exchange,

@@ -121,16 +121,19 @@ fn the_last_result_is_good_for_five_seconds() {
 }
 
 #[test]
-fn while_pairing_it_tells_what_was_known_and_at_once() {
+fn while_pairing_it_tells_what_that_hears_and_at_once() {
     World::visit(async |world| {
         assert_eq!(world.names().await, names(&["home", "cafe"]));
         world.clock.sleep_until(world.now().after(Duration::from_secs(10))).await;
         world.desk.start(Duration::ZERO).await.expect("nothing is under way");
         world.until(Phase::Searching).await;
-        world.air.power(b"cafe", false);
-        let asked = world.now();
-        assert_eq!(world.names().await, names(&["home", "cafe"]));
-        assert_eq!(world.now(), asked);
+        for (on, heard) in [(false, &["home"][..]), (true, &["home", "cafe"])] {
+            world.air.power(b"cafe", on);
+            world.clock.sleep_until(world.now().after(Duration::from_secs(1))).await;
+            let asked = world.now();
+            assert_eq!(world.names().await, names(heard));
+            assert_eq!(world.now(), asked);
+        }
     });
 }
 

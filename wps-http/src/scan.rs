@@ -62,8 +62,8 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// As many as fit into the buffer. A pairing keeps no list of what it sees: with nothing known from
-/// before it, the list is empty.
+/// As many as fit into the buffer. Before its first look, and on a radio that does not tell, a pairing
+/// hears nothing: that is an empty list.
 pub(crate) fn answer<'b>(
     view: &View<'_>,
     neighbours: Option<&Neighbours>,

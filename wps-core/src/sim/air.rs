@@ -283,6 +283,7 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
             let look = sweep.next_look();
             self.work(LOOK).await?;
             sweep.looked(&look);
+            attempt.heard(&self.air.with(|inner| inner.heard()));
             let pressed = self.air.with(|inner| inner.pressed());
             match attempt.sightings.verdict(&pressed, &sweep) {
                 Verdict::Go(router) => return Ok(router),
