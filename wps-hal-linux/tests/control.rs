@@ -422,7 +422,7 @@ mod looking {
                 .expect("an offer");
             let told = told.take().expect("a list");
             let home = told.iter().find(|it| it.ssid == Some(home().ssid)).expect("the router");
-            assert_eq!((home.wps, home.pressed), (true, true));
+            assert_eq!((home.wps, home.pressed), (true, Some(true)));
             assert_eq!(home.security, Some(Security::Wpa2));
         });
     }

@@ -34,7 +34,8 @@ struct Entry<'a> {
     phy: Option<&'static str>,
     /// In words, as that device does.
     wps: &'static str,
-    wps_active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wps_active: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<&'a str>,
 }

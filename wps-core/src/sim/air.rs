@@ -235,7 +235,7 @@ impl Inner {
                 signal_dbm: Some(-50),
                 security: Some(security(&router.network)),
                 wps: router.kind != RouterKind::WithoutWps,
-                pressed: router.pressed,
+                pressed: Some(router.pressed),
                 ..Neighbour::new(Bssid([2, 0, 0, 0, 0, number as u8]))
             });
         }
