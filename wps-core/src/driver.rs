@@ -18,7 +18,8 @@
 //!    ([`Attempt::off_air`]), ignores every event of an earlier attempt, and never decides by itself
 //!    that two minutes are over. Where the radio is off it switches it on.
 //! 6. A driver that looks for pressed routers itself judges session overlap with
-//!    [`Sightings`] and [`Sweep`](crate::wsc::Sweep), fed through the [`Attempt`].
+//!    [`Sightings`] and [`Sweep`](crate::wsc::Sweep), fed through the [`Attempt`], and tells it what it
+//!    [hears](Attempt::heard).
 //!
 //! The smallest driver, on a radio that is only memory:
 //!

@@ -37,6 +37,9 @@ test("what is in sight is shown as it changes", () =>
     await says(page, "advice", "set Wi-Fi up by hand");
     await daemon.play("power");
     await says(page, "message", FOUND);
+    await press(page, "Switch its WPS off");
+    await says(page, "message", "No router with WPS in range");
+    await says(page, "sim-state", "“Home” (password: correct horse) is switched on, without WPS.");
   }));
 
 test("two routers are an overlap", () =>
