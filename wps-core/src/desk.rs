@@ -157,7 +157,7 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
     }
 
     /// The access points in range (feature `scan`): looked for now while nothing is under way, unless that was done
-    /// within the last 5 s, else what was known last. None if the radio could not look.
+    /// within the last 5 s, else what was known last: during a pairing what that hears. None if the radio could not look.
     #[cfg(feature = "scan")]
     pub async fn scan(&self) -> Option<Neighbours> {
         let _ = self.ask(Request::Scan).await;

@@ -18,7 +18,8 @@
 //!    ([`Attempt::off_air`]), ignores every event of an earlier attempt, and never decides by itself
 //!    that two minutes are over. Where the radio is off it switches it on.
 //! 6. A driver that looks for pressed routers itself judges session overlap with
-//!    [`Sightings`] and [`Sweep`](crate::wsc::Sweep), fed through the [`Attempt`].
+//!    [`Sightings`] and [`Sweep`](crate::wsc::Sweep), fed through the [`Attempt`], and tells it what it
+//!    [hears](Attempt::heard).
 //! 7. **Where the radio's software may begin anew without ours**, `lost` notices, and the machine
 //!    applies the settings again.
 //!
@@ -270,6 +271,8 @@ pub struct Attempt<'a> {
     /// The pressed routers of the whole window, over all its attempts.
     pub sightings: &'a mut Sightings,
     tell: &'a dyn Fn(News),
+    #[cfg(feature = "scan")]
+    hear: &'a dyn Fn(&Neighbours),
 }
 
 /// What a driver tells during an [`Attempt`].
@@ -287,12 +290,33 @@ pub enum News {
 impl<'a> Attempt<'a> {
     /// An attempt whose news go to `tell`.
     pub fn new(sightings: &'a mut Sightings, tell: &'a dyn Fn(News)) -> Self {
-        Self { sightings, tell }
+        Self {
+            sightings,
+            tell,
+            #[cfg(feature = "scan")]
+            hear: &|_| {},
+        }
+    }
+
+    /// The same, and what is [heard](Self::heard) goes to `hear`.
+    #[cfg(feature = "scan")]
+    #[must_use]
+    pub fn heard_by(self, hear: &'a dyn Fn(&Neighbours)) -> Self {
+        Self { hear, ..self }
     }
 
     /// Tells people what is in sight. May be called as often as wanted.
     pub fn report(&self, sight: Sight) {
         (self.tell)(News::Seen(sight));
+    }
+
+    /// Tells those who look around meanwhile which access points it hears now: all of them, or those with
+    /// WPS, if it knows no others. Nobody listens without the feature `scan`.
+    pub fn heard(&self, neighbours: &Neighbours) {
+        #[cfg(feature = "scan")]
+        (self.hear)(neighbours);
+        #[cfg(not(feature = "scan"))]
+        let _ = neighbours;
     }
 
     /// Tells people that the radio now leaves its network, or stops its access point: for the exchange,

@@ -16,9 +16,9 @@ use crate::settings::{Policy, Settings};
 use crate::status::TaskKind;
 use crate::store::SettingsStore;
 use crate::time::Clock;
-#[cfg(feature = "scan")]
-use crate::time::Instant;
 use crate::wsc::Sightings;
+#[cfg(feature = "scan")]
+use crate::{scan::Neighbours, time::Instant};
 
 /// How long a driver may take to tell about its link.
 const LINK_LIMIT: Duration = Duration::from_secs(2);
@@ -120,11 +120,16 @@ where
             Work::LookAround => Some(clock.now().after(SCAN_LIMIT)),
         };
         let tell = |news| desk.report(news);
+        #[cfg(feature = "scan")]
+        let hear = |heard: &Neighbours| desk.set_scan(Some(heard.clone()));
         // `dyn`: else each move of an answer on its way out is spelled out byte by byte.
         let mut working: Pin<&mut dyn Future<Output = Done>> = pin!(async {
             match work {
                 Work::Obey => {
-                    let mut attempt = Attempt::new(sightings, &tell);
+                    let attempt = Attempt::new(sightings, &tell);
+                    #[cfg(feature = "scan")]
+                    let attempt = attempt.heard_by(&hear);
+                    let mut attempt = attempt;
                     Done::Answer(perform(&command, driver, store, &mut attempt).await)
                 }
                 Work::Look => Done::Looked(driver.link().await.ok()),

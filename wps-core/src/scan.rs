@@ -35,7 +35,7 @@ pub struct Neighbour {
     /// Whether it speaks WPS.
     pub wps: bool,
     /// Whether its WPS button was pressed: it is in pairing mode now.
-    pub pressed: bool,
+    pub pressed: Option<bool>,
 }
 
 impl Neighbour {
@@ -54,7 +54,7 @@ impl Neighbour {
             generation: None,
             country: None,
             wps: false,
-            pressed: false,
+            pressed: None,
         }
     }
 }

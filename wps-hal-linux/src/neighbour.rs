@@ -24,7 +24,7 @@ pub(crate) fn neighbour(
         security: security(flags),
         pairwise_cipher: pairwise_cipher(flags),
         wps: says.is_some(),
-        pressed: says.as_ref().is_some_and(|says| says.pressed),
+        pressed: Some(says.as_ref().is_some_and(|says| says.pressed)),
         ..Neighbour::new(head.bssid("bssid")?)
     };
     read(elements, &mut neighbour);
@@ -159,7 +159,7 @@ mod tests {
             generation: Some(4),
             country: Some(*b"CH"),
             wps: true,
-            pressed: true,
+            pressed: Some(true),
             ..Neighbour::new(Bssid([2, 0, 0, 0, 0, 1]))
         };
         let flags = "[WPA2-PSK-CCMP][WPS-PBC][ESS]";

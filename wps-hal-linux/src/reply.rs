@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use wps_core::Ssid;
 use wps_core::wsc::{Advertisement, Bssid, Router};
+use wps_core::{Neighbour, Ssid};
 
 use crate::event::{bssid, hex};
+use crate::neighbour::neighbour;
 
 /// `key=value` lines, as of `STATUS`, `SIGNAL_POLL` and `BSS`.
 #[derive(Debug, Default)]
@@ -89,6 +90,8 @@ pub(crate) fn channels(reply: &str) -> impl Iterator<Item = Channel> + '_ {
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
     pub(crate) router: Router,
+    /// The same, for people.
+    pub(crate) neighbour: Neighbour,
     pub(crate) pressed: bool,
     /// Whole seconds since it was heard last.
     pub(crate) age: u64,
@@ -98,6 +101,7 @@ impl Heard {
     /// Reads an entry of the table: its head, and in replies of their own, as each may fill one, the
     /// elements of its probe response and of its beacon. None if it does not speak WPS.
     pub(crate) fn parse(head: &Values<'_>, probe_response: &str, beacon: &str) -> Option<Self> {
+        let neighbour = neighbour(head, probe_response, beacon)?;
         let probe_response = Values::parse(probe_response).hex("ie");
         let beacon = Values::parse(beacon).hex("beacon_ie");
         let says = Advertisement::merged(&probe_response, &beacon)?;
@@ -108,7 +112,7 @@ impl Heard {
             uuid: says.uuid,
             signal_dbm: head.number("level").unwrap_or(i16::MIN),
         };
-        Some(Self { router, pressed: says.pressed, age: head.number("age")? })
+        Some(Self { router, neighbour, pressed: says.pressed, age: head.number("age")? })
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use wps_core::ErrorKind;
 use wps_core::driver::{Attempt, Sight};
 use wps_core::wsc::{Router, Sweep, Verdict};
+use wps_core::{ErrorKind, Neighbours};
 
 use crate::access_point;
 use crate::error::LinuxError;
@@ -58,6 +58,9 @@ pub(crate) async fn find_pressed(
             }
         };
         let heard = session.heard(IN_RANGE).await?;
+        let mut neighbours = Neighbours::default();
+        heard.iter().for_each(|it| neighbours.add(it.neighbour.clone()));
+        attempt.heard(&neighbours);
         let look_took = began.elapsed().as_secs() + 1;
         let mut pressed = Vec::new();
         for router in &heard {

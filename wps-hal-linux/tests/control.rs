@@ -16,9 +16,11 @@ use embassy_futures::select::{Either, select};
 use fake::{Bss, Fake, INTERFACE, Instead, State, address, credential, elements, hex};
 use tokio::time::advance;
 use wps_core::WifiDriver;
-use wps_core::driver::{Attempt, News, Offer, Sight};
+use wps_core::driver::{Attempt, News, Offer, Security, Sight};
 use wps_core::wsc::Sightings;
-use wps_core::{Credentials, DriverError, ErrorKind, Passphrase, Settings, Snapshot, Ssid};
+use wps_core::{
+    Credentials, DriverError, ErrorKind, Neighbours, Passphrase, Settings, Snapshot, Ssid,
+};
 use wps_hal_linux::LinuxError;
 use wps_hal_linux::control::{Control, ControlError, Events};
 use wps_hal_linux::event::Event;
@@ -403,6 +405,25 @@ mod looking {
             let pressed = Sight::Pressed { ssid: Some(home().ssid) };
             let exchanging = Sight::Exchanging { ssid: Some(home().ssid) };
             assert_eq!(seen, [Sight::Looking, pressed, exchanging]);
+        });
+    }
+
+    #[test]
+    fn who_looks_around_meanwhile_is_told_what_is_heard() {
+        play(async || {
+            let fake = house();
+            let (told, mut sightings) = (RefCell::new(None), Sightings::new());
+            let hear = |heard: &Neighbours| drop(told.replace(Some(heard.clone())));
+            let mut attempt = Attempt::new(&mut sightings, &|_| {}).heard_by(&hear);
+            let mut driver = fake.driver();
+            fake.with_time(WINDOW, driver.pair(&mut attempt))
+                .await
+                .expect("an end")
+                .expect("an offer");
+            let told = told.take().expect("a list");
+            let home = told.iter().find(|it| it.ssid == Some(home().ssid)).expect("the router");
+            assert_eq!((home.wps, home.pressed), (true, Some(true)));
+            assert_eq!(home.security, Some(Security::Wpa2));
         });
     }
 

@@ -63,7 +63,7 @@ fn it_hears_who_is_there_with_and_without_wps() {
             (home.security, home.pairwise_cipher),
             (Some(Security::Wpa2Wpa3), Some(Cipher::Ccmp))
         );
-        assert_eq!((home.wps, home.pressed, home.frequency_mhz), (true, true, Some(2437)));
+        assert_eq!((home.wps, home.pressed, home.frequency_mhz), (true, Some(true), Some(2437)));
         assert_eq!((hidden.bssid, &hidden.ssid), (Bssid([2, 0, 0, 0, 0, 2]), &None));
         assert_eq!((hidden.security, hidden.wps), (Some(Security::Open), false));
         assert_eq!(fake.platform(), before);

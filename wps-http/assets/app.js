@@ -127,6 +127,19 @@ function failed(error) {
   reachable = error instanceof Refused;
   say("trouble", reachable ? error.message : lost());
   at("elsewhere").hidden = reachable || !at("by-name").textContent || at("by-name").host === location.host;
+  if (!at("elsewhere").hidden) seek();
+}
+
+/** A device that has changed networks is at another address: it is looked for by its name. */
+async function seek() {
+  if (["idle", "starting"].includes(status?.state ?? "idle") || !at("by-name").hostname.endsWith(".local")) return;
+  try {
+    // For the device this page is a foreign one, which may not read the answer. That there is one suffices.
+    await fetch(at("by-name").href + "icon.svg", { mode: "no-cors", credentials: "omit", signal: AbortSignal.timeout(3000) });
+    location.assign(at("by-name").href);
+  } catch {
+    // Not there yet.
+  }
 }
 
 async function poll() {
@@ -183,7 +196,8 @@ async function showNetwork() {
     say("network", text || "\u00a0");
     if (device?.name) {
       const host = device.name.includes(".") ? device.name : device.name + ".local";
-      at("by-name").href = at("by-name").textContent = "http://" + host + (location.port && ":" + location.port) + "/";
+      at("by-name").href = at("by-name").textContent = location.protocol + "//" + host + (location.port && ":" + location.port) + "/";
+      say("its-name", ", " + host + ",");
     }
   } catch {
     say("network", "\u00a0");

@@ -10,7 +10,7 @@ export async function showSim() {
     const sim = await ask("/api/v1/sim");
     const [router, second] = sim.routers;
     const pressed = (it) => (it.pressed ? ", its WPS button is pressed" : "");
-    const there = (it) => (it.on ? "switched on" : "switched off") + pressed(it);
+    const there = (it) => (it.on ? "switched on" : "switched off") + (it.wps ? pressed(it) : ", without WPS") + (it.wrong_key ? ", with a wrong key to hand over" : "");
     let text = quoted(router.ssid) + " (password: " + router.key + ") is " + there(router) + ".";
     if (second.on) text += " " + quoted(second.ssid) + " is there too" + pressed(second) + ".";
     say("sim-state", text);

@@ -23,8 +23,10 @@ mod answer;
 mod config;
 mod entrance;
 mod events;
+mod limits;
 mod message;
 mod serve;
+mod unreadable;
 
 use core::ops::Deref;
 use std::boxed::Box;
@@ -42,7 +44,8 @@ use answer::{Waiting, answer};
 use entrance::{Entrance, guarded};
 
 pub use config::Config;
-pub use serve::{Limits, serve};
+pub use limits::Limits;
+pub use serve::serve;
 
 /// The API and the page. `more` are routes of the application, behind the same rules on Host, Origin
 /// and body size. The desk may be an `Arc` or a `&'static`; `now` is the clock of its runner.

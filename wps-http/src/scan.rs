@@ -34,7 +34,8 @@ struct Entry<'a> {
     phy: Option<&'static str>,
     /// In words, as that device does.
     wps: &'static str,
-    wps_active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wps_active: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<&'a str>,
 }
@@ -62,8 +63,8 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// As many as fit into the buffer. A pairing keeps no list of what it sees: with nothing known from
-/// before it, the list is empty.
+/// As many as fit into the buffer. Before its first look, and on a radio that does not tell, a pairing
+/// hears nothing: that is an empty list.
 pub(crate) fn answer<'b>(
     view: &View<'_>,
     neighbours: Option<&Neighbours>,

@@ -3,14 +3,15 @@
 mod common;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router as Routes;
 use common::Situation::{NotPressed, Off};
 use common::World;
-use common::wire::{Client, PATIENCE, served};
+use common::wire::{Client, PATIENCE, served, served_on};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use wps_core::Phase;
 use wps_http::axum::Limits;
@@ -23,7 +24,10 @@ struct Listener(BufReader<TcpStream>);
 
 impl Listener {
     async fn to(address: SocketAddr) -> Self {
-        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        Self::on(TcpStream::connect(address).await.expect("a connection")).await
+    }
+
+    async fn on(mut stream: TcpStream) -> Self {
         let request = format!("GET {EVENTS} HTTP/1.1\r\nHost: gadget\r\n\r\n");
         stream.write_all(request.as_bytes()).await.expect("an open connection");
         let mut listener = Self(BufReader::new(stream));
@@ -141,18 +145,51 @@ async fn listeners_are_limited_and_whoever_leaves_makes_room() {
     .await;
 }
 
-/// Nobody reads, and yet the pairing goes on; a HEAD has no stream.
 #[tokio::test]
-async fn a_listener_that_does_not_read_harms_nobody() {
-    World::visit(NotPressed, async |world| {
+async fn a_head_has_no_stream() {
+    World::visit(Off, async |world| {
         served(world.routes(Routes::new()), Limits::default(), async |address| {
-            let _mute = Listener::to(address).await;
-            let head = Client::to(address).await.ask("HEAD", EVENTS, &HOST).await;
-            assert_eq!(head.header("content-type"), Some("text/event-stream"));
+            let mut client = Client::to(address).await;
+            for _ in 0..10 {
+                let head = client.ask("HEAD", EVENTS, &HOST).await;
+                assert_eq!(head.header("content-type"), Some("text/event-stream"));
+            }
+        })
+        .await;
+    })
+    .await;
+}
+
+/// Others are told as ever, the pairing goes on, and in the end its place is free again.
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_does_not_read_harms_nobody_and_is_dropped() {
+    World::visit(NotPressed, async |world| {
+        // What the kernel keeps for somebody who does not read is soon full.
+        let small = TcpSocket::new_v4().expect("a socket");
+        small.set_send_buffer_size(1).expect("the least there is");
+        small.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let port = small.listen(16).expect("a listener");
+        served_on(port, world.routes(Routes::new()), Limits::default(), async |address| {
+            let mut mute = Vec::new();
+            for _ in 0..3 {
+                let small = TcpSocket::new_v4().expect("a socket");
+                small.set_recv_buffer_size(1).expect("the least there is");
+                mute.push(Listener::on(small.connect(address).await.expect("a connection")).await);
+            }
+            let mut other = Listener::to(address).await;
+            let is_full =
+                async || Client::to(address).await.ask("GET", EVENTS, &HOST).await.status == 503;
+            assert!(is_full().await);
+            let begin = tokio::time::Instant::now();
+            while is_full().await {
+                assert!(begin.elapsed() < Duration::from_secs(600), "they keep their places");
+                let before = tokio::time::Instant::now();
+                other.event().await;
+                assert!(before.elapsed() < Duration::from_millis(1100));
+            }
             world.air.press(b"home");
             world.until(|status| status.phase == Phase::Idle).await;
-            let status = Client::to(address).await.ask("GET", "/api/v1/wifi/wps", &HOST).await;
-            assert!(status.body.contains(r#""result":"ok""#), "{}", status.body);
+            while other.event().await["last"]["result"] != "ok" {}
         })
         .await;
     })

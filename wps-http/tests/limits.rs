@@ -210,6 +210,35 @@ async fn a_header_without_end_is_refused() {
 }
 
 #[tokio::test]
+async fn what_is_no_http_is_told_what_to_do_too() {
+    World::visit(Off, async |world| {
+        served(world.routes(Routes::new()), Limits::default(), async |address| {
+            let long = "x".repeat(66_000);
+            for (request, status) in [
+                ("nonsense\r\n\r\n".to_owned(), 400),
+                ("GET / HTTP/1.1\r\nno colon\r\n\r\n".to_owned(), 400),
+                (format!("GET /{long} HTTP/1.1\r\n"), 431),
+            ] {
+                let mut client = Client::to(address).await;
+                assert_eq!(client.ask("GET", WPS, &HOST).await.status, 200, "it can be read");
+                client.send(request.as_bytes()).await;
+                let answer = client.answer(false).await.expect("an answer");
+                assert_eq!(answer.status, status);
+                assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+                assert_eq!(answer.header("cache-control"), Some("no-store"));
+                assert_eq!(answer.header("connection"), Some("close"));
+                let problem: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+                assert_eq!(problem["status"], status);
+                assert!(problem["detail"].as_str().is_some_and(|it| it.starts_with("Send ")));
+                assert_eq!(client.answer(false).await, None, "and the connection is closed");
+            }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn routes_of_the_application_stand_behind_the_same_rules() {
     World::visit(Off, async |world| {
         let more = Routes::new().route("/more", post(async |body: String| body));

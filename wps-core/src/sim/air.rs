@@ -242,7 +242,7 @@ impl Inner {
                 signal_dbm: Some(-50),
                 security: Some(security(&router.network)),
                 wps: router.kind != RouterKind::WithoutWps,
-                pressed: router.pressed,
+                pressed: Some(router.pressed),
                 ..Neighbour::new(Bssid([2, 0, 0, 0, 0, number as u8]))
             });
         }
@@ -290,6 +290,7 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
             let look = sweep.next_look();
             self.work(LOOK).await?;
             sweep.looked(&look);
+            attempt.heard(&self.air.with(|inner| inner.heard()));
             let pressed = self.air.with(|inner| inner.pressed());
             match attempt.sightings.verdict(&pressed, &sweep) {
                 Verdict::Go(router) => return Ok(router),

@@ -1,7 +1,6 @@
 //! From axum's messages to ours, and back.
 
 use core::error::Error;
-use core::time::Duration;
 use std::borrow::Cow;
 use std::string::ToString;
 
@@ -11,10 +10,8 @@ use ::axum::response::Response;
 use http_body_util::LengthLimitError;
 use tokio::time::{sleep, timeout};
 
+use super::limits::BODY_TIME;
 use crate::{MAX_BODY, Unread};
-
-/// A body that needs longer is not worth waiting for: nobody has to send one.
-const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// The target as it was sent.
 pub(super) fn target(uri: &Uri) -> Cow<'_, str> {

@@ -19,36 +19,8 @@ use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
-/// How much clients may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections in all: each costs a socket and about 20 kB.
-    pub connections: usize,
-    /// Connections from one address, so that nobody can keep others out. A browser opens six; what
-    /// comes through a reverse proxy has all one address.
-    pub per_address: usize,
-    /// The bytes of a request's header: [`serve`] takes no more than this.
-    pub header_bytes: usize,
-    /// The time for a request's header to arrive, and how long an idle connection is kept.
-    pub header_time: Duration,
-    /// How long a client may take no byte of its answer.
-    pub write_time: Duration,
-    /// How long answers under way may take to go out once [`serve`] has been told to stop.
-    pub farewell: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 256,
-            per_address: 32,
-            header_bytes: 16 * 1024,
-            header_time: Duration::from_secs(10),
-            write_time: Duration::from_secs(10),
-            farewell: Duration::from_secs(2),
-        }
-    }
-}
+use super::limits::Limits;
+use super::unreadable::Spoken;
 
 /// After an error of `accept` that may last (no more file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -90,7 +62,8 @@ pub async fn serve(
                 request.extensions_mut().insert(ConnectInfo(peer));
                 router.clone().oneshot(request)
             });
-            let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
+            let stream = Spoken::new(Box::pin(stream));
+            let connection = http.serve_connection(TokioIo::new(stream), service);
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
                 let _seat = seat;

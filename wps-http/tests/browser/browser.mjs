@@ -19,7 +19,7 @@ export async function browsing(visit, flags = []) {
 }
 
 /** Runs `visit` with the page of a device of its own, open in a browser of its own. */
-export async function visiting(visit, { daemon: options, context: settings } = {}) {
+export async function visiting(visit, { daemon: options, context: settings, flags } = {}) {
   const daemon = await Daemon.start(options);
   try {
     await browsing(async (browser) => {
@@ -33,7 +33,7 @@ export async function visiting(visit, { daemon: options, context: settings } = {
       await page.goto(daemon.url);
       await visit({ page, daemon, context });
       if (errors.length) throw new Error("in the page: " + errors.join("; "));
-    });
+    }, flags);
   } finally {
     await daemon.stop();
   }

@@ -6,8 +6,8 @@ const PATIENCE_MS = 15000;
 
 export class Daemon {
   /** Starts it on `ip`, in the network namespace `within` if there is one. */
-  static async start({ flags = [], ip = "127.0.0.1", within = null, env = {} } = {}) {
-    const program = [process.env.WPSD, "--listen", ip + ":0", ...flags];
+  static async start({ flags = [], ip = "127.0.0.1", listen = ip, within = null, env = {} } = {}) {
+    const program = [process.env.WPSD, "--listen", listen + ":0", ...flags];
     const [command, ...rest] = within ? ["ip", "netns", "exec", within, ...program] : program;
     const { RUST_LOG, WPSD_PASSWORD, ...clean } = process.env;
     const daemon = new Daemon();
@@ -17,7 +17,7 @@ export class Daemon {
     let said = "";
     daemon.child.stdout.on("data", (text) => (said += text));
     await until(() => /http:\/\/(\S+)/.test(said) && daemon.log.includes("serving"), () => "not started: " + daemon.log);
-    daemon.host = said.match(/http:\/\/(\S+)/)[1];
+    daemon.host = ip + said.match(/http:\/\/\S+(:\d+)/)[1];
     daemon.url = "http://" + daemon.host;
     return daemon;
   }
@@ -63,20 +63,22 @@ export async function until(come, complaint) {
   }
 }
 
-/** A network namespace with a cable to this one: the device at 198.18.7.2, this machine at 198.18.7.1. */
+/** A network namespace with a cable to this one: the device at 198.18.7.2, this machine at 198.18.7.1;
+ * and once the device has moved, at 198.18.7.6 and 198.18.7.5. */
 export class Namespace {
   static async make() {
     const namespace = new Namespace();
     namespace.name = "wps-" + process.pid;
     const cable = ["wps" + process.pid, "wpe" + process.pid];
-    namespace.end = cable[0];
+    namespace.cable = cable;
     namespace.device = "198.18.7.2";
-    namespace.host = "198.18.7.1";
-    const within = ["netns", "exec", namespace.name, "ip"];
+    namespace.elsewhere = "198.18.7.6";
+    const within = (namespace.within = ["netns", "exec", namespace.name, "ip"]);
     ip("netns", "add", namespace.name);
     try {
       ip("link", "add", cable[0], "type", "veth", "peer", "name", cable[1], "netns", namespace.name);
-      ip("addr", "add", namespace.host + "/30", "dev", cable[0]);
+      ip("addr", "add", "198.18.7.1/30", "dev", cable[0]);
+      ip("addr", "add", "198.18.7.5/30", "dev", cable[0]);
       ip("link", "set", cable[0], "up");
       ip(...within, "addr", "add", namespace.device + "/30", "dev", cable[1]);
       ip(...within, "link", "set", cable[1], "up");
@@ -89,11 +91,17 @@ export class Namespace {
 
   /** Nothing passes any more, and nobody is told. */
   cut() {
-    ip("link", "set", this.end, "down");
+    ip("link", "set", this.cable[0], "down");
   }
 
   mend() {
-    ip("link", "set", this.end, "up");
+    ip("link", "set", this.cable[0], "up");
+  }
+
+  /** The device is in another network now, at another address. */
+  move() {
+    ip(...this.within, "addr", "del", this.device + "/30", "dev", this.cable[1]);
+    ip(...this.within, "addr", "add", this.elsewhere + "/30", "dev", this.cable[1]);
   }
 
   remove() {

@@ -37,6 +37,9 @@ test("what is in sight is shown as it changes", () =>
     await says(page, "advice", "set Wi-Fi up by hand");
     await daemon.play("power");
     await says(page, "message", FOUND);
+    await press(page, "Switch its WPS off");
+    await says(page, "message", "No router with WPS in range");
+    await says(page, "sim-state", "“Home” (password: correct horse) is switched on, without WPS.");
   }));
 
 test("two routers are an overlap", () =>
@@ -190,11 +193,33 @@ test("a lost device is counted on for, and its result is shown when it is back",
   }
 });
 
+test("a device that has changed networks is found by its name", async () => {
+  const namespace = await Namespace.make();
+  try {
+    const device = { ip: namespace.device, listen: "0.0.0.0", within: namespace.name };
+    const flags = ["--host-resolver-rules=MAP *.local " + namespace.elsewhere];
+    await visiting(async ({ page, daemon }) => {
+      await says(page, "network", "Wi-Fi is off");
+      await press(page, START);
+      await says(page, "message", FOUND);
+      namespace.move();
+      await page.waitForURL(/^http:\/\/[^.]+\.local:\d+\/$/);
+      await says(page, "message", FOUND);
+      assert.ok((await left(page)) > 90, "the same window");
+      daemon.type("p");
+      await says(page, "message", "Connected to “Home”");
+    }, { daemon: device, flags });
+  } finally {
+    namespace.remove();
+  }
+});
+
 test("a hotspot says beforehand what happens to this page", () =>
   visiting(
     async ({ page }) => {
       await says(page, "network", "Own hotspot “Device”");
       await says(page, "leaving", "If you are on that hotspot, this page loses the device for a while");
+      await says(page, "leaving", /by its name, \S+, and shows the result/);
       await press(page, START);
       await says(page, "message", FOUND);
       assert.ok(await page.locator("#leaving").isVisible());

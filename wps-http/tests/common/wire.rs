@@ -47,6 +47,16 @@ pub async fn served<R>(
     visit: impl AsyncFnOnce(SocketAddr) -> R,
 ) -> R {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    served_on(listener, routes, limits, visit).await
+}
+
+/// The same on a port that was taken.
+pub async fn served_on<R>(
+    listener: TcpListener,
+    routes: axum::Router,
+    limits: Limits,
+    visit: impl AsyncFnOnce(SocketAddr) -> R,
+) -> R {
     let address = listener.local_addr().expect("its address");
     tokio::select! {
         () = serve(listener, routes, limits, std::future::pending()) => unreachable!("told to stop"),
