@@ -44,10 +44,7 @@ impl Machine {
     #[state]
     fn idle(&mut self, event: &Event) -> Outcome<State> {
         match &event.input {
-            Input::Start { parting } => self.open(event.now, None, WINDOW, *parting),
-            Input::Configure { settings, parting } => {
-                self.open(event.now, Some(settings.clone()), CONFIGURE_WINDOW, *parting)
-            }
+            Input::Start { .. } | Input::Configure { .. } => self.open(event, None),
             Input::Lost => {
                 self.try_anew();
                 Transition(State::restoring(event.now.after(APPLY_LIMIT)))
@@ -66,7 +63,9 @@ impl Machine {
                 Handled
             }
             Input::Noted(Ok(snapshot)) => {
-                self.snapshot = snapshot.clone();
+                if self.snapshot == Snapshot::default() {
+                    self.snapshot = snapshot.clone();
+                }
                 Transition(State::opening(*parting, now.after(SAVE_LIMIT)))
             }
             Input::Noted(Err(kind)) => self.decline(now, (*kind).into()),
@@ -101,14 +100,17 @@ impl Machine {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Elapsed => match &self.target {
-                None => Transition(State::looking()),
-                Some(Settings::Station { network }) => {
-                    self.offer = Some(network.clone().into());
-                    self.try_to_join(now, 0)
+            Input::Elapsed => {
+                self.why = None;
+                match &self.target {
+                    None => Transition(State::looking()),
+                    Some(Settings::Station { network }) => {
+                        self.offer = Some(network.clone().into());
+                        self.try_to_join(now, 0)
+                    }
+                    Some(_) => Transition(State::applying(now.after(APPLY_LIMIT))),
                 }
-                Some(_) => Transition(State::applying(now.after(APPLY_LIMIT))),
-            },
+            }
             _ => Super,
         }
     }
@@ -240,23 +242,20 @@ impl Machine {
                     self.settings = settings.clone();
                 }
                 self.end(event.now, Ok(()));
-                Transition(State::idle())
+                self.rest()
             }
             Input::Saved(Err(())) | Input::Elapsed => self.fail(event.now, Cause::Store),
             _ => Super,
         }
     }
 
-    #[state]
+    #[state(superstate = "astray")]
     fn restoring(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Applied(Ok(())) if self.ended.is_none() => Transition(State::idle()),
-            Input::Applied(Ok(())) => {
-                self.try_anew();
-                Transition(State::closing(now.after(SAVE_LIMIT)))
-            }
+            Input::Applied(Ok(())) if self.ended.is_none() => self.rest(),
+            Input::Applied(Ok(())) => self.close(now),
             Input::Applied(Err(kind)) => {
                 Transition(State::restoring_later(self.later(now, (*kind).into())))
             }
@@ -267,7 +266,7 @@ impl Machine {
         }
     }
 
-    #[state]
+    #[state(superstate = "astray")]
     fn restoring_later(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
@@ -276,11 +275,22 @@ impl Machine {
         }
     }
 
+    /// What is to be put back is not in force.
+    #[superstate]
+    fn astray(&mut self, event: &Event) -> Outcome<State> {
+        match &event.input {
+            Input::Start { .. } | Input::Configure { .. } if self.trouble.is_some() => {
+                self.open(event, self.trouble)
+            }
+            _ => Super,
+        }
+    }
+
     #[state]
     fn closing(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
-            Input::Saved(Ok(())) => Transition(State::idle()),
+            Input::Saved(Ok(())) => self.rest(),
             Input::Saved(Err(())) | Input::Elapsed => {
                 Transition(State::closing_later(self.later(event.now, Cause::Store)))
             }
@@ -331,19 +341,21 @@ impl Machine {
         }
     }
 
-    fn open(
-        &mut self,
-        now: Instant,
-        target: Option<Settings>,
-        window: Duration,
-        parting: Duration,
-    ) -> Outcome<State> {
-        self.task = if target.is_some() { TaskKind::Configure } else { TaskKind::Pair };
-        self.target = target;
-        self.snapshot = Snapshot::default();
-        self.deadline = now.after(window);
-        self.why = None;
-        Transition(State::noting(parting, now.after(NOTE_LIMIT)))
+    fn open(&mut self, event: &Event, why: Option<Cause>) -> Outcome<State> {
+        let (window, parting) = match &event.input {
+            Input::Configure { settings, parting } => {
+                (self.task, self.target) = (TaskKind::Configure, Some(settings.clone()));
+                (CONFIGURE_WINDOW, *parting)
+            }
+            Input::Start { parting } => {
+                (self.task, self.target) = (TaskKind::Pair, None);
+                (WINDOW, *parting)
+            }
+            _ => return Super,
+        };
+        self.deadline = event.now.after(window);
+        self.why = why;
+        Transition(State::noting(parting, event.now.after(NOTE_LIMIT)))
     }
 
     fn try_to_join(&mut self, now: Instant, turn: usize) -> Outcome<State> {
@@ -364,22 +376,42 @@ impl Machine {
     }
 
     fn fail(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
-        self.end(now, Err(cause));
         if self.task == TaskKind::Pair {
             self.settings = self.settings.clone().after_failure(self.policy);
         }
+        self.restore(now, cause)
+    }
+
+    fn refuse(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
+        if self.why.is_some() {
+            return self.restore(now, cause);
+        }
+        self.end(now, Err(cause));
+        self.close(now)
+    }
+
+    fn decline(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
+        if self.why.is_some() {
+            return self.restore(now, cause);
+        }
+        self.end(now, Err(cause));
+        self.rest()
+    }
+
+    fn restore(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
+        self.end(now, Err(cause));
         self.try_anew();
         Transition(State::restoring(now.after(APPLY_LIMIT)))
     }
 
-    fn refuse(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
-        self.end(now, Err(cause));
+    fn close(&mut self, now: Instant) -> Outcome<State> {
         self.try_anew();
+        self.snapshot = Snapshot::default();
         Transition(State::closing(now.after(SAVE_LIMIT)))
     }
 
-    fn decline(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
-        self.end(now, Err(cause));
+    fn rest(&mut self) -> Outcome<State> {
+        self.snapshot = Snapshot::default();
         Transition(State::idle())
     }
 
