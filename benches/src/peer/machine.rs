@@ -46,6 +46,7 @@ impl Machine {
                 self.open(event.now, Some(settings.clone()), CONFIGURE_WINDOW, *parting)
             }
             Input::Lost => {
+                self.snapshot = Snapshot::default();
                 self.try_anew();
                 Transition(State::restoring(event.now.after(APPLY_LIMIT)))
             }
