@@ -10,6 +10,7 @@ use crate::session::Session;
 /// How often to look. Nothing tells of the loss: who is killed says no goodbye.
 pub(crate) const GLANCE: Duration = Duration::from_secs(3);
 
+/// What wpa_supplicant was told last, as far as that can be lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Told {
     /// Nothing but what its own configuration says.

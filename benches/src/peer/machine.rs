@@ -46,6 +46,7 @@ impl Machine {
         match &event.input {
             Input::Start { .. } | Input::Configure { .. } => self.open(event, None),
             Input::Lost => {
+                self.snapshot = Snapshot::default();
                 self.try_anew();
                 Transition(State::restoring(event.now.after(APPLY_LIMIT)))
             }
