@@ -1,14 +1,19 @@
-//! The machine beside its peer, and the parsers over recorded elements.
+//! The machine beside its peer, and the parsers over recorded elements beside the one of libwifi, which
+//! reads every element and keeps what it reads on the heap.
 //!
 //! `cargo bench -p wps-benches --bench machine`
 
 use std::hint::black_box;
+use std::time::Duration;
 
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use libwifi::parsers::parse_station_info;
+use rustix::time::{ClockId, clock_gettime};
 use wps_benches::pairing::{ours, pair, peer};
 use wps_core::wsc::{Advertisement, credentials};
 
-fn machine(criterion: &mut Criterion) {
+fn machine(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("step of a pairing");
     group.throughput(Throughput::Elements(pair(&mut ours()).into()));
     group.bench_function("ours", |bench| bench.iter(|| pair(&mut black_box(ours()))));
@@ -16,21 +21,26 @@ fn machine(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn parsers(criterion: &mut Criterion) {
+fn parsers(criterion: &mut Criterion<CpuTime>) {
     let recorded = [
         ("beacon", include_str!("../../wps-core/tests/data/beacon_pressed.hex")),
         ("probe response", include_str!("../../wps-core/tests/data/probe_response_pressed.hex")),
     ];
-    let mut group = criterion.benchmark_group("elements");
     for (name, text) in recorded {
         let elements = hex(text);
         assert!(Advertisement::parse(&elements).is_some());
+        let (_, known) = parse_station_info(&elements).expect("libwifi reads it");
+        assert!(known.wps_info.is_some());
+        let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(elements.len() as u64));
-        group.bench_function(name, |bench| {
+        group.bench_function("ours", |bench| {
             bench.iter(|| Advertisement::parse(black_box(&elements)));
         });
+        group.bench_function("libwifi", |bench| {
+            bench.iter(|| parse_station_info(black_box(&elements)));
+        });
+        group.finish();
     }
-    group.finish();
 
     let credential = hex(CREDENTIAL);
     assert!(credentials(&credential).is_ok());
@@ -53,5 +63,42 @@ fn hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-criterion_group!(benches, machine, parsers);
+/// Of the thread, so that a busy machine does not count.
+struct CpuTime;
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        self.start() - start
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = machine, parsers
+}
 criterion_main!(benches);

@@ -46,7 +46,6 @@ impl Machine {
         match &event.input {
             Input::Start { .. } | Input::Configure { .. } => self.open(event, None),
             Input::Lost => {
-                self.snapshot = Snapshot::default();
                 self.try_anew();
                 Transition(State::restoring(event.now.after(APPLY_LIMIT)))
             }

@@ -6,7 +6,7 @@ use core::time::Duration;
 /// How much clients may take of [`serve`](super::serve).
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections in all: each costs a socket and about 20 kB.
+    /// Connections in all: each costs a socket and about 13 kB.
     pub connections: usize,
     /// Connections from one address, so that nobody can keep others out. A browser opens six; what
     /// comes through a reverse proxy has all one address.
