@@ -37,7 +37,7 @@ fuzz_target!(|data: &[u8]| {
         // What a pairing hears, people see.
         let neighbour = neighbour.expect("heard, but not shown");
         assert_eq!(neighbour.bssid, heard.router.bssid);
-        assert_eq!((neighbour.wps, neighbour.pressed), (true, heard.pressed));
+        assert_eq!((neighbour.wps, neighbour.pressed), (true, Some(heard.pressed)));
         assert_eq!(neighbour.frequency_mhz, Some(heard.router.frequency_mhz));
         assert!(heard.router.ssid.is_none_or(|ssid| (1..=32).contains(&ssid.as_bytes().len())));
     }
