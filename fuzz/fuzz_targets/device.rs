@@ -37,7 +37,7 @@ impl<'a> Arbitrary<'a> for Any {
 }
 
 fn deed(data: &mut Unstructured<'_>) -> Result<Deed> {
-    Ok(match data.int_in_range(0..=19)? {
+    Ok(match data.int_in_range(0..=20)? {
         0..=5 => Deed::Start(data.arbitrary()?),
         6 => Deed::Cancel,
         7 => Deed::Configure(data.choose(&known_settings())?.clone()),
@@ -47,6 +47,7 @@ fn deed(data: &mut Unstructured<'_>) -> Result<Deed> {
         14 => Deed::Switch(data.choose(&ROUTERS)?, data.arbitrary()?),
         15..=16 => Deed::Make(*data.choose(&KINDS)?),
         17 => Deed::BreakRadio(maybe(data, &FAULTS)?),
+        18 => Deed::RestartPlatform,
         _ => Deed::BreakDisk(maybe(data, &DISK_FAULTS)?),
     })
 }

@@ -33,7 +33,7 @@ fn deeds(rng: &mut Rng) -> Vec<(u32, Deed)> {
         deeds.push(Deed::Press("home"));
     }
     for _ in 0..rng.usize(0..4) {
-        let deed = match rng.u32(0..10) {
+        let deed = match rng.u32(0..11) {
             0 => Deed::Cancel,
             1 => Deed::Start(rng.bool()),
             2 => rng.choice(known_settings()).map_or(Deed::AskLink, Deed::Configure),
@@ -43,6 +43,7 @@ fn deeds(rng: &mut Rng) -> Vec<(u32, Deed)> {
             6 => Deed::Switch(pick(rng, &ROUTERS), rng.bool()),
             7 => Deed::BreakRadio(None),
             8 => Deed::BreakDisk(None),
+            9 => Deed::RestartPlatform,
             _ => fault(rng),
         };
         let after_the_first = rng.usize(1..=deeds.len());
