@@ -158,6 +158,11 @@ impl<M: RawMutex> Air<M> {
         self.lost.signal(());
     }
 
+    /// Whether the radio has lost what it was told, and nobody has noticed yet.
+    pub fn has_lost(&self) -> bool {
+        self.lost.signaled()
+    }
+
     /// The routers, switched on or not, with whether their button is pressed.
     pub fn routers(&self) -> Vec<(Ssid, RouterKind, bool, bool), MAX_ROUTERS> {
         self.with(|inner| {

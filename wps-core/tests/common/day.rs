@@ -105,7 +105,8 @@ impl Day {
         let mut chosen = Chosen::new(&site);
         let mut ended = Vec::new();
         let mut look = |world: &World<'_>| {
-            if world.status().phase == Phase::Idle {
+            // Whoever is just looking at the link notices a loss when that is done.
+            if world.status().phase == Phase::Idle && !site.air.has_lost() {
                 expect_agreement(world);
                 chosen.expect(world);
                 let last = world.status().last.filter(|last| last.task == TaskKind::Pair);
@@ -130,6 +131,7 @@ impl Day {
         // A window, and more than the longest pause and try after it.
         world.pass(180.0);
         world.expect(Phase::Idle);
+        assert!(!site.air.has_lost(), "a loss that nobody notices");
         look(&world);
         assert!(!self.cuts.is_empty() || !world.keeps_somebody_waiting(), "somebody still waits");
         ended
