@@ -25,7 +25,8 @@ struct Flags {
 
 fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
-    let text = std::fs::read(&flags.results).with_context(|| flags.results.display().to_string())?;
+    let text =
+        std::fs::read(&flags.results).with_context(|| flags.results.display().to_string())?;
     let results = Results::parse(&String::from_utf8_lossy(&text));
     anyhow::ensure!(!results.cases().is_empty(), "nothing was measured");
     let tables = tables(&results);

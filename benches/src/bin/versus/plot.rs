@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::results::{CONTENDERS, Case, Results, Summary};
 
 const WIDTH: f64 = 800.0;
-const LEFT: f64 = 300.0;
+const LEFT: f64 = 320.0;
 const RIGHT: f64 = 70.0;
 const TOP: f64 = 64.0;
 const LINE: f64 = 19.0;
@@ -43,7 +43,7 @@ pub(crate) fn plot(results: &Results) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
          aria-label=\"Seconds from the button to connected, ours and three peers\">\n<style>\n{STYLE}</style>\n\
          <text class=\"title\" x=\"16\" y=\"26\">From the button to connected</text>\n\
-         <text class=\"faint\" x=\"16\" y=\"46\">everybody at the defaults, all bands; median and range in seconds</text>\n"
+         <text class=\"faint\" x=\"16\" y=\"46\">everybody at the defaults, all bands; median and range in seconds; only NetworkManager is told the network's name</text>\n"
     );
     for tick in TICKS {
         let x = at(tick);

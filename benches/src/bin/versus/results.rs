@@ -35,7 +35,8 @@ impl Case {
             "2.4+5-listed" => "2.4 + 5 GHz by `freq_list`",
             other => other,
         };
-        [bands, if self.joined { "on a network" } else { "on none" }, button]
+        let station = if self.joined { "connected elsewhere" } else { "not connected" };
+        [bands, station, button]
     }
 }
 
@@ -55,7 +56,9 @@ impl Results {
             let pairs = line.split_whitespace().filter_map(|field| field.split_once('='));
             let fields: Fields =
                 pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            let Some(case) = fields.get("case").and_then(|case| Case::parse(case)) else { continue };
+            let Some(case) = fields.get("case").and_then(|case| Case::parse(case)) else {
+                continue;
+            };
             if !results.cases.contains(&case) {
                 results.cases.push(case.clone());
             }
