@@ -832,7 +832,7 @@ mod sweep {
     }
 
     /// As the documentation says: two at a time, radar channels alone, and after each three looks one
-    /// for the likely channels.
+    /// for the likely channels, if everything was covered before.
     fn looks_in_a_sweep(channels: &[u16]) -> usize {
         let radar = |frequency: &&u16| {
             **frequency > 5000
@@ -899,11 +899,16 @@ mod sweep {
     }
 
     #[test]
-    fn every_fourth_look_is_for_where_wps_was_seen() {
+    fn once_covered_the_next_look_and_every_fourth_is_for_where_wps_was_seen() {
         let mut sweep = Sweep::new(all());
         sweep.wps_at(2437);
         sweep.wps_at(2462);
-        for number in 1..=40 {
+        let mut first = Vec::new();
+        while !sweep.covered() {
+            first.extend(look(&mut sweep));
+        }
+        assert_eq!(first, [&TWO_POINT_FOUR[..], &FIVE, &RADAR].concat(), "each once");
+        for number in 0..40 {
             let mut look = look(&mut sweep);
             look.sort_unstable();
             assert_eq!(look == [2437, 2462], number % 4 == 0, "look {number}: {look:?}");
@@ -922,7 +927,10 @@ mod sweep {
 
     /// The channels of the looks that are for the likely ones.
     fn likely(sweep: &mut Sweep) -> BTreeSet<u16> {
-        (1..=40)
+        while !sweep.covered() {
+            look(sweep);
+        }
+        (0..40)
             .map(|number| (number, look(sweep)))
             .filter(|(number, _)| number % 4 == 0)
             .flat_map(|(_, look)| look)
@@ -960,7 +968,8 @@ mod sweep {
     #[test]
     fn one_scan_of_everything_covers() {
         let mut sweep = Sweep::new(all());
-        sweep.looked(&all());
+        let everything: Vec<u16> = sweep.frequencies().collect();
+        sweep.looked(&everything);
         assert!(sweep.covered());
         for _ in 0..20 {
             look(&mut sweep);

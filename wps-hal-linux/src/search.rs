@@ -1,5 +1,6 @@
 //! Looking for the router whose button was pressed, without leaving the present network.
 
+use std::mem;
 use std::time::Duration;
 
 use wps_core::driver::{Attempt, Sight};
@@ -25,8 +26,14 @@ pub(crate) async fn find_pressed(
     attempt: &mut Attempt<'_>,
 ) -> Result<Router, LinuxError> {
     let mut sweep = Sweep::new(session.frequencies().await?);
+    // With no network to come back to, everything at once first: that is sooner done.
+    let mut at_once = session.joined().await?.is_none() && session.served().await?.is_none();
     loop {
-        let look = sweep.next_look();
+        let look: Vec<u16> = if mem::take(&mut at_once) {
+            sweep.frequencies().collect()
+        } else {
+            sweep.next_look().to_vec()
+        };
         if look.is_empty() {
             return Err(LinuxError::Unsupported("this card has no channel that WPS can use"));
         }

@@ -24,6 +24,8 @@ static PRINT: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 const BANDS: &str = "2412-2484,5150-5895";
 /// How long to wait for an event before asking whether wpa_supplicant is still there.
 const SILENCE: Duration = Duration::from_secs(3);
+/// How long a channel may take at most in a scan.
+const DWELL: Duration = Duration::from_millis(200);
 /// How often, and after how long again, wpa_supplicant is asked whether it has noticed that the radio
 /// was switched: 3 s in all.
 const SWITCH_GLANCES: u32 = 60;
@@ -101,7 +103,11 @@ impl Session {
 
     /// The next event, or none after a silence.
     pub(crate) async fn event_soon(&self) -> Result<Option<Event>, ControlError> {
-        let Ok(event) = tokio::time::timeout(SILENCE, self.events.next()).await else {
+        self.event_within(SILENCE).await
+    }
+
+    async fn event_within(&self, silence: Duration) -> Result<Option<Event>, ControlError> {
+        let Ok(event) = tokio::time::timeout(silence, self.events.next()).await else {
             return Ok(None);
         };
         let event = event?;
@@ -395,8 +401,9 @@ impl Session {
             }
         }
         let began = Instant::now();
+        let silence = frequencies_mhz.iter().fold(SILENCE, |time, _| time + DWELL);
         loop {
-            match self.event_soon().await? {
+            match self.event_within(silence).await? {
                 Some(Event::ScanResults) => return Ok(Scan::Done(began)),
                 Some(Event::ScanFailed(error)) if error == -EINVAL => return Ok(Scan::Refused),
                 Some(Event::ScanFailed(error)) if error == -EOPNOTSUPP => return Ok(Scan::Unable),

@@ -9,7 +9,8 @@ const LIKELY: usize = 4;
 /// Every so many looks one is for the likely channels.
 const LIKELY_TURN: usize = 4;
 
-/// A plan of looks. Most visit the channels whose turn was longest ago; every fourth visits where a
+/// A plan of looks. Most visit the channels whose turn was longest ago. Once all are
+/// [covered](Self::covered), and no button seen before could be acted upon, every fourth visits where a
 /// router with WPS was seen last, so that a button is noticed soon and nothing is missed for long.
 ///
 /// A look is short: two channels, or one with radar, where a card may only listen. A card leaves its
@@ -30,6 +31,8 @@ pub struct Sweep {
     likely: Vec<u16, LIKELY>,
     /// Looks so far.
     looks: usize,
+    /// Looks since the last one for the likely channels.
+    unlikely: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -59,7 +62,7 @@ impl Sweep {
     /// Plans for the channels in `frequencies` (MHz) on which WPS can live: 2.4 GHz first, since most
     /// routers with WPS are there, then 5 GHz, radar channels last. Holds 64; further ones are ignored.
     pub fn new(frequencies: impl IntoIterator<Item = u16>) -> Self {
-        let mut sweep = Self { channels: Vec::new(), likely: Vec::new(), looks: 0 };
+        let mut sweep = Self { channels: Vec::new(), likely: Vec::new(), looks: 0, unlikely: 0 };
         for frequency_mhz in frequencies {
             if band(frequency_mhz).is_none() || sweep.plans(frequency_mhz) {
                 continue;
@@ -79,9 +82,11 @@ impl Sweep {
     /// looks of its neighbours, and a card's refusal tells which one to [`remove`](Self::remove).
     /// A scan that failed for a reason that passes (busy) is better repeated as it was.
     pub fn next_look(&mut self) -> Vec<u16, { Self::MAX_LOOK }> {
+        let likely_only =
+            !self.likely.is_empty() && self.unlikely >= LIKELY_TURN - 1 && self.covered();
+        self.unlikely = if likely_only { 0 } else { self.unlikely.saturating_add(1) };
         self.looks = self.looks.saturating_add(1);
         self.channels.sort_unstable_by_key(|c| (c.turn, band(c.frequency_mhz), c.frequency_mhz));
-        let likely_only = self.looks.is_multiple_of(LIKELY_TURN) && !self.likely.is_empty();
         let (likely, looks) = (&self.likely, self.looks);
         let mut due =
             self.channels.iter_mut().filter(|c| !likely_only || likely.contains(&c.frequency_mhz));
@@ -96,6 +101,12 @@ impl Sweep {
             let _ = look.push(channel.frequency_mhz);
         }
         look
+    }
+
+    /// All channels of the plan, in MHz: for a radio that has no network to come back to, which sees them
+    /// soonest in one long look.
+    pub fn frequencies(&self) -> impl Iterator<Item = u16> {
+        self.channels.iter().map(|channel| channel.frequency_mhz)
     }
 
     /// How many looks are one sweep.

@@ -823,17 +823,26 @@ pub fn ping_gap(address: Ipv4Addr, period: Duration) -> Duration {
     ping.stop().longest_gap
 }
 
+/// Starts D-Bus, once a boot.
+#[track_caller]
+pub fn system_bus() {
+    if !Path::new("/run/dbus/system_bus_socket").exists() {
+        fs::create_dir_all("/run/dbus").expect("a folder");
+        run("dbus-daemon --system --fork");
+    }
+}
+
 /// NetworkManager, with a wpa_supplicant of its own that has a control socket, as in Debian.
 pub struct NetworkManager(Vec<Child>);
 
 /// Starts NetworkManager, and is back when it manages `interface` (and no other).
 #[track_caller]
 pub fn network_manager(interface: &str) -> NetworkManager {
-    for folder in ["/run/dbus", "/run/udev", "/run/NetworkManager", "/var/lib/NetworkManager"] {
+    for folder in ["/run/udev", "/run/NetworkManager", "/var/lib/NetworkManager"] {
         fs::create_dir_all(folder).expect("a folder");
     }
-    if !Path::new("/run/dbus/system_bus_socket").exists() {
-        run("dbus-daemon --system --fork");
+    system_bus();
+    if !Path::new("/run/udev/control").exists() {
         run("/lib/systemd/systemd-udevd --daemon");
         run("udevadm trigger -s net -c add");
         run("udevadm settle -t 10");
