@@ -278,6 +278,49 @@ fn what_cannot_pass_within_the_window() {
     }
 }
 
+/// A pairing that joins the first of two networks, since second 1.
+fn joining() -> Pairing {
+    let now = Instant::from_millis(1_000);
+    let loaded = Loaded::Record(Record::Settled(station(old())));
+    let mut machine = Pairing::boot(now, loaded, off(None), Policy::default());
+    let offer = Offer::new([net(b"guest", b"correct horse"), home()]).expect("two");
+    for input in [
+        Input::Applied(Ok(())),
+        Input::Start { parting: Duration::ZERO },
+        Input::Noted(Ok(Snapshot::default())),
+        Input::Saved(Ok(())),
+        Input::Elapsed,
+        Input::Offered(Ok(offer)),
+    ] {
+        machine.handle(now, input);
+    }
+    machine
+}
+
+#[test]
+fn what_cannot_pass_ends_a_join_at_once() {
+    for kind in KINDS {
+        let mut machine = joining();
+        machine.handle(Instant::from_millis(2_000), Input::Joined(Err(kind)));
+        let ended = machine.status().phase == Phase::Restoring;
+        assert_eq!(ended, kind.is_final(), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_network_that_does_not_answer_is_followed_by_the_next_and_comes_again_after_the_last() {
+    let mut machine = joining();
+    let mut now = Instant::from_millis(1_000);
+    for network in [net(b"guest", b"correct horse"), home(), net(b"guest", b"correct horse")] {
+        let until = now.after(Duration::from_secs(20));
+        assert_eq!(machine.command(), Command::Join(network, Snapshot::default(), until));
+        machine.handle(until, Input::Elapsed);
+        now = until.after(Duration::from_secs(1));
+        assert_eq!(machine.command(), Command::Pause(now));
+        machine.handle(now, Input::Elapsed);
+    }
+}
+
 const SECRET: &[u8] = b"Tr0ub4dor&3 xyzzy";
 
 /// The secret in every form in which a program could print it by accident.
