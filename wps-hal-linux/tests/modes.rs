@@ -396,11 +396,12 @@ fn end(
             let plug = router.plug();
             town.station.events().when(EXCHANGING, move || plug.pull());
         }
-        Ending::NobodyPressed
-        | Ending::Cancelled
-        | Ending::Overlap
-        | Ending::Killed
-        | Ending::Paired => {}
+        // Before the start: the first sweep hears both, whatever it begins with.
+        Ending::Overlap => {
+            router.press_button();
+            second.press_button();
+        }
+        Ending::NobodyPressed | Ending::Cancelled | Ending::Killed | Ending::Paired => {}
     }
     device.start().expect("started");
     device.wait("it looks", |status| status.phase != Phase::Searching || looked(status));
@@ -408,8 +409,6 @@ fn end(
         Ending::NobodyPressed => device.window_closes(),
         Ending::Cancelled => device.cancel(),
         Ending::Overlap => {
-            router.press_button();
-            second.press_button();
             device.rest();
             router.cancel_button();
             second.cancel_button();
