@@ -2,15 +2,15 @@
 
 use heapless::Vec;
 
-/// Channels a plan holds; the 2.4 and 5 GHz bands have 14 and 37.
+/// Channels a plan holds; the 2.4 and 5 GHz bands have 14 and 28.
 const MAX_CHANNELS: usize = 64;
 /// Channels that are remembered as likely.
 const LIKELY: usize = 4;
 /// Every so many looks one is for the likely channels.
-const LIKELY_TURN: usize = 4;
+const LIKELY_TURN: usize = 3;
 
 /// A plan of looks. Most visit the channels whose turn was longest ago. Once all are
-/// [covered](Self::covered), and no button seen before could be acted upon, every fourth visits where a
+/// [covered](Self::covered), and no button seen before could be acted upon, every third visits where a
 /// router with WPS was seen last, so that a button is noticed soon and nothing is missed for long.
 ///
 /// A look is short: two channels, or one with radar, where a card may only listen. A card leaves its
@@ -168,11 +168,14 @@ enum Band {
     FiveWithRadar,
 }
 
+/// Above 5 GHz only the centres of channels of 20 MHz: cards for vehicles list narrower ones between them.
 fn band(frequency_mhz: u16) -> Option<Band> {
     match frequency_mhz {
         2412..=2484 => Some(Band::TwoPointFour),
+        5180..=5720 if !(frequency_mhz - 5180).is_multiple_of(20) => None,
+        5745..=5885 if !(frequency_mhz - 5745).is_multiple_of(20) => None,
         5180..=5240 | 5745..=5825 => Some(Band::Five),
-        5150..=5895 => Some(Band::FiveWithRadar),
+        5260..=5320 | 5500..=5720 | 5845..=5885 => Some(Band::FiveWithRadar),
         _ => None,
     }
 }
