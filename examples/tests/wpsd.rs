@@ -306,7 +306,10 @@ fn what_cannot_be_is_one_sentence() {
 
 #[test]
 fn wrong_flags_are_told() {
-    let wrong: [(&[&str], &str); 4] = [
+    let wrong: [(&[&str], &str); 7] = [
+        (&["--freq-list", "2412"], "--interface"),
+        (&["--interface", "wlan0", "--freq-list", "2412 2.4"], "give frequencies in MHz"),
+        (&["--interface", "wlan0", "--freq-list", " "], "give frequencies in MHz"),
         (&["--listen", "8080"], "give an IP address and a port"),
         (&["--state-dir", "/tmp"], "--interface"),
         (&["--control-dir", "/tmp"], "--interface"),

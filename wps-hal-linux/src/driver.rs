@@ -36,6 +36,7 @@ use crate::{access_point, station};
 pub struct WpaSupplicant {
     directory: PathBuf,
     interface: String,
+    freq_list: Vec<u16>,
     /// If the radio is off without having been told so, that is flight mode: a failed pairing goes
     /// back to it.
     told: Told,
@@ -44,7 +45,21 @@ pub struct WpaSupplicant {
 impl WpaSupplicant {
     /// The interface whose control socket is in `directory` (`/run/wpa_supplicant` on most systems).
     pub fn new(directory: impl Into<PathBuf>, interface: impl Into<String>) -> Self {
-        Self { directory: directory.into(), interface: interface.into(), told: Told::Nothing }
+        Self {
+            directory: directory.into(),
+            interface: interface.into(),
+            freq_list: Vec::new(),
+            told: Told::Nothing,
+        }
+    }
+
+    /// The frequencies in MHz of the setting `freq_list` in wpa_supplicant's configuration, which cannot be
+    /// read back: a pairing looks nowhere else then, neither for its router nor for a second one, as
+    /// wpa_supplicant joins nowhere else. None: wherever the card may.
+    #[must_use]
+    pub fn freq_list(mut self, frequencies_mhz: impl IntoIterator<Item = u16>) -> Self {
+        self.freq_list = frequencies_mhz.into_iter().collect();
+        self
     }
 
     /// Whether a pairing could begin: the interface is there, nobody else manages it, its
@@ -180,7 +195,7 @@ impl WifiDriver for WpaSupplicant {
         session.end_wps().await?;
         attempt.report(Sight::Looking);
         self.switch_on(&session).await?;
-        let router = find_pressed(&session, attempt).await?;
+        let router = find_pressed(&session, &self.freq_list, attempt).await?;
         attempt.report(Sight::Exchanging { ssid: router.ssid.clone() });
         attempt.off_air();
         exchange(&session, &router).await

@@ -20,12 +20,15 @@ const IN_RANGE: u64 = 30;
 /// before.
 const STILL_PRESSED: u64 = 5;
 
-/// Looks, without leaving the present network, until exactly one router was pressed.
+/// Looks, without leaving the present network, until exactly one router was pressed: on the channels of
+/// `freq_list`, or of the card if that is empty.
 pub(crate) async fn find_pressed(
     session: &Session,
+    freq_list: &[u16],
     attempt: &mut Attempt<'_>,
 ) -> Result<Router, LinuxError> {
-    let mut sweep = Sweep::new(session.frequencies().await?);
+    let listed = |frequency: &u16| freq_list.is_empty() || freq_list.contains(frequency);
+    let mut sweep = Sweep::new(session.frequencies().await?.into_iter().filter(listed));
     // With no network to come back to, everything at once first: that is sooner done.
     let mut at_once = session.joined().await?.is_none() && session.served().await?.is_none();
     loop {
@@ -35,7 +38,9 @@ pub(crate) async fn find_pressed(
             sweep.next_look().to_vec()
         };
         if look.is_empty() {
-            return Err(LinuxError::Unsupported("this card has no channel that WPS can use"));
+            return Err(LinuxError::Unsupported(
+                "this card has no channel that WPS can use, or freq_list names none of them",
+            ));
         }
         let began = match session.scan(&look).await? {
             Scan::Done(began) => {

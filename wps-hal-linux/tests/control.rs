@@ -483,6 +483,35 @@ mod looking {
         });
     }
 
+    /// Pairs with a driver that is told this `freq_list`.
+    async fn pair_within(fake: &Fake, freq_list: &[u16]) -> Result<Offer, LinuxError> {
+        let mut driver = fake.driver().freq_list(freq_list.iter().copied());
+        let mut sightings = Sightings::default();
+        let mut attempt = Attempt::new(&mut sightings, &|_| {});
+        fake.with_time(WINDOW, driver.pair(&mut attempt)).await.expect("an end within the window")
+    }
+
+    #[test]
+    fn freq_list_is_all_that_is_looked_at() {
+        play(async || {
+            let fake = house();
+            let list = [2437, 5180, 5955];
+            assert_eq!(pair_within(&fake, &list).await.unwrap().at(0), &home());
+            let state = fake.state();
+            let looks = state.asked("SCAN");
+            assert!(looks.iter().all(|look| *look == "SCAN TYPE=ONLY freq=2437,5180"), "{looks:?}");
+        });
+    }
+
+    #[test]
+    fn a_freq_list_without_a_channel_for_wps_is_told() {
+        play(async || {
+            let error = pair_within(&house(), &[5955]).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.to_string().contains("freq_list"), "{error}");
+        });
+    }
+
     #[test]
     fn another_ones_scan_is_waited_for_and_the_link_stays() {
         play(async || {

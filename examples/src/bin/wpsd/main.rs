@@ -57,6 +57,10 @@ struct Flags {
     #[arg(long, value_name = "DIR", default_value = "/run/wpa_supplicant", requires = "interface")]
     control_dir: PathBuf,
 
+    /// What freq_list is in wpa_supplicant's configuration, if it is there: no other channel is looked at
+    #[arg(long, value_name = "\"MHZ...\"", requires = "interface")]
+    freq_list: Option<linux::FreqList>,
+
     #[command(flatten)]
     panel: panel::Panel,
 
@@ -108,15 +112,26 @@ fn keep_secrets_out_of_core_dumps() {
 
 fn run(flags: Flags) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let Flags { interface, listen, names, password_file, state_dir, control_dir, panel, blank } =
-        flags;
+    let Flags {
+        interface,
+        listen,
+        names,
+        password_file,
+        state_dir,
+        control_dir,
+        freq_list,
+        panel,
+        blank,
+    } = flags;
     let password = password::password(password_file.as_deref())?;
     let door = serve::Door { listen, names, password };
     let device = serve::Device { blank: blank.settings()?, policy: blank.policy(), panel };
     let work = async {
         match interface {
             Some(interface) => {
-                linux::run(linux::Options { interface, state_dir, control_dir, door, device }).await
+                let options =
+                    linux::Options { interface, state_dir, control_dir, freq_list, door, device };
+                linux::run(options).await
             }
             None => simulated::run(door, device).await,
         }
