@@ -25,8 +25,6 @@ use witness::{Witness, entrances};
 const SHORT: Duration = Duration::from_secs(60);
 /// The walk time, and some more to come back.
 const WALK: Duration = Duration::from_secs(130);
-/// Cases that wait longer are measured less often.
-const SHORT_WAIT: Duration = Duration::from_secs(10);
 const OLD: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 const STATION: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
 
@@ -257,20 +255,6 @@ fn cases() -> Vec<Case> {
 }
 
 impl Case {
-    /// How many runs are enough: fewer where each takes minutes, and off the main road.
-    fn runs(&self, who: Who) -> u32 {
-        match (self.button, self.bands) {
-            (Button::Never, _) => 1,
-            // It does not find the router within the walk time: its scan of all bands, with a network to
-            // come back to, takes longer than the kernel remembers what was heard in the beginning.
-            (_, Bands::All) if self.joined && who == Who::Iwd => 1,
-            (Button::After(time), _) if time > SHORT_WAIT => 2,
-            (_, Bands::TwoListed | Bands::BothListed) => 3,
-            (_, Bands::TwoOnly) if !self.joined => 3,
-            (_, Bands::All | Bands::TwoOnly) => u32::MAX,
-        }
-    }
-
     fn name(&self) -> String {
         let joined = if self.joined { "joined" } else { "free" };
         format!("{}/{joined}/{}", self.bands.name(), self.button)
@@ -287,9 +271,6 @@ fn main() {
     for run in runs.split_whitespace().map(|run| run.parse().expect("numbers of runs")) {
         for case in cases().iter().filter(|case| listed("RADIO_TEST_CASES", &case.name())) {
             for who in case.contenders.iter().filter(|who| listed("RADIO_TEST_WHO", who.name())) {
-                if run > case.runs(*who) {
-                    continue;
-                }
                 // One that goes wrong does not end the others: it is missing then.
                 if panic::catch_unwind(|| measure(case, *who, run)).is_err() {
                     eprintln!("not measured: {} {} {run}", case.name(), who.name());

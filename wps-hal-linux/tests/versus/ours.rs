@@ -11,7 +11,11 @@ struct Ours {
 
 pub(crate) fn boot(scene: &Scene, bands: Bands) -> Box<dyn Contender> {
     let station = wpa_cli::station(scene, bands);
-    Box::new(Ours { station, _daemon: Daemon::start() })
+    let flags = match wpa_cli::freq_list(bands) {
+        Some(list) => format!("--freq-list {}", list.replace(' ', ",")),
+        None => String::new(),
+    };
+    Box::new(Ours { station, _daemon: Daemon::start_with(&flags) })
 }
 
 impl Contender for Ours {

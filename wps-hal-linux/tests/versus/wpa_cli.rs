@@ -5,9 +5,10 @@ use crate::{Bands, Contender, SHORT, STATION, Scene};
 
 /// All of 2.4 GHz that the card has.
 const TWO: &str = "2412 2417 2422 2427 2432 2437 2442 2447 2452 2457 2462";
-/// All of 5 GHz that it has.
-const FIVE: &str = "5180 5200 5220 5240 5260 5280 5300 5320 5500 5520 5540 5560 5580 5600 5620 5640 5660 \
-     5680 5700 5745 5765 5785 5805 5825";
+/// That and all of 5 GHz.
+const BOTH: &str = "2412 2417 2422 2427 2432 2437 2442 2447 2452 2457 2462 \
+     5180 5200 5220 5240 5260 5280 5300 5320 5500 5520 5540 5560 5580 5600 5620 5640 5660 5680 5700 \
+     5745 5765 5785 5805 5825";
 
 struct WpaCli(Supplicant);
 
@@ -15,13 +16,18 @@ pub(crate) fn boot(scene: &Scene, bands: Bands) -> Box<dyn Contender> {
     Box::new(WpaCli(station(scene, bands)))
 }
 
+/// What wpa_supplicant is told, and whoever cannot read it back.
+pub(crate) fn freq_list(bands: Bands) -> Option<&'static str> {
+    match bands {
+        Bands::All | Bands::TwoOnly => None,
+        Bands::TwoListed => Some(TWO),
+        Bands::BothListed => Some(BOTH),
+    }
+}
+
 /// wpa_supplicant, told which channels to use, and joined to the old network if there is one.
 pub(crate) fn station(scene: &Scene, bands: Bands) -> Supplicant {
-    let mut config = match bands {
-        Bands::All | Bands::TwoOnly => String::new(),
-        Bands::TwoListed => format!("freq_list={TWO}\n"),
-        Bands::BothListed => format!("freq_list={TWO} {FIVE}\n"),
-    };
+    let mut config = freq_list(bands).map_or_else(String::new, |list| format!("freq_list={list}\n"));
     if let Some(old) = &scene.old {
         config += &old.network_block();
     }
