@@ -71,7 +71,7 @@ pub fn pair(machine: &mut impl Machine) -> u32 {
             Command::Note(_) => Input::Noted(Ok(Snapshot::default())),
             Command::Save(..) => Input::Saved(Ok(())),
             Command::Apply(..) => Input::Applied(Ok(())),
-            Command::Pair(_) => {
+            Command::Pair { .. } => {
                 exchanges += 1;
                 let offer = || Offer::new([net(b"guest"), net(b"home net")]).expect("two");
                 let failed = Err(ErrorKind::RouterLost);

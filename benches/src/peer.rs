@@ -35,7 +35,9 @@ impl Peer {
             | State::Waiting { until, .. }
             | State::RestoringLater { until }
             | State::ClosingLater { until } => Command::Pause(*until),
-            State::Looking {} => Command::Pair(it.deadline),
+            State::Looking { leave } => {
+                Command::Pair { until: it.deadline.max(*leave), leave: *leave }
+            }
             State::PuttingBack { until } | State::Restoring { until } => {
                 Command::Apply(it.settings.clone(), it.snapshot.clone(), *until)
             }
@@ -64,7 +66,7 @@ impl Peer {
             State::Noting { .. } | State::Opening { .. } | State::Parting { .. } => {
                 (pairing(Phase::Opening), None, None)
             }
-            State::Looking {} | State::PuttingBack { .. } | State::Breathing { .. } => {
+            State::Looking { .. } | State::PuttingBack { .. } | State::Breathing { .. } => {
                 (Phase::Searching, None, it.why)
             }
             State::Trying { turn, .. } | State::Waiting { turn, .. } => {

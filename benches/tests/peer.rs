@@ -64,7 +64,7 @@ fn is_answer(command: &Command, input: &Input) -> bool {
         Input::Noted(_) => matches!(command, Command::Note(_)),
         Input::Saved(_) => matches!(command, Command::Save(..)),
         Input::Applied(_) => matches!(command, Command::Apply(..)),
-        Input::Offered(_) => matches!(command, Command::Pair(_)),
+        Input::Offered(_) => matches!(command, Command::Pair { .. }),
         Input::Joined(_) => matches!(command, Command::Join(..)),
     }
 }

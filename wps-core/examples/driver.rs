@@ -72,8 +72,9 @@ impl WifiDriver for Driver<'_> {
     }
 
     async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, Fault> {
-        self.0.wps.set(true);
         attempt.report(Sight::Looking);
+        attempt.leave().await; // from here on the chip does as it likes
+        self.0.wps.set(true);
         loop {
             yield_now().await; // the chip's interrupt
             if let Some(result) = self.0.wps_result() {

@@ -42,7 +42,13 @@ pub enum Command {
     /// Make the radio match these settings.
     Apply(Settings, Snapshot, Instant),
     /// Pair.
-    Pair(Instant),
+    Pair {
+        /// When the window closes.
+        until: Instant,
+        /// When the radio may leave its network, or stop its access point: whoever asked has had the time
+        /// to receive the answer.
+        leave: Instant,
+    },
     /// Join this network.
     Join(Credentials, Snapshot, Instant),
 }
@@ -56,7 +62,7 @@ impl Command {
             | Self::Note(until)
             | Self::Save(_, until)
             | Self::Apply(_, _, until)
-            | Self::Pair(until)
+            | Self::Pair { until, .. }
             | Self::Join(_, _, until) => Some(*until),
         }
     }
@@ -67,7 +73,7 @@ impl Command {
 pub enum Input {
     /// Somebody pressed the button or posted a request.
     Start {
-        /// How long the requester needs to receive its answer before the radio moves.
+        /// How long the requester needs to receive its answer before the radio leaves its network.
         parting: Duration,
     },
     /// The host application wants other settings.

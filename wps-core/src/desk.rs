@@ -20,6 +20,7 @@ use crate::machine::Pairing;
 use crate::scan::Neighbours;
 use crate::settings::Settings;
 use crate::status::{Phase, Status, TaskKind};
+use crate::time::Millis;
 
 /// How many requests may wait for the runner, which takes them as they come.
 const WAITING: usize = 4;
@@ -97,7 +98,7 @@ pub(crate) type Reply = Result<(), Refusal>;
 
 pub(crate) enum Request {
     /// A pairing, or a change to the settings that [lie on the desk](Desk::take_wanted).
-    Start(TaskKind, Duration),
+    Start(TaskKind, Millis),
     Cancel,
     Link,
     #[cfg(feature = "scan")]
@@ -119,15 +120,15 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
         }
     }
 
-    /// Starts a pairing. Returns once it is journalled, with `parting` left before the radio moves
-    /// (zero for a button); also when one is already running, which goes on unchanged.
+    /// Starts a pairing. Returns once it is journalled, with `parting` left before the radio leaves
+    /// its network (zero for a button); also when one is already running, which goes on unchanged.
     ///
     /// Dropping the future does not take the request back.
     ///
     /// # Errors
     /// [`Refusal`]: the radio was not touched.
     pub async fn start(&self, parting: Duration) -> Result<(), Refusal> {
-        self.ask(Request::Start(TaskKind::Pair, parting)).await
+        self.ask(Request::Start(TaskKind::Pair, parting.into())).await
     }
 
     /// Changes the settings. Returns once the change is journalled; how it ended is told by the
@@ -137,7 +138,8 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
     /// [`Refusal`]: the radio was not touched. During a pairing: always.
     pub async fn configure(&self, settings: Settings, parting: Duration) -> Result<(), Refusal> {
         let sitting = self.sit()?;
-        self.want(settings, (sitting.ticket, Request::Start(TaskKind::Configure, parting)))?;
+        let request = Request::Start(TaskKind::Configure, parting.into());
+        self.want(settings, (sitting.ticket, request))?;
         sitting.seat.reply.wait().await
     }
 

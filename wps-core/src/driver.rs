@@ -14,9 +14,10 @@
 //! 4. **A driver leaves nothing on disk**, and tells its platform not to. Credentials are saved by
 //!    the machine, after they were proven.
 //! 5. `pair` **stays on the air until a router's button has been pressed** where the radio can look
-//!    around without leaving its network or its own access point, says so when it leaves
-//!    ([`Attempt::off_air`]), ignores every event of an earlier attempt, and never decides by itself
-//!    that two minutes are over. Where the radio is off it switches it on.
+//!    around without leaving its network or its own access point, and awaits [`Attempt::leave`] before it
+//!    leaves: whoever asked may still be receiving the answer over it. It ignores every event of an earlier
+//!    attempt, and never decides by itself that two minutes are over. Where the radio is off it switches
+//!    it on.
 //! 6. A driver that looks for pressed routers itself judges session overlap with
 //!    [`Sightings`] and [`Sweep`](crate::wsc::Sweep), fed through the [`Attempt`], and tells it what it
 //!    [hears](Attempt::heard).
@@ -52,7 +53,8 @@
 //!         Ok(())
 //!     }
 //!
-//!     async fn pair(&mut self, _: &mut Attempt<'_>) -> Result<Offer, NobodyThere> {
+//!     async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, NobodyThere> {
+//!         attempt.leave().await;
 //!         match self.pressed.take() {
 //!             Some(network) => Ok(Offer::from(network)),
 //!             None => core::future::pending().await, // the machine ends it
@@ -66,7 +68,11 @@
 //! }
 //! ```
 
+use core::cell::RefCell;
 use core::fmt;
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
+use core::task::Poll;
 
 use heapless::Vec;
 
@@ -271,6 +277,8 @@ pub struct Attempt<'a> {
     /// The pressed routers of the whole window, over all its attempts.
     pub sightings: &'a mut Sightings,
     tell: &'a dyn Fn(News),
+    /// Until whoever asked has had the time to receive the answer; none: that is over.
+    parting: RefCell<Option<Pin<&'a mut (dyn Future<Output = ()> + 'a)>>>,
     #[cfg(feature = "scan")]
     hear: &'a dyn Fn(&Neighbours),
 }
@@ -288,14 +296,21 @@ pub enum News {
 }
 
 impl<'a> Attempt<'a> {
-    /// An attempt whose news go to `tell`.
+    /// An attempt whose news go to `tell`, and which may leave the present network at once.
     pub fn new(sightings: &'a mut Sightings, tell: &'a dyn Fn(News)) -> Self {
         Self {
             sightings,
             tell,
+            parting: RefCell::new(None),
             #[cfg(feature = "scan")]
             hear: &|_| {},
         }
+    }
+
+    /// The same, and [leaving](Self::leave) waits for the end of `parting`.
+    #[must_use]
+    pub fn leaving_after(self, parting: Pin<&'a mut (dyn Future<Output = ()> + 'a)>) -> Self {
+        Self { parting: RefCell::new(Some(parting)), ..self }
     }
 
     /// The same, and what is [heard](Self::heard) goes to `hear`.
@@ -319,10 +334,21 @@ impl<'a> Attempt<'a> {
         let _ = neighbours;
     }
 
-    /// Tells people that the radio now leaves its network, or stops its access point: for the exchange,
-    /// or because it cannot look otherwise. It is back with the next
-    /// [`apply`](WifiDriver::apply).
-    pub fn off_air(&self) {
+    /// To be awaited before the radio leaves its network, or stops its access point: for the exchange, or
+    /// because it cannot look otherwise. Gives whoever asked for the pairing the time to receive the
+    /// answer, and tells people. The radio is back with the next [`apply`](WifiDriver::apply).
+    pub async fn leave(&self) {
+        poll_fn(|context| {
+            let mut parting = self.parting.borrow_mut();
+            let over = parting.as_mut().is_none_or(|it| it.as_mut().poll(context).is_ready());
+            if over {
+                *parting = None;
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
         (self.tell)(News::OffAir);
     }
 }

@@ -1,23 +1,25 @@
 //! The pairing machine: a state, what it wants done, and what each answer leads to.
 //!
 //! ```text
-//! Idle ─Start→ Noting ─→ Opening ─→ Parting ─→ Searching ─→ Joining ─→ Committing ─→ Idle
-//!   ↑           failed:     │          │           │ ↺ retry   │ ↺ retry    │
-//!   └───────── untouched ───┤          │           │           │            │
-//!                           │ failed,  │ cancelled │ failed,   │            │ save
-//!                           │ cancelled│           │ cancelled,│            │ failed
-//!                           ▼          ▼           ▼ window    ▼ closed     ▼
-//!                          Closing ←───┴──────── Restoring ←───┴────────────┘
-//!                             ↓                     ↑ │ tried in vain, Start
-//!                            Idle    boot, or lost at rest └────→ Noting
+//! Idle ─Start→ Noting ─→ Opening ─→ Searching ─→ Joining ─→ Committing ─→ Idle
+//!   ↑           failed:     │           │ ↺ retry   │ ↺ retry    │
+//!   └───────── untouched ───┤           │           │            │
+//!                           │ failed,   │ failed,   │            │ save
+//!                           │ cancelled │ cancelled,│            │ failed
+//!                           ▼           ▼ window    ▼ closed     ▼
+//!                          Closing ← Restoring ←────┴────────────┘
+//!                             ↓         ↑ │ tried in vain, Start
+//!                            Idle       │ └────→ Noting
+//!                              boot, or lost at rest
 //! ```
 //!
-//! A change of settings from outside takes the same way: to a network through Joining, to anything
-//! else through Applying in its place.
+//! A change of settings from outside takes nearly the same way: from Opening through Parting, then to a
+//! network through Joining, to anything else through Applying in its place.
 //!
 //! What to do is a function of the state, and the state moves only on the answer. Noting asks the
-//! driver what must be put back; Opening writes the journal; Parting gives the requester time to
-//! receive its answer. The radio is touched only after that, so only with a journal on disk.
+//! driver what must be put back; Opening writes the journal. The radio is touched only after that, so
+//! only with a journal on disk. The requester gets time to receive its answer: a pairing looks around
+//! meanwhile, but the radio does not leave its network yet; a change of settings waits, in Parting.
 //! Committing writes the new settings and closes the journal in one save. Restoring puts the radio
 //! back; Closing closes the journal. While the radio does not take what is to be put back, a request is
 //! taken as at rest: what cannot be put back must not lock people out. If that comes to nothing before
@@ -104,7 +106,8 @@ enum Step {
 /// After a try that failed the previous settings go back on the air before the pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Search {
-    Look,
+    /// The radio may leave its network from then on.
+    Look(Instant),
     PutBack(Instant),
     Pause(Instant),
 }
@@ -175,7 +178,9 @@ impl Pairing {
             | State::Closing { retry: Retry { step: Step::Pause(until), .. }, .. } => {
                 Command::Pause(until)
             }
-            State::Searching { job, step: Search::Look } => Command::Pair(job.deadline),
+            State::Searching { job, step: Search::Look(leave) } => {
+                Command::Pair { until: job.deadline.max(leave), leave }
+            }
             State::Joining { job, turn, step: Step::Try(until) } => match self.goal.network(turn) {
                 Some(network) => Command::Join(network.clone(), snapshot.clone(), until),
                 // Nobody joins without a network; if it were so, the window would end it.

@@ -1,7 +1,8 @@
 //! Does what the machine says, on real hands: driver, store and clock.
 
-use core::future::{Future, pending};
+use core::future::{Future, pending, poll_fn};
 use core::pin::{Pin, pin};
+use core::task::Poll;
 use core::time::Duration;
 
 use embassy_futures::select::{Either3, select3};
@@ -119,35 +120,16 @@ where
             #[cfg(feature = "scan")]
             Work::LookAround => Some(clock.now().after(SCAN_LIMIT)),
         };
-        let tell = |news| desk.report(news);
-        #[cfg(feature = "scan")]
-        let hear = |heard: &Neighbours| desk.set_scan(Some(heard.clone()));
         // `dyn`: else each move of an answer on its way out is spelled out byte by byte.
-        let mut working: Pin<&mut dyn Future<Output = Done>> = pin!(async {
-            match work {
-                Work::Obey => {
-                    let attempt = Attempt::new(sightings, &tell);
-                    #[cfg(feature = "scan")]
-                    let attempt = attempt.heard_by(&hear);
-                    let mut attempt = attempt;
-                    Done::Answer(perform(&command, driver, store, &mut attempt).await)
-                }
-                Work::Look => Done::Looked(driver.link().await.ok()),
-                #[cfg(feature = "scan")]
-                Work::LookAround => {
-                    desk.set_scan(driver.scan().await.ok());
-                    Done::LookedAround
-                }
-            }
-        });
-        let mut over = pin!(async move {
-            match until {
-                Some(at) => clock.sleep_until(at).await,
-                None => pending().await,
-            }
-        });
+        let mut working: Pin<&mut dyn Future<Output = Done>> =
+            pin!(perform(work, &command, driver, store, clock, desk, sightings));
+        let mut sleeping = pin!(until.map(|at| clock.sleep_until(at)));
         let done = loop {
-            let next = select3(working.as_mut(), over.as_mut(), desk.requests.receive()).await;
+            let over = poll_fn(|cx| match sleeping.as_mut().as_pin_mut() {
+                Some(sleeping) => sleeping.poll(cx),
+                None => Poll::Pending,
+            });
+            let next = select3(working.as_mut(), over, desk.requests.receive()).await;
             let (ticket, request) = match next {
                 Either3::First(done) => break done,
                 Either3::Second(()) => match work {
@@ -164,11 +146,12 @@ where
             let resting = machine.settled().is_some();
             let (reply, input) = match request {
                 Request::Start(TaskKind::Pair, parting) => {
-                    (machine.admit(TaskKind::Pair), Input::Start { parting })
+                    (machine.admit(TaskKind::Pair), Input::Start { parting: parting.into() })
                 }
                 Request::Start(TaskKind::Configure, parting) => match desk.take_wanted() {
                     Some(settings) => {
-                        (machine.admit(TaskKind::Configure), Input::Configure { settings, parting })
+                        let input = Input::Configure { settings, parting: parting.into() };
+                        (machine.admit(TaskKind::Configure), input)
                     }
                     None => continue, // they come together
                 },
@@ -273,18 +256,30 @@ enum Done {
     Disturbed,
 }
 
-/// Does one command. Its instant is the caller's to watch.
-async fn perform<D: WifiDriver, S: SettingsStore>(
+/// Does it. When to give up is the caller's to watch.
+async fn perform<D: WifiDriver, S: SettingsStore, C: Clock, M: RawMutex, const N: usize>(
+    work: Work,
     command: &Command,
     driver: &mut D,
     store: &mut S,
-    attempt: &mut Attempt<'_>,
-) -> Input {
+    clock: &C,
+    desk: &Desk<M, N>,
+    sightings: &mut Sightings,
+) -> Done {
     let kind = |error: D::Error| -> ErrorKind {
         info!("radio: {:?}", crate::logging::Debug(&error));
         error.kind()
     };
-    match command {
+    match work {
+        Work::Obey => {}
+        Work::Look => return Done::Looked(driver.link().await.ok()),
+        #[cfg(feature = "scan")]
+        Work::LookAround => {
+            desk.set_scan(driver.scan().await.ok());
+            return Done::LookedAround;
+        }
+    }
+    Done::Answer(match command {
         Command::Rest => {
             driver.lost().await;
             info!("radio: the settings in force are lost");
@@ -292,7 +287,7 @@ async fn perform<D: WifiDriver, S: SettingsStore>(
         }
         Command::Pause(_) => pending().await,
         Command::Note(_) => {
-            *attempt.sightings = Sightings::default();
+            *sightings = Sightings::default();
             Input::Noted(driver.snapshot().await.map_err(kind))
         }
         Command::Save(record, _) => Input::Saved(store.save(record).await.map_err(|error| {
@@ -301,9 +296,27 @@ async fn perform<D: WifiDriver, S: SettingsStore>(
         Command::Apply(settings, snapshot, _) => {
             Input::Applied(driver.apply(settings, snapshot).await.map_err(kind))
         }
-        Command::Pair(_) => Input::Offered(driver.pair(attempt).await.map_err(kind)),
+        Command::Pair { leave, .. } => {
+            let failure = {
+                let tell = |news| desk.report(news);
+                let parting = pin!(clock.sleep_until(*leave));
+                let attempt = Attempt::new(sightings, &tell).leaving_after(parting);
+                #[cfg(feature = "scan")]
+                let hear = |heard: &Neighbours| desk.set_scan(Some(heard.clone()));
+                #[cfg(feature = "scan")]
+                let attempt = attempt.heard_by(&hear);
+                let mut attempt = attempt;
+                match driver.pair(&mut attempt).await {
+                    Ok(offer) => return Done::Answer(Input::Offered(Ok(offer))),
+                    Err(error) => kind(error),
+                }
+            };
+            // What comes now may move the radio, though the driver has not left yet.
+            clock.sleep_until(*leave).await;
+            Input::Offered(Err(failure))
+        }
         Command::Join(network, snapshot, _) => {
             Input::Joined(driver.join(network, snapshot).await.map_err(kind))
         }
-    }
+    })
 }

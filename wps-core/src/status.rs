@@ -42,7 +42,7 @@ impl Status {
 pub enum Phase {
     /// Nothing.
     Idle,
-    /// A pairing was asked for; the radio has not been touched.
+    /// A pairing was asked for, and is being journalled; the radio has not been touched.
     Opening,
     /// Looking for a router whose button was pressed, and exchanging credentials with it.
     Searching,

@@ -33,6 +33,23 @@ impl Instant {
     }
 }
 
+/// A duration of which many wait in a queue: whole milliseconds, at most 49 days, in a quarter of the room.
+#[derive(Clone, Copy)]
+pub(crate) struct Millis(u32);
+
+impl From<Duration> for Millis {
+    fn from(duration: Duration) -> Self {
+        let millis = Instant(0).after(duration).as_millis();
+        Self(u32::try_from(millis).unwrap_or(u32::MAX))
+    }
+}
+
+impl From<Millis> for Duration {
+    fn from(Millis(millis): Millis) -> Self {
+        Self::from_millis(millis.into())
+    }
+}
+
 /// A monotonic clock that runs through suspend and can be waited on.
 ///
 /// See [For driver authors](crate::driver#for-driver-authors).

@@ -147,6 +147,7 @@ fn cancelled_while_joining() -> Story {
     }
 }
 
+/// While the answer is on its way: a pairing looks around meanwhile.
 fn cancelled_early() -> Story {
     Story {
         before: hotspot(None),
@@ -154,8 +155,7 @@ fn cancelled_early() -> Story {
         events: &[(1.0, post), (1.2, cancel)],
         until: 10.0,
         result: Err(Cause::Cancelled),
-        after: hotspot(None),
-        // Until the refusal is on the disk, a cut is a failure.
+        after: off(None),
         interrupted: off(None),
     }
 }

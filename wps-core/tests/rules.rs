@@ -70,38 +70,41 @@ fn what_a_failure_leaves() -> [(Settings, Policy, Mode, Option<Credentials>, Set
 
 enum Event {
     Now(Input),
-    AtTheDeadline(Input),
+    At(Instant, Input),
     PowerCut,
 }
 
+const STARTED: Instant = Instant::from_millis(1_000);
+const DEADLINE: Instant = Instant::from_millis(121_000);
+
 /// What makes the pairing end so, if it is this command's turn.
 fn event(ending: Ending, command: &Command) -> Option<Event> {
-    use Event::{AtTheDeadline, Now, PowerCut};
+    use Event::{At, Now, PowerCut};
     Some(match (ending, command) {
-        (Ending::TimedOut, Command::Pair(_)) => AtTheDeadline(Input::Elapsed),
-        (Ending::Overlap, Command::Pair(_)) => Now(Input::Offered(Err(ErrorKind::Overlap))),
-        (Ending::CancelledWhileSearching, Command::Pair(_)) => Now(Input::Cancel),
+        (Ending::TimedOut, Command::Pair { until, .. }) => At(*until, Input::Elapsed),
+        (Ending::Overlap, Command::Pair { .. }) => Now(Input::Offered(Err(ErrorKind::Overlap))),
+        (Ending::CancelledWhileSearching, Command::Pair { .. }) => Now(Input::Cancel),
         (Ending::CancelledWhileJoining, Command::Join(..)) => Now(Input::Cancel),
-        (Ending::NotJoined, Command::Join(..)) => AtTheDeadline(Input::Elapsed),
+        (Ending::NotJoined, Command::Join(..)) => At(DEADLINE, Input::Elapsed),
         (Ending::CommitFailed, Command::Save(Record::Settled(_), _)) => Now(Input::Saved(Err(()))),
-        (Ending::PowerCutWhileSearching, Command::Pair(_)) => PowerCut,
+        (Ending::PowerCutWhileSearching, Command::Pair { .. }) => PowerCut,
         (Ending::PowerCutWhileJoining, Command::Join(..)) => PowerCut,
         (Ending::RadioAbsent, Command::Note(_)) => Now(Input::Noted(Err(ErrorKind::Absent))),
         (Ending::DiskFull, Command::Save(Record::Pairing { .. }, _)) => Now(Input::Saved(Err(()))),
-        (Ending::CancelledEarly, Command::Pause(_)) => Now(Input::Cancel),
+        (Ending::CancelledEarly, Command::Save(Record::Pairing { .. }, _)) => Now(Input::Cancel),
         _ => return None,
     })
 }
 
 /// Leads a machine through a pairing by hand; what is on the disk in the end, and the machine.
 fn pair(before: &Settings, policy: Policy, ending: Ending) -> (Record, Pairing) {
-    let (now, deadline) = (Instant::from_millis(1_000), Instant::from_millis(121_000));
+    let now = STARTED;
     let boot = |disk: &Record| Pairing::boot(now, Loaded::Record(disk.clone()), off(None), policy);
     let mut disk = Record::Settled(before.clone());
     let mut machine = boot(&disk);
     assert_eq!(machine.command(), apply(before, now.after(Duration::from_secs(15))));
     machine.handle(now, Input::Applied(Ok(())));
-    machine.handle(now, Input::Start { parting: Duration::ZERO });
+    machine.handle(now, Input::Start { parting: Duration::from_millis(500) });
 
     let mut ending = Some(ending);
     loop {
@@ -110,7 +113,7 @@ fn pair(before: &Settings, policy: Policy, ending: Ending) -> (Record, Pairing) 
             ending = None;
             match event {
                 Event::Now(input) => machine.handle(now, input),
-                Event::AtTheDeadline(input) => machine.handle(deadline, input),
+                Event::At(later, input) => machine.handle(later, input),
                 Event::PowerCut => machine = boot(&disk),
             }
             continue;
@@ -124,7 +127,7 @@ fn pair(before: &Settings, policy: Policy, ending: Ending) -> (Record, Pairing) 
                 Input::Saved(Ok(()))
             }
             Command::Apply(..) => Input::Applied(Ok(())),
-            Command::Pair(_) => Input::Offered(Ok(Offer::from(home()))),
+            Command::Pair { .. } => Input::Offered(Ok(Offer::from(home()))),
             Command::Join(..) => Input::Joined(Ok(())),
         };
         machine.handle(now, answer);

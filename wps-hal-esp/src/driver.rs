@@ -75,7 +75,7 @@ impl<C: Controller> WifiDriver for Driver<C> {
 
     async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, EspError> {
         attempt.report(Sight::Looking);
-        attempt.off_air();
+        attempt.leave().await;
         pairing::pair().await
     }
 

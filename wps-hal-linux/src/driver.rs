@@ -196,8 +196,8 @@ impl WifiDriver for WpaSupplicant {
         attempt.report(Sight::Looking);
         self.switch_on(&session).await?;
         let router = find_pressed(&session, &self.freq_list, attempt).await?;
+        attempt.leave().await;
         attempt.report(Sight::Exchanging { ssid: router.ssid.clone() });
-        attempt.off_air();
         exchange(&session, &router).await
     }
 

@@ -56,7 +56,7 @@ pub(crate) async fn find_pressed(
             }
             // Not every card can look around while it serves.
             Scan::Failed | Scan::Unable if session.served().await?.is_some() => {
-                attempt.off_air();
+                attempt.leave().await;
                 access_point::stop(session).await?;
                 continue;
             }

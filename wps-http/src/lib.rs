@@ -154,7 +154,7 @@ pub enum Reply<'b> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 pub enum Action {
-    /// Start a pairing, with [`PARTING`] before the radio moves.
+    /// Start a pairing, with [`PARTING`] before the radio leaves its network.
     Start,
     /// Cancel it.
     Cancel,

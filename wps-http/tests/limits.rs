@@ -51,7 +51,7 @@ async fn a_flood_of_posts_starts_one_pairing() {
         })
         .await;
         assert_eq!(world.disk.saves(), saves + 1, "one journal");
-        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Opening));
+        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Searching));
     })
     .await;
 }
@@ -85,7 +85,7 @@ async fn slow_clients_from_one_address_do_not_keep_another_from_pairing() {
             }
         })
         .await;
-        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Opening));
+        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Searching));
     })
     .await;
 }

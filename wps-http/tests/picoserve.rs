@@ -5,7 +5,7 @@ mod common;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::Situation::{NotPressed, Off, Opening};
+use common::Situation::{NotPressed, Off, Started};
 use common::World;
 use common::reluctant::Reluctant;
 use common::wire::{Answer, Client, PATIENCE, served_by_firmware};
@@ -223,7 +223,7 @@ async fn listeners_leave_sockets_for_others_and_their_place_when_they_go() {
 /// Neither who is mute, nor who sends a byte now and then.
 #[tokio::test(start_paused = true)]
 async fn nobody_keeps_a_socket() {
-    World::visit(Opening, async |world| {
+    World::visit(Started, async |world| {
         served_by_firmware(&world.firmware(None), async |address| {
             let mut mute = Vec::new();
             for _ in 0..SOCKETS {

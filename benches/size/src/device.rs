@@ -80,7 +80,8 @@ impl WifiDriver for Radio {
         Ok(())
     }
 
-    async fn pair(&mut self, _: &mut Attempt<'_>) -> Result<Offer, Failed> {
+    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, Failed> {
+        attempt.leave().await;
         offer()
     }
 

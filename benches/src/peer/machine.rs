@@ -89,7 +89,16 @@ impl Machine {
                 *parting = (*parting).max(*more);
                 Handled
             }
-            Input::Saved(Ok(())) => Transition(State::parting(now.after(*parting))),
+            Input::Saved(Ok(())) => {
+                let until = now.after(*parting);
+                match self.task {
+                    TaskKind::Pair => {
+                        self.why = None;
+                        Transition(State::looking(until))
+                    }
+                    TaskKind::Configure => Transition(State::parting(until)),
+                }
+            }
             Input::Saved(Err(())) | Input::Elapsed => self.refuse(now, Cause::Store),
             _ => Super,
         }
@@ -103,12 +112,11 @@ impl Machine {
             Input::Elapsed => {
                 self.why = None;
                 match &self.target {
-                    None => Transition(State::looking()),
                     Some(Settings::Station { network }) => {
                         self.offer = Some(network.clone().into());
                         self.try_to_join(now, 0)
                     }
-                    Some(_) => Transition(State::applying(now.after(APPLY_LIMIT))),
+                    _ => Transition(State::applying(now.after(APPLY_LIMIT))),
                 }
             }
             _ => Super,
@@ -125,7 +133,8 @@ impl Machine {
     }
 
     #[state(superstate = "searching")]
-    fn looking(&mut self, event: &Event) -> Outcome<State> {
+    fn looking(&mut self, leave: &Instant, event: &Event) -> Outcome<State> {
+        let _ = leave;
         let now = event.now;
         match &event.input {
             Input::Offered(Ok(offer)) => {
@@ -159,7 +168,7 @@ impl Machine {
     fn breathing(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
-            Input::Elapsed if event.now < self.deadline => Transition(State::looking()),
+            Input::Elapsed if event.now < self.deadline => Transition(State::looking(event.now)),
             _ => Super,
         }
     }

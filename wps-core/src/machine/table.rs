@@ -67,7 +67,11 @@ impl Pairing {
             (State::Noting { job, .. }, Input::Cancel) => self.decline(job, now, Cause::Cancelled),
 
             (State::Opening { job, parting, .. }, Input::Saved(Ok(()))) => {
-                State::Parting { job, until: now.after(parting) }
+                let until = now.after(parting);
+                match job.task {
+                    TaskKind::Pair => Job { last: None, ..job }.look(until),
+                    TaskKind::Configure => State::Parting { job, until },
+                }
             }
             (State::Opening { job, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
                 self.refuse(job, now, Cause::Store)
@@ -77,18 +81,18 @@ impl Pairing {
             }
             (State::Parting { job, .. }, Input::Elapsed) => self.begin(job, now),
 
-            (State::Searching { job, step: Search::Look }, Input::Offered(Ok(offer))) => {
+            (State::Searching { job, step: Search::Look(_) }, Input::Offered(Ok(offer))) => {
                 self.goal = Goal::Networks(offer);
                 job.join(now, 0)
             }
-            (State::Searching { job, step: Search::Look }, Input::Offered(Err(kind)))
+            (State::Searching { job, step: Search::Look(_) }, Input::Offered(Err(kind)))
                 if !kind.is_final() =>
             {
                 let job = Job { last: Some(kind.into()), ..job };
                 let until = job.deadline.min(now.after(APPLY_LIMIT));
                 State::Searching { job, step: Search::PutBack(until) }
             }
-            (State::Searching { job, step: Search::Look }, Input::Offered(Err(kind)))
+            (State::Searching { job, step: Search::Look(_) }, Input::Offered(Err(kind)))
             | (State::Searching { job, step: Search::PutBack(_) }, Input::Applied(Err(kind)))
                 if kind.is_final() =>
             {
@@ -104,9 +108,7 @@ impl Pairing {
                 let until = job.deadline.min(now.after(PAUSE));
                 State::Searching { job, step: Search::Pause(until) }
             }
-            (State::Searching { job, step: Search::Pause(_) }, Input::Elapsed) => {
-                State::Searching { job, step: Search::Look }
-            }
+            (State::Searching { job, step: Search::Pause(_) }, Input::Elapsed) => job.look(now),
 
             (State::Joining { job, turn, step: Step::Try(_) }, Input::Joined(Ok(()))) => {
                 if let Goal::Networks(offer) = &self.goal {
@@ -204,15 +206,13 @@ impl Pairing {
         }
     }
 
-    /// First move of the radio.
+    /// First move of the radio in a change of settings.
     fn begin(&self, job: Job, now: Instant) -> State {
         let job = Job { last: None, ..job };
-        match &self.goal {
-            Goal::Open => State::Searching { job, step: Search::Look },
-            Goal::Networks(_) | Goal::Settings(Settings::Station { .. }) => job.join(now, 0),
-            Goal::Settings(
-                Settings::Platform | Settings::AccessPoint { .. } | Settings::Off { .. },
-            ) => State::Applying { job, until: now.after(APPLY_LIMIT) },
+        if self.goal.network(0).is_some() {
+            job.join(now, 0)
+        } else {
+            State::Applying { job, until: now.after(APPLY_LIMIT) }
         }
     }
 
@@ -261,6 +261,11 @@ impl Pairing {
 impl Job {
     fn ended(self, at: Instant, result: Result<(), Cause>) -> Ended {
         Ended { task: self.task, result, at }
+    }
+
+    /// Listens for a button; the radio may `leave` its network from then on.
+    fn look(self, leave: Instant) -> State {
+        State::Searching { job: self, step: Search::Look(leave) }
     }
 
     fn join(self, now: Instant, turn: usize) -> State {

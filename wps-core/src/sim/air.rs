@@ -331,8 +331,8 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
     async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, SimError> {
         attempt.report(Sight::Looking);
         let found = self.find_pressed(attempt).await?;
+        attempt.leave().await;
         attempt.report(Sight::Exchanging { ssid: found.ssid.clone() });
-        attempt.off_air();
         self.air.with(|inner| inner.radio = None);
         let ssid = found.ssid.as_ref().map_or(&[][..], Ssid::as_bytes);
         let asked = self.air.with(|inner| {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use std::time::Duration;
 
-use wps_core::command::Input;
+use wps_core::command::{Command, Input};
 use wps_core::{
     Cause, Ended, ErrorKind, Instant, Loaded, Pairing, Phase, Policy, Refusal, Settings, TaskKind,
 };
@@ -20,6 +20,8 @@ pub(crate) struct Page {
     pub(crate) machine: Pairing,
     pub(crate) wants: Do,
     until: Option<Instant>,
+    /// When a pairing may leave the present network, while one looks around.
+    leave: Option<Instant>,
     pub(crate) phase: Phase,
     /// When the window closes, while one is open.
     pub(crate) deadline: Option<Instant>,
@@ -35,13 +37,16 @@ pub(crate) struct Page {
 
 impl Page {
     fn new(machine: Pairing) -> Self {
-        let (wants, until) = Do::of(&machine.command());
+        let command = machine.command();
+        let (wants, until) = Do::of(&command);
+        let leave = if let Command::Pair { leave, .. } = command { Some(leave) } else { None };
         let status = machine.status();
         Self {
             stuck: status.phase == Phase::Restoring
                 && matches!(status.trouble, Some(Cause::Driver(_))),
             wants,
             until,
+            leave,
             phase: status.phase,
             deadline: status.deadline,
             last: status.last,
@@ -57,14 +62,11 @@ impl Page {
         self.deadline.is_some_and(|deadline| self.until >= Some(deadline))
     }
 
-    /// How much time whoever asked gets to receive the answer, while the radio waits for that.
+    /// How much time whoever asked gets to receive the answer, while a pairing looks around.
     pub(crate) fn parting(&self) -> Option<Duration> {
-        if (self.wants, &self.phase) != (Do::Pause, &Phase::Opening) {
-            return None;
-        }
         // It began at one of these moments.
-        let began = if self.until < self.deadline { Some(INSIDE) } else { self.deadline };
-        Some(self.until?.since(began?))
+        let began = if self.leave < self.deadline { Some(INSIDE) } else { self.deadline };
+        Some(self.leave?.since(began?))
     }
 
     /// Whether this is a pairing or a change of settings whose outcome is still open.
@@ -172,11 +174,12 @@ fn sound(page: &Page) -> Result<(), String> {
         alike(page, kind)?;
     }
     let inside_the_window = match wants {
-        Do::Pair => page.until == *deadline,
+        // Saying goodbye takes its time, though the machine slept through its window.
+        Do::Pair => page.until == (*deadline).max(page.leave),
         Do::Join(..) => page.until <= *deadline,
         Do::Pause => match phase {
             Phase::Searching | Phase::Joining { .. } => page.until <= *deadline,
-            // Saying goodbye takes its time, though the machine slept through its window.
+            // The same.
             Phase::Idle
             | Phase::Opening
             | Phase::Saving

@@ -188,7 +188,6 @@ fn everything_happens_sometimes(
         "Idle rest",
         "Opening note",
         "Opening save",
-        "Opening pause",
         "Searching pair",
         "Searching apply",
         "Searching pause",

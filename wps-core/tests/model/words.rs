@@ -157,7 +157,7 @@ impl Do {
             Command::Apply(settings, snapshot, until) => {
                 (Self::Apply(Is::of(settings), noted(snapshot)), Some(*until))
             }
-            Command::Pair(until) => (Self::Pair, Some(*until)),
+            Command::Pair { until, .. } => (Self::Pair, Some(*until)),
             Command::Join(network, snapshot, until) => {
                 (Self::Join(Is::station(network), noted(snapshot)), Some(*until))
             }

@@ -329,7 +329,8 @@ impl World {
         // The radio is touched as soon as somebody may begin to.
         if page.deadline.is_some() {
             self.touched |= matches!(page.wants, Do::Pair | Do::Join(..) | Do::Apply(..));
-            self.over_wifi &= !self.touched;
+            // A pairing looks around while the answer is on its way.
+            self.over_wifi &= !self.touched || page.wants == Do::Pair;
         }
         Ok(self)
     }

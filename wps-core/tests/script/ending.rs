@@ -179,23 +179,6 @@ fn a_join_that_is_running_when_the_window_closes_is_cut_off() {
 }
 
 #[test]
-fn cancelled_before_the_radio_moved_nothing_changes() {
-    for (before, _) in all_modes() {
-        let site = Site::settled(before.clone());
-        let mut world = site.booted();
-        world.at(10.0);
-        assert_eq!(world.post(), Some(Ok(()))); // half a second to say goodbye
-        world.at(10.4);
-        world.expect(Phase::Opening);
-        world.cancel();
-        world.expect_ended(Err(Cause::Cancelled));
-        world.expect_settled(&before);
-        world.at(60.0);
-        world.expect_settled(&before);
-    }
-}
-
-#[test]
 fn cancelled_before_it_is_journalled_nothing_changes() {
     let site = Site::settled(hotspot(Some(old())));
     let mut world = site.booted();

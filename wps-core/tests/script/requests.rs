@@ -1,6 +1,9 @@
 //! What requesters are told and when: the answer before the radio moves, second starts, changes of the
 //! settings from outside, many requesters at once.
 
+use std::time::Duration;
+
+use wps_core::driver::Sight;
 use wps_core::sim::{DiskFault, Fault};
 use wps_core::{Cause, ErrorKind, Phase, Record, Refusal, Snapshot, TaskKind};
 
@@ -8,21 +11,43 @@ use crate::common::{FRONTS, PARTING, Site, hotspot, net, off, old, ssid, station
 use crate::pairing_at_10;
 
 #[test]
-fn the_answer_is_out_before_the_radio_moves() {
+fn the_answer_is_out_before_the_radio_leaves() {
+    let site = Site::settled(hotspot(None));
+    let mut world = site.booted();
+    world.at(10.0);
+    world.press("home");
+    let asked = world.ask_start(Duration::from_secs(1));
+    world.settle();
+    assert_eq!(world.told(asked), Some(Ok(())));
+    let journal = Record::Pairing { before: hotspot(None), snapshot: Snapshot::default() };
+    assert_eq!(site.disk.record(), Some(journal), "told only once it is journalled");
+    world.at(10.999);
+    world.expect(Phase::Searching);
+    world.expect_seen(&Sight::Pressed { ssid: Some(ssid(b"home")) });
+    world.expect_on_air(&hotspot(None));
+    world.at(11.0);
+    assert!(world.status().off_air);
+    world.expect_seen(&Sight::Exchanging { ssid: Some(ssid(b"home")) });
+    world.at(12.0);
+    world.expect_ended(Ok(()));
+}
+
+#[test]
+fn the_answer_is_out_before_a_failure_moves_the_radio() {
     let site = Site::settled(hotspot(None));
     let mut world = site.booted();
     world.at(10.0);
     assert_eq!(world.post(), Some(Ok(())));
-    let journal = Record::Pairing { before: hotspot(None), snapshot: Snapshot::default() };
-    assert_eq!(site.disk.record(), Some(journal), "told only once it is journalled");
-    world.press("home");
+    site.air.set_fault(Some(Fault::Fails(ErrorKind::Absent)));
+    world.at(10.4); // the first look is over
+    site.air.set_fault(None);
     world.at(10.499);
-    world.expect(Phase::Opening);
-    world.expect_on_air(&hotspot(None));
-    world.at(10.5);
     world.expect(Phase::Searching);
-    world.at(12.0);
-    world.expect_ended(Ok(()));
+    world.at(10.5);
+    world.expect(Phase::Restoring);
+    world.at(11.0);
+    world.expect_ended(Err(Cause::Driver(ErrorKind::Absent)));
+    world.expect_settled(&off(None));
 }
 
 #[test]
@@ -288,7 +313,7 @@ fn in_a_crowd_that_hangs_up_who_stays_is_told_the_truth() {
     }
     world.site.clock.advance_to_next(); // the journal is saved
     world.settle();
-    assert_eq!(world.status().phase, Phase::Opening);
+    assert_eq!(world.status().phase, Phase::Searching);
     assert_eq!(world.told(stays), Some(Ok(())), "though its pairing runs");
 }
 
@@ -298,14 +323,16 @@ fn who_joins_a_start_that_is_being_journalled_has_time_for_its_answer() {
     let site = Site::settled(station(old()));
     let mut world = site.boot_slow();
     world.at(10.0);
-    let button = world.ask_start(std::time::Duration::ZERO);
+    let button = world.ask_start(Duration::ZERO);
     world.settle();
-    let page = world.ask_start(PARTING);
-    world.settle();
-    world.site.clock.advance_to_next(); // the journal is saved
-    world.settle();
+    world.press("home");
+    let page = world.ask_start(Duration::from_secs(1));
+    world.at(11.0); // the journal is saved
     assert_eq!((world.told(button), world.told(page)), (Some(Ok(())), Some(Ok(()))));
-    assert_eq!(world.status().phase, Phase::Opening, "the radio waits for the page's answer");
+    world.at(11.999);
+    assert!(!world.status().off_air, "the radio waits for the page's answer");
+    world.at(12.0);
+    assert!(world.status().off_air);
 }
 
 #[test]

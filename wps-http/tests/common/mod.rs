@@ -38,8 +38,10 @@ pub enum Situation {
     NoRadio,
     /// At rest, but the disk is full.
     DiskFull,
-    /// Started, the answer is on its way.
+    /// Being started, and the disk takes its time.
     Opening,
+    /// Started, the answer is on its way.
+    Started,
     /// 20 s into a pairing; no router in range.
     NoRouter,
     /// 20 s into a pairing; nobody has pressed.
@@ -67,13 +69,14 @@ pub enum Situation {
 }
 
 impl Situation {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Starting,
         Self::Off,
         Self::Hotspot,
         Self::NoRadio,
         Self::DiskFull,
         Self::Opening,
+        Self::Started,
         Self::NoRouter,
         Self::NotPressed,
         Self::Exchanging,
@@ -92,7 +95,7 @@ impl Situation {
     fn has_started(self) -> bool {
         let at_rest = [Self::Starting, Self::Off, Self::Hotspot, Self::NoRadio, Self::DiskFull];
         let by_hand = [Self::ByHand, Self::Configuring, Self::RolledBack];
-        !at_rest.contains(&self) && !by_hand.contains(&self)
+        self != Self::Opening && !at_rest.contains(&self) && !by_hand.contains(&self)
     }
 
     fn is_hotspot(self) -> bool {
@@ -154,7 +157,12 @@ impl World {
             self.desk.start(Duration::from_millis(500)).await.expect("nothing is under way");
         }
         match situation {
-            Situation::Starting | Situation::Off | Situation::Hotspot | Situation::Opening => {}
+            Situation::Starting | Situation::Off | Situation::Hotspot | Situation::Started => {}
+            Situation::Opening => {
+                self.disk.set_fault(Some(DiskFault::Hangs));
+                let starting = self.desk.start(Duration::ZERO);
+                select(starting, self.until(|status| status.phase == Phase::Opening)).await;
+            }
             Situation::NoRadio => self.air.set_fault(Some(Fault::Fails(ErrorKind::Absent))),
             Situation::DiskFull => self.disk.set_fault(Some(DiskFault::Full)),
             Situation::NoRouter => {
