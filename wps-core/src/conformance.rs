@@ -95,6 +95,8 @@ pub enum Check {
     Silence,
     /// `pair` stays on the air until a button has been pressed.
     StaysOnAir,
+    /// `pair` leaves only after [`Attempt::leave`](crate::driver::Attempt::leave).
+    WaitsToLeave,
     /// Two pressed routers are a session overlap.
     Overlap,
     /// Two routers pressed one after the other within a window are one, too.
@@ -113,7 +115,7 @@ pub enum Check {
 
 impl Check {
     /// All checks.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Station,
         Self::Reconnects,
         Self::Lost,
@@ -129,6 +131,7 @@ impl Check {
         Self::EarlierOffer,
         Self::Silence,
         Self::StaysOnAir,
+        Self::WaitsToLeave,
         Self::Overlap,
         Self::OverlapMemory,
         Self::RouterVanishes,
@@ -156,6 +159,7 @@ impl Check {
             Self::EarlierOffer => "earlier offer",
             Self::Silence => "silence",
             Self::StaysOnAir => "stays on air",
+            Self::WaitsToLeave => "waits to leave",
             Self::Overlap => "overlap",
             Self::OverlapMemory => "overlap memory",
             Self::RouterVanishes => "router vanishes",
@@ -199,6 +203,7 @@ async fn play<S: Stage>(check: Check, scene: Scene<'_, S>) -> Result<Outcome, re
         Check::EarlierOffer => drops::earlier_offer(scene).await,
         Check::Silence => air::silence(scene).await,
         Check::StaysOnAir => air::stays_on_air(scene).await,
+        Check::WaitsToLeave => air::waits_to_leave(scene).await,
         Check::Overlap => air::overlap(scene).await,
         Check::OverlapMemory => air::overlap_memory(scene).await,
         Check::RouterVanishes => air::router_vanishes(scene).await,

@@ -1,7 +1,8 @@
 //! Checks of what people do with their routers, or do not do.
 
 use core::cell::{Cell, RefCell};
-use core::future::poll_fn;
+use core::future::{Future, pending, poll_fn, ready};
+use core::pin::{Pin, pin};
 use core::task::Poll;
 
 use embassy_futures::select::{Either, Either3, select, select3};
@@ -61,16 +62,33 @@ pub(super) async fn silence<S: Stage>(mut scene: Scene<'_, S>) -> Result<Outcome
     Ok(scene.passed())
 }
 
-pub(super) async fn stays_on_air<S: Stage>(mut scene: Scene<'_, S>) -> Result<Outcome, Stop> {
+pub(super) async fn stays_on_air<S: Stage>(scene: Scene<'_, S>) -> Result<Outcome, Stop> {
     scene.stage.looks_around()?;
     scene.stage.seen().await?;
     scene.stage.switch_on(&cast::home()).await?;
+    expect_to_stay(scene, "pair, before a button is pressed", pin!(ready(()))).await
+}
+
+pub(super) async fn waits_to_leave<S: Stage>(scene: Scene<'_, S>) -> Result<Outcome, Stop> {
+    let home = cast::home();
+    scene.stage.seen().await?;
+    scene.stage.switch_on(&home).await?;
+    scene.stage.press(&home.ssid).await;
+    expect_to_stay(scene, "pair, while the answer is on its way", pin!(pending())).await
+}
+
+/// The radio stays with its network while `pair` is at work that may leave it after `parting`.
+async fn expect_to_stay<'p, S: Stage>(
+    mut scene: Scene<'_, S>,
+    during: &'static str,
+    parting: Pin<&'p mut (dyn Future<Output = ()> + 'p)>,
+) -> Result<Outcome, Stop> {
     let old = cast::station(cast::old());
     scene.put("apply(station)", &old).await?;
     let wanted = seen_in(&old);
     let Scene { stage, driver, clock, limits, .. } = &mut scene;
     let mut sightings = Sightings::new();
-    let mut attempt = Attempt::new(&mut sightings, &|_| {});
+    let mut attempt = Attempt::new(&mut sightings, &|_| {}).leaving_after(parting);
     let watch = async {
         loop {
             match stage.seen().await {
@@ -88,7 +106,6 @@ pub(super) async fn stays_on_air<S: Stage>(mut scene: Scene<'_, S>) -> Result<Ou
         Either3::Second(seen) => (Finding::Radio(wanted), Finding::Radio(seen)),
         Either3::Third(()) => return Ok(scene.passed()),
     };
-    let during = "pair, before a button is pressed";
     Err(Failure { during, at: At::Once, wanted, found }.into())
 }
 

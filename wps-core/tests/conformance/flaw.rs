@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::future::pending;
+use std::pin::pin;
 use std::time::Duration;
 
 use embassy_futures::select::{Either, select};
@@ -44,6 +45,7 @@ pub(crate) enum Flaw {
     PairsUnpressed,
     SeesNoRouter,
     LeavesToLook,
+    LeavesAtOnce,
     OverlapIsRefusal,
     ForgetsSightings,
     LostRouterIsFinal,
@@ -138,7 +140,8 @@ impl Flaw {
         (Self::TimesOut, &[Check::Silence]),
         (Self::PairsUnpressed, &[Check::Silence, Check::StaysOnAir]),
         (Self::SeesNoRouter, &[Check::Silence]),
-        (Self::LeavesToLook, &[Check::StaysOnAir]),
+        (Self::LeavesToLook, &[Check::StaysOnAir, Check::WaitsToLeave]),
+        (Self::LeavesAtOnce, &[Check::WaitsToLeave]),
         (Self::OverlapIsRefusal, &[Check::Overlap, Check::OverlapMemory]),
         (Self::ForgetsSightings, &[Check::OverlapMemory]),
         (Self::LostRouterIsFinal, &[Check::RouterVanishes]),
@@ -264,16 +267,23 @@ impl<'w> Flawed<'w> {
             attempt.report(if blind { Sight::NoRouter } else { sight });
         };
         let leftover = Leftover { world, kept, stuck, exchanging: &exchanging };
-        let mut inner = Attempt::new(&mut sightings, &report);
         let limit = async {
             match world.flaw == Some(Flaw::TimesOut) {
                 true => world.clock.sleep_until(world.clock.now().after(WALK_TIME)).await,
                 false => pending().await,
             }
         };
-        let answer = match select(self.radio.pair(&mut inner), limit).await {
-            Either::First(answer) => answer,
-            Either::Second(()) => Err(SimError(ErrorKind::Other)),
+        let answer = {
+            let leaving = pin!(async {
+                if world.flaw != Some(Flaw::LeavesAtOnce) {
+                    attempt.leave().await;
+                }
+            });
+            let mut inner = Attempt::new(&mut sightings, &report).leaving_after(leaving);
+            match select(self.radio.pair(&mut inner), limit).await {
+                Either::First(answer) => answer,
+                Either::Second(()) => Err(SimError(ErrorKind::Other)),
+            }
         };
         let router = leftover.exchanging.take();
         drop(leftover);
