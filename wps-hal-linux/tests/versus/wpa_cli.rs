@@ -27,7 +27,8 @@ pub(crate) fn freq_list(bands: Bands) -> Option<&'static str> {
 
 /// wpa_supplicant, told which channels to use, and joined to the old network if there is one.
 pub(crate) fn station(scene: &Scene, bands: Bands) -> Supplicant {
-    let mut config = freq_list(bands).map_or_else(String::new, |list| format!("freq_list={list}\n"));
+    let mut config =
+        freq_list(bands).map_or_else(String::new, |list| format!("freq_list={list}\n"));
     if let Some(old) = &scene.old {
         config += &old.network_block();
     }
