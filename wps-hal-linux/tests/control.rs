@@ -1188,6 +1188,28 @@ mod access_point {
         });
     }
 
+    /// Neither for looking nor for the exchange, by a station and by an access point that can do both or not.
+    #[test]
+    fn nothing_is_left_while_the_answer_is_on_its_way() {
+        play(async || {
+            for (fake, is_deaf) in
+                [(house(), false), (serving().await, false), (serving().await, true)]
+            {
+                fake.state().deaf_access_point = is_deaf;
+                let (mut driver, mut sightings) = (fake.driver(), Sightings::new());
+                let tell = |news| assert_ne!(news, News::OffAir);
+                let parting = std::pin::pin!(std::future::pending());
+                let mut attempt = Attempt::new(&mut sightings, &tell).leaving_after(parting);
+                let pairing = fake.with_time(WINDOW, driver.pair(&mut attempt));
+                assert!(pairing.await.is_none(), "it waits");
+                let state = fake.state();
+                assert!(state.joined);
+                assert!(state.asked("SELECT_NETWORK").len() <= 1, "but for serving");
+                assert!(state.asked("DISCONNECT").is_empty());
+            }
+        });
+    }
+
     #[test]
     fn a_card_that_does_not_stops_serving_first_and_says_so() {
         play(async || {
