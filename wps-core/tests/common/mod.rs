@@ -456,7 +456,7 @@ impl<'s> World<'s> {
         self.told(asked)
     }
 
-    /// `POST /api/v1/wifi/wps`: whoever asks over Wi-Fi must get the answer before the radio moves.
+    /// `POST /api/v1/wifi/wps`: whoever asks over Wi-Fi must get the answer before the radio leaves.
     pub(crate) fn post(&mut self) -> Told {
         let asked = self.ask_start(PARTING);
         self.settle();

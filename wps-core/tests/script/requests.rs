@@ -1,4 +1,4 @@
-//! What requesters are told and when: the answer before the radio moves, second starts, changes of the
+//! What requesters are told and when: the answer before the radio leaves, second starts, changes of the
 //! settings from outside, many requesters at once.
 
 use std::time::Duration;
