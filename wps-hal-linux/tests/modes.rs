@@ -167,7 +167,8 @@ fn the_access_point_can_be_joined_by_wpa2_and_wpa3_and_is_no_registrar() {
             ),
         );
         station.wait_connected("hotspot", SHORT);
-        let bss = station.request("BSS FIRST");
+        let bss = station.request("BSS CURRENT");
+        assert!(bss.contains("ssid=hotspot"), "{bss}");
         assert!(bss.contains("RSN") || bss.contains("WPA2"), "{bss}");
         assert!(!bss.contains("[WPS"), "{bss}");
         station.stop();
