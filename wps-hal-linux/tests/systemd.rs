@@ -7,10 +7,9 @@ mod unit;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use lab::{Router, Supplicant, network_manager, radios_idle, run, until};
+use lab::{Router, Supplicant, network_manager, radios_idle, run, status, until};
 use unit::{DROP_INS, OVERRIDES, STATE, Unit, start, write};
 use wps_core::{Record, Settings};
 
@@ -21,15 +20,6 @@ const WPS: &str = "/api/v1/wifi/wps";
 #[track_caller]
 fn curl(arguments: &str) -> String {
     run(&format!("curl -s -S -f -m 10 {arguments}"))
-}
-
-/// A field of the status; none while nobody answers.
-fn status(field: &str) -> Option<String> {
-    let url = format!("{HOST}{WPS}");
-    let output = Command::new("curl").args(["-s", "-m", "5", &url]).output().expect("curl");
-    let body = String::from_utf8_lossy(&output.stdout).into_owned();
-    let (_, value) = body.split_once(&format!("\"{field}\":\""))?;
-    value.split_once('"').map(|(value, _)| value.to_owned())
 }
 
 #[track_caller]

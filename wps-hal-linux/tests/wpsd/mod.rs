@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use wps_core::Record;
 
+pub use crate::lab::status;
 use crate::lab::{Router, SavedNetwork, Supplicant, radios_idle, run, until};
 
 pub const SHORT: Duration = Duration::from_secs(40);
@@ -67,14 +68,6 @@ impl Drop for Daemon {
 #[track_caller]
 pub fn curl(arguments: &str) -> String {
     run(&format!("curl -s -S -i -m 10 {arguments}"))
-}
-
-/// A field of the status; none while nobody answers.
-pub fn status(field: &str) -> Option<String> {
-    let output = Command::new("curl").args(["-s", "-m", "5", WPS]).output().expect("curl");
-    let body = String::from_utf8_lossy(&output.stdout).into_owned();
-    let (_, value) = body.split_once(&format!("\"{field}\":\""))?;
-    value.split_once('"').map(|(value, _)| value.to_owned())
 }
 
 #[track_caller]
