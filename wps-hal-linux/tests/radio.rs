@@ -247,19 +247,19 @@ fn a_late_goodbye_of_the_router_costs_no_ten_seconds() {
     let device = Device::boot(1, state.path());
     let mac = station.status().remove("address").expect("an address");
     let (request, events) = (router.requester(), station.events().clone());
-    let goodbye = move || {
+    let deauthenticate = move || {
         request(&format!("DEAUTHENTICATE {mac} reason=23"));
         std::fs::write(keys, "00:00:00:00:00:00 correct horse\n").expect("a file");
         request("RELOAD_WPA_PSK");
     };
-    station.events().when("WPS-SUCCESS", move || events.when("Associated with", goodbye));
+    station.events().when("WPS-SUCCESS", move || events.when("Associated with", deauthenticate));
     let mark = station.events().mark();
     pair(&device, &router);
     let (success, _) = station.events().wait(mark, "WPS-SUCCESS", SHORT);
     let (joined, _) = station.events().wait(mark, "CTRL-EVENT-CONNECTED", SHORT);
     assert!(joined - success < Duration::from_secs(8), "{:?}", joined - success);
-    let hurt = station.events().since(mark, "TEMP-DISABLED");
-    assert_eq!(hurt.len(), 1, "the goodbye came in the handshake: {hurt:?}");
+    let disabled = station.events().since(mark, "TEMP-DISABLED");
+    assert_eq!(disabled.len(), 1, "it came in the handshake: {disabled:?}");
 }
 
 // --- failure: everything is as it was ------------------------------------------------------------
