@@ -16,7 +16,7 @@ use crate::scan::scan;
 use crate::search::find_pressed;
 use crate::session::{Networks, Session};
 use crate::switch::{Power, Switch};
-use crate::told::{GLANCE, Told};
+use crate::told::{Elsewhere, GLANCE, Told};
 use crate::{access_point, station};
 
 /// A Wi-Fi interface under wpa_supplicant: a station, an access point, or off.
@@ -40,6 +40,7 @@ pub struct WpaSupplicant {
     /// If the radio is off without having been told so, that is flight mode: a failed pairing goes
     /// back to it.
     told: Told,
+    elsewhere: Elsewhere,
 }
 
 impl WpaSupplicant {
@@ -50,6 +51,7 @@ impl WpaSupplicant {
             interface: interface.into(),
             freq_list: Vec::new(),
             told: Told::Nothing,
+            elsewhere: Elsewhere::default(),
         }
     }
 
@@ -93,11 +95,10 @@ impl WpaSupplicant {
         Switch::of(&self.interface)
     }
 
-    /// Whether wpa_supplicant is there and does not know what it was told last. While it is not, there
-    /// is nobody to tell.
-    async fn has_lost(&self) -> bool {
+    /// Returns whether wpa_supplicant runs and what it was told last has to be applied again.
+    async fn has_lost(&mut self) -> bool {
         match Control::connect(&self.directory, &self.interface) {
-            Ok(control) => self.told.is_lost(&control).await.unwrap_or(false),
+            Ok(control) => self.told.is_lost(&control, &mut self.elsewhere).await.unwrap_or(false),
             Err(_) => false,
         }
     }
@@ -164,11 +165,11 @@ impl WifiDriver for WpaSupplicant {
             }
             Settings::Station { network } => {
                 let id = station::apply_station(&session, network, note).await?;
-                Told::network(&session, id).await?
+                Told::network(&session, id, &network.ssid).await?
             }
             Settings::AccessPoint { access_point, .. } if flight_mode == Power::On => {
                 let id = access_point::apply(&session, access_point, note).await?;
-                Told::network(&session, id).await?
+                Told::network(&session, id, &access_point.network.ssid).await?
             }
             Settings::AccessPoint { .. } | Settings::Off { .. } => {
                 let flags = session.flags(note).await?;
@@ -207,7 +208,7 @@ impl WifiDriver for WpaSupplicant {
         session.end_wps().await?;
         self.switch_on(&session).await?;
         let id = station::join(&session, network, note.as_ref()).await?;
-        self.told = Told::network(&session, id).await?;
+        self.told = Told::network(&session, id, &network.ssid).await?;
         Ok(exchange::reset(&session, note.as_ref()).await?)
     }
 
@@ -243,6 +244,5 @@ impl WifiDriver for WpaSupplicant {
         while !self.has_lost().await {
             tokio::time::sleep(GLANCE).await;
         }
-        tracing::warn!("wpa_supplicant does not know our settings any more: it is told again");
     }
 }

@@ -38,6 +38,15 @@ impl<'a> Values<'a> {
     }
 }
 
+/// The entries of one reply to `BSS RANGE=…`, each with its id.
+pub(crate) fn bss_entries(reply: &str) -> impl Iterator<Item = (u32, Values<'_>)> {
+    let entries = reply.strip_prefix("id=").into_iter().flat_map(|rest| rest.split("\nid="));
+    entries.filter_map(|entry| {
+        let (id, rest) = entry.split_once('\n').unwrap_or((entry, ""));
+        Some((id.parse().ok()?, Values::parse(rest)))
+    })
+}
+
 /// One line of `LIST_NETWORKS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Network {
@@ -144,6 +153,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn access_points_one_by_one() {
+        let page = "id=3\nssid=home\nid=7\nssid=id=8\n\nid=x\nssid=bad\nid=9";
+        let entries: Vec<_> = bss_entries(page).map(|(id, it)| (id, it.text("ssid"))).collect();
+        assert_eq!(entries, [(3, Some("home")), (7, Some("id=8")), (9, None)]);
+        assert_eq!(bss_entries("").count() + bss_entries("FAIL\n").count(), 0);
+    }
 
     #[test]
     fn networks_as_listed() {

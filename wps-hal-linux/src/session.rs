@@ -13,7 +13,7 @@ use crate::control::{Control, ControlError, Events};
 use crate::error::LinuxError;
 use crate::event::{Event, to_hex};
 use crate::note::Note;
-use crate::reply::{self, Heard, Network, Values};
+use crate::reply::{self, Heard, Network, Values, bss_entries};
 use crate::switch::Power;
 
 /// The mark on the network that is ours: `id_str`, which wpa_supplicant keeps and does not use.
@@ -459,11 +459,8 @@ impl Session {
             // A reply holds 4 kB, in whole entries: go on after the last one.
             let page = self.ask(&format!("BSS RANGE={next}- MASK={HEAD}")).await?;
             let before = next;
-            for entry in format!("\n{}", &*page).split("\nid=").skip(1) {
-                let (id, rest) = entry.split_once('\n').unwrap_or((entry, ""));
-                let Ok(id) = id.parse::<u32>() else { continue };
+            for (id, head) in bss_entries(&page) {
                 next = next.max(id.saturating_add(1));
-                let head = Values::parse(rest);
                 let fresh = head.number::<u64>("age").is_some_and(|age| age <= max_age);
                 if fresh && head.text("flags").is_some_and(&wanted) {
                     let tell = |what| format!("BSS RANGE={id}-{id} MASK={what}");

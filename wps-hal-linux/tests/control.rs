@@ -1338,6 +1338,77 @@ mod lost {
         });
     }
 
+    /// As after an association that failed: wpa_supplicant has joined "old", "home" stays enabled.
+    fn join_old(fake: &Fake) {
+        let mut state = fake.state();
+        let old = state.networks.iter().find(|it| it.text("ssid") == "\"old\"").map(|it| it.id);
+        state.join(old.expect("the platform's network"));
+    }
+
+    fn is_on_home(fake: &Fake) -> bool {
+        let state = fake.state();
+        let current = state.networks.iter().find(|it| Some(it.id) == state.current);
+        current.is_some_and(|it| it.text("ssid") == fake::hex(b"home"))
+    }
+
+    #[test]
+    fn another_network_joined_in_place_of_ours_is_left_after_ten_seconds() {
+        play(async || {
+            let fake = house();
+            let mut driver = told(&fake, &station()).await;
+            assert!(is_on_home(&fake));
+            join_old(&fake);
+            assert_eq!(fake.with_time(Duration::from_secs(9), driver.lost()).await, None);
+            // The page asks for the link in between, and the wait is dropped.
+            assert_eq!(fake.with_time(SOON, driver.lost()).await, Some(()));
+            driver.apply(&station(), &Snapshot::default()).await.unwrap();
+            assert!(is_on_home(&fake));
+            assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+        });
+    }
+
+    #[test]
+    fn each_return_that_fails_doubles_the_delay_up_to_eleven_minutes_and_success_resets_it() {
+        play(async || {
+            let fake = house();
+            let mut driver = told(&fake, &station()).await;
+            for seconds in [10, 20, 40, 80, 160, 320, 640, 640, 640] {
+                join_old(&fake);
+                let delay = Duration::from_secs(seconds);
+                let before = delay - Duration::from_secs(1);
+                assert_eq!(fake.with_time(before, driver.lost()).await, None, "{seconds} s");
+                assert_eq!(fake.with_time(SOON, driver.lost()).await, Some(()), "{seconds} s");
+            }
+            driver.apply(&station(), &Snapshot::default()).await.unwrap();
+            assert_eq!(fake.with_time(SOON, driver.lost()).await, None);
+            join_old(&fake);
+            assert_eq!(fake.with_time(Duration::from_secs(14), driver.lost()).await, Some(()));
+        });
+    }
+
+    #[test]
+    fn another_network_is_kept_where_ours_is_out_of_range_or_disabled_by_somebody() {
+        play(async || {
+            for out_of_range in [true, false] {
+                let fake = house();
+                let mut driver = told(&fake, &station()).await;
+                join_old(&fake);
+                if out_of_range {
+                    fake.state().access_points.clear();
+                } else {
+                    let mut state = fake.state();
+                    let home = fake::hex(b"home");
+                    let home = state.networks.iter_mut().find(|it| it.text("ssid") == home);
+                    home.expect("ours").enabled = false;
+                }
+                fake.state().requests.clear();
+                assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+                let asked = fake.state().requests.len();
+                assert!(asked < 60, "{asked} requests in a minute");
+            }
+        });
+    }
+
     #[test]
     fn while_nobody_is_there_nobody_is_told() {
         play(async || {

@@ -333,3 +333,29 @@ fn wpa_supplicant_that_begins_anew_at_rest_is_told_of_the_network_in_force() {
         house.assert_scans();
     }
 }
+
+/// After an association that failed, wpa_supplicant joins the next best network and stays there.
+#[test]
+fn another_network_joined_in_place_of_ours_is_left_unless_somebody_disabled_ours() {
+    let house = House::new();
+    let device = house.begin();
+    house.assert_paired(&device);
+    let id = |ssid: &str| {
+        let networks = house.station.networks();
+        networks.iter().find(|it| it.ssid == ssid).map(|it| it.id).expect("a network of this name")
+    };
+    // Disables "home".
+    house.station.request(&format!("SELECT_NETWORK {}", id("old")));
+    house.station.wait_connected("old", SHORT);
+    let mark = house.station.events().mark();
+    sleep(Duration::from_secs(30));
+    let disturbed = house.station.events().since(mark, "CTRL-EVENT-DISCONNECTED");
+    assert!(disturbed.is_empty(), "{disturbed:#?}");
+
+    house.station.request(&format!("ENABLE_NETWORK {} no-connect", id("home")));
+    house.assert_paired(&device);
+    let mark = house.station.events().mark();
+    sleep(Duration::from_secs(30));
+    let disturbed = house.station.events().since(mark, "CTRL-EVENT-DISCONNECTED");
+    assert!(disturbed.is_empty(), "{disturbed:#?}");
+}

@@ -172,6 +172,17 @@ impl State {
         self.networks.iter_mut().find(|network| network.id == id)
     }
 
+    /// The enabled network of the highest priority that can be joined, the first of equal ones.
+    fn best(&self) -> Option<&Network> {
+        let priority = |network: &&Network| network.text("priority").parse().unwrap_or(0_i32);
+        let can_join = |network: &&Network| {
+            network.enabled
+                && self.reachable.get(&network.name()) == network.variables.get("psk")
+                && network.variables.contains_key("psk")
+        };
+        self.networks.iter().filter(can_join).rev().max_by_key(priority)
+    }
+
     fn leave(&mut self) {
         if self.joined {
             let bssid = address(self.joined_bssid);
@@ -266,6 +277,7 @@ impl State {
                 let value = self.network(id)?.text(name);
                 match name {
                     _ if value.is_empty() && name == "priority" => Some("0".into()),
+                    "disabled" => Some(u8::from(!self.network(id)?.enabled).to_string()),
                     _ if value.is_empty() && name == "key_mgmt" => Some("WPA-PSK WPA-EAP".into()),
                     _ if value.is_empty() => None,
                     "psk" => Some("*".into()),
@@ -321,8 +333,10 @@ impl State {
             "REASSOCIATE" if self.blocked => None,
             "REASSOCIATE" => {
                 self.disconnected = false;
-                let enabled = self.networks.iter().find(|network| network.enabled);
-                if let (Some(id), false) = (enabled.map(|network| network.id), self.joined) {
+                let best = self.best().or(self.networks.iter().find(|it| it.enabled));
+                let best = best.map(|network| network.id);
+                if let Some(id) = best.filter(|id| !self.joined || self.current != Some(*id)) {
+                    self.leave();
                     self.connect(id);
                 }
                 ok
@@ -408,6 +422,7 @@ impl State {
                 (9, format!("age={}\n", bss.age)),
                 (10, format!("ie={}\n", hex(&bss.probe_response))),
                 (11, format!("flags={}\n", bss.flags)),
+                (12, format!("ssid={}\n", printed(name_in(&bss.probe_response, &bss.beacon)))),
                 (23, format!("beacon_ie={}\n", hex(&bss.beacon))),
             ];
             Some(lines.into_iter().filter(|(bit, _)| mask >> bit & 1 == 1).map(|it| it.1).collect())
@@ -460,6 +475,15 @@ fn psk(value: &[u8]) -> bool {
         }
         None => value.len() == 64 && value.iter().all(u8::is_ascii_hexdigit),
     }
+}
+
+/// The SSID in the first of these lists of elements that begins with one.
+fn name_in<'a>(probe_response: &'a [u8], beacon: &'a [u8]) -> &'a [u8] {
+    let name = |elements: &'a [u8]| {
+        let (&[number, length], rest) = elements.split_first_chunk::<2>()?;
+        rest.get(..length.into()).filter(|_| number == 0)
+    };
+    name(probe_response).or_else(|| name(beacon)).unwrap_or_default()
 }
 
 /// As `printf_encode` prints a name.
