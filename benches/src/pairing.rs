@@ -5,21 +5,21 @@ use core::time::Duration;
 use wps_core::command::{Command, Input};
 use wps_core::driver::{ErrorKind, Offer};
 use wps_core::{
-    AccessPoint, Credentials, Instant, Loaded, Pairing, Passphrase, Policy, Record, Settings,
+    AccessPoint, AfterFailure, Credentials, Instant, Loaded, Machine, Passphrase, Record, Settings,
     Snapshot, Ssid,
 };
 
 use crate::peer::Peer;
 
 /// A machine that pairs.
-pub trait Machine {
+pub trait PairingMachine {
     /// Takes what happened.
     fn handle(&mut self, now: Instant, input: Input);
     /// Says what to do.
     fn command(&self) -> Command;
 }
 
-impl Machine for Pairing {
+impl PairingMachine for Machine {
     fn handle(&mut self, now: Instant, input: Input) {
         self.handle(now, input);
     }
@@ -29,7 +29,7 @@ impl Machine for Pairing {
     }
 }
 
-impl Machine for Peer {
+impl PairingMachine for Peer {
     fn handle(&mut self, now: Instant, input: Input) {
         self.handle(now, input);
     }
@@ -40,35 +40,35 @@ impl Machine for Peer {
 }
 
 /// Ours, of a device that is an access point.
-pub fn ours() -> Pairing {
+pub fn ours() -> Machine {
     let loaded = Loaded::Record(Record::Settled(settings()));
-    Pairing::boot(Instant::from_millis(0), loaded, settings(), Policy::default())
+    Machine::boot(Instant::from_millis(0), loaded, settings(), AfterFailure::default())
 }
 
 /// Its peer, of the same device.
 pub fn peer() -> Peer {
-    Peer::boot(settings(), Policy::default())
+    Peer::boot(settings(), AfterFailure::default())
 }
 
 /// From the boot to the saved network, with one exchange and one join that fail first. Each step asks what
 /// to do and answers; how many there were.
-pub fn pair(machine: &mut impl Machine) -> u32 {
+pub fn pair(machine: &mut impl PairingMachine) -> u32 {
     let (mut exchanges, mut joins, mut steps) = (0, 0, 0);
     let mut now = Instant::from_millis(0);
     let mut started = false;
     loop {
         now = now.after(Duration::from_millis(300));
         let input = match machine.command() {
-            Command::Rest if started => return steps,
-            Command::Rest => {
+            Command::Idle if started => return steps,
+            Command::Idle => {
                 started = true;
-                Input::Start { parting: Duration::from_millis(500) }
+                Input::Start { reply_grace: Duration::from_millis(500) }
             }
             Command::Pause(until) => {
                 now = until;
                 Input::Elapsed
             }
-            Command::Note(_) => Input::Noted(Ok(Snapshot::default())),
+            Command::Snapshot(_) => Input::SnapshotTaken(Ok(Snapshot::default())),
             Command::Save(..) => Input::Saved(Ok(())),
             Command::Apply(..) => Input::Applied(Ok(())),
             Command::Pair { .. } => {

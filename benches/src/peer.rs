@@ -5,7 +5,7 @@ mod machine;
 
 use statig::prelude::*;
 use wps_core::command::{Command, Input};
-use wps_core::{Cause, Ended, Instant, Phase, Policy, Record, Settings, TaskKind};
+use wps_core::{AfterFailure, Cause, Instant, Phase, Record, Settings, TaskKind, TaskResult};
 
 use machine::{Event, Machine, State};
 
@@ -13,24 +13,24 @@ use machine::{Event, Machine, State};
 pub struct Peer(statig::blocking::StateMachine<Machine>);
 
 impl Peer {
-    /// As [`wps_core::Pairing::boot`] at instant 0, from the record of a device at rest.
-    pub fn boot(settings: Settings, policy: Policy) -> Self {
-        Self(Machine::new(settings, policy).state_machine())
+    /// As [`wps_core::Machine::boot`] at instant 0, from the record of a device at rest.
+    pub fn boot(settings: Settings, after_failure: AfterFailure) -> Self {
+        Self(Machine::new(settings, after_failure).state_machine())
     }
 
-    /// As [`wps_core::Pairing::handle`].
+    /// As [`wps_core::Machine::handle`].
     pub fn handle(&mut self, now: Instant, input: Input) {
         self.0.handle(&Event { now, input });
     }
 
-    /// As [`wps_core::Pairing::command`].
+    /// As [`wps_core::Machine::command`].
     pub fn command(&self) -> Command {
         let it = self.0.inner();
         match self.0.state() {
-            State::Idle {} => Command::Rest,
-            State::Noting { until, .. } => Command::Note(*until),
-            State::Opening { until, .. } => Command::Save(it.journal(), *until),
-            State::Parting { until }
+            State::Idle {} => Command::Idle,
+            State::Snapshotting { until, .. } => Command::Snapshot(*until),
+            State::Journaling { until, .. } => Command::Save(it.journal(), *until),
+            State::ReplyGrace { until }
             | State::Breathing { until }
             | State::Waiting { until, .. }
             | State::RestoringLater { until }
@@ -54,8 +54,8 @@ impl Peer {
         }
     }
 
-    /// As the phase and the ending of [`wps_core::Pairing::status`].
-    pub fn status(&self) -> (Phase, Option<Ended>, Option<Cause>) {
+    /// As the phase and the ending of [`wps_core::Machine::status`].
+    pub fn status(&self) -> (Phase, Option<TaskResult>, Option<Cause>) {
         let it = self.0.inner();
         let pairing = |phase| match it.task {
             TaskKind::Pair => phase,
@@ -63,8 +63,8 @@ impl Peer {
         };
         match self.0.state() {
             State::Idle {} => (Phase::Idle, it.ended, None),
-            State::Noting { .. } | State::Opening { .. } | State::Parting { .. } => {
-                (pairing(Phase::Opening), None, None)
+            State::Snapshotting { .. } | State::Journaling { .. } | State::ReplyGrace { .. } => {
+                (pairing(Phase::Journaling), None, None)
             }
             State::Looking { .. } | State::PuttingBack { .. } | State::Breathing { .. } => {
                 (Phase::Searching, None, it.why)

@@ -9,8 +9,8 @@ use wps_benches::peer::Peer;
 use wps_core::command::{Command, Input};
 use wps_core::driver::Offer;
 use wps_core::{
-    AccessPoint, Credentials, ErrorKind, Instant, Loaded, Pairing, Passphrase, Policy, Record,
-    Settings, Snapshot, Ssid,
+    AccessPoint, AfterFailure, Credentials, ErrorKind, Instant, Loaded, Machine, Passphrase,
+    Record, Settings, Snapshot, Ssid,
 };
 
 fn net(name: &[u8]) -> Credentials {
@@ -29,23 +29,23 @@ fn any_settings() -> impl Strategy<Value = Settings> {
 }
 
 fn failure() -> impl Strategy<Value = ErrorKind> {
-    use ErrorKind::{Absent, NotFound, Other, Overlap, RouterLost, WrongKey};
-    prop::sample::select(vec![Absent, NotFound, Other, Overlap, RouterLost, WrongKey])
+    use ErrorKind::{NoDevice, NotFound, Other, Overlap, RouterLost, WrongKey};
+    prop::sample::select(vec![NoDevice, NotFound, Other, Overlap, RouterLost, WrongKey])
 }
 
 fn any_input() -> impl Strategy<Value = Input> {
     let done = || prop_oneof![3 => Just(Ok(())), 1 => failure().prop_map(Err)];
-    let parting = || (0_u64..3).prop_map(|it| Duration::from_millis(it * 300));
+    let reply_grace = || (0_u64..3).prop_map(|it| Duration::from_millis(it * 300));
     let offer = Offer::new([net(b"guest"), net(b"home")]).expect("two");
     prop_oneof![
-        parting().prop_map(|parting| Input::Start { parting }),
-        (any_settings(), parting())
-            .prop_map(|(settings, parting)| Input::Configure { settings, parting }),
+        reply_grace().prop_map(|reply_grace| Input::Start { reply_grace }),
+        (any_settings(), reply_grace())
+            .prop_map(|(settings, reply_grace)| Input::Configure { settings, reply_grace }),
         Just(Input::Cancel),
         Just(Input::Elapsed),
-        Just(Input::Lost),
-        failure().prop_map(|kind| Input::Noted(Err(kind))),
-        Just(Input::Noted(Ok(Snapshot::new(b"noted").expect("short")))),
+        Just(Input::ConfigLost),
+        failure().prop_map(|kind| Input::SnapshotTaken(Err(kind))),
+        Just(Input::SnapshotTaken(Ok(Snapshot::new(b"noted").expect("short")))),
         Just(Input::Saved(Ok(()))),
         Just(Input::Saved(Err(()))),
         done().prop_map(Input::Applied),
@@ -58,10 +58,12 @@ fn any_input() -> impl Strategy<Value = Input> {
 /// Mostly an answer to what the machine wants, so that it gets far.
 fn is_answer(command: &Command, input: &Input) -> bool {
     match input {
-        Input::Start { .. } | Input::Configure { .. } | Input::Lost => *command == Command::Rest,
+        Input::Start { .. } | Input::Configure { .. } | Input::ConfigLost => {
+            *command == Command::Idle
+        }
         Input::Cancel => false,
         Input::Elapsed => matches!(command, Command::Pause(_)),
-        Input::Noted(_) => matches!(command, Command::Note(_)),
+        Input::SnapshotTaken(_) => matches!(command, Command::Snapshot(_)),
         Input::Saved(_) => matches!(command, Command::Save(..)),
         Input::Applied(_) => matches!(command, Command::Apply(..)),
         Input::Offered(_) => matches!(command, Command::Pair { .. }),
@@ -78,11 +80,11 @@ proptest! {
         back in any::<bool>(),
         steps in vec((0_u64..30_000, any_input(), any::<bool>()), 0..200),
     ) {
-        let policy = if back { Policy::AccessPointBack } else { Policy::AccessPointOff };
+        let after_failure = if back { AfterFailure::AccessPointBack } else { AfterFailure::AccessPointOff };
         let mut now = Instant::from_millis(0);
         let loaded = Loaded::Record(Record::Settled(settings.clone()));
-        let mut ours = Pairing::boot(now, loaded, Settings::Platform, policy);
-        let mut peer = Peer::boot(settings, policy);
+        let mut ours = Machine::boot(now, loaded, Settings::Platform, after_failure);
+        let mut peer = Peer::boot(settings, after_failure);
         for (pause, input, anything) in steps {
             if !anything && !is_answer(&ours.command(), &input) {
                 continue;
@@ -102,7 +104,7 @@ fn both_pair_in_as_many_steps() {
     let (mut ours, mut peer) = (ours(), peer());
     let steps = pair(&mut ours);
     assert_eq!(pair(&mut peer), steps);
-    assert_eq!(ours.command(), Command::Rest);
+    assert_eq!(ours.command(), Command::Idle);
     assert_eq!(ours.status().last.map(|last| last.result), Some(Ok(())));
     assert_eq!(peer.status().1.map(|last| last.result), Some(Ok(())));
 }

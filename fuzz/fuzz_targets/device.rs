@@ -5,7 +5,7 @@
 use arbitrary::{Arbitrary, Result, Unstructured};
 use common::day::{DISK_FAULTS, Day, Deed, FAULTS, KINDS, ROUTERS, known_settings};
 use libfuzzer_sys::fuzz_target;
-use wps_core::Policy;
+use wps_core::AfterFailure;
 
 #[path = "../../wps-core/tests/common/mod.rs"]
 mod common;
@@ -24,7 +24,8 @@ impl<'a> Arbitrary<'a> for Any {
         let settings = known_settings();
         let before = if data.ratio(1, 9)? { None } else { Some(data.choose(&settings)?.clone()) };
         let back = data.arbitrary()?;
-        let policy = if back { Policy::AccessPointBack } else { Policy::AccessPointOff };
+        let after_failure =
+            if back { AfterFailure::AccessPointBack } else { AfterFailure::AccessPointOff };
         let (order, dropped) = (u64::from(data.arbitrary::<u16>()?), data.int_in_range(0..=400)?);
         let cuts = data.int_in_range(0..=2)?;
         let cuts = (0..cuts).map(|_| data.int_in_range(0..=400)).collect::<Result<_>>()?;
@@ -32,7 +33,7 @@ impl<'a> Arbitrary<'a> for Any {
         while !data.is_empty() && deeds.len() < MAX_DEEDS {
             deeds.push((data.int_in_range(0..=40_000)?, deed(data)?));
         }
-        Ok(Self(Day { before, policy, order, dropped, cuts, deeds }))
+        Ok(Self(Day { before, after_failure, order, dropped, cuts, deeds }))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use wps_core::{AccessPoint, Cause, Credentials, Passphrase, Refusal, Settings, Ssid};
+use wps_core::{AccessPoint, Cause, Credentials, Passphrase, RequestError, Settings, Ssid};
 use wps_http::{Action, BUFFER, Outcome, Reply, Request, Response, Site, View, finish, handle};
 
 fuzz_target!(|data: &[u8]| {
@@ -29,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
         Reply::Done(response) => response,
         Reply::Do(action) => {
             let outcome = match &action {
-                Action::Start => Outcome::Started(Err(Refusal::Failed(Cause::Store))),
+                Action::Start => Outcome::Started(Err(RequestError::Failed(Cause::Store))),
                 Action::Configure(settings) => {
                     expect_as_written(settings, body);
                     Outcome::Started(Ok(()))

@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 use embassy_futures::select::{Either, select};
 use embassy_futures::{block_on, yield_now};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use wps_core::conformance::{Cannot, Seen, Stage, run_all};
-use wps_core::driver::{Attempt, Offer, Sight};
-use wps_core::sim::HandClock;
+use wps_core::conformance::{ObservedState, TestBed, Unavailable, run_all};
+use wps_core::driver::{Offer, PairContext, SearchProgress};
+use wps_core::sim::ManualClock;
 use wps_core::{Credentials, DriverError, ErrorKind, Settings, Snapshot, Ssid, WifiDriver};
 
 /// The chip and its world.
@@ -71,9 +71,9 @@ impl WifiDriver for Driver<'_> {
         Ok(())
     }
 
-    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, Fault> {
-        attempt.report(Sight::Looking);
-        attempt.leave().await; // from here on the chip does as it likes
+    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, Fault> {
+        context.report_progress(SearchProgress::Looking);
+        context.before_disconnect().await; // from here on the chip does as it likes
         self.0.wps.set(true);
         loop {
             yield_now().await; // the chip's interrupt
@@ -94,28 +94,28 @@ impl WifiDriver for Driver<'_> {
 /// The author's hands: routers to play with, and an eye on the radio.
 struct Bench<'c> {
     chip: &'c Chip,
-    clock: &'c HandClock<NoopRawMutex>,
+    clock: &'c ManualClock<NoopRawMutex>,
 }
 
-impl<'c> Stage for Bench<'c> {
+impl<'c> TestBed for Bench<'c> {
     type Driver = Driver<'c>;
-    type Clock = &'c HandClock<NoopRawMutex>;
+    type Clock = &'c ManualClock<NoopRawMutex>;
 
     fn clock(&self) -> Self::Clock {
         self.clock
     }
 
-    async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Cannot> {
+    async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Unavailable> {
         self.chip.routers.take();
         self.chip.told.take();
-        platform.map_or(Ok(()), |_| Err(Cannot("the chip has no networks of its own")))
+        platform.map_or(Ok(()), |_| Err(Unavailable("the chip has no networks of its own")))
     }
 
     async fn driver(&mut self) -> Driver<'c> {
         Driver(self.chip)
     }
 
-    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Cannot> {
+    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Unavailable> {
         self.switch_off(&network.ssid).await;
         self.chip.routers.borrow_mut().push((network.clone(), false));
         Ok(())
@@ -130,18 +130,20 @@ impl<'c> Stage for Bench<'c> {
         routers.iter_mut().filter(|(it, _)| it.ssid == *ssid).for_each(|(_, it)| *it = true);
     }
 
-    async fn seen(&mut self) -> Result<Seen, Cannot> {
+    async fn seen(&mut self) -> Result<ObservedState, Unavailable> {
         let connected = self.chip.connection().is_ok();
         Ok(match self.chip.told.borrow().clone() {
-            Some(Settings::Station { network }) if connected => Seen::Joined(network.ssid),
-            Some(Settings::AccessPoint { access_point: it, .. }) => Seen::Serving(it.network.ssid),
-            _ => Seen::Nothing,
+            Some(Settings::Station { network }) if connected => ObservedState::Joined(network.ssid),
+            Some(Settings::AccessPoint { access_point: it, .. }) => {
+                ObservedState::Serving(it.network.ssid)
+            }
+            _ => ObservedState::Nothing,
         })
     }
 }
 
 fn main() {
-    let (chip, clock) = (Chip::default(), HandClock::new());
+    let (chip, clock) = (Chip::default(), ManualClock::new());
     let mut bench = Bench { chip: &chip, clock: &clock };
     // The suite comes to an end; the clock, moved on and on, does not.
     let Either::First(report) = block_on(select(run_all(&mut bench), clock.fast_forward()));

@@ -17,15 +17,15 @@
 //! use embedded_hal::digital::InputPin;
 //! use embedded_hal_async::digital::Wait;
 //! use wps_core::button::{self, ButtonConfig, ShortPress};
-//! use wps_core::{Clock, Desk};
+//! use wps_core::{Clock, Control};
 //!
-//! static DESK: Desk<CriticalSectionRawMutex, 4> = Desk::new();
+//! static CONTROL: Control<CriticalSectionRawMutex, 4> = Control::new();
 //!
 //! async fn button_task<P: InputPin + Wait>(pin: P, clock: impl Clock) {
 //!     // Between the pin and ground, with a pull-up: the defaults. Family members press by accident,
 //!     // so a short press does nothing unless asked to.
 //!     let config = ButtonConfig { short_press: ShortPress::Starts, ..ButtonConfig::default() };
-//!     let error = button::serve(pin, clock, &DESK, config).await;
+//!     let error = button::serve(pin, clock, &CONTROL, config).await;
 //!     // The pin failed. The page still starts and cancels pairings.
 //! #   let _ = error;
 //! }
@@ -42,7 +42,7 @@ use embassy_sync::signal::Signal;
 use embedded_hal::digital::{InputPin, PinState};
 use embedded_hal_async::digital::Wait;
 
-use crate::desk::Desk;
+use crate::control::Control;
 use crate::logging::info;
 use crate::status::Status;
 use crate::time::{Clock, Instant};
@@ -199,7 +199,7 @@ impl Button {
 pub async fn serve<P, C, M, const N: usize>(
     mut pin: P,
     clock: C,
-    desk: &Desk<M, N>,
+    control: &Control<M, N>,
     config: ButtonConfig,
 ) -> P::Error
 where
@@ -210,7 +210,8 @@ where
     // A request may have to wait until the device has saved its journal. Meanwhile the button is
     // watched; of several presses the last one counts.
     let presses = Signal::<M, Press>::new();
-    match select(watch(&mut pin, &clock, &config, &presses), obey(desk, &config, &presses)).await {
+    match select(watch(&mut pin, &clock, &config, &presses), obey(control, &config, &presses)).await
+    {
         Either::First(Err(error)) => error,
         Either::First(Ok(never)) | Either::Second(never) => match never {},
     }
@@ -245,24 +246,24 @@ async fn watch<P: InputPin + Wait, M: RawMutex>(
 }
 
 async fn obey<M: RawMutex, const N: usize>(
-    desk: &Desk<M, N>,
+    control: &Control<M, N>,
     config: &ButtonConfig,
     presses: &Signal<M, Press>,
 ) -> Never {
     loop {
         let press = presses.wait().await;
         // No status: the device has not started, and there is nothing to press for yet.
-        let status = desk.status();
+        let status = control.status();
         match status.and_then(|status| Action::of(press, config.short_press, &status)) {
             Some(Action::Start) => {
                 info!("button: start");
-                if let Err(_refusal) = desk.start(Duration::ZERO).await {
+                if let Err(_refusal) = control.start(Duration::ZERO).await {
                     info!("button: {:?}", _refusal);
                 }
             }
             Some(Action::Cancel) => {
                 info!("button: cancel");
-                desk.cancel().await;
+                control.cancel().await;
             }
             None => {}
         }

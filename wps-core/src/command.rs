@@ -1,4 +1,4 @@
-//! What the machine wants done and what it is told: the words between [`Pairing`](crate::Pairing)
+//! What the machine wants done and what it is told: the words between [`Machine`](crate::Machine)
 //! and its runner, and the time limits of each.
 
 use core::time::Duration;
@@ -10,21 +10,21 @@ use crate::status::Cause;
 use crate::time::Instant;
 
 /// From the start of a pairing to the joined network: the walk time of the standard.
-pub const WINDOW: Duration = Duration::from_secs(120);
+pub const PAIRING_WINDOW: Duration = Duration::from_secs(120);
 /// From the start of a change of settings to the joined network.
 pub const CONFIGURE_WINDOW: Duration = Duration::from_secs(30);
 /// One try to join one network.
-pub const JOIN_LIMIT: Duration = Duration::from_secs(20);
+pub const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// The driver's time to note what must be put back.
-pub const NOTE_LIMIT: Duration = Duration::from_secs(5);
+pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The driver's time to make the radio match the settings.
-pub const APPLY_LIMIT: Duration = Duration::from_secs(15);
+pub const APPLY_TIMEOUT: Duration = Duration::from_secs(15);
 /// The store's time to save.
-pub const SAVE_LIMIT: Duration = Duration::from_secs(10);
+pub const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two tries inside the window, and the first pause while putting things back.
-pub const PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause while putting things back, which doubles from [`PAUSE`].
-pub const LONGEST_PAUSE: Duration = Duration::from_secs(16);
+pub const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// The longest pause while putting things back, which doubles from [`RETRY_DELAY`].
+pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(16);
 
 /// What the machine wants done now: at most one thing, and the same thing until it is answered.
 /// The instant is when the runner must stop waiting and answer [`Input::Elapsed`].
@@ -32,11 +32,11 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(16);
 pub enum Command {
     /// Nothing: wait for a request, or until the radio has
     /// [lost](crate::WifiDriver::lost) its settings.
-    Rest,
+    Idle,
     /// Wait until then.
     Pause(Instant),
     /// Note what must be put back ([`WifiDriver::snapshot`](crate::WifiDriver::snapshot)).
-    Note(Instant),
+    Snapshot(Instant),
     /// Save this record.
     Save(Record, Instant),
     /// Make the radio match these settings.
@@ -57,9 +57,9 @@ impl Command {
     /// When to stop and answer [`Input::Elapsed`]; none: never.
     pub(crate) fn until(&self) -> Option<Instant> {
         match self {
-            Self::Rest => None,
+            Self::Idle => None,
             Self::Pause(until)
-            | Self::Note(until)
+            | Self::Snapshot(until)
             | Self::Save(_, until)
             | Self::Apply(_, _, until)
             | Self::Pair { until, .. }
@@ -74,23 +74,23 @@ pub enum Input {
     /// Somebody pressed the button or posted a request.
     Start {
         /// How long the requester needs to receive its answer before the radio leaves its network.
-        parting: Duration,
+        reply_grace: Duration,
     },
     /// The host application wants other settings.
     Configure {
         /// The settings wanted.
         settings: Settings,
         /// How long the requester needs to receive its answer before the radio moves.
-        parting: Duration,
+        reply_grace: Duration,
     },
     /// Somebody wants the pairing to end.
     Cancel,
     /// The instant of the current command has come.
     Elapsed,
     /// The radio does not know the settings in force any more: to be applied again.
-    Lost,
-    /// The answer to [`Command::Note`].
-    Noted(Result<Snapshot, ErrorKind>),
+    ConfigLost,
+    /// The answer to [`Command::Snapshot`].
+    SnapshotTaken(Result<Snapshot, ErrorKind>),
     /// The answer to [`Command::Save`].
     Saved(Result<(), ()>),
     /// The answer to [`Command::Apply`].
@@ -104,7 +104,7 @@ pub enum Input {
 /// Why a request was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Refusal {
+pub enum RequestError {
     /// Something else is under way, or the last pairing is still being put back.
     #[error("the device is busy; try again in a second")]
     Busy,

@@ -14,7 +14,7 @@
 //!    result nor an old event gets in. It looks on until a router hands over its network; there is no
 //!    time-out, and one of the platform's own is begun anew. If the radio's own WPS leaves the network
 //!    at once, look for pressed routers by scans where it can, with
-//!    [`Sightings`](crate::wsc::Sightings) and [`Sweep`](crate::wsc::Sweep), and judge overlap by these.
+//!    [`OverlapDetector`](crate::wsc::OverlapDetector) and [`ScanPlan`](crate::wsc::ScanPlan), and judge overlap by these.
 //! 4. **`join`** waits for the link *and the keys*. Names are bytes; a key of 64 digits is a raw PSK.
 //! 5. **`snapshot`** and **`link`** only if there is something to tell. They must not touch the radio.
 //! 6. **`lost`** only if the radio's software can begin anew without ours: a daemon that is restarted, a
@@ -25,9 +25,9 @@
 //!
 //! # Running the suite
 //!
-//! A [`Stage`] plays the world: it makes drivers, switches routers on, presses their buttons, and looks
+//! A [`TestBed`] plays the world: it makes drivers, switches routers on, presses their buttons, and looks
 //! at the radio from outside. [`run_all`] tries every [`Check`]; its [`Report`] prints a table. What the
-//! stage or the driver cannot do is [skipped](Outcome::Skipped), or tried [partly](Outcome::Partly), and
+//! stage or the driver cannot do is [skipped](Outcome::Skipped), or tried [partly](Outcome::Partial), and
 //! the table says why: read it, since [`Report::is_ok`] means only that nothing failed.
 //!
 //! Every wait is bounded by the stage's clock, so a mute driver fails and hangs nobody. With virtual
@@ -45,20 +45,20 @@
 #![allow(clippy::result_large_err, reason = "there is no heap to box it on")]
 
 mod air;
-mod cast;
+mod context;
 mod credentials;
 mod drops;
+mod fixtures;
+mod methods;
 mod modes;
 mod moment;
 mod report;
-mod scene;
-mod stage;
-mod verbs;
+mod test_bed;
 
-use scene::Scene;
+use context::TestContext;
 
 pub use report::{At, Failure, Finding, Outcome, Report};
-pub use stage::{Cannot, Limits, Seen, Stage};
+pub use test_bed::{Limits, ObservedState, TestBed, Unavailable};
 
 /// A part of the contract that can be tried. Each begins in a new world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,7 +69,7 @@ pub enum Check {
     /// The driver keeps the link up by itself: when the router comes back, so does the link.
     Reconnects,
     /// `lost` returns when the platform has begun anew without what it was told, and never before.
-    Lost,
+    ConfigLost,
     /// `apply` of access-point mode serves the device's own network.
     AccessPoint,
     /// `apply` of off takes the radio off the air.
@@ -95,7 +95,7 @@ pub enum Check {
     Silence,
     /// `pair` stays on the air until a button has been pressed.
     StaysOnAir,
-    /// `pair` leaves only after [`Attempt::leave`](crate::driver::Attempt::leave).
+    /// `pair` leaves only after [`PairContext::before_disconnect`](crate::driver::PairContext::before_disconnect).
     WaitsToLeave,
     /// Two pressed routers are a session overlap.
     Overlap,
@@ -118,7 +118,7 @@ impl Check {
     pub const ALL: [Self; 23] = [
         Self::Station,
         Self::Reconnects,
-        Self::Lost,
+        Self::ConfigLost,
         Self::AccessPoint,
         Self::Off,
         Self::Platform,
@@ -146,7 +146,7 @@ impl Check {
         match self {
             Self::Station => "station",
             Self::Reconnects => "reconnects",
-            Self::Lost => "lost",
+            Self::ConfigLost => "lost",
             Self::AccessPoint => "access point",
             Self::Off => "off",
             Self::Platform => "platform",
@@ -172,11 +172,11 @@ impl Check {
 }
 
 /// Tries one part of the contract, in a new world.
-pub async fn run<S: Stage>(check: Check, stage: &mut S) -> Outcome {
-    let network = cast::old();
+pub async fn run<S: TestBed>(check: Check, test_bed: &mut S) -> Outcome {
+    let network = fixtures::old();
     let platform = (check == Check::Platform).then_some(&network);
-    let played = match Scene::begin(stage, platform).await {
-        Ok(scene) => play(check, scene).await,
+    let played = match TestContext::begin(test_bed, platform).await {
+        Ok(context) => play(check, context).await,
         Err(stop) => Err(stop),
     };
     match played {
@@ -186,40 +186,43 @@ pub async fn run<S: Stage>(check: Check, stage: &mut S) -> Outcome {
     }
 }
 
-async fn play<S: Stage>(check: Check, scene: Scene<'_, S>) -> Result<Outcome, report::Stop> {
+async fn play<S: TestBed>(
+    check: Check,
+    context: TestContext<'_, S>,
+) -> Result<Outcome, report::Stop> {
     match check {
-        Check::Station => modes::station(scene).await,
-        Check::Reconnects => modes::reconnects(scene).await,
-        Check::Lost => modes::lost(scene).await,
-        Check::AccessPoint => modes::access_point(scene).await,
-        Check::Off => modes::off(scene).await,
-        Check::Platform => modes::platform(scene).await,
-        Check::Looking => modes::looking(scene).await,
-        Check::Pairing => modes::pairing(scene).await,
-        Check::Twice => verbs::twice(scene).await,
-        Check::AnyOrder => verbs::any_order(scene).await,
-        Check::Dropped => drops::dropped(scene).await,
-        Check::LateEvents => drops::late_events(scene).await,
-        Check::EarlierOffer => drops::earlier_offer(scene).await,
-        Check::Silence => air::silence(scene).await,
-        Check::StaysOnAir => air::stays_on_air(scene).await,
-        Check::WaitsToLeave => air::waits_to_leave(scene).await,
-        Check::Overlap => air::overlap(scene).await,
-        Check::OverlapMemory => air::overlap_memory(scene).await,
-        Check::RouterVanishes => air::router_vanishes(scene).await,
-        Check::OddCredentials => credentials::odd(scene).await,
-        Check::WrongKey => credentials::wrong_key(scene).await,
-        Check::NotInRange => credentials::not_in_range(scene).await,
-        Check::NothingKept => credentials::nothing_kept(scene).await,
+        Check::Station => modes::station(context).await,
+        Check::Reconnects => modes::reconnects(context).await,
+        Check::ConfigLost => modes::lost(context).await,
+        Check::AccessPoint => modes::access_point(context).await,
+        Check::Off => modes::off(context).await,
+        Check::Platform => modes::platform(context).await,
+        Check::Looking => modes::looking(context).await,
+        Check::Pairing => modes::pairing(context).await,
+        Check::Twice => methods::twice(context).await,
+        Check::AnyOrder => methods::any_order(context).await,
+        Check::Dropped => drops::dropped(context).await,
+        Check::LateEvents => drops::late_events(context).await,
+        Check::EarlierOffer => drops::earlier_offer(context).await,
+        Check::Silence => air::silence(context).await,
+        Check::StaysOnAir => air::stays_on_air(context).await,
+        Check::WaitsToLeave => air::waits_to_leave(context).await,
+        Check::Overlap => air::overlap(context).await,
+        Check::OverlapMemory => air::overlap_memory(context).await,
+        Check::RouterVanishes => air::router_vanishes(context).await,
+        Check::OddCredentials => credentials::odd(context).await,
+        Check::WrongKey => credentials::wrong_key(context).await,
+        Check::NotInRange => credentials::not_in_range(context).await,
+        Check::NothingKept => credentials::nothing_kept(context).await,
     }
 }
 
 /// Tries all of it, one check after the other.
-pub async fn run_all<S: Stage>(stage: &mut S) -> Report {
-    let untried = Outcome::Skipped(Cannot("not tried"));
+pub async fn run_all<S: TestBed>(test_bed: &mut S) -> Report {
+    let untried = Outcome::Skipped(Unavailable("not tried"));
     let mut outcomes = Check::ALL.map(|check| (check, untried.clone()));
     for (check, outcome) in &mut outcomes {
-        *outcome = run(*check, stage).await;
+        *outcome = run(*check, test_bed).await;
     }
     Report(outcomes)
 }

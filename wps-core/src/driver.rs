@@ -10,24 +10,24 @@
 //!    stands; what a dropped future began must not act later.
 //! 3. **A driver keeps no time.** It never gives up on its own: the window, the time for a join and
 //!    the time for everything else belong to the machine, which drops the future. (A bounded wait
-//!    for an answer of the hardware itself is no window: report it as [`ErrorKind::Mute`].)
+//!    for an answer of the hardware itself is no window: report it as [`ErrorKind::NoResponse`].)
 //! 4. **A driver leaves nothing on disk**, and tells its platform not to. Credentials are saved by
 //!    the machine, after they were proven.
 //! 5. `pair` **stays on the air until a router's button has been pressed** where the radio can look
-//!    around without leaving its network or its own access point, and awaits [`Attempt::leave`] before it
+//!    around without leaving its network or its own access point, and awaits [`PairContext::before_disconnect`] before it
 //!    leaves: whoever asked may still be receiving the answer over it. It ignores every event of an earlier
 //!    attempt, and never decides by itself that two minutes are over. Where the radio is off it switches
 //!    it on.
 //! 6. A driver that looks for pressed routers itself judges session overlap with
-//!    [`Sightings`] and [`Sweep`](crate::wsc::Sweep), fed through the [`Attempt`], and tells it what it
-//!    [hears](Attempt::heard).
+//!    [`OverlapDetector`] and [`ScanPlan`](crate::wsc::ScanPlan), fed through the [`PairContext`], and tells it what it
+//!    [hears](PairContext::report_scan_results).
 //! 7. **Where the radio's software may begin anew without ours**, `lost` notices, and the machine
 //!    applies the settings again.
 //!
 //! The smallest driver, on a radio that is only memory:
 //!
 //! ```
-//! use wps_core::driver::{Attempt, DriverError, ErrorKind, Offer, WifiDriver};
+//! use wps_core::driver::{PairContext, DriverError, ErrorKind, Offer, WifiDriver};
 //! use wps_core::{Credentials, Settings, Snapshot};
 //!
 //! #[derive(Default)]
@@ -53,8 +53,8 @@
 //!         Ok(())
 //!     }
 //!
-//!     async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, NobodyThere> {
-//!         attempt.leave().await;
+//!     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, NobodyThere> {
+//!         context.before_disconnect().await;
 //!         match self.pressed.take() {
 //!             Some(network) => Ok(Offer::from(network)),
 //!             None => core::future::pending().await, // the machine ends it
@@ -76,9 +76,9 @@ use core::task::Poll;
 
 use heapless::Vec;
 
-use crate::scan::Neighbours;
+use crate::scan::ScanResults;
 use crate::settings::{Credentials, Mode, Settings, Snapshot, Ssid};
-use crate::wsc::{Bssid, MAX_CREDENTIALS, Sightings};
+use crate::wsc::{Bssid, MAX_CREDENTIALS, OverlapDetector};
 
 /// A Wi-Fi radio. See [For driver authors](self#for-driver-authors) for the rules.
 #[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
@@ -92,7 +92,7 @@ pub trait WifiDriver {
     async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), Self::Error>;
 
     /// Listens for a pressed button until a router hands over its credentials.
-    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, Self::Error>;
+    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, Self::Error>;
 
     /// Joins `network` and returns once the link is up *and keyed*, with the platform's own networks
     /// beside it as `snapshot` says.
@@ -112,15 +112,15 @@ pub trait WifiDriver {
 
     /// Looks around for access points, without leaving the present network. A radio that cannot do
     /// that finds none.
-    async fn scan(&mut self) -> Result<Neighbours, Self::Error> {
-        Ok(Neighbours::default())
+    async fn scan(&mut self) -> Result<ScanResults, Self::Error> {
+        Ok(ScanResults::default())
     }
 
     /// Waits until the radio can be told, and does not know any more, what it was told last: its
     /// software has begun anew, say. A link that is down is not lost, the driver reconnects by itself.
     /// Waited for while there is nothing else to do, and dropped for whatever comes. Must not touch the
     /// radio; where a radio forgets nothing it never returns.
-    async fn lost(&mut self) {
+    async fn config_lost(&mut self) {
         core::future::pending().await
     }
 }
@@ -132,8 +132,8 @@ impl<T: WifiDriver + ?Sized> WifiDriver for &mut T {
         T::apply(self, settings, snapshot).await
     }
 
-    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, T::Error> {
-        T::pair(self, attempt).await
+    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, T::Error> {
+        T::pair(self, context).await
     }
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), T::Error> {
@@ -148,12 +148,12 @@ impl<T: WifiDriver + ?Sized> WifiDriver for &mut T {
         T::link(self).await
     }
 
-    async fn scan(&mut self) -> Result<Neighbours, T::Error> {
+    async fn scan(&mut self) -> Result<ScanResults, T::Error> {
         T::scan(self).await
     }
 
-    async fn lost(&mut self) {
-        T::lost(self).await;
+    async fn config_lost(&mut self) {
+        T::config_lost(self).await;
     }
 }
 
@@ -195,19 +195,19 @@ pub enum ErrorKind {
     Unsupported,
     /// There is no radio, or its software does not run.
     #[error("the radio is gone")]
-    Absent,
+    NoDevice,
     /// The radio is switched off by something else than us (rfkill).
     #[error("the radio is blocked")]
     Blocked,
     /// Other software manages the radio.
     #[error("another program manages the radio")]
-    Managed,
+    ManagedByOther,
     /// This program lacks a permission.
     #[error("this program may not do that with the radio")]
     NotPermitted,
     /// The radio does not answer.
     #[error("the radio does not answer")]
-    Mute,
+    NoResponse,
     /// Anything else.
     #[error("the radio failed")]
     Other,
@@ -220,16 +220,16 @@ impl ErrorKind {
             Self::Overlap
             | Self::Insecure
             | Self::Unsupported
-            | Self::Absent
+            | Self::NoDevice
             | Self::Blocked
-            | Self::Managed
+            | Self::ManagedByOther
             | Self::NotPermitted => true,
             Self::Refused
             | Self::RouterBusy
             | Self::RouterLost
             | Self::WrongKey
             | Self::NotFound
-            | Self::Mute
+            | Self::NoResponse
             | Self::Other => false,
         }
     }
@@ -273,90 +273,93 @@ impl From<Credentials> for Offer {
 }
 
 /// One call of [`WifiDriver::pair`]: where to tell what is in sight, and the memory of the window.
-pub struct Attempt<'a> {
+pub struct PairContext<'a> {
     /// The pressed routers of the whole window, over all its attempts.
-    pub sightings: &'a mut Sightings,
-    tell: &'a dyn Fn(News),
+    pub overlap_detector: &'a mut OverlapDetector,
+    on_event: &'a dyn Fn(PairEvent),
     /// Until whoever asked has had the time to receive the answer; none: that is over.
-    parting: RefCell<Option<Pin<&'a mut (dyn Future<Output = ()> + 'a)>>>,
+    reply_grace: RefCell<Option<Pin<&'a mut (dyn Future<Output = ()> + 'a)>>>,
     #[cfg(feature = "scan")]
-    hear: &'a dyn Fn(&Neighbours),
+    on_scan_results: &'a dyn Fn(&ScanResults),
 }
 
-/// What a driver tells during an [`Attempt`].
+/// What a driver tells during an [`PairContext`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum News {
+pub enum PairEvent {
     /// This is in sight.
-    Seen(Sight),
+    Progress(SearchProgress),
     /// The radio has left its network, or stopped its access point.
     OffAir,
     /// It is back. The runner says so after [`WifiDriver::apply`].
     OnAir,
 }
 
-impl<'a> Attempt<'a> {
-    /// An attempt whose news go to `tell`, and which may leave the present network at once.
-    pub fn new(sightings: &'a mut Sightings, tell: &'a dyn Fn(News)) -> Self {
+impl<'a> PairContext<'a> {
+    /// An attempt whose news go to `on_event`, and which may leave the present network at once.
+    pub fn new(overlap_detector: &'a mut OverlapDetector, on_event: &'a dyn Fn(PairEvent)) -> Self {
         Self {
-            sightings,
-            tell,
-            parting: RefCell::new(None),
+            overlap_detector,
+            on_event,
+            reply_grace: RefCell::new(None),
             #[cfg(feature = "scan")]
-            hear: &|_| {},
+            on_scan_results: &|_| {},
         }
     }
 
-    /// The same, and [leaving](Self::leave) waits for the end of `parting`.
+    /// The same, and [leaving](Self::before_disconnect) waits for the end of `reply_grace`.
     #[must_use]
-    pub fn leaving_after(self, parting: Pin<&'a mut (dyn Future<Output = ()> + 'a)>) -> Self {
-        Self { parting: RefCell::new(Some(parting)), ..self }
+    pub fn with_reply_grace(
+        self,
+        reply_grace: Pin<&'a mut (dyn Future<Output = ()> + 'a)>,
+    ) -> Self {
+        Self { reply_grace: RefCell::new(Some(reply_grace)), ..self }
     }
 
-    /// The same, and what is [heard](Self::heard) goes to `hear`.
+    /// The same, and what is [heard](Self::report_scan_results) goes to `on_scan_results`.
     #[cfg(feature = "scan")]
     #[must_use]
-    pub fn heard_by(self, hear: &'a dyn Fn(&Neighbours)) -> Self {
-        Self { hear, ..self }
+    pub fn on_scan_results(self, on_scan_results: &'a dyn Fn(&ScanResults)) -> Self {
+        Self { on_scan_results, ..self }
     }
 
     /// Tells people what is in sight. May be called as often as wanted.
-    pub fn report(&self, sight: Sight) {
-        (self.tell)(News::Seen(sight));
+    pub fn report_progress(&self, progress: SearchProgress) {
+        (self.on_event)(PairEvent::Progress(progress));
     }
 
     /// Tells those who look around meanwhile which access points it hears now: all of them, or those with
     /// WPS, if it knows no others. Nobody listens without the feature `scan`.
-    pub fn heard(&self, neighbours: &Neighbours) {
+    pub fn report_scan_results(&self, results: &ScanResults) {
         #[cfg(feature = "scan")]
-        (self.hear)(neighbours);
+        (self.on_scan_results)(results);
         #[cfg(not(feature = "scan"))]
-        let _ = neighbours;
+        let _ = results;
     }
 
     /// To be awaited before the radio leaves its network, or stops its access point: for the exchange, or
     /// because it cannot look otherwise. Gives whoever asked for the pairing the time to receive the
     /// answer, and tells people. The radio is back with the next [`apply`](WifiDriver::apply).
-    pub async fn leave(&self) {
+    pub async fn before_disconnect(&self) {
         poll_fn(|context| {
-            let mut parting = self.parting.borrow_mut();
-            let over = parting.as_mut().is_none_or(|it| it.as_mut().poll(context).is_ready());
+            let mut reply_grace = self.reply_grace.borrow_mut();
+            let over = reply_grace.as_mut().is_none_or(|it| it.as_mut().poll(context).is_ready());
             if over {
-                *parting = None;
+                *reply_grace = None;
                 Poll::Ready(())
             } else {
                 Poll::Pending
             }
         })
         .await;
-        (self.tell)(News::OffAir);
+        (self.on_event)(PairEvent::OffAir);
     }
 }
 
 /// What is in sight while a pairing looks for its router.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Sight {
+pub enum SearchProgress {
     /// Nothing known yet, or the radio cannot tell.
     #[default]
     Looking,

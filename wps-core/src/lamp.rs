@@ -21,12 +21,12 @@
 //! ```
 //! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 //! use embedded_hal::digital::{OutputPin, PinState};
-//! use wps_core::{Clock, Desk, lamp};
+//! use wps_core::{Clock, Control, lamp};
 //!
-//! static DESK: Desk<CriticalSectionRawMutex, 4> = Desk::new();
+//! static CONTROL: Control<CriticalSectionRawMutex, 4> = Control::new();
 //!
 //! async fn lamp_task<P: OutputPin>(pin: P, clock: impl Clock) -> ! {
-//!     lamp::serve(pin, clock, &DESK, PinState::High).await // lit while the pin is high
+//!     lamp::serve(pin, clock, &CONTROL, PinState::High).await // lit while the pin is high
 //! }
 //! ```
 
@@ -38,17 +38,17 @@ use embassy_sync::watch::Receiver;
 use embedded_hal::digital::{OutputPin, PinState};
 
 use crate::button::sleep;
-use crate::command::WINDOW;
-use crate::desk::Desk;
+use crate::command::PAIRING_WINDOW;
+use crate::control::Control;
 use crate::driver::ErrorKind;
 use crate::logging::info;
-use crate::status::{Cause, Ended, Status, TaskKind};
+use crate::status::{Cause, Status, TaskKind, TaskResult};
 use crate::time::{Clock, Instant};
 
 /// How long the lamp tells of a failure: the walk time.
-pub const FAILURE_SHOWN: Duration = WINDOW;
+pub const FAILURE_PATTERN_WINDOW: Duration = PAIRING_WINDOW;
 /// How long the lamp tells of a success.
-pub const SUCCESS_SHOWN: Duration = Duration::from_secs(300);
+pub const SUCCESS_PATTERN_WINDOW: Duration = Duration::from_secs(300);
 
 /// How long to wait for a seat at the desk, between two looks.
 const NO_SEAT: Duration = Duration::from_secs(1);
@@ -71,17 +71,17 @@ pub enum Pattern {
 
 impl Pattern {
     /// How an ending is told, and for how long.
-    fn of_ending(ended: &Ended) -> (Self, Duration) {
+    fn of_ending(ended: &TaskResult) -> (Self, Duration) {
         match (ended.task, ended.result) {
-            (TaskKind::Pair, Ok(())) => (Self::Success, SUCCESS_SHOWN),
+            (TaskKind::Pair, Ok(())) => (Self::Success, SUCCESS_PATTERN_WINDOW),
             (TaskKind::Pair, Err(Cause::Driver(ErrorKind::Overlap))) => {
-                (Self::Overlap, FAILURE_SHOWN)
+                (Self::Overlap, FAILURE_PATTERN_WINDOW)
             }
             (TaskKind::Pair, Err(cause)) if cause != Cause::Cancelled => {
-                (Self::Error, FAILURE_SHOWN)
+                (Self::Error, FAILURE_PATTERN_WINDOW)
             }
             // Nobody asked for this one: it is found when the device starts.
-            (TaskKind::Configure, Err(Cause::Corrupt)) => (Self::Error, FAILURE_SHOWN),
+            (TaskKind::Configure, Err(Cause::Corrupt)) => (Self::Error, FAILURE_PATTERN_WINDOW),
             (TaskKind::Pair, Err(_)) | (TaskKind::Configure, _) => (Self::Dark, Duration::ZERO),
         }
     }
@@ -155,7 +155,7 @@ impl Light {
 pub async fn serve<P, C, M, const N: usize>(
     mut pin: P,
     clock: C,
-    desk: &Desk<M, N>,
+    control: &Control<M, N>,
     active: PinState,
 ) -> !
 where
@@ -173,7 +173,7 @@ where
         failing = done.is_err();
     };
     set(false);
-    let mut news = seat(desk, &clock).await;
+    let mut news = seat(control, &clock).await;
     let mut status = news.get().await;
     let mut shown = false;
     loop {
@@ -188,11 +188,11 @@ where
 }
 
 async fn seat<'d, M: RawMutex, const N: usize>(
-    desk: &'d Desk<M, N>,
+    control: &'d Control<M, N>,
     clock: &impl Clock,
 ) -> Receiver<'d, M, Status, N> {
     loop {
-        match desk.listen() {
+        match control.listen() {
             Some(seat) => return seat,
             None => clock.sleep_until(clock.now().after(NO_SEAT)).await,
         }

@@ -4,17 +4,17 @@
 //! The core is hardware-agnostic: no `std`, no allocator, no `unsafe`, no clock. It consists of
 //!
 //! * the rules ([`Settings::after_success`], [`Settings::after_failure`]) and the machine
-//!   ([`Pairing`]): modes, the two-minute window, retries, the way back;
+//!   ([`Machine`]): modes, the two-minute window, retries, the way back;
 //! * the journal ([`Record`]) that survives a power cut at any moment;
 //! * three small traits for a platform to implement: [`WifiDriver`], [`SettingsStore`], [`Clock`];
-//! * the [`Runner`], which does what the machine says, and the [`Desk`], where requests come in and
+//! * the [`Runner`], which does what the machine says, and the [`Control`], where requests come in and
 //!   the [`Status`] goes out;
 //! * what routers say ([`wsc`]): information elements, credentials, session overlap;
 //! * the device's own [`button`] and [`lamp`], on the pins of `embedded-hal`.
 //!
 //! # How to use it
 //!
-//! 1. Make a [`Desk`]. Everything that starts a pairing or shows its status talks to it.
+//! 1. Make a [`Control`]. Everything that starts a pairing or shows its status talks to it.
 //! 2. Boot a [`Runner`] with your driver, store and clock: it brings the device to what its record
 //!    says.
 //! 3. Run it, for ever.
@@ -27,25 +27,25 @@
 //! use embassy_futures::block_on;
 //! use embassy_futures::select::{Either, select};
 //! use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-//! use wps_core::sim::{Air, Disk, HandClock, Router};
-//! use wps_core::{Desk, Phase, Policy, Runner, Settings};
+//! use wps_core::sim::{Air, Disk, ManualClock, Router};
+//! use wps_core::{Control, Phase, AfterFailure, Runner, Settings};
 //!
 //! // A simulated world; on a device: its driver, its flash, its timer.
 //! let air = Air::<NoopRawMutex>::new();
 //! let disk = Disk::<NoopRawMutex>::new();
-//! let clock = HandClock::<NoopRawMutex>::new();
+//! let clock = ManualClock::<NoopRawMutex>::new();
 //! air.add(Router::new(b"home", b"correct horse"));
 //!
-//! let desk = Desk::<NoopRawMutex, 4>::new(); // 1
-//! let blank = Settings::Off { remembered: None };
+//! let control = Control::<NoopRawMutex, 4>::new(); // 1
+//! let factory_settings = Settings::Off { remembered: None };
 //! block_on(async {
 //!     let mut runner = Runner::boot( // 2
-//!         air.radio(&clock), disk.store(), &clock, &desk, blank, Policy::default(),
+//!         air.radio(&clock), disk.store(), &clock, &control, factory_settings, AfterFailure::default(),
 //!     ).await.unwrap();
 //!     let user = async {
-//!         let mut status = desk.listen().unwrap();
+//!         let mut status = control.listen().unwrap();
 //!         status.get_and(|status| status.phase == Phase::Idle).await; // booted
-//!         desk.start(Duration::ZERO).await.unwrap(); // 4
+//!         control.start(Duration::ZERO).await.unwrap(); // 4
 //!         air.press(b"home");
 //!         status.get_and(|status| status.phase == Phase::Idle).await
 //!     };
@@ -68,7 +68,7 @@ pub mod button;
 pub mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;
-mod desk;
+mod control;
 pub mod driver;
 pub mod lamp;
 mod logging;
@@ -84,16 +84,17 @@ mod store;
 mod time;
 pub mod wsc;
 
-pub use command::Refusal;
-pub use desk::Desk;
+pub use command::RequestError;
+pub use control::Control;
 pub use driver::{DriverError, ErrorKind, WifiDriver};
-pub use machine::Pairing;
+pub use machine::Machine;
 pub use record::{Record, RecordError};
 pub use runner::Runner;
-pub use scan::{Neighbour, Neighbours};
+pub use scan::{BssInfo, ScanResults};
 pub use settings::{
-    AccessPoint, Credentials, Invalid, Mode, Passphrase, Policy, Settings, Snapshot, Ssid,
+    AccessPoint, AfterFailure, Credentials, InvalidValue, Mode, Passphrase, Settings, Snapshot,
+    Ssid,
 };
-pub use status::{ADVICE_AFTER_SUCCESS, Cause, Ended, Phase, Status, TaskKind};
+pub use status::{ADVICE_AFTER_SUCCESS, Cause, Phase, Status, TaskKind, TaskResult};
 pub use store::{Loaded, SettingsStore};
 pub use time::{Clock, Instant};

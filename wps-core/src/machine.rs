@@ -1,7 +1,7 @@
 //! The pairing machine: a state, what it wants done, and what each answer leads to.
 //!
 //! ```text
-//! Idle ─Start→ Noting ─→ Opening ─→ Searching ─→ Joining ─→ Committing ─→ Idle
+//! Idle ─Start→ Snapshotting ─→ Journaling ─→ Searching ─→ Joining ─→ Committing ─→ Idle
 //!   ↑           failed:     │           │ ↺ retry   │ ↺ retry    │
 //!   └───────── untouched ───┤           │           │            │
 //!                           │ failed,   │ failed,   │            │ save
@@ -9,7 +9,7 @@
 //!                           ▼           ▼ window    ▼ closed     ▼
 //!                          Closing ← Restoring ←────┴────────────┘
 //!                             ↓         ↑ │ tried in vain, Start
-//!                            Idle       │ └────→ Noting
+//!                            Idle       │ └────→ Snapshotting
 //!                              boot, or lost at rest
 //! ```
 //!
@@ -30,11 +30,11 @@ mod table;
 use core::mem;
 use core::time::Duration;
 
-use crate::command::{APPLY_LIMIT, Command, Input, Refusal};
-use crate::driver::{Offer, Sight};
+use crate::command::{APPLY_TIMEOUT, Command, Input, RequestError};
+use crate::driver::{Offer, SearchProgress};
 use crate::record::Record;
-use crate::settings::{Credentials, Policy, Settings, Snapshot};
-use crate::status::{Cause, Ended, Phase, Status, TaskKind};
+use crate::settings::{AfterFailure, Credentials, Settings, Snapshot};
+use crate::status::{Cause, Phase, Status, TaskKind, TaskResult};
 use crate::store::Loaded;
 use crate::time::Instant;
 
@@ -47,19 +47,19 @@ struct Job {
     last: Option<Cause>,
 }
 
-/// Small, so that a transition moves little: what is large stays where it is in the [`Pairing`].
+/// Small, so that a transition moves little: what is large stays where it is in the [`Machine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum State {
-    Idle { last: Option<Ended> },
-    Noting { job: Job, parting: Duration, until: Instant },
-    Opening { job: Job, parting: Duration, until: Instant },
-    Parting { job: Job, until: Instant },
+    Idle { last: Option<TaskResult> },
+    Snapshotting { job: Job, reply_grace: Duration, until: Instant },
+    Journaling { job: Job, reply_grace: Duration, until: Instant },
+    ReplyGrace { job: Job, until: Instant },
     Searching { job: Job, step: Search },
     Joining { job: Job, turn: usize, step: Step },
     Applying { job: Job, until: Instant },
     Committing { job: Job, until: Instant },
-    Restoring { ended: Option<Ended>, retry: Retry },
-    Closing { ended: Ended, retry: Retry },
+    Restoring { ended: Option<TaskResult>, retry: Retry },
+    Closing { ended: TaskResult, retry: Retry },
 }
 
 /// What a job is to lead to.
@@ -124,46 +124,53 @@ struct Retry {
 /// The pairing machine. It has no clock and does no I/O: feed it what happened with
 /// [`handle`](Self::handle), do what [`command`](Self::command) says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Pairing {
+pub struct Machine {
     state: State,
     /// In force, or to be put back.
     settings: Settings,
     /// What else is to be put back; empty while nothing is.
     snapshot: Snapshot,
     goal: Goal,
-    policy: Policy,
+    after_failure: AfterFailure,
 }
 
-impl Pairing {
-    /// Starts with what the store gave, or with `blank` where it gave nothing: first make the radio
+impl Machine {
+    /// Starts with what the store gave, or with `factory_settings` where it gave nothing: first make the radio
     /// match, then close a journal that was left open, then rest.
-    pub fn boot(now: Instant, loaded: Loaded, blank: Settings, policy: Policy) -> Self {
-        let failed = |task, cause| Some(Ended { task, result: Err(cause), at: now });
+    pub fn boot(
+        now: Instant,
+        loaded: Loaded,
+        factory_settings: Settings,
+        after_failure: AfterFailure,
+    ) -> Self {
+        let failed = |task, cause| Some(TaskResult { task, result: Err(cause), at: now });
         let nothing = Snapshot::default();
         let (settings, snapshot, ended) = match loaded {
-            Loaded::Blank => (blank, nothing, None),
-            Loaded::Corrupt => (blank, nothing, failed(TaskKind::Configure, Cause::Corrupt)),
+            Loaded::Nothing => (factory_settings, nothing, None),
+            Loaded::Corrupt => {
+                (factory_settings, nothing, failed(TaskKind::Configure, Cause::Corrupt))
+            }
             Loaded::Record(Record::Settled(settings)) => (settings, nothing, None),
             Loaded::Record(Record::Pairing { before, snapshot }) => {
                 let ended = failed(TaskKind::Pair, Cause::Interrupted);
-                (before.after_failure(policy), snapshot, ended)
+                (before.after_failure(after_failure), snapshot, ended)
             }
             Loaded::Record(Record::Configuring { before, snapshot }) => {
                 (before, snapshot, failed(TaskKind::Configure, Cause::Interrupted))
             }
         };
-        let retry = Retry::first(now.after(APPLY_LIMIT));
+        let retry = Retry::first(now.after(APPLY_TIMEOUT));
         let state = State::Restoring { ended, retry };
-        Self { state, settings, snapshot, goal: Goal::Open, policy }
+        Self { state, settings, snapshot, goal: Goal::Open, after_failure }
     }
 
     /// What to do now.
     pub fn command(&self) -> Command {
         let (settings, snapshot) = (&self.settings, &self.snapshot);
         match self.state {
-            State::Idle { .. } => Command::Rest,
-            State::Noting { until, .. } => Command::Note(until),
-            State::Opening { job, until, .. } => {
+            State::Idle { .. } => Command::Idle,
+            State::Snapshotting { until, .. } => Command::Snapshot(until),
+            State::Journaling { job, until, .. } => {
                 let (before, snapshot) = (settings.clone(), snapshot.clone());
                 let journal = match job.task {
                     TaskKind::Pair => Record::Pairing { before, snapshot },
@@ -171,7 +178,7 @@ impl Pairing {
                 };
                 Command::Save(journal, until)
             }
-            State::Parting { until, .. }
+            State::ReplyGrace { until, .. }
             | State::Searching { step: Search::Pause(until), .. }
             | State::Joining { step: Step::Pause(until), .. }
             | State::Restoring { retry: Retry { step: Step::Pause(until), .. }, .. }
@@ -216,45 +223,45 @@ impl Pairing {
 
     /// What a request that comes now is told, before [`handle`](Self::handle) takes it. None: it has
     /// to wait for [`answer`](Self::answer).
-    pub fn admit(&self, task: TaskKind) -> Option<Result<(), Refusal>> {
+    pub fn admit(&self, task: TaskKind) -> Option<Result<(), RequestError>> {
         match self.state {
             State::Idle { .. } => None,
             State::Restoring { retry, .. } => match retry.trouble {
                 Some(_) => None,
-                None => Some(Err(Refusal::Busy)),
+                None => Some(Err(RequestError::Busy)),
             },
             State::Closing { retry, .. } => {
-                Some(Err(retry.trouble.map_or(Refusal::Busy, Refusal::Failed)))
+                Some(Err(retry.trouble.map_or(RequestError::Busy, RequestError::Failed)))
             }
-            State::Noting { job, .. }
-            | State::Opening { job, .. }
-            | State::Parting { job, .. }
+            State::Snapshotting { job, .. }
+            | State::Journaling { job, .. }
+            | State::ReplyGrace { job, .. }
             | State::Searching { job, .. }
             | State::Joining { job, .. }
             | State::Applying { job, .. }
             | State::Committing { job, .. } => match (job.task, task) {
                 (TaskKind::Pair, TaskKind::Pair) => self.answer(),
-                (TaskKind::Pair | TaskKind::Configure, _) => Some(Err(Refusal::Busy)),
+                (TaskKind::Pair | TaskKind::Configure, _) => Some(Err(RequestError::Busy)),
             },
         }
     }
 
     /// What the requests that wait are told; none: nothing is journalled yet, keep waiting.
-    pub fn answer(&self) -> Option<Result<(), Refusal>> {
+    pub fn answer(&self) -> Option<Result<(), RequestError>> {
         match self.state {
-            State::Noting { .. } | State::Opening { .. } => None,
-            State::Parting { .. }
+            State::Snapshotting { .. } | State::Journaling { .. } => None,
+            State::ReplyGrace { .. }
             | State::Searching { .. }
             | State::Joining { .. }
             | State::Applying { .. }
             | State::Committing { .. } => Some(Ok(())),
-            State::Restoring { ended: Some(Ended { result: Err(cause), .. }), .. }
-            | State::Closing { ended: Ended { result: Err(cause), .. }, .. }
-            | State::Idle { last: Some(Ended { result: Err(cause), .. }), .. } => {
-                Some(Err(Refusal::Failed(cause)))
+            State::Restoring { ended: Some(TaskResult { result: Err(cause), .. }), .. }
+            | State::Closing { ended: TaskResult { result: Err(cause), .. }, .. }
+            | State::Idle { last: Some(TaskResult { result: Err(cause), .. }), .. } => {
+                Some(Err(RequestError::Failed(cause)))
             }
             State::Idle { .. } | State::Restoring { .. } | State::Closing { .. } => {
-                Some(Err(Refusal::Busy))
+                Some(Err(RequestError::Busy))
             }
         }
     }
@@ -274,8 +281,10 @@ impl Pairing {
             State::Idle { last } => (Phase::Idle, None, last, None),
             State::Restoring { ended, retry } => (Phase::Restoring, None, ended, retry.trouble),
             State::Closing { ended, retry } => (Phase::Restoring, None, Some(ended), retry.trouble),
-            State::Noting { job, .. } | State::Opening { job, .. } | State::Parting { job, .. } => {
-                (told(job, Phase::Opening), Some(job), None, None)
+            State::Snapshotting { job, .. }
+            | State::Journaling { job, .. }
+            | State::ReplyGrace { job, .. } => {
+                (told(job, Phase::Journaling), Some(job), None, None)
             }
             State::Searching { job, .. } => (Phase::Searching, Some(job), None, job.last),
             State::Joining { job, turn, .. } => {
@@ -295,7 +304,7 @@ impl Pairing {
         Status {
             phase,
             deadline: job.map(|job| job.deadline),
-            seen: Sight::default(),
+            seen: SearchProgress::default(),
             off_air: false,
             mode: settings.mode(),
             network: settings.network().map(|network| network.ssid.clone()),

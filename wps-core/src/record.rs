@@ -6,7 +6,7 @@ use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use zeroize::Zeroizing;
 
 use self::wire::{Reader, Writer};
-use crate::settings::{Policy, Settings, Snapshot};
+use crate::settings::{AfterFailure, Settings, Snapshot};
 
 /// What is on disk. The journal of a running pairing is one variant of it, so that opening and
 /// closing the journal is the same atomic write as saving settings.
@@ -37,10 +37,10 @@ impl Record {
 
     /// The settings to boot with.
     #[must_use]
-    pub fn recover(self, policy: Policy) -> Settings {
+    pub fn recover(self, after_failure: AfterFailure) -> Settings {
         match self {
             Self::Settled(settings) | Self::Configuring { before: settings, .. } => settings,
-            Self::Pairing { before, .. } => before.after_failure(policy),
+            Self::Pairing { before, .. } => before.after_failure(after_failure),
         }
     }
 

@@ -9,36 +9,36 @@ use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 
 use crate::command::{Command, Input};
-use crate::desk::{Desk, Request, Wait};
-use crate::driver::{Attempt, DriverError, ErrorKind, Link, News, WifiDriver};
+use crate::control::{Control, Request, Wait};
+use crate::driver::{DriverError, ErrorKind, Link, PairContext, PairEvent, WifiDriver};
 use crate::logging::info;
-use crate::machine::Pairing;
-use crate::settings::{Policy, Settings};
+use crate::machine::Machine;
+use crate::settings::{AfterFailure, Settings};
 use crate::status::TaskKind;
 use crate::store::SettingsStore;
 use crate::time::Clock;
-use crate::wsc::Sightings;
+use crate::wsc::OverlapDetector;
 #[cfg(feature = "scan")]
-use crate::{scan::Neighbours, time::Instant};
+use crate::{scan::ScanResults, time::Instant};
 
 /// How long a driver may take to tell about its link.
-const LINK_LIMIT: Duration = Duration::from_secs(2);
+const LINK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a driver may take to look around.
 #[cfg(feature = "scan")]
-const SCAN_LIMIT: Duration = Duration::from_secs(15);
+const SCAN_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a look around is good for: a radio hears less of its own network meanwhile.
 #[cfg(feature = "scan")]
-const SCAN_EVERY: Duration = Duration::from_secs(5);
+const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The machine with its hands.
 pub struct Runner<'d, D, S, C, M: RawMutex, const N: usize> {
-    machine: Pairing,
+    machine: Machine,
     driver: D,
     store: S,
     clock: C,
-    desk: &'d Desk<M, N>,
-    sightings: Sightings,
+    control: &'d Control<M, N>,
+    overlap_detector: OverlapDetector,
     /// Until when the last look around is good.
     #[cfg(feature = "scan")]
     scanned: Option<Instant>,
@@ -51,7 +51,7 @@ where
     C: Clock,
     M: RawMutex,
 {
-    /// Loads the record and puts the parts together. `blank` is what a device begins with that has
+    /// Loads the record and puts the parts together. `factory_settings` is what a device begins with that has
     /// never been set up.
     ///
     /// # Errors
@@ -60,19 +60,19 @@ where
         driver: D,
         mut store: S,
         clock: C,
-        desk: &'d Desk<M, N>,
-        blank: Settings,
-        policy: Policy,
+        control: &'d Control<M, N>,
+        factory_settings: Settings,
+        after_failure: AfterFailure,
     ) -> Result<Self, S::Error> {
         let loaded = store.load().await?;
-        desk.set_settings(None); // of a runner that was here before
+        control.set_settings(None); // of a runner that was here before
         Ok(Self {
-            machine: Pairing::boot(clock.now(), loaded, blank, policy),
+            machine: Machine::boot(clock.now(), loaded, factory_settings, after_failure),
             driver,
             store,
             clock,
-            desk,
-            sightings: Sightings::default(),
+            control,
+            overlap_detector: OverlapDetector::default(),
             #[cfg(feature = "scan")]
             scanned: None,
         })
@@ -84,25 +84,25 @@ where
     /// Give it a task of its own on executors whose wakers do not know their own clones (tokio's
     /// `block_on` is one): sharing that task with a busy server, it is polled at every turn.
     pub async fn run(&mut self) -> ! {
-        self.desk.publish(&self.machine);
+        self.control.publish(&self.machine);
         loop {
             self.step().await;
         }
     }
 
     /// The machine, to look at.
-    pub fn machine(&self) -> &Pairing {
+    pub fn machine(&self) -> &Machine {
         &self.machine
     }
 
     /// What to do now. While the machine rests, there is time for those who want to know something.
     fn work(&self) -> Work {
         let resting = self.machine.settled().is_some();
-        if resting && self.desk.is_awaited(Wait::Link) {
+        if resting && self.control.is_awaited(Wait::Link) {
             return Work::Look;
         }
         #[cfg(feature = "scan")]
-        if resting && self.desk.is_awaited(Wait::Scan) {
+        if resting && self.control.is_awaited(Wait::Scan) {
             return Work::LookAround;
         }
         Work::Obey
@@ -111,25 +111,25 @@ where
     /// Works until that is done, its time is over, or a request makes it something else.
     async fn step(&mut self) {
         let work = self.work();
-        let Self { machine, driver, store, clock, desk, sightings, .. } = self;
+        let Self { machine, driver, store, clock, control, overlap_detector, .. } = self;
         let clock = &*clock;
         let command = machine.command();
         let until = match work {
             Work::Obey => command.until(),
-            Work::Look => Some(clock.now().after(LINK_LIMIT)),
+            Work::Look => Some(clock.now().after(LINK_TIMEOUT)),
             #[cfg(feature = "scan")]
-            Work::LookAround => Some(clock.now().after(SCAN_LIMIT)),
+            Work::LookAround => Some(clock.now().after(SCAN_TIMEOUT)),
         };
         // `dyn`: else each move of an answer on its way out is spelled out byte by byte.
         let mut working: Pin<&mut dyn Future<Output = Done>> =
-            pin!(perform(work, &command, driver, store, clock, desk, sightings));
+            pin!(perform(work, &command, driver, store, clock, control, overlap_detector));
         let mut sleeping = pin!(until.map(|at| clock.sleep_until(at)));
         let done = loop {
             let over = poll_fn(|cx| match sleeping.as_mut().as_pin_mut() {
                 Some(sleeping) => sleeping.poll(cx),
                 None => Poll::Pending,
             });
-            let next = select3(working.as_mut(), over, desk.requests.receive()).await;
+            let next = select3(working.as_mut(), over, control.requests.receive()).await;
             let (ticket, request) = match next {
                 Either3::First(done) => break done,
                 Either3::Second(()) => match work {
@@ -137,7 +137,7 @@ where
                     Work::Look => break Done::Looked(None),
                     #[cfg(feature = "scan")]
                     Work::LookAround => {
-                        desk.set_scan(None);
+                        control.set_scan(None);
                         break Done::LookedAround;
                     }
                 },
@@ -145,12 +145,13 @@ where
             };
             let resting = machine.settled().is_some();
             let (reply, input) = match request {
-                Request::Start(TaskKind::Pair, parting) => {
-                    (machine.admit(TaskKind::Pair), Input::Start { parting: parting.into() })
-                }
-                Request::Start(TaskKind::Configure, parting) => match desk.take_wanted() {
+                Request::Start(TaskKind::Pair, reply_grace) => (
+                    machine.admit(TaskKind::Pair),
+                    Input::Start { reply_grace: reply_grace.into() },
+                ),
+                Request::Start(TaskKind::Configure, reply_grace) => match control.take_wanted() {
                     Some(settings) => {
-                        let input = Input::Configure { settings, parting: parting.into() };
+                        let input = Input::Configure { settings, reply_grace: reply_grace.into() };
                         (machine.admit(TaskKind::Configure), input)
                     }
                     None => continue, // they come together
@@ -158,7 +159,7 @@ where
                 Request::Cancel => (Some(Ok(())), Input::Cancel),
                 // A look around takes long: what was known last has to do.
                 Request::Link if resting && !work.is_long() => {
-                    desk.hold(ticket, Wait::Link);
+                    control.hold(ticket, Wait::Link);
                     if work == Work::Look {
                         continue;
                     }
@@ -166,26 +167,26 @@ where
                 }
                 #[cfg(feature = "scan")]
                 Request::Scan if resting && self.scanned.is_none_or(|it| it <= clock.now()) => {
-                    desk.hold(ticket, Wait::Scan);
+                    control.hold(ticket, Wait::Scan);
                     if work != Work::Obey {
                         continue;
                     }
                     break Done::Disturbed;
                 }
                 Request::Link => {
-                    desk.reply(ticket, Ok(()));
+                    control.reply(ticket, Ok(()));
                     continue;
                 }
                 #[cfg(feature = "scan")]
                 Request::Scan => {
-                    desk.reply(ticket, Ok(()));
+                    control.reply(ticket, Ok(()));
                     continue;
                 }
             };
             let disturbed = machine.ask(clock.now(), input);
             match reply {
-                Some(reply) => desk.reply(ticket, reply),
-                None => desk.hold(ticket, Wait::Start),
+                Some(reply) => control.reply(ticket, reply),
+                None => control.hold(ticket, Wait::Start),
             }
             // A request that changes nothing must not disturb the work.
             if disturbed {
@@ -195,32 +196,32 @@ where
         match done {
             Done::Answer(input) => {
                 if matches!(input, Input::Applied(Ok(()))) {
-                    desk.report(News::OnAir);
+                    control.report(PairEvent::OnAir);
                 }
                 machine.handle(clock.now(), input);
             }
             Done::Looked(link) => {
-                desk.set_link(link);
-                desk.reply_all(Wait::Link, Ok(()));
+                control.set_link(link);
+                control.reply_all(Wait::Link, Ok(()));
             }
             #[cfg(feature = "scan")]
             Done::LookedAround => {
-                self.scanned = Some(clock.now().after(SCAN_EVERY));
-                desk.reply_all(Wait::Scan, Ok(()));
+                self.scanned = Some(clock.now().after(SCAN_INTERVAL));
+                control.reply_all(Wait::Scan, Ok(()));
             }
             Done::Disturbed => {}
         }
         if let Some(answer) = machine.answer() {
-            desk.reply_all(Wait::Start, answer);
+            control.reply_all(Wait::Start, answer);
         }
         if machine.settled().is_none() {
             // The driver is busy: what was known last has to do.
-            desk.reply_all(Wait::Link, Ok(()));
+            control.reply_all(Wait::Link, Ok(()));
             #[cfg(feature = "scan")]
-            desk.reply_all(Wait::Scan, Ok(()));
+            control.reply_all(Wait::Scan, Ok(()));
         }
-        desk.set_settings(machine.settled());
-        desk.publish(machine);
+        control.set_settings(machine.settled());
+        control.publish(machine);
     }
 }
 
@@ -263,8 +264,8 @@ async fn perform<D: WifiDriver, S: SettingsStore, C: Clock, M: RawMutex, const N
     driver: &mut D,
     store: &mut S,
     clock: &C,
-    desk: &Desk<M, N>,
-    sightings: &mut Sightings,
+    control: &Control<M, N>,
+    overlap_detector: &mut OverlapDetector,
 ) -> Done {
     let kind = |error: D::Error| -> ErrorKind {
         info!("radio: {:?}", crate::logging::Debug(&error));
@@ -275,20 +276,20 @@ async fn perform<D: WifiDriver, S: SettingsStore, C: Clock, M: RawMutex, const N
         Work::Look => return Done::Looked(driver.link().await.ok()),
         #[cfg(feature = "scan")]
         Work::LookAround => {
-            desk.set_scan(driver.scan().await.ok());
+            control.set_scan(driver.scan().await.ok());
             return Done::LookedAround;
         }
     }
     Done::Answer(match command {
-        Command::Rest => {
-            driver.lost().await;
+        Command::Idle => {
+            driver.config_lost().await;
             info!("radio: the settings in force are lost");
-            Input::Lost
+            Input::ConfigLost
         }
         Command::Pause(_) => pending().await,
-        Command::Note(_) => {
-            *sightings = Sightings::default();
-            Input::Noted(driver.snapshot().await.map_err(kind))
+        Command::Snapshot(_) => {
+            *overlap_detector = OverlapDetector::default();
+            Input::SnapshotTaken(driver.snapshot().await.map_err(kind))
         }
         Command::Save(record, _) => Input::Saved(store.save(record).await.map_err(|error| {
             info!("store: {:?}", crate::logging::Debug(&error));
@@ -298,15 +299,16 @@ async fn perform<D: WifiDriver, S: SettingsStore, C: Clock, M: RawMutex, const N
         }
         Command::Pair { leave, .. } => {
             let failure = {
-                let tell = |news| desk.report(news);
-                let parting = pin!(clock.sleep_until(*leave));
-                let attempt = Attempt::new(sightings, &tell).leaving_after(parting);
+                let tell = |news| control.report(news);
+                let reply_grace = pin!(clock.sleep_until(*leave));
+                let context =
+                    PairContext::new(overlap_detector, &tell).with_reply_grace(reply_grace);
                 #[cfg(feature = "scan")]
-                let hear = |heard: &Neighbours| desk.set_scan(Some(heard.clone()));
+                let hear = |heard: &ScanResults| control.set_scan(Some(heard.clone()));
                 #[cfg(feature = "scan")]
-                let attempt = attempt.heard_by(&hear);
-                let mut attempt = attempt;
-                match driver.pair(&mut attempt).await {
+                let context = context.on_scan_results(&hear);
+                let mut context = context;
+                match driver.pair(&mut context).await {
                     Ok(offer) => return Done::Answer(Input::Offered(Ok(offer))),
                     Err(error) => kind(error),
                 }

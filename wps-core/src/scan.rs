@@ -9,7 +9,7 @@ use crate::wsc::Bssid;
 /// An access point in range, as far as the radio can tell; what it cannot tell is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Neighbour {
+pub struct BssInfo {
     /// Its address.
     pub bssid: Bssid,
     /// Its network; none if hidden.
@@ -38,7 +38,7 @@ pub struct Neighbour {
     pub pressed: Option<bool>,
 }
 
-impl Neighbour {
+impl BssInfo {
     /// One of which nothing else is known.
     pub fn new(bssid: Bssid) -> Self {
         Self {
@@ -62,16 +62,16 @@ impl Neighbour {
 /// The access points in range, the strongest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Neighbours(Vec<Neighbour, { Neighbours::MAX }>);
+pub struct ScanResults(Vec<BssInfo, { ScanResults::MAX }>);
 
-impl Neighbours {
+impl ScanResults {
     /// How many are kept: of more, the weakest are left out.
     pub const MAX: usize = 32;
 
     /// Adds one, in its place; a later one with the same address replaces the earlier.
-    pub fn add(&mut self, neighbour: Neighbour) {
+    pub fn add(&mut self, neighbour: BssInfo) {
         self.0.retain(|other| other.bssid != neighbour.bssid);
-        let weaker = |other: &Neighbour| other.signal_dbm < neighbour.signal_dbm;
+        let weaker = |other: &BssInfo| other.signal_dbm < neighbour.signal_dbm;
         let place = self.0.iter().position(weaker).unwrap_or(self.0.len());
         if self.0.is_full() {
             if place == self.0.len() {
@@ -84,14 +84,14 @@ impl Neighbours {
     }
 
     /// From the strongest to the weakest.
-    pub fn iter(&self) -> core::slice::Iter<'_, Neighbour> {
+    pub fn iter(&self) -> core::slice::Iter<'_, BssInfo> {
         self.0.iter()
     }
 }
 
-impl<'a> IntoIterator for &'a Neighbours {
-    type Item = &'a Neighbour;
-    type IntoIter = core::slice::Iter<'a, Neighbour>;
+impl<'a> IntoIterator for &'a ScanResults {
+    type Item = &'a BssInfo;
+    type IntoIter = core::slice::Iter<'a, BssInfo>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()

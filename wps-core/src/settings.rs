@@ -13,12 +13,12 @@ impl Ssid {
     /// Copies `bytes`.
     ///
     /// # Errors
-    /// [`Invalid::SsidLength`] unless there are 1 to 32.
-    pub fn new(bytes: &[u8]) -> Result<Self, Invalid> {
+    /// [`InvalidValue::SsidLength`] unless there are 1 to 32.
+    pub fn new(bytes: &[u8]) -> Result<Self, InvalidValue> {
         if bytes.is_empty() {
-            return Err(Invalid::SsidLength);
+            return Err(InvalidValue::SsidLength);
         }
-        Vec::from_slice(bytes).map(Self).map_err(|_| Invalid::SsidLength)
+        Vec::from_slice(bytes).map(Self).map_err(|_| InvalidValue::SsidLength)
     }
 
     /// The name as it goes on air.
@@ -65,8 +65,8 @@ impl Passphrase {
     /// Copies `bytes`.
     ///
     /// # Errors
-    /// [`Invalid::Passphrase`] if no WPA network can have it (IEEE 802.11-2020, J.4.1).
-    pub fn new(bytes: &[u8]) -> Result<Self, Invalid> {
+    /// [`InvalidValue::Passphrase`] if no WPA network can have it (IEEE 802.11-2020, J.4.1).
+    pub fn new(bytes: &[u8]) -> Result<Self, InvalidValue> {
         let fits = match bytes.len() {
             8..=63 => !bytes.iter().any(u8::is_ascii_control),
             64 => bytes.iter().all(u8::is_ascii_hexdigit),
@@ -74,7 +74,7 @@ impl Passphrase {
         };
         match Vec::from_slice(bytes) {
             Ok(bytes) if fits => Ok(Self(bytes)),
-            Ok(_) | Err(_) => Err(Invalid::Passphrase),
+            Ok(_) | Err(_) => Err(InvalidValue::Passphrase),
         }
     }
 
@@ -169,12 +169,14 @@ impl Settings {
     }
 
     /// What a failed pairing leaves behind: the previous settings, except that a device that was an
-    /// access point goes dark unless `policy` says otherwise. Credentials stay remembered.
+    /// access point goes dark unless `after_failure` says otherwise. Credentials stay remembered.
     #[must_use]
-    pub fn after_failure(self, policy: Policy) -> Self {
+    pub fn after_failure(self, after_failure: AfterFailure) -> Self {
         match self {
             Self::Platform | Self::Station { .. } | Self::Off { .. } => self,
-            Self::AccessPoint { remembered, .. } if policy == Policy::AccessPointOff => {
+            Self::AccessPoint { remembered, .. }
+                if after_failure == AfterFailure::AccessPointOff =>
+            {
                 Self::Off { remembered }
             }
             Self::AccessPoint { .. } => self,
@@ -203,7 +205,7 @@ impl Settings {
 /// What a failed pairing does to a device that was an access point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Policy {
+pub enum AfterFailure {
     /// Wi-Fi is off: the specification's rule.
     #[default]
     AccessPointOff,
@@ -224,9 +226,9 @@ impl Snapshot {
     /// Copies `bytes`.
     ///
     /// # Errors
-    /// [`Invalid::SnapshotLength`] if there are more than [`Self::MAX_LEN`].
-    pub fn new(bytes: &[u8]) -> Result<Self, Invalid> {
-        Vec::from_slice(bytes).map(Self).map_err(|_| Invalid::SnapshotLength)
+    /// [`InvalidValue::SnapshotLength`] if there are more than [`Self::MAX_LEN`].
+    pub fn new(bytes: &[u8]) -> Result<Self, InvalidValue> {
+        Vec::from_slice(bytes).map(Self).map_err(|_| InvalidValue::SnapshotLength)
     }
 
     /// What the driver noted.
@@ -251,7 +253,7 @@ impl defmt::Format for Snapshot {
 /// A value that cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Invalid {
+pub enum InvalidValue {
     /// A network name must have 1 to 32 bytes.
     #[error("a network name has 1 to 32 bytes")]
     SsidLength,

@@ -9,5 +9,5 @@ mod clock;
 mod disk;
 
 pub use air::{Air, Fault, Radio, Router, RouterKind, SimError};
-pub use clock::HandClock;
+pub use clock::ManualClock;
 pub use disk::{Disk, DiskError, DiskFault, SimStore};

@@ -1,6 +1,6 @@
 //! What people see: the status, why a pairing failed, and what to do about it.
 
-use crate::driver::{ErrorKind, Sight};
+use crate::driver::{ErrorKind, SearchProgress};
 use crate::settings::{Mode, Ssid};
 use crate::time::Instant;
 
@@ -13,7 +13,7 @@ pub struct Status {
     /// When the window closes, while one is open.
     pub deadline: Option<Instant>,
     /// What is in sight, while a pairing looks for its router.
-    pub seen: Sight,
+    pub seen: SearchProgress,
     /// Whether the radio has left its network, or stopped its access point, in order to pair.
     pub off_air: bool,
     /// The mode of the settings in force, or being put back.
@@ -21,7 +21,7 @@ pub struct Status {
     /// The saved network, in use or only remembered.
     pub network: Option<Ssid>,
     /// How the last pairing or change of settings ended.
-    pub last: Option<Ended>,
+    pub last: Option<TaskResult>,
     /// What keeps the device from coming to rest; it is being tried again.
     pub trouble: Option<Cause>,
 }
@@ -31,7 +31,7 @@ impl Status {
     pub fn is_pairing(&self) -> bool {
         match self.phase {
             Phase::Idle | Phase::Configuring | Phase::Restoring => false,
-            Phase::Opening | Phase::Searching | Phase::Joining { .. } | Phase::Saving => true,
+            Phase::Journaling | Phase::Searching | Phase::Joining { .. } | Phase::Saving => true,
         }
     }
 }
@@ -43,7 +43,7 @@ pub enum Phase {
     /// Nothing.
     Idle,
     /// A pairing was asked for, and is being journalled; the radio has not been touched.
-    Opening,
+    Journaling,
     /// Looking for a router whose button was pressed, and exchanging credentials with it.
     Searching,
     /// Joining the network that was handed over.
@@ -62,7 +62,7 @@ pub enum Phase {
 /// How a pairing or a change of settings ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Ended {
+pub struct TaskResult {
     /// What it was.
     pub task: TaskKind,
     /// How it ended.
@@ -152,11 +152,11 @@ impl Cause {
                 ErrorKind::WrongKey => "wrong_key",
                 ErrorKind::NotFound => "not_found",
                 ErrorKind::Unsupported => "unsupported",
-                ErrorKind::Absent => "absent",
+                ErrorKind::NoDevice => "absent",
                 ErrorKind::Blocked => "blocked",
-                ErrorKind::Managed => "managed",
+                ErrorKind::ManagedByOther => "managed",
                 ErrorKind::NotPermitted => "not_permitted",
-                ErrorKind::Mute => "mute",
+                ErrorKind::NoResponse => "mute",
                 ErrorKind::Other => "other",
             },
         }
@@ -205,14 +205,14 @@ impl Cause {
                     "The network is not in range. Move closer to the router and try again."
                 }
                 ErrorKind::Unsupported => "This device's radio cannot do it. Set Wi-Fi up by hand.",
-                ErrorKind::Absent => {
+                ErrorKind::NoDevice => {
                     "No radio was found, or its software does not run. Plug the radio in, start \
                      its software, and try again."
                 }
                 ErrorKind::Blocked => {
                     "The radio is switched off (flight mode). Switch it on and try again."
                 }
-                ErrorKind::Managed => {
+                ErrorKind::ManagedByOther => {
                     "Another program manages the radio. Tell it to leave this radio alone, and try \
                      again."
                 }
@@ -220,7 +220,9 @@ impl Cause {
                     "The device's software lacks a permission, which its log names. Grant it and \
                      try again."
                 }
-                ErrorKind::Mute => "The radio does not answer. Restart the device and try again.",
+                ErrorKind::NoResponse => {
+                    "The radio does not answer. Restart the device and try again."
+                }
                 ErrorKind::Other => "The radio failed. Try again; restart the device if it stays.",
             },
         }

@@ -47,7 +47,7 @@ impl<T: SettingsStore + ?Sized> SettingsStore for &mut T {
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 pub enum Loaded {
     /// Nothing was ever saved.
-    Blank,
+    Nothing,
     /// A record.
     Record(Record),
     /// Something that is no record. The store has kept it aside.

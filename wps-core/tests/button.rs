@@ -16,7 +16,7 @@ use embedded_hal_async::digital::Wait;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wps_core::button::{self, Action, Button, ButtonConfig, Polled, Press, ShortPress};
-use wps_core::driver::Sight;
+use wps_core::driver::SearchProgress;
 use wps_core::sim::DiskFault;
 use wps_core::{Cause, Clock, Instant, Mode, Phase, Status};
 
@@ -139,7 +139,7 @@ fn what_a_press_means() {
     let phases = [
         // phase, short ignored, short starts, long
         (Phase::Idle, None, Some(Action::Start), Some(Action::Start)),
-        (Phase::Opening, None, None, Some(Action::Cancel)),
+        (Phase::Journaling, None, None, Some(Action::Cancel)),
         (Phase::Searching, None, None, Some(Action::Cancel)),
         (joining, None, None, Some(Action::Cancel)),
         (Phase::Saving, None, None, Some(Action::Cancel)),
@@ -150,7 +150,7 @@ fn what_a_press_means() {
         let status = Status {
             phase,
             deadline: None,
-            seen: Sight::Looking,
+            seen: SearchProgress::Looking,
             off_air: false,
             mode: Mode::Off,
             network: None,
@@ -331,14 +331,14 @@ impl Person<'_> {
 
     #[track_caller]
     fn sees(&self, phase: Phase) {
-        let status = self.site.desk().status().expect("it has started");
+        let status = self.site.control().status().expect("it has started");
         assert_eq!(status.phase, phase, "{status:?}");
     }
 
     #[track_caller]
     fn sees_ended(&self, result: Result<(), Cause>) {
         self.sees(Phase::Idle);
-        let last = self.site.desk().status().and_then(|status| status.last);
+        let last = self.site.control().status().and_then(|status| status.last);
         assert_eq!(last.map(|last| last.result), Some(result));
     }
 }
@@ -372,9 +372,9 @@ fn with_button(config: ButtonConfig, held: bool, story: impl AsyncFn(Person<'_>)
         let button = async {
             if polled {
                 let pin = Polled::new(pin, clock, Duration::from_millis(10));
-                button::serve(pin, clock, site.desk(), config).await
+                button::serve(pin, clock, site.control(), config).await
             } else {
-                button::serve(pin, clock, site.desk(), config).await
+                button::serve(pin, clock, site.control(), config).await
             }
         };
         let story = story(Person { site: &site, contact: &contact });
@@ -480,7 +480,7 @@ fn a_start_that_is_refused_does_not_end_the_button() {
 fn a_press_before_the_device_has_started_is_lost() {
     let (site, contact) = (Site::settled(off(None)), Contact::new(false));
     let clock = &site.clock;
-    let button = button::serve(Pin(&contact), clock, site.desk(), ButtonConfig::default());
+    let button = button::serve(Pin(&contact), clock, site.control(), ButtonConfig::default());
     let story = async {
         clock.sleep_until(Instant::from_millis(1_000)).await;
         contact.pressed.set(true);
@@ -500,7 +500,7 @@ fn a_press_before_the_device_has_started_is_lost() {
 #[test]
 fn a_press_counts_as_long_only_if_the_pin_still_says_so() {
     let (site, contact) = (Site::settled(off(None)), Contact::new(false));
-    let button = button::serve(Pin(&contact), &site.clock, site.desk(), ButtonConfig::default());
+    let button = button::serve(Pin(&contact), &site.clock, site.control(), ButtonConfig::default());
     let story = async {
         let person = Person { site: &site, contact: &contact };
         person.at(10.0).await;
@@ -517,7 +517,7 @@ fn a_press_counts_as_long_only_if_the_pin_still_says_so() {
 #[test]
 fn a_pin_that_fails_ends_the_button_and_nothing_else() {
     let (site, contact) = (Site::settled(off(None)), Contact::new(false));
-    let button = button::serve(Pin(&contact), &site.clock, site.desk(), ButtonConfig::default());
+    let button = button::serve(Pin(&contact), &site.clock, site.control(), ButtonConfig::default());
     let log = RefCell::new(Vec::new());
     let story = async {
         let person = Person { site: &site, contact: &contact };

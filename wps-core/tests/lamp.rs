@@ -10,22 +10,24 @@ use common::{Site, hotspot, off, ssid};
 use embassy_futures::block_on;
 use embassy_futures::select::{Either4, select4};
 use embedded_hal::digital::{Error, ErrorKind as PinErrorKind, ErrorType, OutputPin, PinState};
-use wps_core::driver::Sight;
+use wps_core::driver::SearchProgress;
 use wps_core::lamp::{self, Light, Pattern};
 use wps_core::sim::Router;
-use wps_core::{Cause, Clock, Ended, ErrorKind, Instant, Mode, Phase, Record, Status, TaskKind};
+use wps_core::{
+    Cause, Clock, ErrorKind, Instant, Mode, Phase, Record, Status, TaskKind, TaskResult,
+};
 
 fn ms(millis: u64) -> Instant {
     Instant::from_millis(millis)
 }
 
-fn status(phase: Phase, last: Option<Ended>) -> Status {
-    let (seen, mode) = (Sight::Looking, Mode::Station);
+fn status(phase: Phase, last: Option<TaskResult>) -> Status {
+    let (seen, mode) = (SearchProgress::Looking, Mode::Station);
     Status { phase, deadline: None, seen, off_air: false, mode, network: None, last, trouble: None }
 }
 
 fn ended(task: TaskKind, result: Result<(), Cause>, at: u64) -> Status {
-    status(Phase::Idle, Some(Ended { task, result, at: ms(at) }))
+    status(Phase::Idle, Some(TaskResult { task, result, at: ms(at) }))
 }
 
 fn paired(result: Result<(), Cause>) -> Status {
@@ -118,7 +120,7 @@ fn an_ending_shows_its_last_part_to_whoever_looks_late() {
 fn what_is_told_by_which_pattern() {
     let pattern = |status| Light::of(&status, ms(1_000)).pattern;
     for phase in
-        [Phase::Opening, Phase::Searching, Phase::Joining { ssid: ssid(b"home") }, Phase::Saving]
+        [Phase::Journaling, Phase::Searching, Phase::Joining { ssid: ssid(b"home") }, Phase::Saving]
     {
         assert_eq!(pattern(status(phase, None)), Pattern::InProgress);
     }
@@ -131,7 +133,7 @@ fn what_is_told_by_which_pattern() {
         (TaskKind::Pair, Err(Cause::TimedOut), Pattern::Error),
         (TaskKind::Pair, Err(Cause::NotJoined), Pattern::Error),
         (TaskKind::Pair, Err(Cause::Store), Pattern::Error),
-        (TaskKind::Pair, Err(Cause::Driver(ErrorKind::Absent)), Pattern::Error),
+        (TaskKind::Pair, Err(Cause::Driver(ErrorKind::NoDevice)), Pattern::Error),
         (TaskKind::Pair, Err(Cause::Cancelled), Pattern::Dark),
         (TaskKind::Pair, Err(Cause::Interrupted), Pattern::Error),
         (TaskKind::Configure, Ok(()), Pattern::Dark),
@@ -144,7 +146,7 @@ fn what_is_told_by_which_pattern() {
         assert_eq!(pattern(ended(task, result, 1_000)), expected, "{task:?} {result:?}");
     }
     // While it is being put back, too.
-    let last = Some(Ended { task: TaskKind::Pair, result: Err(OVERLAP), at: ms(900) });
+    let last = Some(TaskResult { task: TaskKind::Pair, result: Err(OVERLAP), at: ms(900) });
     assert_eq!(pattern(status(Phase::Restoring, last)), Pattern::Overlap);
 }
 
@@ -194,7 +196,7 @@ fn watched(
 ) -> Vec<(u64, PinState)> {
     let told = RefCell::default();
     let lamp = Lamp { site, told: &told, broken };
-    let lamp = lamp::serve(lamp, &site.clock, site.desk(), PinState::Low);
+    let lamp = lamp::serve(lamp, &site.clock, site.control(), PinState::Low);
     let device = async { site.runner().await.run().await };
     let Either4::Third(()) = block_on(select4(device, lamp, story, site.clock.fast_forward()));
     told.into_inner()
@@ -209,14 +211,14 @@ fn a_lamp_tells_of_a_pairing() {
     let sleep = |until| site.clock.sleep_until(ms(until));
     let told = watched(&site, &Cell::new(false), async {
         sleep(9_000).await;
-        site.desk().start(Duration::ZERO).await.expect("it starts");
+        site.control().start(Duration::ZERO).await.expect("it starts");
         sleep(9_950).await;
         site.air.press(b"home");
         sleep(400_000).await;
     });
     let started = [(0, OFF), (9_000, ON), (9_200, OFF), (9_300, ON), (9_500, OFF), (9_600, ON)];
     assert_eq!(told[..6], started);
-    let ended = site.desk().status().and_then(|status| status.last).expect("it ended");
+    let ended = site.control().status().and_then(|status| status.last).expect("it ended");
     assert_eq!(ended.result, Ok(()));
     let over = ended.at.as_millis() + 300_000;
     assert_eq!(told.last(), Some(&(over, OFF)));
@@ -232,10 +234,10 @@ fn a_lamp_tells_of_an_overlap() {
     site.air.press(b"neighbour");
     let told = watched(&site, &Cell::new(false), async {
         site.clock.sleep_until(ms(9_000)).await;
-        site.desk().start(Duration::ZERO).await.expect("it starts");
+        site.control().start(Duration::ZERO).await.expect("it starts");
         site.clock.sleep_until(ms(400_000)).await;
     });
-    let ended = site.desk().status().and_then(|status| status.last).expect("it ended");
+    let ended = site.control().status().and_then(|status| status.last).expect("it ended");
     assert_eq!(ended.result, Err(OVERLAP));
     let at = ended.at.as_millis();
     let rest = told.iter().filter(|(when, _)| *when > at + 300).take(8);
@@ -260,7 +262,7 @@ fn a_lamp_that_fails_is_tried_again_and_disturbs_nobody() {
     let (site, broken) = (Site::settled(off(None)), Cell::new(true));
     let told = watched(&site, &broken, async {
         site.clock.sleep_until(ms(9_000)).await;
-        site.desk().start(Duration::ZERO).await.expect("it starts");
+        site.control().start(Duration::ZERO).await.expect("it starts");
         site.clock.sleep_until(ms(9_250)).await;
         broken.set(false);
         site.clock.sleep_until(ms(9_550)).await;
@@ -269,18 +271,18 @@ fn a_lamp_that_fails_is_tried_again_and_disturbs_nobody() {
         site.clock.sleep_until(ms(20_000)).await;
     });
     assert_eq!(told, [(9_300, ON), (9_500, OFF)]);
-    let ended = site.desk().status().and_then(|status| status.last).expect("it ended");
+    let ended = site.control().status().and_then(|status| status.last).expect("it ended");
     assert_eq!(ended.result, Ok(()));
 }
 
 #[test]
 fn a_lamp_waits_for_a_seat() {
     let site = Site::settled(off(None));
-    let mut seats: Vec<_> = (0..common::FRONTS).map(|_| site.desk().listen()).collect();
-    assert!(seats.iter().all(Option::is_some) && site.desk().listen().is_none());
+    let mut seats: Vec<_> = (0..common::FRONTS).map(|_| site.control().listen()).collect();
+    assert!(seats.iter().all(Option::is_some) && site.control().listen().is_none());
     let told = watched(&site, &Cell::new(false), async {
         site.clock.sleep_until(ms(9_000)).await;
-        site.desk().start(Duration::ZERO).await.expect("it starts");
+        site.control().start(Duration::ZERO).await.expect("it starts");
         site.clock.sleep_until(ms(10_500)).await;
         seats.pop();
         site.clock.sleep_until(ms(11_450)).await;

@@ -8,7 +8,8 @@ use common::{hotspot, net, off, station};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wps_core::{
-    AccessPoint, Credentials, Passphrase, Policy, Record, RecordError, Settings, Snapshot, Ssid,
+    AccessPoint, AfterFailure, Credentials, Passphrase, Record, RecordError, Settings, Snapshot,
+    Ssid,
 };
 
 /// The longest record: version, variant, variant; the access point's and the remembered network, each
@@ -251,7 +252,7 @@ proptest! {
         cuts in vec(0_usize..400, 0..=2),
         deeds in vec((0_u32..40_000, any_deed()), 0..24),
     ) {
-        let policy = if back { Policy::AccessPointBack } else { Policy::AccessPointOff };
-        Day { before, policy, order, dropped, cuts, deeds }.live();
+        let after_failure = if back { AfterFailure::AccessPointBack } else { AfterFailure::AccessPointOff };
+        Day { before, after_failure, order, dropped, cuts, deeds }.live();
     }
 }

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use common::{home, hotspot, net, off, old, ssid, station};
 use wps_core::command::{Command, Input};
-use wps_core::driver::{Link, Offer, Sight};
+use wps_core::driver::{Link, Offer, SearchProgress};
 use wps_core::sim::Router;
 use wps_core::{
-    ADVICE_AFTER_SUCCESS, Cause, Credentials, Ended, ErrorKind, Instant, Loaded, Mode, Pairing,
-    Passphrase, Phase, Policy, Record, Refusal, Settings, Snapshot, TaskKind,
+    ADVICE_AFTER_SUCCESS, AfterFailure, Cause, Credentials, ErrorKind, Instant, Loaded, Machine,
+    Mode, Passphrase, Phase, Record, RequestError, Settings, Snapshot, TaskKind, TaskResult,
 };
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -47,9 +47,9 @@ const FAILED: [Ending; 8] = [
 const UNTOUCHED: [Ending; 3] = [Ending::RadioAbsent, Ending::DiskFull, Ending::CancelledEarly];
 
 /// Started from; with the policy; a failure leaves: mode, network, record.
-fn what_a_failure_leaves() -> [(Settings, Policy, Mode, Option<Credentials>, Settings); 12] {
+fn what_a_failure_leaves() -> [(Settings, AfterFailure, Mode, Option<Credentials>, Settings); 12] {
+    use AfterFailure::{AccessPointBack, AccessPointOff};
     use Mode::{AccessPoint, Off, Station};
-    use Policy::{AccessPointBack, AccessPointOff};
     let platform = || Settings::Platform;
     let o = || Some(old());
     [
@@ -89,7 +89,9 @@ fn event(ending: Ending, command: &Command) -> Option<Event> {
         (Ending::CommitFailed, Command::Save(Record::Settled(_), _)) => Now(Input::Saved(Err(()))),
         (Ending::PowerCutWhileSearching, Command::Pair { .. }) => PowerCut,
         (Ending::PowerCutWhileJoining, Command::Join(..)) => PowerCut,
-        (Ending::RadioAbsent, Command::Note(_)) => Now(Input::Noted(Err(ErrorKind::Absent))),
+        (Ending::RadioAbsent, Command::Snapshot(_)) => {
+            Now(Input::SnapshotTaken(Err(ErrorKind::NoDevice)))
+        }
         (Ending::DiskFull, Command::Save(Record::Pairing { .. }, _)) => Now(Input::Saved(Err(()))),
         (Ending::CancelledEarly, Command::Save(Record::Pairing { .. }, _)) => Now(Input::Cancel),
         _ => return None,
@@ -97,14 +99,15 @@ fn event(ending: Ending, command: &Command) -> Option<Event> {
 }
 
 /// Leads a machine through a pairing by hand; what is on the disk in the end, and the machine.
-fn pair(before: &Settings, policy: Policy, ending: Ending) -> (Record, Pairing) {
+fn pair(before: &Settings, after_failure: AfterFailure, ending: Ending) -> (Record, Machine) {
     let now = STARTED;
-    let boot = |disk: &Record| Pairing::boot(now, Loaded::Record(disk.clone()), off(None), policy);
+    let boot =
+        |disk: &Record| Machine::boot(now, Loaded::Record(disk.clone()), off(None), after_failure);
     let mut disk = Record::Settled(before.clone());
     let mut machine = boot(&disk);
     assert_eq!(machine.command(), apply(before, now.after(Duration::from_secs(15))));
     machine.handle(now, Input::Applied(Ok(())));
-    machine.handle(now, Input::Start { parting: Duration::from_millis(500) });
+    machine.handle(now, Input::Start { reply_grace: Duration::from_millis(500) });
 
     let mut ending = Some(ending);
     loop {
@@ -119,9 +122,9 @@ fn pair(before: &Settings, policy: Policy, ending: Ending) -> (Record, Pairing) 
             continue;
         }
         let answer = match command {
-            Command::Rest => return (disk, machine),
+            Command::Idle => return (disk, machine),
             Command::Pause(_) => Input::Elapsed,
-            Command::Note(_) => Input::Noted(Ok(Snapshot::default())),
+            Command::Snapshot(_) => Input::SnapshotTaken(Ok(Snapshot::default())),
             Command::Save(record, _) => {
                 disk = record;
                 Input::Saved(Ok(()))
@@ -140,7 +143,7 @@ fn apply(settings: &Settings, until: Instant) -> Command {
 
 #[track_caller]
 fn expect(
-    (disk, machine): &(Record, Pairing),
+    (disk, machine): &(Record, Machine),
     mode: Mode,
     network: Option<&Credentials>,
     record: &Settings,
@@ -154,22 +157,22 @@ fn expect(
 
 #[test]
 fn a_failure_leaves_the_previous_settings_but_an_access_point_goes_dark() {
-    for (before, policy, mode, network, record) in what_a_failure_leaves() {
+    for (before, after_failure, mode, network, record) in what_a_failure_leaves() {
         for ending in FAILED {
-            let end = pair(&before, policy, ending);
+            let end = pair(&before, after_failure, ending);
             assert!(end.1.status().last.expect("ended").result.is_err(), "{ending:?}");
             expect(&end, mode, network.as_ref(), &record);
         }
-        assert_eq!(before.clone().after_failure(policy), record);
+        assert_eq!(before.clone().after_failure(after_failure), record);
         let snapshot = Snapshot::default();
-        assert_eq!(Record::Pairing { before, snapshot }.recover(policy), record);
+        assert_eq!(Record::Pairing { before, snapshot }.recover(after_failure), record);
     }
 }
 
 #[test]
 fn a_success_leaves_station_mode_with_the_new_network() {
-    for (before, policy, ..) in what_a_failure_leaves() {
-        let end = pair(&before, policy, Ending::Paired);
+    for (before, after_failure, ..) in what_a_failure_leaves() {
+        let end = pair(&before, after_failure, Ending::Paired);
         assert_eq!(end.1.status().last.expect("ended").result, Ok(()));
         expect(&end, Mode::Station, Some(&home()), &station(home()));
     }
@@ -178,9 +181,9 @@ fn a_success_leaves_station_mode_with_the_new_network() {
 
 #[test]
 fn what_ends_before_the_radio_was_touched_changes_nothing() {
-    for (before, policy, ..) in what_a_failure_leaves() {
+    for (before, after_failure, ..) in what_a_failure_leaves() {
         for ending in UNTOUCHED {
-            let (disk, machine) = pair(&before, policy, ending);
+            let (disk, machine) = pair(&before, after_failure, ending);
             assert!(machine.status().last.expect("ended").result.is_err(), "{ending:?}");
             assert_eq!(disk, Record::Settled(before.clone()), "{ending:?}");
             assert_eq!(machine.settled(), Some(&before), "{ending:?}");
@@ -190,7 +193,7 @@ fn what_ends_before_the_radio_was_touched_changes_nothing() {
 
 #[test]
 fn a_record_boots_into_what_it_says() {
-    for (before, policy, _, _, failed) in what_a_failure_leaves() {
+    for (before, after_failure, _, _, failed) in what_a_failure_leaves() {
         let snapshot = Snapshot::new(b"noted").expect("short");
         let settled = Record::Settled(before.clone());
         let pairing = Record::Pairing { before: before.clone(), snapshot: snapshot.clone() };
@@ -203,8 +206,12 @@ fn a_record_boots_into_what_it_says() {
             (configuring, &before, snapshot),
         ] {
             let (now, until) = (Instant::from_millis(0), Instant::from_millis(15_000));
-            let machine =
-                Pairing::boot(now, Loaded::Record(record.clone()), Settings::Platform, policy);
+            let machine = Machine::boot(
+                now,
+                Loaded::Record(record.clone()),
+                Settings::Platform,
+                after_failure,
+            );
             let expected = Command::Apply(settings.clone(), snapshot, until);
             assert_eq!(machine.command(), expected, "{record:?}");
         }
@@ -213,7 +220,7 @@ fn a_record_boots_into_what_it_says() {
 
 #[test]
 fn the_default_policy_is_the_specifications_rule() {
-    assert_eq!(Policy::default(), Policy::AccessPointOff);
+    assert_eq!(AfterFailure::default(), AfterFailure::AccessPointOff);
 }
 
 const KINDS: [ErrorKind; 14] = [
@@ -225,11 +232,11 @@ const KINDS: [ErrorKind; 14] = [
     ErrorKind::WrongKey,
     ErrorKind::NotFound,
     ErrorKind::Unsupported,
-    ErrorKind::Absent,
+    ErrorKind::NoDevice,
     ErrorKind::Blocked,
-    ErrorKind::Managed,
+    ErrorKind::ManagedByOther,
     ErrorKind::NotPermitted,
-    ErrorKind::Mute,
+    ErrorKind::NoResponse,
     ErrorKind::Other,
 ];
 
@@ -274,23 +281,25 @@ fn the_advice_is_that_of_the_troubleshooting_table() {
 
 #[test]
 fn what_cannot_pass_within_the_window() {
-    use ErrorKind::{Absent, Blocked, Insecure, Managed, NotPermitted, Overlap, Unsupported};
-    let last = [Overlap, Insecure, Unsupported, Absent, Blocked, Managed, NotPermitted];
+    use ErrorKind::{
+        Blocked, Insecure, ManagedByOther, NoDevice, NotPermitted, Overlap, Unsupported,
+    };
+    let last = [Overlap, Insecure, Unsupported, NoDevice, Blocked, ManagedByOther, NotPermitted];
     for kind in KINDS {
         assert_eq!(kind.is_final(), last.contains(&kind), "{kind:?}");
     }
 }
 
 /// A pairing that joins the first of two networks, since second 1.
-fn joining() -> Pairing {
+fn joining() -> Machine {
     let now = Instant::from_millis(1_000);
     let loaded = Loaded::Record(Record::Settled(station(old())));
-    let mut machine = Pairing::boot(now, loaded, off(None), Policy::default());
+    let mut machine = Machine::boot(now, loaded, off(None), AfterFailure::default());
     let offer = Offer::new([net(b"guest", b"correct horse"), home()]).expect("two");
     for input in [
         Input::Applied(Ok(())),
-        Input::Start { parting: Duration::ZERO },
-        Input::Noted(Ok(Snapshot::default())),
+        Input::Start { reply_grace: Duration::ZERO },
+        Input::SnapshotTaken(Ok(Snapshot::default())),
         Input::Saved(Ok(())),
         Input::Elapsed,
         Input::Offered(Ok(offer)),
@@ -388,7 +397,7 @@ fn nothing_prints_a_secret() {
     expect_redacted(&Router::new(b"home", SECRET));
     expect_redacted(&Command::Join(secret(), snapshot(), now));
     expect_redacted(&Input::Offered(Ok(offer())));
-    expect_redacted(&Input::Noted(Ok(snapshot())));
+    expect_redacted(&Input::SnapshotTaken(Ok(snapshot())));
     for settings in settings() {
         let before = settings.clone();
         for record in [
@@ -401,18 +410,22 @@ fn nothing_prints_a_secret() {
             expect_redacted(&Command::Save(record, now));
         }
         expect_redacted(&Command::Apply(settings.clone(), snapshot(), now));
-        expect_redacted(&Input::Configure { settings: settings.clone(), parting: Duration::ZERO });
+        expect_redacted(&Input::Configure {
+            settings: settings.clone(),
+            reply_grace: Duration::ZERO,
+        });
 
         // The machine and its status all the way through a pairing and a change of settings.
-        let parting = Duration::ZERO;
+        let reply_grace = Duration::ZERO;
         let to = station(secret());
-        for start in [Input::Start { parting }, Input::Configure { settings: to, parting }] {
+        for start in [Input::Start { reply_grace }, Input::Configure { settings: to, reply_grace }]
+        {
             let loaded = Loaded::Record(Record::Settled(settings.clone()));
-            let mut machine = Pairing::boot(now, loaded, off(None), Policy::default());
+            let mut machine = Machine::boot(now, loaded, off(None), AfterFailure::default());
             for input in [
                 Input::Applied(Ok(())),
                 start,
-                Input::Noted(Ok(snapshot())),
+                Input::SnapshotTaken(Ok(snapshot())),
                 Input::Saved(Ok(())),
                 Input::Elapsed,
                 Input::Offered(Ok(offer())),
@@ -420,7 +433,7 @@ fn nothing_prints_a_secret() {
                 Input::Elapsed,
                 Input::Joined(Ok(())),
                 Input::Saved(Err(())),
-                Input::Applied(Err(ErrorKind::Mute)),
+                Input::Applied(Err(ErrorKind::NoResponse)),
             ] {
                 machine.handle(now, input);
                 expect_redacted(&machine);
@@ -432,10 +445,10 @@ fn nothing_prints_a_secret() {
     }
     expect_redacted(&Passphrase::new(&[SECRET, SECRET, SECRET, SECRET].concat()).unwrap_err());
     for cause in causes() {
-        expect_redacted(&Refusal::Failed(cause));
-        expect_redacted(&Ended { task: TaskKind::Pair, result: Err(cause), at: now });
+        expect_redacted(&RequestError::Failed(cause));
+        expect_redacted(&TaskResult { task: TaskKind::Pair, result: Err(cause), at: now });
     }
-    expect_redacted(&Sight::Exchanging { ssid: Some(ssid(b"home")) });
+    expect_redacted(&SearchProgress::Exchanging { ssid: Some(ssid(b"home")) });
     expect_redacted(&Link::default());
 }
 

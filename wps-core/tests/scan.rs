@@ -7,27 +7,27 @@ use embassy_futures::select::{Either3, select3};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use wps_core::driver::Security;
-use wps_core::sim::{Air, Disk, Fault, HandClock, Router, RouterKind};
+use wps_core::sim::{Air, Disk, Fault, ManualClock, Router, RouterKind};
 use wps_core::wsc::Bssid;
 use wps_core::{
-    Clock, Desk, ErrorKind, Instant, Neighbour, Neighbours, Phase, Policy, Runner, Settings,
+    AfterFailure, BssInfo, Clock, Control, ErrorKind, Instant, Phase, Runner, ScanResults, Settings,
 };
 
-fn heard(number: u8, signal_dbm: i16) -> Neighbour {
-    Neighbour { signal_dbm: Some(signal_dbm), ..Neighbour::new(Bssid([number; 6])) }
+fn heard(number: u8, signal_dbm: i16) -> BssInfo {
+    BssInfo { signal_dbm: Some(signal_dbm), ..BssInfo::new(Bssid([number; 6])) }
 }
 
-fn kept(neighbours: &Neighbours) -> Vec<(u8, Option<i16>)> {
+fn kept(neighbours: &ScanResults) -> Vec<(u8, Option<i16>)> {
     neighbours.iter().map(|it| (it.bssid.0[0], it.signal_dbm)).collect()
 }
 
 #[test]
 fn the_strongest_come_first_and_each_address_once() {
-    let mut neighbours = Neighbours::default();
+    let mut neighbours = ScanResults::default();
     for (number, signal_dbm) in [(1, -60), (2, -40), (3, -80), (4, -40), (1, -90)] {
         neighbours.add(heard(number, signal_dbm));
     }
-    neighbours.add(Neighbour::new(Bssid([5; 6])));
+    neighbours.add(BssInfo::new(Bssid([5; 6])));
     assert_eq!(
         kept(&neighbours),
         [(2, Some(-40)), (4, Some(-40)), (3, Some(-80)), (1, Some(-90)), (5, None)]
@@ -37,7 +37,7 @@ fn the_strongest_come_first_and_each_address_once() {
 #[test]
 fn of_too_many_the_weakest_are_left_out() {
     let many = (0..100_u8).map(|number| heard(number, -(i16::from(number) * 37 % 100)));
-    let mut neighbours = Neighbours::default();
+    let mut neighbours = ScanResults::default();
     many.for_each(|it| neighbours.add(it));
     let signals: Vec<_> = kept(&neighbours).into_iter().filter_map(|(_, dbm)| dbm).collect();
     assert_eq!(signals, (0..32).map(|dbm| -dbm).collect::<Vec<i16>>());
@@ -45,23 +45,30 @@ fn of_too_many_the_weakest_are_left_out() {
 
 struct World {
     air: Air<NoopRawMutex>,
-    clock: HandClock<NoopRawMutex>,
-    desk: Desk<NoopRawMutex, 4>,
+    clock: ManualClock<NoopRawMutex>,
+    control: Control<NoopRawMutex, 4>,
 }
 
 impl World {
     /// Two routers in range, a device at rest.
     fn visit(user: impl AsyncFnOnce(&Self)) {
-        let world = Self { air: Air::new(), clock: HandClock::new(), desk: Desk::new() };
+        let world = Self { air: Air::new(), clock: ManualClock::new(), control: Control::new() };
         world.air.add(Router::new(b"home", b"correct horse"));
         world.air.add(Router::new(b"cafe", b"").of_kind(RouterKind::WithoutWps));
         let disk = Disk::<NoopRawMutex>::new();
         block_on(async {
-            let (radio, blank) =
+            let (radio, factory_settings) =
                 (world.air.radio(&world.clock), Settings::Off { remembered: None });
-            let policy = Policy::default();
-            let booted =
-                Runner::boot(radio, disk.store(), &world.clock, &world.desk, blank, policy).await;
+            let after_failure = AfterFailure::default();
+            let booted = Runner::boot(
+                radio,
+                disk.store(),
+                &world.clock,
+                &world.control,
+                factory_settings,
+                after_failure,
+            )
+            .await;
             let mut runner = booted.expect("a blank disk");
             let visit = async {
                 world.until(Phase::Idle).await;
@@ -73,14 +80,14 @@ impl World {
     }
 
     async fn until(&self, phase: Phase) {
-        while self.desk.status().is_none_or(|status| status.phase != phase) {
+        while self.control.status().is_none_or(|status| status.phase != phase) {
             yield_now().await;
         }
     }
 
     async fn names(&self) -> Option<Vec<String>> {
-        let shown = |it: &Neighbour| it.ssid.as_ref().map_or(String::new(), ToString::to_string);
-        self.desk.scan().await.map(|neighbours| neighbours.iter().map(shown).collect())
+        let shown = |it: &BssInfo| it.ssid.as_ref().map_or(String::new(), ToString::to_string);
+        self.control.scan().await.map(|neighbours| neighbours.iter().map(shown).collect())
     }
 
     fn now(&self) -> Instant {
@@ -96,7 +103,7 @@ fn names(expected: &[&str]) -> Option<Vec<String>> {
 fn it_hears_what_is_on_the_air() {
     World::visit(async |world| {
         world.air.press(b"home");
-        let scan = world.desk.scan().await.expect("a radio that works");
+        let scan = world.control.scan().await.expect("a radio that works");
         let [home, cafe] = &scan.iter().collect::<Vec<_>>()[..] else { panic!("{scan:?}") };
         assert_eq!((home.security, cafe.security), (Some(Security::Wpa2), Some(Security::Open)));
         assert_eq!((home.wps, home.pressed), (true, Some(true)));
@@ -109,13 +116,13 @@ fn it_hears_what_is_on_the_air() {
 fn the_last_result_is_good_for_five_seconds() {
     World::visit(async |world| {
         assert_eq!(world.names().await, names(&["home", "cafe"]));
-        let looked = world.now();
+        let mark_scanned = world.now();
         world.air.power(b"cafe", false);
-        while world.now() < looked.after(Duration::from_millis(4_900)) {
+        while world.now() < mark_scanned.after(Duration::from_millis(4_900)) {
             assert_eq!(world.names().await, names(&["home", "cafe"]));
             world.clock.sleep_until(world.now().after(Duration::from_millis(100))).await;
         }
-        world.clock.sleep_until(looked.after(Duration::from_secs(5))).await;
+        world.clock.sleep_until(mark_scanned.after(Duration::from_secs(5))).await;
         assert_eq!(world.names().await, names(&["home"]));
     });
 }
@@ -125,7 +132,7 @@ fn while_pairing_it_tells_what_that_hears_and_at_once() {
     World::visit(async |world| {
         assert_eq!(world.names().await, names(&["home", "cafe"]));
         world.clock.sleep_until(world.now().after(Duration::from_secs(10))).await;
-        world.desk.start(Duration::ZERO).await.expect("nothing is under way");
+        world.control.start(Duration::ZERO).await.expect("nothing is under way");
         world.until(Phase::Searching).await;
         for (on, heard) in [(false, &["home"][..]), (true, &["home", "cafe"])] {
             world.air.power(b"cafe", on);
@@ -144,9 +151,9 @@ fn a_start_does_not_wait_for_a_look_around_nor_the_other_way_round() {
         let begun = world.now();
         let start = async {
             yield_now().await;
-            world.desk.start(Duration::ZERO).await
+            world.control.start(Duration::ZERO).await
         };
-        let (scan, started) = embassy_futures::join::join(world.desk.scan(), start).await;
+        let (scan, started) = embassy_futures::join::join(world.control.scan(), start).await;
         assert_eq!((scan, started), (None, Ok(())));
         assert!(world.now().since(begun) < Duration::from_millis(300));
         world.until(Phase::Searching).await;
@@ -157,7 +164,7 @@ fn a_start_does_not_wait_for_a_look_around_nor_the_other_way_round() {
 fn many_who_ask_cause_one_look_around() {
     World::visit(async |world| {
         let begun = world.now();
-        let ask = || world.desk.scan();
+        let ask = || world.control.scan();
         let (one, two, three) = embassy_futures::join::join3(ask(), ask(), ask()).await;
         assert!(one.is_some() && one == two && two == three);
         assert_eq!(world.now().since(begun), Duration::from_millis(900));
@@ -169,7 +176,7 @@ fn a_radio_that_fails_knows_nothing() {
     World::visit(async |world| {
         assert_eq!(world.names().await, names(&["home", "cafe"]));
         world.clock.sleep_until(world.now().after(Duration::from_secs(10))).await;
-        world.air.set_fault(Some(Fault::Fails(ErrorKind::Absent)));
+        world.air.set_fault(Some(Fault::Fails(ErrorKind::NoDevice)));
         assert_eq!(world.names().await, None);
         world.clock.sleep_until(world.now().after(Duration::from_secs(10))).await;
         world.air.set_fault(Some(Fault::Mute));

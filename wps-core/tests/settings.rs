@@ -1,6 +1,6 @@
 //! Names and keys: what may be one, and how they show themselves.
 
-use wps_core::{Invalid, Passphrase, Snapshot, Ssid};
+use wps_core::{InvalidValue, Passphrase, Snapshot, Ssid};
 
 #[test]
 fn a_name_is_1_to_32_bytes() {
@@ -8,7 +8,7 @@ fn a_name_is_1_to_32_bytes() {
         let name = Ssid::new(&vec![0xff; length]);
         assert_eq!(
             name.map(|name| name.as_bytes().len()),
-            fits.then_some(length).ok_or(Invalid::SsidLength)
+            fits.then_some(length).ok_or(InvalidValue::SsidLength)
         );
     }
 }
@@ -30,15 +30,15 @@ fn a_name_is_shown_to_people_as_text() {
 #[test]
 fn a_key_is_a_passphrase_or_a_raw_psk() {
     let key = |bytes: &[u8]| Passphrase::new(bytes).map(|key| key.is_raw_psk());
-    assert_eq!(key(&[b'a'; 7]), Err(Invalid::Passphrase));
+    assert_eq!(key(&[b'a'; 7]), Err(InvalidValue::Passphrase));
     assert_eq!(key(&[b'a'; 8]), Ok(false));
     assert_eq!(key("ÄÖÜ 8 Bytes".as_bytes()), Ok(false));
     assert_eq!(key(&[b'a'; 63]), Ok(false));
     assert_eq!(key(&[b'a'; 64]), Ok(true), "hex digits");
     assert_eq!(key(&[b'F'; 64]), Ok(true));
-    assert_eq!(key(&[b'g'; 64]), Err(Invalid::Passphrase));
-    assert_eq!(key(&[b'a'; 65]), Err(Invalid::Passphrase));
-    assert_eq!(key(b"bell\x07bell"), Err(Invalid::Passphrase));
+    assert_eq!(key(&[b'g'; 64]), Err(InvalidValue::Passphrase));
+    assert_eq!(key(&[b'a'; 65]), Err(InvalidValue::Passphrase));
+    assert_eq!(key(b"bell\x07bell"), Err(InvalidValue::Passphrase));
 }
 
 #[test]

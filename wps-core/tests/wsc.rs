@@ -2,8 +2,8 @@
 //! errors of real routers, and against arbitrary bytes.
 
 use wps_core::wsc::{
-    Advertisement, Bssid, CredentialError, MAX_CREDENTIALS, Router, Sightings, Sweep, Uuid,
-    Verdict, credentials,
+    Advertisement, Bssid, CredentialError, Decision, MAX_CREDENTIALS, OverlapDetector, Router,
+    ScanPlan, Uuid, credentials,
 };
 
 /// Hex with spaces and line breaks; lines that begin with `#` are comments.
@@ -660,79 +660,82 @@ mod overlap {
     }
 
     /// Every channel was looked at.
-    fn covered() -> Sweep {
-        let mut sweep = Sweep::new([2412]);
-        sweep.looked(&[2412]);
-        assert!(sweep.covered());
+    fn is_complete() -> ScanPlan {
+        let mut sweep = ScanPlan::new([2412]);
+        sweep.mark_scanned(&[2412]);
+        assert!(sweep.is_complete());
         sweep
     }
 
     /// The verdict at the end of a window in which these were sighted, one look each.
-    fn verdict_after(sighted: &[Router]) -> Verdict {
-        let sweep = covered();
-        let mut sightings = Sightings::new();
+    fn verdict_after(sighted: &[Router]) -> Decision {
+        let sweep = is_complete();
+        let mut overlap_detector = OverlapDetector::new();
         for router in sighted {
-            sightings.verdict(std::slice::from_ref(router), &sweep);
+            overlap_detector.decide(std::slice::from_ref(router), &sweep);
         }
-        sightings.verdict(&[], &sweep)
+        overlap_detector.decide(&[], &sweep)
     }
 
     #[test]
     fn nobody_pressed() {
-        let mut sightings = Sightings::new();
-        assert_eq!(sightings.verdict(&[], &covered()), Verdict::Nobody);
-        let nowhere = Sweep::new([]);
-        assert_eq!(sightings.verdict(&[], &nowhere), Verdict::Nobody);
+        let mut overlap_detector = OverlapDetector::new();
+        assert_eq!(overlap_detector.decide(&[], &is_complete()), Decision::NoRouter);
+        let nowhere = ScanPlan::new([]);
+        assert_eq!(overlap_detector.decide(&[], &nowhere), Decision::NoRouter);
     }
 
     #[test]
     fn one_router_goes() {
         let one = router(1, RED);
-        let mut sightings = Sightings::new();
-        assert_eq!(sightings.verdict(std::slice::from_ref(&one), &covered()), Verdict::Go(one));
+        let mut overlap_detector = OverlapDetector::new();
+        assert_eq!(
+            overlap_detector.decide(std::slice::from_ref(&one), &is_complete()),
+            Decision::Pair(one)
+        );
     }
 
     #[test]
     fn it_waits_until_every_channel_was_looked_at() {
         let seen = [router(1, RED)];
-        let mut sightings = Sightings::new();
-        let mut sweep = Sweep::new([2412, 5180]);
-        sweep.looked(&[2412]);
-        assert_eq!(sightings.verdict(&seen, &sweep), Verdict::LookOn);
-        sweep.looked(&[5180]);
-        assert!(matches!(sightings.verdict(&seen, &sweep), Verdict::Go(_)));
+        let mut overlap_detector = OverlapDetector::new();
+        let mut sweep = ScanPlan::new([2412, 5180]);
+        sweep.mark_scanned(&[2412]);
+        assert_eq!(overlap_detector.decide(&seen, &sweep), Decision::KeepScanning);
+        sweep.mark_scanned(&[5180]);
+        assert!(matches!(overlap_detector.decide(&seen, &sweep), Decision::Pair(_)));
     }
 
     #[test]
     fn a_plan_without_channels_never_says_go() {
-        let mut sightings = Sightings::new();
-        let verdict = sightings.verdict(&[router(1, RED)], &Sweep::new([]));
-        assert_eq!(verdict, Verdict::LookOn);
+        let mut overlap_detector = OverlapDetector::new();
+        let decide = overlap_detector.decide(&[router(1, RED)], &ScanPlan::new([]));
+        assert_eq!(decide, Decision::KeepScanning);
     }
 
     #[test]
     fn two_routers_overlap_at_once_whatever_was_looked_at() {
-        let mut sightings = Sightings::new();
+        let mut overlap_detector = OverlapDetector::new();
         let both = [router(1, RED), router(2, BLUE)];
-        assert_eq!(sightings.verdict(&both, &Sweep::new([2412, 5180])), Verdict::Overlap);
+        assert_eq!(overlap_detector.decide(&both, &ScanPlan::new([2412, 5180])), Decision::Overlap);
     }
 
     #[test]
     fn two_routers_one_after_the_other_overlap_until_the_window_closes() {
-        let sweep = covered();
-        let mut sightings = Sightings::new();
-        assert!(matches!(sightings.verdict(&[router(1, RED)], &sweep), Verdict::Go(_)));
-        assert_eq!(sightings.verdict(&[], &sweep), Verdict::Nobody);
-        assert_eq!(sightings.verdict(&[router(2, BLUE)], &sweep), Verdict::Overlap);
-        assert_eq!(sightings.verdict(&[], &sweep), Verdict::Overlap);
-        assert_eq!(sightings.verdict(&[router(1, RED)], &sweep), Verdict::Overlap);
+        let sweep = is_complete();
+        let mut overlap_detector = OverlapDetector::new();
+        assert!(matches!(overlap_detector.decide(&[router(1, RED)], &sweep), Decision::Pair(_)));
+        assert_eq!(overlap_detector.decide(&[], &sweep), Decision::NoRouter);
+        assert_eq!(overlap_detector.decide(&[router(2, BLUE)], &sweep), Decision::Overlap);
+        assert_eq!(overlap_detector.decide(&[], &sweep), Decision::Overlap);
+        assert_eq!(overlap_detector.decide(&[router(1, RED)], &sweep), Decision::Overlap);
     }
 
     #[test]
     fn what_was_sighted_in_an_earlier_attempt_counts() {
-        let mut sightings = Sightings::new();
-        sightings.sighted(&router(1, RED));
-        assert_eq!(sightings.verdict(&[router(2, BLUE)], &covered()), Verdict::Overlap);
+        let mut overlap_detector = OverlapDetector::new();
+        overlap_detector.record_pressed(&router(1, RED));
+        assert_eq!(overlap_detector.decide(&[router(2, BLUE)], &is_complete()), Decision::Overlap);
     }
 
     #[test]
@@ -740,36 +743,42 @@ mod overlap {
         let low = router(1, RED);
         let high = Router { frequency_mhz: 5180, signal_dbm: -40, ..router(2, RED) };
         for both in [[low.clone(), high.clone()], [high.clone(), low]] {
-            let mut sightings = Sightings::new();
-            assert_eq!(sightings.verdict(&both, &covered()), Verdict::Go(high.clone()));
+            let mut overlap_detector = OverlapDetector::new();
+            assert_eq!(
+                overlap_detector.decide(&both, &is_complete()),
+                Decision::Pair(high.clone())
+            );
         }
     }
 
     #[test]
     fn the_loudest_now_in_sight_is_taken_not_one_that_has_gone() {
-        let sweep = covered();
-        let mut sightings = Sightings::new();
+        let sweep = is_complete();
+        let mut overlap_detector = OverlapDetector::new();
         let gone = Router { signal_dbm: -20, ..router(1, RED) };
         let here = router(2, RED);
-        sightings.verdict(&[gone], &sweep);
-        assert_eq!(sightings.verdict(std::slice::from_ref(&here), &sweep), Verdict::Go(here));
+        overlap_detector.decide(&[gone], &sweep);
+        assert_eq!(
+            overlap_detector.decide(std::slice::from_ref(&here), &sweep),
+            Decision::Pair(here)
+        );
     }
 
     #[test]
     fn the_same_bssid_is_one_router_and_may_show_its_uuid_later() {
         let same = [router(1, None), router(1, RED), router(1, None)];
-        assert_eq!(verdict_after(&same), Verdict::Nobody);
+        assert_eq!(verdict_after(&same), Decision::NoRouter);
         let with_its_other_band =
             [router(1, None), router(1, RED), router(2, RED), router(2, None)];
-        assert_eq!(verdict_after(&with_its_other_band), Verdict::Nobody);
+        assert_eq!(verdict_after(&with_its_other_band), Decision::NoRouter);
     }
 
     #[test]
     fn a_bssid_that_changes_its_uuid_does_not_excuse_another() {
         let changed = [router(1, RED), router(1, BLUE)];
-        assert_eq!(verdict_after(&changed), Verdict::Nobody);
+        assert_eq!(verdict_after(&changed), Decision::NoRouter);
         let beside_another = [router(1, RED), router(1, BLUE), router(2, BLUE)];
-        assert_eq!(verdict_after(&beside_another), Verdict::Overlap);
+        assert_eq!(verdict_after(&beside_another), Decision::Overlap);
     }
 
     #[test]
@@ -779,19 +788,19 @@ mod overlap {
             [router(1, RED), router(2, None)],
             [router(1, None), router(2, RED)],
         ] {
-            assert_eq!(verdict_after(&two), Verdict::Overlap);
+            assert_eq!(verdict_after(&two), Decision::Overlap);
         }
     }
 
     #[test]
     fn a_router_with_more_access_points_than_are_remembered_is_still_one() {
         let many: Vec<Router> = (0..30).map(|bssid| router(bssid, RED)).collect();
-        assert_eq!(verdict_after(&many), Verdict::Nobody);
+        assert_eq!(verdict_after(&many), Decision::NoRouter);
         let mut and_another = many;
         and_another.push(router(99, BLUE));
-        assert_eq!(verdict_after(&and_another), Verdict::Overlap);
+        assert_eq!(verdict_after(&and_another), Decision::Overlap);
         and_another.push(router(100, RED));
-        assert_eq!(verdict_after(&and_another), Verdict::Overlap, "for the rest of the window");
+        assert_eq!(verdict_after(&and_another), Decision::Overlap, "for the rest of the window");
     }
 
     proptest! {
@@ -802,17 +811,17 @@ mod overlap {
             seen in prop::collection::vec((0..6_usize, any::<bool>()), 0..12),
         ) {
             let mut uuids = HashMap::<usize, Option<u8>>::new();
-            let mut sightings = Sightings::new();
+            let mut overlap_detector = OverlapDetector::new();
             for &(bssid, with_uuid) in &seen {
                 let owner = with_uuid.then_some(owners[bssid]);
                 let known = uuids.entry(bssid).or_default();
                 *known = known.or(owner);
-                sightings.sighted(&router(bssid as u8, owner.map(|owner| Uuid([owner; 16]))));
+                overlap_detector.record_pressed(&router(bssid as u8, owner.map(|owner| Uuid([owner; 16]))));
             }
             let routers: HashSet<_> = uuids.values().collect();
             let one = uuids.len() <= 1 || (routers.len() == 1 && !routers.contains(&None));
-            let expected = if one { Verdict::Nobody } else { Verdict::Overlap };
-            prop_assert_eq!(sightings.verdict(&[], &covered()), expected);
+            let expected = if one { Decision::NoRouter } else { Decision::Overlap };
+            prop_assert_eq!(overlap_detector.decide(&[], &is_complete()), expected);
         }
     }
 }
@@ -833,7 +842,7 @@ mod sweep {
 
     /// As the documentation says: two at a time, radar channels alone, and after each two looks one
     /// for the likely channels, if everything was covered before.
-    fn looks_in_a_sweep(channels: &[u16]) -> usize {
+    fn steps_per_pass(channels: &[u16]) -> usize {
         let radar = |frequency: &&u16| {
             **frequency > 5000
                 && ![5180..=5240, 5745..=5825].iter().any(|band| band.contains(*frequency))
@@ -844,69 +853,69 @@ mod sweep {
     }
 
     /// A look that succeeds.
-    fn look(sweep: &mut Sweep) -> Vec<u16> {
-        let look = sweep.next_look();
-        sweep.looked(&look);
+    fn look(sweep: &mut ScanPlan) -> Vec<u16> {
+        let look = sweep.next_step();
+        sweep.mark_scanned(&look);
         look.to_vec()
     }
 
     #[test]
     fn first_2_4_ghz_then_5_ghz_then_radar_channels() {
-        let mut sweep = Sweep::new(all());
+        let mut sweep = ScanPlan::new(all());
         let visited: Vec<u16> =
-            (0..looks_in_a_sweep(&all())).flat_map(|_| look(&mut sweep)).collect();
+            (0..steps_per_pass(&all())).flat_map(|_| look(&mut sweep)).collect();
         let planned = [&TWO_POINT_FOUR[..], &FIVE, &RADAR].concat();
         assert!(visited.starts_with(&planned), "{visited:?}");
     }
 
     #[test]
     fn covered_after_the_last_channel_and_not_before() {
-        let mut sweep = Sweep::new(all());
+        let mut sweep = ScanPlan::new(all());
         let mut visited = BTreeSet::new();
         while visited.len() < all().len() {
-            assert!(!sweep.covered());
+            assert!(!sweep.is_complete());
             visited.extend(look(&mut sweep));
         }
-        assert!(sweep.covered());
-        assert!(sweep.looks_in_a_sweep() == looks_in_a_sweep(&all()));
+        assert!(sweep.is_complete());
+        assert!(sweep.steps_per_pass() == steps_per_pass(&all()));
     }
 
     #[test]
     fn only_channels_where_wps_can_live_and_each_once() {
-        let mut sweep = Sweep::new([
+        let mut sweep = ScanPlan::new([
             900, 2411, 2412, 2412, 2484, 2485, 5160, 5170, 5180, 5190, 5250, 5340, 5480, 5720,
             5725, 5740, 5745, 5855, 5870, 5885, 5905, 5955, 60480, 2412,
         ]);
         let looks: Vec<Vec<u16>> = (0..4).map(|_| look(&mut sweep)).collect();
         assert_eq!(looks, [vec![2412, 2484], vec![5180, 5745], vec![5720], vec![5885]]);
-        assert!(sweep.covered());
+        assert!(sweep.is_complete());
     }
 
     #[test]
     fn no_channels_no_look_and_never_covered() {
-        let mut sweep = Sweep::new([5955]);
-        assert!(sweep.next_look().is_empty());
-        sweep.looked(&[5955]);
-        sweep.wps_at(5955);
-        assert!(sweep.next_look().is_empty());
-        assert!(!sweep.covered());
+        let mut sweep = ScanPlan::new([5955]);
+        assert!(sweep.next_step().is_empty());
+        sweep.mark_scanned(&[5955]);
+        sweep.mark_wps(5955);
+        assert!(sweep.next_step().is_empty());
+        assert!(!sweep.is_complete());
     }
 
     #[test]
     fn more_channels_than_fit() {
-        let mut sweep = Sweep::new(2412..=2484);
+        let mut sweep = ScanPlan::new(2412..=2484);
         let visited: BTreeSet<u16> = (0..64).flat_map(|_| look(&mut sweep)).collect();
         assert_eq!(visited.len(), 64);
-        assert!(sweep.covered());
+        assert!(sweep.is_complete());
     }
 
     #[test]
     fn once_covered_the_next_look_and_every_third_is_for_where_wps_was_seen() {
-        let mut sweep = Sweep::new(all());
-        sweep.wps_at(2437);
-        sweep.wps_at(2462);
+        let mut sweep = ScanPlan::new(all());
+        sweep.mark_wps(2437);
+        sweep.mark_wps(2462);
         let mut first = Vec::new();
-        while !sweep.covered() {
+        while !sweep.is_complete() {
             first.extend(look(&mut sweep));
         }
         assert_eq!(first, [&TWO_POINT_FOUR[..], &FIVE, &RADAR].concat(), "each once");
@@ -919,8 +928,8 @@ mod sweep {
 
     #[test]
     fn radar_channels_are_looked_at_alone() {
-        let mut sweep = Sweep::new(all());
-        sweep.wps_at(5500);
+        let mut sweep = ScanPlan::new(all());
+        sweep.mark_wps(5500);
         for _ in 0..60 {
             let look = look(&mut sweep);
             assert!(look.len() == 1 || !look.iter().any(|frequency| RADAR.contains(frequency)));
@@ -928,8 +937,8 @@ mod sweep {
     }
 
     /// The channels of the looks that are for the likely ones.
-    fn likely(sweep: &mut Sweep) -> BTreeSet<u16> {
-        while !sweep.covered() {
+    fn likely(sweep: &mut ScanPlan) -> BTreeSet<u16> {
+        while !sweep.is_complete() {
             look(sweep);
         }
         (0..40)
@@ -941,70 +950,70 @@ mod sweep {
 
     #[test]
     fn a_crowd_of_routers_leaves_the_latest_four() {
-        let mut sweep = Sweep::new(all());
+        let mut sweep = ScanPlan::new(all());
         for frequency in all() {
-            sweep.wps_at(frequency);
+            sweep.mark_wps(frequency);
         }
         assert_eq!(likely(&mut sweep), TWO_POINT_FOUR[9..].iter().copied().collect());
     }
 
     #[test]
     fn wps_seen_again_is_seen_latest() {
-        let mut sweep = Sweep::new(all());
+        let mut sweep = ScanPlan::new(all());
         for frequency in [5700, 5180, 5200, 5220, 5700, 5240] {
-            sweep.wps_at(frequency);
+            sweep.mark_wps(frequency);
         }
         assert_eq!(likely(&mut sweep), BTreeSet::from([5700, 5200, 5220, 5240]));
     }
 
     #[test]
     fn wps_outside_the_plan_takes_no_place() {
-        let mut sweep = Sweep::new(all());
-        sweep.wps_at(5700);
+        let mut sweep = ScanPlan::new(all());
+        sweep.mark_wps(5700);
         for elsewhere in [5955, 5975, 5995, 6015, 5885] {
-            sweep.wps_at(elsewhere);
+            sweep.mark_wps(elsewhere);
         }
         assert_eq!(likely(&mut sweep), BTreeSet::from([5700]));
     }
 
     #[test]
     fn one_scan_of_everything_covers() {
-        let mut sweep = Sweep::new(all());
+        let mut sweep = ScanPlan::new(all());
         let everything: Vec<u16> = sweep.frequencies().collect();
-        sweep.looked(&everything);
-        assert!(sweep.covered());
+        sweep.mark_scanned(&everything);
+        assert!(sweep.is_complete());
         for _ in 0..20 {
             look(&mut sweep);
-            assert!(sweep.covered());
+            assert!(sweep.is_complete());
         }
     }
 
     #[test]
     fn failed_looks_age_the_others() {
-        let mut sweep = Sweep::new(all());
-        sweep.looked(&all());
-        for _ in 0..looks_in_a_sweep(&all()) {
-            sweep.next_look();
+        let mut sweep = ScanPlan::new(all());
+        sweep.mark_scanned(&all());
+        for _ in 0..steps_per_pass(&all()) {
+            sweep.next_step();
         }
-        assert!(!sweep.covered());
+        assert!(!sweep.is_complete());
     }
 
     #[test]
     fn a_refused_channel_is_found_alone_and_removed() {
-        let mut sweep = Sweep::new(all());
+        let mut sweep = ScanPlan::new(all());
         let mut removed = false;
         for _ in 0..60 {
-            let look = sweep.next_look();
+            let look = sweep.next_step();
             if !look.contains(&5260) {
-                sweep.looked(&look);
+                sweep.mark_scanned(&look);
             } else if look.len() == 1 {
-                assert!(!sweep.covered());
+                assert!(!sweep.is_complete());
                 sweep.remove(5260);
                 removed = true;
             }
         }
         assert!(removed);
-        assert!(sweep.covered());
+        assert!(sweep.is_complete());
         let visited: BTreeSet<u16> = (0..30).flat_map(|_| look(&mut sweep)).collect();
         assert_eq!(visited.len(), 27);
         assert!(!visited.contains(&5260));
@@ -1012,8 +1021,8 @@ mod sweep {
 
     #[test]
     fn a_removed_channel_is_no_longer_likely() {
-        let mut sweep = Sweep::new(all());
-        sweep.wps_at(5260);
+        let mut sweep = ScanPlan::new(all());
+        sweep.mark_wps(5260);
         sweep.remove(5260);
         for _ in 0..40 {
             assert!(!look(&mut sweep).contains(&5260));
@@ -1036,19 +1045,19 @@ mod sweep {
             before in 0..10_usize,
             wps in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 0..6), 100),
         ) {
-            let mut sweep = Sweep::new(channels.iter().copied());
+            let mut sweep = ScanPlan::new(channels.iter().copied());
             let mut visited = BTreeSet::new();
-            let one_sweep = looks_in_a_sweep(&channels);
+            let one_sweep = steps_per_pass(&channels);
             for (done, routers) in wps.iter().take(before + one_sweep).enumerate() {
                 let look = look(&mut sweep);
-                prop_assert!(look.len() <= Sweep::MAX_LOOK);
+                prop_assert!(look.len() <= ScanPlan::MAX_CHANNELS_PER_STEP);
                 if done >= before {
                     visited.extend(look);
                 }
                 for router in routers {
-                    sweep.wps_at(*router.get(&channels));
+                    sweep.mark_wps(*router.get(&channels));
                 }
-                prop_assert!(done + 1 < one_sweep || sweep.covered());
+                prop_assert!(done + 1 < one_sweep || sweep.is_complete());
             }
             prop_assert_eq!(visited, channels.into_iter().collect());
         }
@@ -1058,14 +1067,14 @@ mod sweep {
             channels in channels(),
             wps in any::<prop::sample::Index>(),
         ) {
-            let mut sweep = Sweep::new(channels.iter().copied());
-            sweep.wps_at(*wps.get(&channels));
+            let mut sweep = ScanPlan::new(channels.iter().copied());
+            sweep.mark_wps(*wps.get(&channels));
             let mut visited = BTreeSet::new();
             for _ in 0..2 * channels.len() {
-                prop_assert_eq!(sweep.covered(), visited.len() == channels.len());
+                prop_assert_eq!(sweep.is_complete(), visited.len() == channels.len());
                 visited.extend(look(&mut sweep));
             }
-            prop_assert!(sweep.covered());
+            prop_assert!(sweep.is_complete());
         }
 
         #[test]
@@ -1075,19 +1084,19 @@ mod sweep {
             wps in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
         ) {
             let bad = *bad.get(&channels);
-            let mut sweep = Sweep::new(channels.iter().copied());
+            let mut sweep = ScanPlan::new(channels.iter().copied());
             for router in wps {
-                sweep.wps_at(*router.get(&channels));
+                sweep.mark_wps(*router.get(&channels));
             }
             // As long as it may take until each was at the head of the queue once, and then for good.
             let mut since = std::collections::HashMap::new();
             for number in 0..400_usize {
-                let look = sweep.next_look();
+                let look = sweep.next_step();
                 if !look.contains(&bad) {
-                    sweep.looked(&look);
+                    sweep.mark_scanned(&look);
                     since.extend(look.iter().map(|&frequency| (frequency, number)));
                 }
-                prop_assert!(!sweep.covered());
+                prop_assert!(!sweep.is_complete());
                 for frequency in channels.iter().filter(|&&frequency| frequency != bad) {
                     let last = since.get(frequency).copied().unwrap_or(0);
                     prop_assert!(number - last <= 3 * channels.len() + 4, "{} starves", frequency);

@@ -2,9 +2,9 @@
 
 use core::marker::PhantomData;
 
-use wps_core::driver::{Attempt, Link, Offer, Security, Sight};
+use wps_core::driver::{Link, Offer, PairContext, SearchProgress, Security};
 use wps_core::wsc::Bssid;
-use wps_core::{AccessPoint, Credentials, Mode, Neighbours, Settings, Snapshot, Ssid, WifiDriver};
+use wps_core::{AccessPoint, Credentials, Mode, ScanResults, Settings, Snapshot, Ssid, WifiDriver};
 
 use crate::event::SCANNED;
 use crate::layout::{
@@ -73,19 +73,19 @@ impl<C: Controller> WifiDriver for Driver<C> {
         }
     }
 
-    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, EspError> {
-        attempt.report(Sight::Looking);
-        attempt.leave().await;
+    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, EspError> {
+        context.report_progress(SearchProgress::Looking);
+        context.before_disconnect().await;
         pairing::pair().await
     }
 
     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), EspError> {
         // After a pairing the library may have joined by itself.
         if !station::is_joined(network)? {
-            let attempt = Joining::begin(network)?;
+            let context = Joining::begin(network)?;
             let is_over = |now: &station::State| now.link != StationLink::Trying;
             match STATION.until(is_over).await.link {
-                StationLink::Up => attempt.succeeded(),
+                StationLink::Up => context.succeeded(),
                 StationLink::Down(reason) => return Err(EspError::Link { reason }),
                 StationLink::Trying => {}
             }
@@ -102,8 +102,8 @@ impl<C: Controller> WifiDriver for Driver<C> {
         }
     }
 
-    async fn scan(&mut self) -> Result<Neighbours, EspError> {
-        let mut heard = Neighbours::default();
+    async fn scan(&mut self) -> Result<ScanResults, EspError> {
+        let mut heard = ScanResults::default();
         if ffi::mode()? != MODE_STATION {
             // An access point cannot look around without leaving its channel.
             return Ok(heard);

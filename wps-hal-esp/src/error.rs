@@ -69,7 +69,7 @@ impl defmt::Format for EspError {
 impl DriverError for EspError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Library { code: NOT_INIT, .. } => ErrorKind::Absent,
+            Self::Library { code: NOT_INIT, .. } => ErrorKind::NoDevice,
             Self::Library { .. } | Self::Event { .. } => ErrorKind::Other,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Credentials(CredentialError::Insecure) => ErrorKind::Insecure,

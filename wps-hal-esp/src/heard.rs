@@ -2,7 +2,7 @@
 
 use wps_core::driver::{Cipher, Link, Security};
 use wps_core::wsc::Bssid;
-use wps_core::{Mode, Neighbour, Ssid};
+use wps_core::{BssInfo, Mode, Ssid};
 
 use crate::layout::ApRecord;
 
@@ -12,8 +12,8 @@ const AX: u32 = 1 << 6;
 const WPS: u32 = 1 << 7;
 
 /// An access point in a scan. Whether its button was pressed the library does not tell.
-pub(crate) fn neighbour(record: &ApRecord) -> Neighbour {
-    Neighbour {
+pub(crate) fn neighbour(record: &ApRecord) -> BssInfo {
+    BssInfo {
         ssid: ssid(record),
         frequency_mhz: frequency_mhz(record.primary),
         width_mhz: width_mhz(record.bandwidth),
@@ -25,7 +25,7 @@ pub(crate) fn neighbour(record: &ApRecord) -> Neighbour {
         generation: generation(record.flags),
         country: country(&record.country),
         wps: record.flags & WPS != 0,
-        ..Neighbour::new(Bssid(record.bssid))
+        ..BssInfo::new(Bssid(record.bssid))
     }
 }
 

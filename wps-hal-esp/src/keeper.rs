@@ -13,7 +13,7 @@ use crate::station::{Link, STATION, State};
 /// The first pause before another try.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest, to which each doubles.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
 
 /// Keeps a [`Driver`](crate::Driver)'s station connected: what the library does not do by itself.
 ///
@@ -48,7 +48,7 @@ fn is_lost(state: &State) -> bool {
 }
 
 fn pause(tries: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(1 << tries.min(6)).min(LONGEST_PAUSE)
+    FIRST_PAUSE.saturating_mul(1 << tries.min(6)).min(MAX_RETRY_DELAY)
 }
 
 fn try_again() {

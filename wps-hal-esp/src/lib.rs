@@ -12,7 +12,7 @@
 //! ```no_run
 //! use embassy_futures::join::join;
 //! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-//! use wps_core::{Desk, Policy, Runner, Settings, SettingsStore};
+//! use wps_core::{Control, AfterFailure, Runner, Settings, SettingsStore};
 //! use wps_hal_esp::{Controller, Driver, EmbassyClock, EspError};
 //!
 //! /// A task, beside those of the network and the web server. `controller` is esp-radio's:
@@ -20,12 +20,12 @@
 //! async fn wifi(
 //!     controller: impl Controller,
 //!     store: impl SettingsStore,
-//!     desk: &Desk<CriticalSectionRawMutex, 4>,
+//!     control: &Control<CriticalSectionRawMutex, 4>,
 //! ) -> Result<(), EspError> {
 //!     let driver = Driver::new(controller)?;
 //!     let mut keeper = driver.keeper();
 //!     let blank = Settings::Off { remembered: None }; // or an access point of its own
-//!     let boot = Runner::boot(driver, store, EmbassyClock, desk, blank, Policy::default());
+//!     let boot = Runner::boot(driver, store, EmbassyClock, control, blank, AfterFailure::default());
 //!     let Ok(mut runner) = boot.await else {
 //!         return Ok(()); // the flash could not be read
 //!     };
@@ -66,7 +66,7 @@
 //! # What it cannot do
 //!
 //! * **Stay on the air until a button is pressed.** The library leaves the network as it begins to look.
-//! * **Tell what is in sight.** It says [`Looking`](wps_core::driver::Sight::Looking) until it has a
+//! * **Tell what is in sight.** It says [`Looking`](wps_core::driver::SearchProgress::Looking) until it has a
 //!   result, and a scan does not tell whether a button was pressed.
 //! * **Judge session overlap over the whole window.** The library judges one scan, and takes two
 //!   pressed routers without a UUID for two.

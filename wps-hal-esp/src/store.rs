@@ -127,7 +127,7 @@ impl<F: NorFlash> SettingsStore for FlashStore<F> {
             Some(Newest { number, record: Some(record), .. }) if number == found.last => {
                 Loaded::Record(record)
             }
-            None if found.last == 0 && self.is_blank().await? => Loaded::Blank,
+            None if found.last == 0 && self.is_blank().await? => Loaded::Nothing,
             Some(_) | None => Loaded::Corrupt,
         })
     }

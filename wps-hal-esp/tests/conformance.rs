@@ -6,7 +6,7 @@ mod fake;
 use embassy_futures::select::{Either3, select3};
 use fake::air::{Link, Router, State, live};
 use fake::{Hand, play};
-use wps_core::conformance::{Cannot, Check, Outcome, Seen, Stage, run_all};
+use wps_core::conformance::{Check, ObservedState, Outcome, TestBed, Unavailable, run_all};
 use wps_core::{Clock, Credentials, Ssid};
 use wps_hal_esp::Driver;
 
@@ -16,7 +16,7 @@ fn air<R>(act: impl FnOnce(&mut State) -> R) -> R {
     fake::with(|library| act(library.air.as_mut().expect("a library that lives")))
 }
 
-impl<'c> Stage for Bench<'c> {
+impl<'c> TestBed for Bench<'c> {
     type Driver = Driver<()>;
     type Clock = &'c Hand;
 
@@ -24,9 +24,9 @@ impl<'c> Stage for Bench<'c> {
         self.0
     }
 
-    async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Cannot> {
+    async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Unavailable> {
         if platform.is_some() {
-            return Err(Cannot("the library has no networks of its own"));
+            return Err(Unavailable("the library has no networks of its own"));
         }
         self.power_up(State::new(self.0.now()));
         Ok(())
@@ -36,9 +36,9 @@ impl<'c> Stage for Bench<'c> {
         Driver::new(()).expect("a library that is sound")
     }
 
-    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Cannot> {
+    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Unavailable> {
         if network.ssid.as_bytes().contains(&0) {
-            return Err(Cannot("for the library a name ends at its first NUL"));
+            return Err(Unavailable("for the library a name ends at its first NUL"));
         }
         self.switch_off(&network.ssid).await;
         let router = Router { network: network.clone(), pressed: false };
@@ -54,21 +54,21 @@ impl<'c> Stage for Bench<'c> {
         air(|air| air.router(ssid).expect("a router that is on").pressed = true);
     }
 
-    async fn seen(&mut self) -> Result<Seen, Cannot> {
+    async fn seen(&mut self) -> Result<ObservedState, Unavailable> {
         Ok(fake::with(|library| match (library.mode, library.started) {
             (1, true) => match &library.air.as_ref().expect("a library that lives").link {
-                Link::Joined(ssid) => Seen::Joined(ssid.clone()),
-                Link::Idle | Link::Trying(_) => Seen::Nothing,
+                Link::Joined(ssid) => ObservedState::Joined(ssid.clone()),
+                Link::Idle | Link::Trying(_) => ObservedState::Nothing,
             },
             (2, true) => {
                 let length = usize::from(library.access_point[96]);
-                Seen::Serving(Ssid::new(&library.access_point[..length]).expect("a name"))
+                ObservedState::Serving(Ssid::new(&library.access_point[..length]).expect("a name"))
             }
-            _ => Seen::Nothing,
+            _ => ObservedState::Nothing,
         }))
     }
 
-    async fn restart_platform(&mut self) -> Result<(), Cannot> {
+    async fn restart_platform(&mut self) -> Result<(), Unavailable> {
         let (routers, flash) = air(|air| (std::mem::take(&mut air.routers), air.flash));
         let mut air = State::new(self.0.now());
         (air.routers, air.flash) = (routers, flash);
@@ -76,13 +76,13 @@ impl<'c> Stage for Bench<'c> {
         Ok(())
     }
 
-    async fn keeps(&mut self, network: &Credentials) -> Result<bool, Cannot> {
+    async fn keeps(&mut self, network: &Credentials) -> Result<bool, Unavailable> {
         let name = network.ssid.as_bytes();
         Ok(air(|air| air.flash).is_some_and(|flash| flash.starts_with(name)))
     }
 
-    fn looks_around(&self) -> Result<(), Cannot> {
-        Err(Cannot("the library leaves its network when it begins to look for routers"))
+    fn looks_around(&self) -> Result<(), Unavailable> {
+        Err(Unavailable("the library leaves its network when it begins to look for routers"))
     }
 }
 
@@ -112,7 +112,7 @@ fn the_driver_keeps_the_contract() {
     let is_skipped = |check: &Check| matches!(report.outcome(*check), Some(Outcome::Skipped(_)));
     let skipped: Vec<_> = Check::ALL.into_iter().filter(is_skipped).collect();
     let beyond_it = [
-        Check::Lost,
+        Check::ConfigLost,
         Check::Platform,
         Check::StaysOnAir,
         Check::OverlapMemory,

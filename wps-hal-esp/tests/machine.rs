@@ -12,8 +12,8 @@ use fake::air::{Link, Router, State, live};
 use fake::{Hand, play, turn};
 use wps_core::sim::Disk;
 use wps_core::{
-    AccessPoint, Cause, Clock, Credentials, Desk, ErrorKind, Passphrase, Phase, Policy, Record,
-    Runner, Settings, Ssid,
+    AccessPoint, AfterFailure, Cause, Clock, Control, Credentials, ErrorKind, Passphrase, Phase,
+    Record, Runner, Settings, Ssid,
 };
 use wps_hal_esp::Driver;
 
@@ -72,7 +72,7 @@ impl Ending {
 /// this happens.
 fn pairing<F: Future<Output = ()>>(
     before: Settings,
-    then: impl FnOnce(&'static Hand, &'static Desk<Raw, 4>) -> F,
+    then: impl FnOnce(&'static Hand, &'static Control<Raw, 4>) -> F,
 ) -> Ending {
     pairing_after(Duration::ZERO, before, then)
 }
@@ -81,12 +81,12 @@ fn pairing<F: Future<Output = ()>>(
 fn pairing_after<F: Future<Output = ()>>(
     parting: Duration,
     before: Settings,
-    then: impl FnOnce(&'static Hand, &'static Desk<Raw, 4>) -> F,
+    then: impl FnOnce(&'static Hand, &'static Control<Raw, 4>) -> F,
 ) -> Ending {
     let _turn = turn();
     // They live as long as the test program: what happens then may refer to them.
     let clock: &'static Hand = Box::leak(Box::new(Hand::new()));
-    let desk: &'static Desk<Raw, 4> = Box::leak(Box::new(Desk::new()));
+    let control: &'static Control<Raw, 4> = Box::leak(Box::new(Control::new()));
     let routers = [old(), home()].map(|network| Router { network, pressed: false });
     let mut state = State::new(clock.now());
     state.routers.extend(routers);
@@ -96,17 +96,24 @@ fn pairing_after<F: Future<Output = ()>>(
     disk.put(&Record::Settled(before));
     let driver = Driver::new(()).unwrap();
     let mut keeper = driver.keeper();
-    let blank = Settings::Off { remembered: None };
+    let factory_settings = Settings::Off { remembered: None };
     let all = async {
-        let boot = Runner::boot(driver, disk.store(), clock, desk, blank, Policy::default());
+        let boot = Runner::boot(
+            driver,
+            disk.store(),
+            clock,
+            control,
+            factory_settings,
+            AfterFailure::default(),
+        );
         let mut runner = boot.await.unwrap();
         let user = async {
-            let mut status = desk.listen().unwrap();
+            let mut status = control.listen().unwrap();
             status.get_and(|status| status.phase == Phase::Idle).await;
             clock.sleep_until(clock.now().after(Duration::from_secs(5))).await;
             fake::calls();
-            desk.start(parting).await.unwrap();
-            then(clock, desk).await;
+            control.start(parting).await.unwrap();
+            then(clock, control).await;
             let ended = status.get_and(|status| status.phase == Phase::Idle).await;
             clock.sleep_until(clock.now().after(Duration::from_secs(5))).await;
             ended
@@ -185,7 +192,7 @@ fn after_a_failure_an_access_point_is_off_and_off_stays_off() {
 #[test]
 fn the_blocking_start_comes_after_the_answer_is_out() {
     let parting = Duration::from_millis(500);
-    let ending = pairing_after(parting, station(), async |clock, desk| {
+    let ending = pairing_after(parting, station(), async |clock, control| {
         let is_touched =
             || fake::calls().iter().any(|call| call.contains("wps") || call.contains("stop"));
         assert!(!is_touched(), "the requester has been told, and nothing else");
@@ -193,7 +200,7 @@ fn the_blocking_start_comes_after_the_answer_is_out() {
         assert!(!is_touched());
         clock.sleep_until(clock.now().after(Duration::from_millis(2))).await;
         assert!(fake::calls().contains(&"esp_wifi_wps_start"));
-        desk.cancel().await;
+        control.cancel().await;
     });
     assert_eq!(ending, Ending::back(Cause::Cancelled));
 }
@@ -211,13 +218,13 @@ fn an_exchange_that_fails_is_tried_again_within_the_window() {
 
 #[test]
 fn cancelled_while_the_library_joins_by_itself() {
-    let ending = pairing(station(), async |clock, desk| {
+    let ending = pairing(station(), async |clock, control| {
         pass(clock, 10).await;
         press(b"home");
         // The exchange is over, the library joins, and has not told.
         clock.sleep_until(clock.now().after(Duration::from_millis(700))).await;
         assert!(air(|air| air.is_trying()));
-        desk.cancel().await;
+        control.cancel().await;
     });
     assert_eq!(ending, Ending::back(Cause::Cancelled));
 }

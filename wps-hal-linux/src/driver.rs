@@ -3,10 +3,10 @@
 use std::future::pending;
 use std::path::{Path, PathBuf};
 
-use wps_core::driver::{Attempt, Link, Offer, Sight};
-use wps_core::{Credentials, Mode, Neighbours, Settings, Snapshot, WifiDriver};
+use wps_core::driver::{Link, Offer, PairContext, SearchProgress};
+use wps_core::{Credentials, Mode, ScanResults, Settings, Snapshot, WifiDriver};
 
-use crate::control::{Control, ControlError};
+use crate::control_socket::{ControlSocket, ControlSocketError};
 use crate::error::LinuxError;
 use crate::exchange::{self, exchange};
 use crate::link::link;
@@ -87,7 +87,7 @@ impl WpaSupplicant {
         Ok(self.session().await?)
     }
 
-    async fn session(&self) -> Result<Session, ControlError> {
+    async fn session(&self) -> Result<Session, ControlSocketError> {
         Session::open(&self.directory, &self.interface).await
     }
 
@@ -97,7 +97,7 @@ impl WpaSupplicant {
 
     /// Returns whether wpa_supplicant runs and what it was told last has to be applied again.
     async fn has_lost(&mut self) -> bool {
-        match Control::connect(&self.directory, &self.interface) {
+        match ControlSocket::connect(&self.directory, &self.interface) {
             Ok(control) => self.told.is_lost(&control, &mut self.elsewhere).await.unwrap_or(false),
             Err(_) => false,
         }
@@ -191,14 +191,14 @@ impl WifiDriver for WpaSupplicant {
         Ok(())
     }
 
-    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, LinuxError> {
+    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, LinuxError> {
         let session = self.session().await?;
         session.end_wps().await?;
-        attempt.report(Sight::Looking);
+        context.report_progress(SearchProgress::Looking);
         self.switch_on(&session).await?;
-        let router = find_pressed(&session, &self.freq_list, attempt).await?;
-        attempt.leave().await;
-        attempt.report(Sight::Exchanging { ssid: router.ssid.clone() });
+        let router = find_pressed(&session, &self.freq_list, context).await?;
+        context.before_disconnect().await;
+        context.report_progress(SearchProgress::Exchanging { ssid: router.ssid.clone() });
         exchange(&session, &router).await
     }
 
@@ -230,14 +230,14 @@ impl WifiDriver for WpaSupplicant {
     }
 
     async fn link(&mut self) -> Result<Link, LinuxError> {
-        Ok(link(&Control::connect(&self.directory, &self.interface)?).await?)
+        Ok(link(&ControlSocket::connect(&self.directory, &self.interface)?).await?)
     }
 
-    async fn scan(&mut self) -> Result<Neighbours, LinuxError> {
+    async fn scan(&mut self) -> Result<ScanResults, LinuxError> {
         scan(&self.session().await?, &self.interface).await
     }
 
-    async fn lost(&mut self) {
+    async fn config_lost(&mut self) {
         if self.told == Told::Nothing {
             return pending().await;
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use wps_core::wsc::CredentialError;
 use wps_core::{DriverError, ErrorKind};
 
-use crate::control::ControlError;
+use crate::control_socket::ControlSocketError;
 
 /// Why the Linux driver failed. Its `Debug`, which gets into the runner's log, is its sentence.
 #[derive(thiserror::Error)]
@@ -13,7 +13,7 @@ use crate::control::ControlError;
 pub enum LinuxError {
     /// wpa_supplicant could not be talked to, or refused.
     #[error(transparent)]
-    Control(#[from] ControlError),
+    ControlSocket(#[from] ControlSocketError),
     /// wpa_supplicant's reply makes no sense.
     #[error("wpa_supplicant's reply to {0} makes no sense")]
     Nonsense(&'static str),
@@ -63,14 +63,20 @@ impl fmt::Debug for LinuxError {
 impl DriverError for LinuxError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Control(ControlError::Mute | ControlError::Gone(_)) => ErrorKind::Mute,
-            Self::Control(ControlError::Absent { .. } | ControlError::Ended)
+            Self::ControlSocket(ControlSocketError::Mute | ControlSocketError::Gone(_)) => {
+                ErrorKind::NoResponse
+            }
+            Self::ControlSocket(
+                ControlSocketError::Unreachable { .. } | ControlSocketError::Closed,
+            )
             | Self::NoInterface(_)
-            | Self::NoRadio(_) => ErrorKind::Absent,
-            Self::Control(ControlError::Refused(..)) | Self::Nonsense(_) => ErrorKind::Other,
-            Self::Managed(_) => ErrorKind::Managed,
+            | Self::NoRadio(_) => ErrorKind::NoDevice,
+            Self::ControlSocket(ControlSocketError::Refused(..)) | Self::Nonsense(_) => {
+                ErrorKind::Other
+            }
+            Self::Managed(_) => ErrorKind::ManagedByOther,
             Self::Blocked(_) | Self::Locked(_) => ErrorKind::Blocked,
-            Self::Control(ControlError::Permission(_)) | Self::MayNotSwitch(_) => {
+            Self::ControlSocket(ControlSocketError::Permission(_)) | Self::MayNotSwitch(_) => {
                 ErrorKind::NotPermitted
             }
             Self::Unsupported(_) | Self::AccessPoint(_) => ErrorKind::Unsupported,

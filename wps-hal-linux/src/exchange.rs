@@ -7,7 +7,7 @@ use wps_core::driver::Offer;
 use wps_core::wsc::{Router, credentials};
 use zeroize::Zeroizing;
 
-use crate::control::ControlError;
+use crate::control_socket::ControlSocketError;
 use crate::error::LinuxError;
 use crate::event::Event;
 use crate::note::Note;
@@ -81,13 +81,16 @@ pub(crate) async fn exchange(session: &Session, router: &Router) -> Result<Offer
             }
         }
     };
-    tokio::time::timeout(GOODBYE, goodbye).await.unwrap_or(Ok::<_, ControlError>(()))?;
+    tokio::time::timeout(GOODBYE, goodbye).await.unwrap_or(Ok::<_, ControlSocketError>(()))?;
     let offer = Offer::new(credentials(&received)?);
     offer.ok_or(LinuxError::Nonsense("a pairing: no network"))
 }
 
 /// What was set for the exchange, as it was before.
-pub(crate) async fn reset(session: &Session, note: Option<&Note>) -> Result<(), ControlError> {
+pub(crate) async fn reset(
+    session: &Session,
+    note: Option<&Note>,
+) -> Result<(), ControlSocketError> {
     if let Some(note) = note {
         session.order(&format!("SET wps_cred_processing {}", note.cred_processing)).await?;
         if note.methods_unset {
@@ -98,12 +101,12 @@ pub(crate) async fn reset(session: &Session, note: Option<&Note>) -> Result<(), 
 }
 
 /// What wpa_supplicant does with credentials by itself.
-pub(crate) async fn credential_processing(session: &Session) -> Result<u8, ControlError> {
+pub(crate) async fn credential_processing(session: &Session) -> Result<u8, ControlSocketError> {
     Ok(session.ask("GET wps_cred_processing").await?.trim().parse().unwrap_or(0))
 }
 
 /// Whether nobody has told wpa_supplicant which methods this device has.
-pub(crate) async fn methods_are_unset(session: &Session) -> Result<bool, ControlError> {
+pub(crate) async fn methods_are_unset(session: &Session) -> Result<bool, ControlSocketError> {
     let reply = session.ask("GET config_methods").await?;
     Ok(matches!(reply.trim(), "" | "null" | "FAIL"))
 }

@@ -9,17 +9,17 @@
 //!
 //! ```no_run
 //! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-//! use wps_core::{Desk, Policy, Runner, Settings};
+//! use wps_core::{Control, AfterFailure, Runner, Settings};
 //! use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let desk = Desk::<CriticalSectionRawMutex, 8>::new();
+//! let control = Control::<CriticalSectionRawMutex, 8>::new();
 //! let radio = WpaSupplicant::new("/run/wpa_supplicant", "wlan0");
 //! radio.check().await?; // one sentence that says what to do
 //! let store = FileStore::open("/var/lib/wpsd".as_ref(), "wlan0")?;
 //! let blank = Settings::Platform; // never set up: as wpa_supplicant has it
 //! let mut runner =
-//!     Runner::boot(radio, store, BootClock, &desk, blank, Policy::default()).await?;
+//!     Runner::boot(radio, store, BootClock, &control, blank, AfterFailure::default()).await?;
 //! runner.run().await // the desk starts pairings, and tells how they go
 //! # }
 //! ```
@@ -32,7 +32,7 @@
 
 mod access_point;
 mod clock;
-pub mod control;
+pub mod control_socket;
 mod driver;
 mod error;
 pub mod event;

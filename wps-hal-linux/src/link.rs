@@ -3,11 +3,11 @@
 use wps_core::Mode;
 use wps_core::driver::{Cipher, Link, Security};
 
-use crate::control::{Control, ControlError};
+use crate::control_socket::{ControlSocket, ControlSocketError};
 use crate::event::bssid;
 use crate::reply::Values;
 
-pub(crate) async fn link(control: &Control) -> Result<Link, ControlError> {
+pub(crate) async fn link(control: &ControlSocket) -> Result<Link, ControlSocketError> {
     let (status, signal) = (control.ask("STATUS").await?, control.ask("SIGNAL_POLL").await?);
     let (status, signal) = (Values::parse(&status), Values::parse(&signal));
     Ok(Link {

@@ -2,30 +2,26 @@
 
 use wps_core::driver::{Cipher, Security};
 use wps_core::wsc::Advertisement;
-use wps_core::{Neighbour, Ssid};
+use wps_core::{BssInfo, Ssid};
 
 use crate::reply::Values;
 
 /// One entry of the table: see [`Heard::parse`](crate::reply::Heard::parse).
-pub(crate) fn neighbour(
-    head: &Values<'_>,
-    probe_response: &str,
-    beacon: &str,
-) -> Option<Neighbour> {
+pub(crate) fn neighbour(head: &Values<'_>, probe_response: &str, beacon: &str) -> Option<BssInfo> {
     let probe_response = Values::parse(probe_response).hex("ie");
     let beacon = Values::parse(beacon).hex("beacon_ie");
     let says = Advertisement::merged(&probe_response, &beacon);
     let flags = head.text("flags").unwrap_or_default();
     // The later frame; where only beacons were heard it is one of those.
     let elements = if probe_response.is_empty() { &beacon } else { &probe_response };
-    let mut neighbour = Neighbour {
+    let mut neighbour = BssInfo {
         frequency_mhz: head.number("freq"),
         signal_dbm: head.number("level"),
         security: security(flags),
         pairwise_cipher: pairwise_cipher(flags),
         wps: says.is_some(),
         pressed: Some(says.as_ref().is_some_and(|says| says.pressed)),
-        ..Neighbour::new(head.bssid("bssid")?)
+        ..BssInfo::new(head.bssid("bssid")?)
     };
     read(elements, &mut neighbour);
     // A hidden network may tell its name to whoever asks for it.
@@ -34,7 +30,7 @@ pub(crate) fn neighbour(
 }
 
 /// What the elements of a frame tell (IEEE 802.11-2020, 9.4.2). Ends at the first that is cut short.
-fn read(mut rest: &[u8], neighbour: &mut Neighbour) {
+fn read(mut rest: &[u8], neighbour: &mut BssInfo) {
     let at_least = |known: Option<u8>, generation| known.max(Some(generation));
     while let Some((&[id, length], after)) = rest.split_first_chunk()
         && let Some((body, after)) = after.split_at_checked(length.into())
@@ -133,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    fn entry(flags: &str, elements: &str) -> Neighbour {
+    fn entry(flags: &str, elements: &str) -> BssInfo {
         let head = format!("bssid=02:00:00:00:00:01\nfreq=2437\nlevel=-61\nage=2\nflags={flags}\n");
         let beacon = format!("beacon_ie={elements}\n");
         neighbour(&Values::parse(&head), "", &beacon).expect("an address")
@@ -147,7 +143,7 @@ mod tests {
                         2d1aef0117ffff000000000000000000000000000000000000000000\
                         3d1606050000000000000000000000000000000000000000\
                         dd190050f204104a0001101044000102104100010110120002 0004";
-        let expected = Neighbour {
+        let expected = BssInfo {
             ssid: Ssid::new(b"home").ok(),
             frequency_mhz: Some(2437),
             width_mhz: Some(40),
@@ -160,7 +156,7 @@ mod tests {
             country: Some(*b"CH"),
             wps: true,
             pressed: Some(true),
-            ..Neighbour::new(Bssid([2, 0, 0, 0, 0, 1]))
+            ..BssInfo::new(Bssid([2, 0, 0, 0, 0, 1]))
         };
         let flags = "[WPA2-PSK-CCMP][WPS-PBC][ESS]";
         assert_eq!(entry(flags, &elements.replace(' ', "")), expected);

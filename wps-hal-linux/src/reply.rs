@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use wps_core::wsc::{Advertisement, Bssid, Router};
-use wps_core::{Neighbour, Ssid};
+use wps_core::{BssInfo, Ssid};
 
 use crate::event::{bssid, hex};
 use crate::neighbour::neighbour;
@@ -100,7 +100,7 @@ pub(crate) fn channels(reply: &str) -> impl Iterator<Item = Channel> + '_ {
 pub(crate) struct Heard {
     pub(crate) router: Router,
     /// The same, for people.
-    pub(crate) neighbour: Neighbour,
+    pub(crate) neighbour: BssInfo,
     pub(crate) pressed: bool,
     /// Whole seconds since it was heard last.
     pub(crate) age: u64,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wps_core::Neighbours;
+use wps_core::ScanResults;
 
 use crate::error::LinuxError;
 use crate::event::Event;
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(12);
 const RECENT: u64 = 30;
 
 /// Looks at all channels, without leaving the present network or joining another.
-pub(crate) async fn scan(session: &Session, interface: &str) -> Result<Neighbours, LinuxError> {
+pub(crate) async fn scan(session: &Session, interface: &str) -> Result<ScanResults, LinuxError> {
     if !session.is_on().await? {
         return Err(LinuxError::Blocked(interface.into()));
     }
@@ -36,7 +36,7 @@ pub(crate) async fn scan(session: &Session, interface: &str) -> Result<Neighbour
         }
     };
     tokio::time::timeout(PATIENCE, over).await.unwrap_or(Ok(()))?;
-    let mut neighbours = Neighbours::default();
+    let mut neighbours = ScanResults::default();
     let all = |_: &str| true;
     let add = |head: &Values<'_>, probe_response: &str, beacon: &str| {
         if let Some(neighbour) = neighbour(head, probe_response, beacon) {

@@ -3,9 +3,9 @@
 use std::mem;
 use std::time::Duration;
 
-use wps_core::driver::{Attempt, Sight};
-use wps_core::wsc::{Router, Sweep, Verdict};
-use wps_core::{ErrorKind, Neighbours};
+use wps_core::driver::{PairContext, SearchProgress};
+use wps_core::wsc::{Decision, Router, ScanPlan};
+use wps_core::{ErrorKind, ScanResults};
 
 use crate::access_point;
 use crate::error::LinuxError;
@@ -25,17 +25,17 @@ const STILL_PRESSED: u64 = 5;
 pub(crate) async fn find_pressed(
     session: &Session,
     freq_list: &[u16],
-    attempt: &mut Attempt<'_>,
+    context: &mut PairContext<'_>,
 ) -> Result<Router, LinuxError> {
     let listed = |frequency: &u16| freq_list.is_empty() || freq_list.contains(frequency);
-    let mut sweep = Sweep::new(session.frequencies().await?.into_iter().filter(listed));
+    let mut sweep = ScanPlan::new(session.frequencies().await?.into_iter().filter(listed));
     // With no network to come back to, everything at once first: that is sooner done.
     let mut at_once = session.joined().await?.is_none() && session.served().await?.is_none();
     loop {
         let look: Vec<u16> = if mem::take(&mut at_once) {
             sweep.frequencies().collect()
         } else {
-            sweep.next_look().to_vec()
+            sweep.next_step().to_vec()
         };
         if look.is_empty() {
             return Err(LinuxError::Unsupported(
@@ -44,7 +44,7 @@ pub(crate) async fn find_pressed(
         }
         let began = match session.scan(&look).await? {
             Scan::Done(began) => {
-                sweep.looked(&look);
+                sweep.mark_scanned(&look);
                 began
             }
             // Alone and refused: the card cannot do this channel. Else the sweep asks one by one.
@@ -56,7 +56,7 @@ pub(crate) async fn find_pressed(
             }
             // Not every card can look around while it serves.
             Scan::Failed | Scan::Unable if session.served().await?.is_some() => {
-                attempt.leave().await;
+                context.before_disconnect().await;
                 access_point::stop(session).await?;
                 continue;
             }
@@ -70,32 +70,34 @@ pub(crate) async fn find_pressed(
             }
         };
         let heard = session.heard(IN_RANGE).await?;
-        let mut neighbours = Neighbours::default();
+        let mut neighbours = ScanResults::default();
         heard.iter().for_each(|it| neighbours.add(it.neighbour.clone()));
-        attempt.heard(&neighbours);
+        context.report_scan_results(&neighbours);
         let look_took = began.elapsed().as_secs() + 1;
         let mut pressed = Vec::new();
         for router in &heard {
             if router.age <= look_took {
-                sweep.wps_at(router.router.frequency_mhz);
+                sweep.mark_wps(router.router.frequency_mhz);
                 pressed.extend(router.pressed.then(|| router.router.clone()));
             }
         }
-        match attempt.sightings.verdict(&pressed, &sweep) {
-            Verdict::Go(router) => return Ok(router),
-            Verdict::Overlap => return Err(LinuxError::Air(ErrorKind::Overlap)),
-            Verdict::LookOn => {
+        match context.overlap_detector.decide(&pressed, &sweep) {
+            Decision::Pair(router) => return Ok(router),
+            Decision::Overlap => return Err(LinuxError::Air(ErrorKind::Overlap)),
+            Decision::KeepScanning => {
                 let ssid = pressed.first().and_then(|router| router.ssid.clone());
-                attempt.report(Sight::Pressed { ssid });
+                context.report_progress(SearchProgress::Pressed { ssid });
             }
-            Verdict::Nobody => {
+            Decision::NoRouter => {
                 let pressed = |router: &&Heard| router.pressed && router.age <= STILL_PRESSED;
                 if let Some(router) = heard.iter().find(pressed) {
-                    attempt.report(Sight::Pressed { ssid: router.router.ssid.clone() });
+                    context.report_progress(SearchProgress::Pressed {
+                        ssid: router.router.ssid.clone(),
+                    });
                 } else if !heard.is_empty() {
-                    attempt.report(Sight::NotPressed);
-                } else if sweep.covered() {
-                    attempt.report(Sight::NoRouter);
+                    context.report_progress(SearchProgress::NotPressed);
+                } else if sweep.is_complete() {
+                    context.report_progress(SearchProgress::NoRouter);
                 }
             }
         }

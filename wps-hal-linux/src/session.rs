@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use wps_core::{AccessPoint, Credentials, Passphrase};
 use zeroize::Zeroizing;
 
-use crate::control::{Control, ControlError, Events};
+use crate::control_socket::{ControlSocket, ControlSocketError, Events};
 use crate::error::LinuxError;
 use crate::event::{Event, to_hex};
 use crate::note::Note;
@@ -36,7 +36,7 @@ const PROBE_RESPONSE: &str = "0x00000400";
 const BEACON: &str = "0x00800000";
 
 pub(crate) struct Session {
-    control: Control,
+    control: ControlSocket,
     events: Events,
     /// Whether garbage was told of: once is enough.
     garbage: AtomicBool,
@@ -69,20 +69,23 @@ const EINVAL: i32 = 22;
 const EOPNOTSUPP: i32 = 95;
 
 impl Session {
-    pub(crate) async fn open(directory: &Path, interface: &str) -> Result<Self, ControlError> {
+    pub(crate) async fn open(
+        directory: &Path,
+        interface: &str,
+    ) -> Result<Self, ControlSocketError> {
         let events = Events::attach(directory, interface).await?;
-        let control = Control::connect(directory, interface)?;
+        let control = ControlSocket::connect(directory, interface)?;
         Ok(Self { control, events, garbage: AtomicBool::new(false) })
     }
 
-    pub(crate) async fn ask(&self, request: &str) -> Result<Zeroizing<String>, ControlError> {
+    pub(crate) async fn ask(&self, request: &str) -> Result<Zeroizing<String>, ControlSocketError> {
         self.control.ask(request).await
     }
 
     pub(crate) async fn order(
         &self,
         request: impl AsRef<[u8]>,
-    ) -> Result<Zeroizing<String>, ControlError> {
+    ) -> Result<Zeroizing<String>, ControlSocketError> {
         self.control.order(request).await
     }
 
@@ -92,7 +95,7 @@ impl Session {
     }
 
     /// The next event; an error when wpa_supplicant is gone, be it silently.
-    pub(crate) async fn event(&self) -> Result<Event, ControlError> {
+    pub(crate) async fn event(&self) -> Result<Event, ControlSocketError> {
         loop {
             match self.event_soon().await? {
                 Some(event) => return Ok(event),
@@ -102,11 +105,11 @@ impl Session {
     }
 
     /// The next event, or none after a silence.
-    pub(crate) async fn event_soon(&self) -> Result<Option<Event>, ControlError> {
+    pub(crate) async fn event_soon(&self) -> Result<Option<Event>, ControlSocketError> {
         self.event_within(SILENCE).await
     }
 
-    async fn event_within(&self, silence: Duration) -> Result<Option<Event>, ControlError> {
+    async fn event_within(&self, silence: Duration) -> Result<Option<Event>, ControlSocketError> {
         let Ok(event) = tokio::time::timeout(silence, self.events.next()).await else {
             return Ok(None);
         };
@@ -145,25 +148,25 @@ impl Session {
     }
 
     /// Whether wpa_supplicant looks for networks to join.
-    pub(crate) async fn is_scanning(&self) -> Result<bool, ControlError> {
+    pub(crate) async fn is_scanning(&self) -> Result<bool, ControlSocketError> {
         let status = self.ask("STATUS").await?;
         Ok(Values::parse(&status).text("wpa_state") == Some("SCANNING"))
     }
 
     /// Whether a network is joined and keyed, and which.
-    pub(crate) async fn joined(&self) -> Result<Option<u32>, ControlError> {
+    pub(crate) async fn joined(&self) -> Result<Option<u32>, ControlSocketError> {
         self.completed(|status| status.text("mode") != Some("AP")).await
     }
 
     /// Whether the device's own network is served, and which it is.
-    pub(crate) async fn served(&self) -> Result<Option<u32>, ControlError> {
+    pub(crate) async fn served(&self) -> Result<Option<u32>, ControlSocketError> {
         self.completed(|status| status.text("mode") == Some("AP")).await
     }
 
     async fn completed(
         &self,
         so: impl Fn(&Values<'_>) -> bool,
-    ) -> Result<Option<u32>, ControlError> {
+    ) -> Result<Option<u32>, ControlSocketError> {
         let status = self.ask("STATUS").await?;
         let status = Values::parse(&status);
         let keyed =
@@ -176,12 +179,12 @@ impl Session {
         &self,
         id: u32,
         settings: &impl Hash,
-    ) -> Result<bool, ControlError> {
+    ) -> Result<bool, ControlSocketError> {
         let id_str = self.ask(&format!("GET_NETWORK {id} id_str")).await?;
         Ok(is_marked_for(id_str.trim().trim_matches('"'), settings))
     }
 
-    pub(crate) async fn networks(&self) -> Result<Networks, ControlError> {
+    pub(crate) async fn networks(&self) -> Result<Networks, ControlSocketError> {
         let mut networks = Networks::default();
         let mut last = None;
         loop {
@@ -209,7 +212,7 @@ impl Session {
 
     /// Ends a pairing that is under way. `WPS_CANCEL` without one would drop a good connection, so
     /// wpa_supplicant itself is asked whether there is one: a network of it that is enabled.
-    pub(crate) async fn end_wps(&self) -> Result<(), ControlError> {
+    pub(crate) async fn end_wps(&self) -> Result<(), ControlSocketError> {
         if self.networks().await?.wps.iter().any(|network| network.enabled) {
             self.order("WPS_CANCEL").await?;
         }
@@ -220,7 +223,7 @@ impl Session {
     }
 
     /// Removes our network, station or access point, and tells whether there was one.
-    pub(crate) async fn remove_ours(&self) -> Result<bool, ControlError> {
+    pub(crate) async fn remove_ours(&self) -> Result<bool, ControlSocketError> {
         let ours = self.networks().await?.ours;
         for network in &ours {
             self.remove(network.id).await?;
@@ -228,7 +231,7 @@ impl Session {
         Ok(!ours.is_empty())
     }
 
-    pub(crate) async fn remove(&self, id: u32) -> Result<(), ControlError> {
+    pub(crate) async fn remove(&self, id: u32) -> Result<(), ControlSocketError> {
         self.order(&format!("REMOVE_NETWORK {id}")).await.map(drop)
     }
 
@@ -237,7 +240,7 @@ impl Session {
         id: u32,
         variable: &str,
         value: impl AsRef<[u8]>,
-    ) -> Result<(), ControlError> {
+    ) -> Result<(), ControlSocketError> {
         let start = format!("SET_NETWORK {id} {variable} ");
         let request = Zeroizing::new([start.as_bytes(), value.as_ref()].concat());
         self.order(&*request).await.map(drop)
@@ -292,7 +295,7 @@ impl Session {
         id: u32,
         key: Option<&Passphrase>,
         ways: &str,
-    ) -> Result<(), ControlError> {
+    ) -> Result<(), ControlSocketError> {
         let Some(key) = key else { return self.set(id, "key_mgmt", "NONE").await };
         if key.is_raw_psk() {
             self.set(id, "psk", key.reveal()).await?;
@@ -306,7 +309,7 @@ impl Session {
         self.set(id, "key_mgmt", if sae { format!("{ways} SAE") } else { ways.into() }).await
     }
 
-    async fn can_sae(&self) -> Result<bool, ControlError> {
+    async fn can_sae(&self) -> Result<bool, ControlSocketError> {
         let reply = self.ask("GET_CAPABILITY key_mgmt").await?;
         Ok(reply.split_whitespace().any(|way| way == "SAE"))
     }
@@ -328,13 +331,13 @@ impl Session {
     }
 
     /// Joins this network and no other: all others are disabled.
-    pub(crate) async fn select(&self, id: u32) -> Result<(), ControlError> {
+    pub(crate) async fn select(&self, id: u32) -> Result<(), ControlSocketError> {
         self.order(&format!("SELECT_NETWORK {id} freq={BANDS}")).await.map(drop)
     }
 
     /// Lets this network be joined, too, and looks which one is best. A radio that is off does so when
     /// it is on.
-    pub(crate) async fn enable(&self, id: u32) -> Result<(), ControlError> {
+    pub(crate) async fn enable(&self, id: u32) -> Result<(), ControlSocketError> {
         self.order(&format!("ENABLE_NETWORK {id}")).await?;
         self.ask("REASSOCIATE").await.map(drop)
     }
@@ -344,7 +347,7 @@ impl Session {
     pub(crate) async fn flags(
         &self,
         note: Option<&Note>,
-    ) -> Result<Vec<(u32, bool)>, ControlError> {
+    ) -> Result<Vec<(u32, bool)>, ControlSocketError> {
         let platform = self.networks().await?.platform;
         let Some(note) = note.filter(|note| note.is_of(&platform)) else {
             // Noted for other networks, and now all are disabled: that was us, by selecting one.
@@ -364,7 +367,7 @@ impl Session {
     }
 
     /// Gives the platform's networks their flags, without disturbing the link.
-    pub(crate) async fn set_flags(&self, flags: &[(u32, bool)]) -> Result<(), ControlError> {
+    pub(crate) async fn set_flags(&self, flags: &[(u32, bool)]) -> Result<(), ControlSocketError> {
         let platform = self.networks().await?.platform;
         for &(id, enabled) in flags {
             match platform.iter().find(|network| network.id == id) {
@@ -382,13 +385,13 @@ impl Session {
     }
 
     /// The frequencies this card may use, in MHz.
-    pub(crate) async fn frequencies(&self) -> Result<Vec<u16>, ControlError> {
+    pub(crate) async fn frequencies(&self) -> Result<Vec<u16>, ControlSocketError> {
         let reply = self.ask("GET_CAPABILITY freq").await?;
         Ok(reply::channels(&reply).map(|channel| channel.frequency_mhz).collect())
     }
 
     /// Looks at these channels without leaving the present network.
-    pub(crate) async fn scan(&self, frequencies_mhz: &[u16]) -> Result<Scan, ControlError> {
+    pub(crate) async fn scan(&self, frequencies_mhz: &[u16]) -> Result<Scan, ControlSocketError> {
         let list: Vec<_> = frequencies_mhz.iter().map(u16::to_string).collect();
         let request = format!("SCAN TYPE=ONLY freq={}", list.join(","));
         loop {
@@ -416,7 +419,7 @@ impl Session {
 
     /// Lets another scan end. Without a link wpa_supplicant scans all bands, again and again, for
     /// networks to join: that is stopped, `apply` or `join` go on with it.
-    async fn wait_for_scan(&self) -> Result<(), ControlError> {
+    async fn wait_for_scan(&self) -> Result<(), ControlSocketError> {
         let status = self.ask("STATUS").await?;
         // Not when there is a link, or one is just being made.
         let state = Values::parse(&status).text("wpa_state");
@@ -436,7 +439,7 @@ impl Session {
     }
 
     /// The access points that speak WPS, heard at most `max_age` whole seconds ago.
-    pub(crate) async fn heard(&self, max_age: u64) -> Result<Vec<Heard>, ControlError> {
+    pub(crate) async fn heard(&self, max_age: u64) -> Result<Vec<Heard>, ControlSocketError> {
         let mut heard = Vec::new();
         let with_wps = |flags: &str| flags.contains("[WPS");
         let add = |head: &Values<'_>, probe_response: &str, beacon: &str| {
@@ -453,7 +456,7 @@ impl Session {
         max_age: u64,
         wanted: impl Fn(&str) -> bool,
         mut take: impl FnMut(&Values<'_>, &str, &str),
-    ) -> Result<(), ControlError> {
+    ) -> Result<(), ControlSocketError> {
         let mut next = 0_u32;
         loop {
             // A reply holds 4 kB, in whole entries: go on after the last one.

@@ -128,7 +128,7 @@ impl SettingsStore for FileStore {
 fn read(directory: &impl Directory, name: &str) -> Result<Loaded, (&'static str, io::Error)> {
     let bytes = match directory.read(name) {
         Ok(bytes) => Zeroizing::new(bytes),
-        Err(error) if error.kind() == IoKind::NotFound => return Ok(Loaded::Blank),
+        Err(error) if error.kind() == IoKind::NotFound => return Ok(Loaded::Nothing),
         Err(error) => return Err(("read", error)),
     };
     match Record::decode(&bytes) {
@@ -198,7 +198,7 @@ mod tests {
     async fn what_is_saved_is_loaded_by_the_next_one() {
         let (_outside, directory) = state_dir();
         let mut store = FileStore::open(&directory, "wlan0").unwrap();
-        assert_eq!(store.load().await.unwrap(), Loaded::Blank);
+        assert_eq!(store.load().await.unwrap(), Loaded::Nothing);
         store.save(&station(b"first")).await.unwrap();
         store.save(&station(b"second")).await.unwrap();
         drop(store);
@@ -255,7 +255,7 @@ mod tests {
             let aside = directory.join(format!("wlan0.damaged-{round}"));
             assert_eq!(fs::read_to_string(aside).unwrap(), round);
         }
-        assert_eq!(store.load().await.unwrap(), Loaded::Blank);
+        assert_eq!(store.load().await.unwrap(), Loaded::Nothing);
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wps_core::Ssid;
 
-use crate::control::{Control, ControlError};
+use crate::control_socket::{ControlSocket, ControlSocketError};
 use crate::link::link;
 use crate::reply::{Values, bss_entries};
 use crate::session::Session;
@@ -40,7 +40,7 @@ impl Told {
         session: &Session,
         id: u32,
         ssid: &Ssid,
-    ) -> Result<Self, ControlError> {
+    ) -> Result<Self, ControlSocketError> {
         let mark = session.order(mark_of(id)).await?.to_string();
         Ok(Self::Network { id, mark, ssid: ssid.clone() })
     }
@@ -48,9 +48,9 @@ impl Told {
     /// Returns whether it has to be applied again.
     pub(crate) async fn is_lost(
         &self,
-        control: &Control,
+        control: &ControlSocket,
         elsewhere: &mut Elsewhere,
-    ) -> Result<bool, ControlError> {
+    ) -> Result<bool, ControlSocketError> {
         match self {
             Self::Nothing => Ok(false),
             Self::Network { id, mark, ssid } => {
@@ -113,7 +113,11 @@ impl Elsewhere {
 }
 
 /// Returns whether our network is enabled, which other programs may have changed, and in range.
-async fn can_join(control: &Control, id: u32, ssid: &Ssid) -> Result<bool, ControlError> {
+async fn can_join(
+    control: &ControlSocket,
+    id: u32,
+    ssid: &Ssid,
+) -> Result<bool, ControlSocketError> {
     if control.ask(format!("GET_NETWORK {id} disabled")).await?.trim() != "0" {
         return Ok(false);
     }

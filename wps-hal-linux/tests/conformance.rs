@@ -6,7 +6,7 @@ mod lab;
 use std::time::{Duration, Instant};
 
 use lab::{Router, Security, Supplicant, radios_idle, run};
-use wps_core::conformance::{self, Cannot, Check, Limits, Outcome, Seen, Stage};
+use wps_core::conformance::{self, Check, Limits, ObservedState, Outcome, TestBed, Unavailable};
 use wps_core::{Credentials, Ssid};
 use wps_hal_linux::{BootClock, WpaSupplicant};
 
@@ -30,7 +30,7 @@ impl Lab {
     }
 }
 
-impl Stage for Lab {
+impl TestBed for Lab {
     type Driver = WpaSupplicant;
     type Clock = BootClock;
 
@@ -43,7 +43,7 @@ impl Stage for Lab {
         Limits { watch: Duration::from_secs(2), drops: 3, ..Limits::default() }
     }
 
-    async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Cannot> {
+    async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Unavailable> {
         *self = Self::default();
         radios_idle();
         let block = platform.map(|network| {
@@ -60,18 +60,18 @@ impl Stage for Lab {
         WpaSupplicant::new("/run/wpa_supplicant", INTERFACE)
     }
 
-    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Cannot> {
+    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Unavailable> {
         if self.router(&network.ssid).is_some() {
             return Ok(());
         }
         let used = |radio| self.routers.iter().any(|(_, other, _)| *other == radio);
         let free = RADIOS.into_iter().find(|(radio, _)| !used(*radio));
-        let (radio, channel) = free.ok_or(Cannot("the lab has three routers"))?;
+        let (radio, channel) = free.ok_or(Unavailable("the lab has three routers"))?;
         let router = Router::setup(radio, network.ssid.as_bytes()).channel(channel);
         let router = match network.passphrase.as_ref().map(|key| str::from_utf8(key.reveal())) {
             None => router.security(Security::Open),
             Some(Ok(key)) => router.passphrase(key),
-            Some(Err(_)) => return Err(Cannot("the lab's routers take keys as text")),
+            Some(Err(_)) => return Err(Unavailable("the lab's routers take keys as text")),
         };
         self.routers.push((network.ssid.clone(), radio, router.start()));
         Ok(())
@@ -86,40 +86,42 @@ impl Stage for Lab {
     }
 
     /// By the routers' word, and for an access point the kernel's.
-    async fn seen(&mut self) -> Result<Seen, Cannot> {
+    async fn seen(&mut self) -> Result<ObservedState, Unavailable> {
         let address = std::fs::read_to_string(format!("/sys/class/net/{INTERFACE}/address"));
         let sta = format!("STA {}", address.expect("an address").trim());
         let serves = |router: &Router| router.request(&sta).contains("[AUTHORIZED]");
         let serving = self.routers.iter().filter(|(_, _, router)| serves(router));
         match serving.collect::<Vec<_>>().as_slice() {
             [] => {}
-            [(ssid, ..)] => return Ok(Seen::Joined(ssid.clone())),
+            [(ssid, ..)] => return Ok(ObservedState::Joined(ssid.clone())),
             // One has missed the device's goodbye: the kernel knows which.
             several => {
                 let link = run(&format!("iw dev {INTERFACE} link"));
                 let to = several.iter().find(|(_, _, router)| link.contains(router.bssid()));
-                return Ok(to.map_or(Seen::Nothing, |(ssid, ..)| Seen::Joined(ssid.clone())));
+                return Ok(to.map_or(ObservedState::Nothing, |(ssid, ..)| {
+                    ObservedState::Joined(ssid.clone())
+                }));
             }
         }
         let info = run(&format!("iw dev {INTERFACE} info"));
         let line = |start| info.lines().find_map(|line| line.trim().strip_prefix(start));
         let name = line("ssid ").and_then(|name| Ssid::new(name.as_bytes()).ok());
         Ok(match (line("type "), name) {
-            (Some("AP"), Some(ssid)) => Seen::Serving(ssid),
-            _ => Seen::Nothing,
+            (Some("AP"), Some(ssid)) => ObservedState::Serving(ssid),
+            _ => ObservedState::Nothing,
         })
     }
 
-    async fn restart_platform(&mut self) -> Result<(), Cannot> {
+    async fn restart_platform(&mut self) -> Result<(), Unavailable> {
         self.station.as_ref().expect("wpa_supplicant").restart();
         Ok(())
     }
 
-    fn restarts_alone(&self) -> Result<(), Cannot> {
+    fn restarts_alone(&self) -> Result<(), Unavailable> {
         Ok(())
     }
 
-    async fn keeps(&mut self, network: &Credentials) -> Result<bool, Cannot> {
+    async fn keeps(&mut self, network: &Credentials) -> Result<bool, Unavailable> {
         let path = self.station.as_ref().expect("wpa_supplicant").config_path();
         let file = String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned();
         Ok([network.ssid.to_string(), hex(&network.ssid)].iter().any(|it| file.contains(it)))

@@ -16,13 +16,13 @@ use embassy_futures::select::{Either, select};
 use fake::{Bss, Fake, INTERFACE, Instead, State, address, credential, elements, hex};
 use tokio::time::advance;
 use wps_core::WifiDriver;
-use wps_core::driver::{Attempt, News, Offer, Security, Sight};
-use wps_core::wsc::Sightings;
+use wps_core::driver::{Offer, PairContext, PairEvent, SearchProgress, Security};
+use wps_core::wsc::OverlapDetector;
 use wps_core::{
-    Credentials, DriverError, ErrorKind, Neighbours, Passphrase, Settings, Snapshot, Ssid,
+    Credentials, DriverError, ErrorKind, Passphrase, ScanResults, Settings, Snapshot, Ssid,
 };
 use wps_hal_linux::LinuxError;
-use wps_hal_linux::control::{Control, ControlError, Events};
+use wps_hal_linux::control_socket::{ControlSocket, ControlSocketError, Events};
 use wps_hal_linux::event::Event;
 
 const CHANNELS: [u16; 7] = [2412, 2437, 2462, 5180, 5200, 5220, 5240];
@@ -90,22 +90,22 @@ fn credentials(ssid: &[u8], key: &[u8]) -> Credentials {
     }
 }
 
-async fn pair(fake: &Fake) -> (Result<Offer, LinuxError>, Vec<Sight>) {
-    pair_again(fake, &mut Sightings::new()).await
+async fn pair(fake: &Fake) -> (Result<Offer, LinuxError>, Vec<SearchProgress>) {
+    pair_again(fake, &mut OverlapDetector::new()).await
 }
 
 async fn pair_again(
     fake: &Fake,
-    sightings: &mut Sightings,
-) -> (Result<Offer, LinuxError>, Vec<Sight>) {
+    overlap_detector: &mut OverlapDetector,
+) -> (Result<Offer, LinuxError>, Vec<SearchProgress>) {
     let seen = RefCell::new(Vec::new());
     let tell = |news| match news {
-        News::Seen(sight) => seen.borrow_mut().push(sight),
-        News::OffAir | News::OnAir => {}
+        PairEvent::Progress(sight) => seen.borrow_mut().push(sight),
+        PairEvent::OffAir | PairEvent::OnAir => {}
     };
     let mut driver = fake.driver();
-    let mut attempt = Attempt::new(sightings, &tell);
-    let offer = fake.with_time(WINDOW, driver.pair(&mut attempt)).await;
+    let mut context = PairContext::new(overlap_detector, &tell);
+    let offer = fake.with_time(WINDOW, driver.pair(&mut context)).await;
     (offer.expect("an end within the window"), seen.into_inner())
 }
 
@@ -143,7 +143,7 @@ mod control {
     fn one_request_has_one_reply() {
         play(async || {
             let fake = Fake::start(&CHANNELS);
-            let control = Control::connect(fake.directory(), INTERFACE).unwrap();
+            let control = ControlSocket::connect(fake.directory(), INTERFACE).unwrap();
             assert_eq!(control.ask("PING").await.unwrap().as_str(), "PONG\n");
             assert_eq!(control.order("ADD_NETWORK").await.unwrap().as_str(), "0\n");
             assert_eq!(control.ask("GET_NETWORK 7 ssid").await.unwrap().as_str(), "FAIL\n");
@@ -154,7 +154,7 @@ mod control {
     fn a_refusal_names_the_request_and_never_the_value() {
         play(async || {
             let fake = Fake::start(&CHANNELS);
-            let control = Control::connect(fake.directory(), INTERFACE).unwrap();
+            let control = ControlSocket::connect(fake.directory(), INTERFACE).unwrap();
             let refused = control.order("SET_NETWORK 3 psk \"correct horse\"").await.unwrap_err();
             assert_eq!(refused.to_string(), "wpa_supplicant refused SET_NETWORK 3 psk: FAIL");
             let refused = control.order("NONSENSE correct horse").await.unwrap_err();
@@ -167,19 +167,19 @@ mod control {
         play(async || {
             let fake = Fake::start(&CHANNELS);
             fake.script(|_, _| Some(Instead::Silence));
-            let control = Control::connect(fake.directory(), INTERFACE).unwrap();
+            let control = ControlSocket::connect(fake.directory(), INTERFACE).unwrap();
             let impatient = async {
                 fake.asked("PING").await;
                 advance(Duration::from_secs(5)).await;
             };
             let (reply, ()) = tokio::join!(control.ask("PING"), impatient);
-            assert!(matches!(reply, Err(ControlError::Mute)));
+            assert!(matches!(reply, Err(ControlSocketError::Mute)));
             let driver = fake.driver();
             let (check, ()) = tokio::join!(driver.check(), async {
                 fake.asked("ATTACH").await;
                 advance(Duration::from_secs(5)).await;
             });
-            assert_eq!(kind(check), ErrorKind::Mute);
+            assert_eq!(kind(check), ErrorKind::NoResponse);
         });
     }
 
@@ -191,13 +191,13 @@ mod control {
         let _alone = STARTING.lock();
         play(async || {
             let directory = tempfile::tempdir().unwrap();
-            let missing = Control::connect(directory.path(), "wlan0").unwrap_err();
+            let missing = ControlSocket::connect(directory.path(), "wlan0").unwrap_err();
             drop(UnixDatagram::bind(directory.path().join("wlan1")).unwrap());
-            let stale = Control::connect(directory.path(), "wlan1").unwrap_err();
+            let stale = ControlSocket::connect(directory.path(), "wlan1").unwrap_err();
             for error in [missing, stale] {
-                assert!(matches!(error, ControlError::Absent { .. }));
+                assert!(matches!(error, ControlSocketError::Unreachable { .. }));
                 assert!(error.to_string().contains("start it with a control socket"), "{error}");
-                assert_eq!(LinuxError::from(error).kind(), ErrorKind::Absent);
+                assert_eq!(LinuxError::from(error).kind(), ErrorKind::NoDevice);
             }
         });
     }
@@ -207,8 +207,8 @@ mod control {
     fn no_permission_says_what_to_do() {
         const PLACE: &str = "WPS_HAL_LINUX_TEST_PLACE";
         if let Some(place) = std::env::var_os(PLACE) {
-            let error = play(async || Control::connect(place.as_ref(), "wlan0").unwrap_err());
-            assert!(matches!(error, ControlError::Permission(_)), "{error:?}");
+            let error = play(async || ControlSocket::connect(place.as_ref(), "wlan0").unwrap_err());
+            assert!(matches!(error, ControlSocketError::Permission(_)), "{error:?}");
             assert!(error.to_string().contains("run as root, or as a member of the group"));
             assert_eq!(LinuxError::from(error).kind(), ErrorKind::NotPermitted);
             return;
@@ -238,7 +238,7 @@ mod control {
         play(async || {
             let fake = Fake::start(&CHANNELS);
             let events = Events::attach(fake.directory(), INTERFACE).await.unwrap();
-            let control = Control::connect(fake.directory(), INTERFACE).unwrap();
+            let control = ControlSocket::connect(fake.directory(), INTERFACE).unwrap();
             let waiting = async {
                 let _ = events.next().await;
             };
@@ -259,7 +259,7 @@ mod control {
         play(async || {
             let fake = Fake::start(&CHANNELS);
             let events = Events::attach(fake.directory(), INTERFACE).await.unwrap();
-            let control = Control::connect(fake.directory(), INTERFACE).unwrap();
+            let control = ControlSocket::connect(fake.directory(), INTERFACE).unwrap();
             fake.script(|request, state| {
                 match request {
                     "PING" => state.tell("WPS-FAIL msg=8 config_error=18"),
@@ -280,7 +280,7 @@ mod control {
         play(async || {
             let fake = Fake::start(&CHANNELS);
             let events = Events::attach(fake.directory(), INTERFACE).await.unwrap();
-            let control = Control::connect(fake.directory(), INTERFACE).unwrap();
+            let control = ControlSocket::connect(fake.directory(), INTERFACE).unwrap();
             fake.script(|request, state| {
                 match request {
                     "PING" => state.tell("WPS-FAIL msg=8 config_error=18"),
@@ -303,16 +303,19 @@ mod control {
         play(async || {
             let fake = Fake::start(&CHANNELS);
             let events = Events::attach(fake.directory(), INTERFACE).await.unwrap();
-            let control = Control::connect(fake.directory(), INTERFACE).unwrap();
+            let control = ControlSocket::connect(fake.directory(), INTERFACE).unwrap();
             fake.script(|_, state| {
                 state.tell("CTRL-EVENT-TERMINATING ");
                 Some(Instead::Die)
             });
             let reply = control.ask("PING").await;
-            assert!(matches!(reply, Err(ControlError::Gone(_) | ControlError::Mute)), "{reply:?}");
-            assert!(matches!(events.next().await, Err(ControlError::Ended)));
-            let again = Control::connect(fake.directory(), INTERFACE).unwrap_err();
-            assert!(matches!(again, ControlError::Absent { .. }));
+            assert!(
+                matches!(reply, Err(ControlSocketError::Gone(_) | ControlSocketError::Mute)),
+                "{reply:?}"
+            );
+            assert!(matches!(events.next().await, Err(ControlSocketError::Closed)));
+            let again = ControlSocket::connect(fake.directory(), INTERFACE).unwrap_err();
+            assert!(matches!(again, ControlSocketError::Unreachable { .. }));
         });
     }
 }
@@ -364,9 +367,9 @@ mod looking {
             let (offer, mut seen) = pair(&fake).await;
             offer.unwrap();
             seen.dedup();
-            let pressed = Sight::Pressed { ssid: Some(home().ssid) };
-            let exchanging = Sight::Exchanging { ssid: Some(home().ssid) };
-            assert_eq!(seen, [Sight::Looking, pressed, exchanging]);
+            let pressed = SearchProgress::Pressed { ssid: Some(home().ssid) };
+            let exchanging = SearchProgress::Exchanging { ssid: Some(home().ssid) };
+            assert_eq!(seen, [SearchProgress::Looking, pressed, exchanging]);
 
             let state = fake.state();
             let requests: Vec<_> =
@@ -402,9 +405,9 @@ mod looking {
             let (offer, mut seen) = pair(&fake).await;
             offer.unwrap();
             seen.dedup();
-            let pressed = Sight::Pressed { ssid: Some(home().ssid) };
-            let exchanging = Sight::Exchanging { ssid: Some(home().ssid) };
-            assert_eq!(seen, [Sight::Looking, pressed, exchanging]);
+            let pressed = SearchProgress::Pressed { ssid: Some(home().ssid) };
+            let exchanging = SearchProgress::Exchanging { ssid: Some(home().ssid) };
+            assert_eq!(seen, [SearchProgress::Looking, pressed, exchanging]);
         });
     }
 
@@ -412,11 +415,12 @@ mod looking {
     fn who_looks_around_meanwhile_is_told_what_is_heard() {
         play(async || {
             let fake = house();
-            let (told, mut sightings) = (RefCell::new(None), Sightings::new());
-            let hear = |heard: &Neighbours| drop(told.replace(Some(heard.clone())));
-            let mut attempt = Attempt::new(&mut sightings, &|_| {}).heard_by(&hear);
+            let (told, mut overlap_detector) = (RefCell::new(None), OverlapDetector::new());
+            let hear = |heard: &ScanResults| drop(told.replace(Some(heard.clone())));
+            let mut context =
+                PairContext::new(&mut overlap_detector, &|_| {}).on_scan_results(&hear);
             let mut driver = fake.driver();
-            fake.with_time(WINDOW, driver.pair(&mut attempt))
+            fake.with_time(WINDOW, driver.pair(&mut context))
                 .await
                 .expect("an end")
                 .expect("an offer");
@@ -450,11 +454,11 @@ mod looking {
                 }
                 None
             });
-            let mut sightings = Sightings::new();
-            let (offer, _) = pair_again(&fake, &mut sightings).await;
+            let mut overlap_detector = OverlapDetector::new();
+            let (offer, _) = pair_again(&fake, &mut overlap_detector).await;
             assert_eq!(kind(offer), ErrorKind::Overlap);
             // For the rest of the window.
-            let (offer, _) = pair_again(&fake, &mut sightings).await;
+            let (offer, _) = pair_again(&fake, &mut overlap_detector).await;
             assert_eq!(kind(offer), ErrorKind::Overlap);
             assert!(fake.state().asked("SELECT").is_empty());
         });
@@ -486,9 +490,9 @@ mod looking {
     /// Pairs with a driver that is told this `freq_list`.
     async fn pair_within(fake: &Fake, freq_list: &[u16]) -> Result<Offer, LinuxError> {
         let mut driver = fake.driver().freq_list(freq_list.iter().copied());
-        let mut sightings = Sightings::default();
-        let mut attempt = Attempt::new(&mut sightings, &|_| {});
-        fake.with_time(WINDOW, driver.pair(&mut attempt)).await.expect("an end within the window")
+        let mut overlap_detector = OverlapDetector::default();
+        let mut context = PairContext::new(&mut overlap_detector, &|_| {});
+        fake.with_time(WINDOW, driver.pair(&mut context)).await.expect("an end within the window")
     }
 
     #[test]
@@ -794,9 +798,9 @@ mod exchanging {
                 None
             });
             let mut driver = fake.driver();
-            let mut sightings = Sightings::new();
-            let mut attempt = Attempt::new(&mut sightings, &|_| {});
-            let offer = fake.with_time(WINDOW / 4, driver.pair(&mut attempt)).await;
+            let mut overlap_detector = OverlapDetector::new();
+            let mut context = PairContext::new(&mut overlap_detector, &|_| {});
+            let offer = fake.with_time(WINDOW / 4, driver.pair(&mut context)).await;
             assert_eq!(offer.map(kind), Some(ErrorKind::RouterLost));
         });
     }
@@ -806,13 +810,16 @@ mod exchanging {
         play(async || {
             let fake = house();
             fake.state().exchange = vec!["CTRL-EVENT-TERMINATING ".into()];
-            assert_eq!(kind(pair(&fake).await.0), ErrorKind::Absent);
+            assert_eq!(kind(pair(&fake).await.0), ErrorKind::NoDevice);
         });
         // Without a word: time goes on by itself once the fake is gone.
         play(async || {
             let fake = house();
             fake.script(|request, _| request.starts_with("SELECT").then_some(Instead::Die));
-            assert!(matches!(kind(pair(&fake).await.0), ErrorKind::Absent | ErrorKind::Mute));
+            assert!(matches!(
+                kind(pair(&fake).await.0),
+                ErrorKind::NoDevice | ErrorKind::NoResponse
+            ));
         });
     }
 
@@ -831,7 +838,7 @@ mod exchanging {
                 std::future::pending::<()>().await;
             };
             let Either::First((offer, _)) = select(pair(&fake), time).await else { return };
-            assert_eq!(kind(offer), ErrorKind::Mute);
+            assert_eq!(kind(offer), ErrorKind::NoResponse);
         });
     }
 
@@ -1196,11 +1203,12 @@ mod access_point {
                 [(house(), false), (serving().await, false), (serving().await, true)]
             {
                 fake.state().deaf_access_point = is_deaf;
-                let (mut driver, mut sightings) = (fake.driver(), Sightings::new());
-                let tell = |news| assert_ne!(news, News::OffAir);
-                let parting = std::pin::pin!(std::future::pending());
-                let mut attempt = Attempt::new(&mut sightings, &tell).leaving_after(parting);
-                let pairing = fake.with_time(WINDOW, driver.pair(&mut attempt));
+                let (mut driver, mut overlap_detector) = (fake.driver(), OverlapDetector::new());
+                let tell = |news| assert_ne!(news, PairEvent::OffAir);
+                let reply_grace = std::pin::pin!(std::future::pending());
+                let mut context =
+                    PairContext::new(&mut overlap_detector, &tell).with_reply_grace(reply_grace);
+                let pairing = fake.with_time(WINDOW, driver.pair(&mut context));
                 assert!(pairing.await.is_none(), "it waits");
                 let state = fake.state();
                 assert!(state.joined);
@@ -1217,16 +1225,16 @@ mod access_point {
             fake.state().deaf_access_point = true;
             let off_air = std::cell::Cell::new(0);
             let tell = |news| {
-                if news == News::OffAir {
+                if news == PairEvent::OffAir {
                     let asked = fake.state().asked("DISCONNECT").len();
                     assert_eq!(asked, off_air.get(), "told before it acts");
                     off_air.set(off_air.get() + 1);
                 }
             };
-            let mut sightings = Sightings::new();
+            let mut overlap_detector = OverlapDetector::new();
             let mut driver = fake.driver();
-            let mut attempt = Attempt::new(&mut sightings, &tell);
-            let offer = fake.with_time(WINDOW, driver.pair(&mut attempt)).await;
+            let mut context = PairContext::new(&mut overlap_detector, &tell);
+            let offer = fake.with_time(WINDOW, driver.pair(&mut context)).await;
             assert_eq!(offer.expect("an end").unwrap().at(0), &home());
             assert_eq!(off_air.get(), 2, "for looking, and for the exchange");
         });
@@ -1303,7 +1311,7 @@ mod lost {
             for settings in [station(), hotspot()] {
                 let mut driver = told(&fake, &settings).await;
                 fake.state().requests.clear();
-                assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+                assert_eq!(fake.with_time(WHILE, driver.config_lost()).await, None);
                 let asked = fake.state().requests.len();
                 assert!((15..=21).contains(&asked), "{asked} requests in a minute");
             }
@@ -1311,7 +1319,7 @@ mod lost {
             let mut driver = told(&fake, &station()).await;
             fake.state().reachable.clear();
             fake.state().joined = false;
-            assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+            assert_eq!(fake.with_time(WHILE, driver.config_lost()).await, None);
         });
     }
 
@@ -1322,19 +1330,19 @@ mod lost {
             for settings in [station(), hotspot()] {
                 let mut driver = told(&fake, &settings).await;
                 fake.state().begin_anew();
-                assert_eq!(fake.with_time(SOON, driver.lost()).await, Some(()));
+                assert_eq!(fake.with_time(SOON, driver.config_lost()).await, Some(()));
                 driver.apply(&settings, &Snapshot::default()).await.unwrap();
                 let ours = |network: &fake::Network| !network.text("id_str").is_empty();
                 assert_eq!(fake.platform().0.iter().filter(|it| ours(it)).count(), 1);
-                assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+                assert_eq!(fake.with_time(WHILE, driver.config_lost()).await, None);
             }
             let mut driver = fake.driver();
             driver.join(&home(), &Snapshot::default()).await.unwrap();
-            assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+            assert_eq!(fake.with_time(WHILE, driver.config_lost()).await, None);
             fake.state().begin_anew();
             // Another network has the number now.
             fake.state().platform(true, "later");
-            assert_eq!(fake.with_time(SOON, driver.lost()).await, Some(()));
+            assert_eq!(fake.with_time(SOON, driver.config_lost()).await, Some(()));
         });
     }
 
@@ -1358,12 +1366,12 @@ mod lost {
             let mut driver = told(&fake, &station()).await;
             assert!(is_on_home(&fake));
             join_old(&fake);
-            assert_eq!(fake.with_time(Duration::from_secs(9), driver.lost()).await, None);
+            assert_eq!(fake.with_time(Duration::from_secs(9), driver.config_lost()).await, None);
             // The page asks for the link in between, and the wait is dropped.
-            assert_eq!(fake.with_time(SOON, driver.lost()).await, Some(()));
+            assert_eq!(fake.with_time(SOON, driver.config_lost()).await, Some(()));
             driver.apply(&station(), &Snapshot::default()).await.unwrap();
             assert!(is_on_home(&fake));
-            assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+            assert_eq!(fake.with_time(WHILE, driver.config_lost()).await, None);
         });
     }
 
@@ -1376,13 +1384,20 @@ mod lost {
                 join_old(&fake);
                 let delay = Duration::from_secs(seconds);
                 let before = delay - Duration::from_secs(1);
-                assert_eq!(fake.with_time(before, driver.lost()).await, None, "{seconds} s");
-                assert_eq!(fake.with_time(SOON, driver.lost()).await, Some(()), "{seconds} s");
+                assert_eq!(fake.with_time(before, driver.config_lost()).await, None, "{seconds} s");
+                assert_eq!(
+                    fake.with_time(SOON, driver.config_lost()).await,
+                    Some(()),
+                    "{seconds} s"
+                );
             }
             driver.apply(&station(), &Snapshot::default()).await.unwrap();
-            assert_eq!(fake.with_time(SOON, driver.lost()).await, None);
+            assert_eq!(fake.with_time(SOON, driver.config_lost()).await, None);
             join_old(&fake);
-            assert_eq!(fake.with_time(Duration::from_secs(14), driver.lost()).await, Some(()));
+            assert_eq!(
+                fake.with_time(Duration::from_secs(14), driver.config_lost()).await,
+                Some(())
+            );
         });
     }
 
@@ -1402,7 +1417,7 @@ mod lost {
                     home.expect("ours").enabled = false;
                 }
                 fake.state().requests.clear();
-                assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+                assert_eq!(fake.with_time(WHILE, driver.config_lost()).await, None);
                 let asked = fake.state().requests.len();
                 assert!(asked < 60, "{asked} requests in a minute");
             }
@@ -1416,9 +1431,9 @@ mod lost {
             let mut driver = told(&fake, &station()).await;
             fake.show(false);
             fake.state().begin_anew();
-            assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+            assert_eq!(fake.with_time(WHILE, driver.config_lost()).await, None);
             fake.show(true);
-            assert_eq!(fake.with_time(SOON, driver.lost()).await, Some(()));
+            assert_eq!(fake.with_time(SOON, driver.config_lost()).await, Some(()));
         });
     }
 
@@ -1428,7 +1443,7 @@ mod lost {
             let fake = house();
             let mut driver = told(&fake, &station()).await;
             fake.script(|_, _| Some(Instead::Silence));
-            assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+            assert_eq!(fake.with_time(WHILE, driver.config_lost()).await, None);
         });
     }
 
@@ -1439,10 +1454,10 @@ mod lost {
             let mut driver = told(&fake, &station()).await;
             let moment = Duration::from_millis(500);
             for _ in 0..10 {
-                assert_eq!(fake.with_time(moment, driver.lost()).await, None);
+                assert_eq!(fake.with_time(moment, driver.config_lost()).await, None);
             }
             fake.state().begin_anew();
-            assert_eq!(fake.with_time(moment, driver.lost()).await, Some(()));
+            assert_eq!(fake.with_time(moment, driver.config_lost()).await, Some(()));
         });
     }
 
@@ -1453,7 +1468,7 @@ mod lost {
             let mut driver = told(&fake, &Settings::Platform).await;
             fake.state().begin_anew();
             fake.state().requests.clear();
-            assert_eq!(fake.with_time(WHILE, driver.lost()).await, None);
+            assert_eq!(fake.with_time(WHILE, driver.config_lost()).await, None);
             assert!(fake.state().requests.is_empty());
         });
     }
@@ -1609,11 +1624,11 @@ mod secrets {
                             (left == 1 && !spared).then_some(Instead::Reply(answer.into()))
                         });
                         let mut driver = fake.driver();
-                        let mut sightings = Sightings::new();
+                        let mut overlap_detector = OverlapDetector::new();
                         let story = async {
                             let snapshot = driver.snapshot().await?;
-                            let mut attempt = Attempt::new(&mut sightings, &|_| {});
-                            let offer = driver.pair(&mut attempt).await?;
+                            let mut context = PairContext::new(&mut overlap_detector, &|_| {});
+                            let offer = driver.pair(&mut context).await?;
                             let _ = write!(told, "{offer:?}");
                             driver.join(offer.at(0), &snapshot).await?;
                             driver.apply(&Settings::Platform, &snapshot).await

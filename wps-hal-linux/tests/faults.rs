@@ -14,7 +14,7 @@ use device::{Device, state};
 use lab::{AES, Router, RouterSetup, SavedNetwork, Security, Supplicant, WPA2_PSK};
 use lab::{radios_idle, run};
 use rustix::time::{ClockId, clock_gettime};
-use wps_core::driver::Sight;
+use wps_core::driver::SearchProgress;
 use wps_core::{Cause, Clock, ErrorKind, Instant, Phase, Settings, Ssid, Status};
 use wps_hal_linux::BootClock;
 
@@ -142,7 +142,7 @@ fn a_router_without_wps_is_not_in_sight() {
         let device = house.boot();
         device.start().expect("started");
         assert_eq!(house.home.request("WPS_PBC").trim(), "FAIL", "{what}");
-        device.wait("a whole sweep", |status| status.seen == Sight::NoRouter);
+        device.wait("a whole sweep", |status| status.seen == SearchProgress::NoRouter);
         device.window_closes();
         assert_eq!(device.ended(), Err(Cause::TimedOut), "{what}");
         house.assert_as_it_was(&device);
@@ -269,7 +269,7 @@ fn the_old_network_is_gone_when_the_pairing_fails() {
     let house = House::new();
     let device = house.boot();
     device.start().expect("started");
-    device.wait("it looks", |status| status.seen == Sight::NotPressed);
+    device.wait("it looks", |status| status.seen == SearchProgress::NotPressed);
     house.old.kill();
     device.window_closes();
     assert_eq!(device.ended(), Err(Cause::TimedOut));
@@ -284,16 +284,16 @@ fn the_radios_software_is_gone_when_the_pairing_fails() {
     let house = House::new();
     let device = house.boot();
     device.start().expect("started");
-    device.wait("it looks", |status| status.seen == Sight::NotPressed);
+    device.wait("it looks", |status| status.seen == SearchProgress::NotPressed);
     house.station.kill();
-    device.wait("its absence is told", trouble(ErrorKind::Absent));
+    device.wait("its absence is told", trouble(ErrorKind::NoDevice));
     // It is tried again for ever, with pauses, and no start is taken meanwhile.
     assert_idle(Duration::from_secs(20));
     assert_eq!(device.status().phase, Phase::Restoring);
     let refused = device.start().expect_err("not before everything is back");
     assert!(refused.to_string().contains("the radio is gone"), "{refused}");
     house.station.restart();
-    assert_eq!(device.ended(), Err(Cause::Driver(ErrorKind::Absent)));
+    assert_eq!(device.ended(), Err(Cause::Driver(ErrorKind::NoDevice)));
     house.assert_as_it_was(&device);
 }
 

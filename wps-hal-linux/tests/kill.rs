@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use lab::{Router, until};
-use wps_core::command::WINDOW;
+use wps_core::command::PAIRING_WINDOW;
 use wps_core::{Record, Settings};
 use wpsd::{Daemon, Machine, SHORT, WPS, curl, machine, record, status, wait_for};
 
@@ -93,7 +93,7 @@ impl Street {
         let answer = curl(&format!("-X POST {WPS}"));
         assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
         router.press_button();
-        self.machine.station.events().wait(mark, stage, WINDOW);
+        self.machine.station.events().wait(mark, stage, PAIRING_WINDOW);
         sleep(delay);
         (before, new)
     }

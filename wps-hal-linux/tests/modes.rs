@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use device::{Device, state};
 use lab::{Router, Supplicant, radios_idle, run, until};
-use wps_core::driver::Sight;
+use wps_core::driver::SearchProgress;
 use wps_core::{
-    AccessPoint, Cause, Credentials, ErrorKind, Passphrase, Phase, Policy, Record, Settings,
+    AccessPoint, AfterFailure, Cause, Credentials, ErrorKind, Passphrase, Phase, Record, Settings,
     SettingsStore, Snapshot, Ssid, Status, WifiDriver,
 };
 use wps_hal_linux::{FileStore, LinuxError, WpaSupplicant};
@@ -345,7 +345,7 @@ const ENDINGS: [Ending; 6] = [
 
 /// Plays all endings from `start`, one after the other, with nothing restarted but what the ending
 /// itself kills. Every one but the last leaves `failed`, the last one "home".
-fn play(start: Settings, policy: Policy, failed: Settings) {
+fn play(start: Settings, after_failure: AfterFailure, failed: Settings) {
     let town = Town::new();
     let router = Router::setup(0, "home").channel(6).start();
     let second = Router::setup(3, "second").channel(36).start();
@@ -353,15 +353,16 @@ fn play(start: Settings, policy: Policy, failed: Settings) {
     let mut store = FileStore::open(state.path(), "wlan1").expect("a store");
     wait(store.save(&Record::Settled(start.clone()))).expect("saved");
     drop(store);
-    let mut device = Some(Device::boot_with(1, state.path(), policy));
+    let mut device = Some(Device::boot_with(1, state.path(), after_failure));
     for ending in ENDINGS {
         let it = device.take().expect("a device");
         if it.settled() != start {
             assert_eq!(it.configure(start.clone()), Ok(()));
         }
         town.expect(&start);
-        let it =
-            end(ending, it, &town, &router, &second, || Device::boot_with(1, state.path(), policy));
+        let it = end(ending, it, &town, &router, &second, || {
+            Device::boot_with(1, state.path(), after_failure)
+        });
         let (cause, settings) = match ending {
             Ending::NobodyPressed => (Err(Cause::TimedOut), &failed),
             Ending::Cancelled => (Err(Cause::Cancelled), &failed),
@@ -391,7 +392,9 @@ fn end(
     second: &Router,
     boot: impl Fn() -> Device,
 ) -> Device {
-    let looked = |status: &Status| matches!(status.seen, Sight::NotPressed | Sight::Pressed { .. });
+    let looked = |status: &Status| {
+        matches!(status.seen, SearchProgress::NotPressed | SearchProgress::Pressed { .. })
+    };
     match ending {
         Ending::RouterVanished => {
             let plug = router.plug();
@@ -434,46 +437,46 @@ fn end(
 
 #[test]
 fn table_from_the_platforms_own_network() {
-    play(Settings::Platform, Policy::AccessPointOff, Settings::Platform);
+    play(Settings::Platform, AfterFailure::AccessPointOff, Settings::Platform);
 }
 
 #[test]
 fn table_from_a_network_of_an_earlier_pairing() {
     let start = Settings::Station { network: mine() };
-    play(start.clone(), Policy::AccessPointBack, start);
+    play(start.clone(), AfterFailure::AccessPointBack, start);
 }
 
 #[test]
 fn table_from_an_access_point() {
-    play(hotspot(6, None), Policy::AccessPointOff, off());
+    play(hotspot(6, None), AfterFailure::AccessPointOff, off());
 }
 
 #[test]
 fn table_from_an_access_point_that_remembers() {
     let remembered = Settings::Off { remembered: Some(mine()) };
-    play(hotspot(6, Some(mine())), Policy::AccessPointOff, remembered);
+    play(hotspot(6, Some(mine())), AfterFailure::AccessPointOff, remembered);
 }
 
 #[test]
 fn table_from_an_access_point_that_is_to_come_back() {
-    play(hotspot(36, None), Policy::AccessPointBack, hotspot(36, None));
+    play(hotspot(36, None), AfterFailure::AccessPointBack, hotspot(36, None));
 }
 
 #[test]
 fn table_from_an_access_point_that_remembers_and_is_to_come_back() {
     let start = hotspot(6, Some(mine()));
-    play(start.clone(), Policy::AccessPointBack, start);
+    play(start.clone(), AfterFailure::AccessPointBack, start);
 }
 
 #[test]
 fn table_from_off() {
-    play(off(), Policy::AccessPointOff, off());
+    play(off(), AfterFailure::AccessPointOff, off());
 }
 
 #[test]
 fn table_from_off_with_a_remembered_network() {
     let start = Settings::Off { remembered: Some(mine()) };
-    play(start.clone(), Policy::AccessPointBack, start);
+    play(start.clone(), AfterFailure::AccessPointBack, start);
 }
 
 // --- and more ----------------------------------------------------------------------------------------
@@ -492,7 +495,7 @@ fn the_access_point_serves_while_the_device_looks() {
     client.wait_connected("hotspot", SHORT);
     let mark = client.events().mark();
     device.start().expect("started");
-    let status = device.wait("a whole sweep", |status| status.seen == Sight::NotPressed);
+    let status = device.wait("a whole sweep", |status| status.seen == SearchProgress::NotPressed);
     assert!(!status.off_air);
     assert_eq!(client.connected_to().as_deref(), Some("hotspot"));
     assert!(client.events().since(mark, "DISCONNECTED").is_empty());

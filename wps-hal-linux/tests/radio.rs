@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use device::{Device, state};
 use lab::{AES, Router, SavedNetwork, Security, Supplicant, WPA2_PSK, radios_idle};
-use wps_core::driver::Sight;
+use wps_core::driver::SearchProgress;
 use wps_core::{Cause, ErrorKind, Loaded, Phase, Settings};
 
 const SHORT: Duration = Duration::from_secs(40);
@@ -111,7 +111,7 @@ fn pairs_when_connected_elsewhere_and_stays_connected_until_the_button_is_presse
     let device = machine.boot();
     let mark = machine.station.events().mark();
     device.start().expect("started");
-    device.wait("a router in sight", |status| status.seen == Sight::NotPressed);
+    device.wait("a router in sight", |status| status.seen == SearchProgress::NotPressed);
     assert!(machine.station.events().since(mark, "CTRL-EVENT-DISCONNECTED").is_empty());
     router.press_button();
     assert_eq!(device.ended(), Ok(()));
@@ -417,10 +417,10 @@ fn wpa_supplicant_killed_while_searching_is_a_failure_and_recovers() {
     device.start().expect("started");
     machine.station.events().wait(mark, "CTRL-EVENT-SCAN-RESULTS", SHORT);
     machine.station.kill();
-    let gone = Some(Cause::Driver(ErrorKind::Absent));
+    let gone = Some(Cause::Driver(ErrorKind::NoDevice));
     device.wait("its absence is told", |status| status.trouble == gone);
     machine.station.restart();
-    assert_eq!(device.ended(), Err(Cause::Driver(ErrorKind::Absent)));
+    assert_eq!(device.ended(), Err(Cause::Driver(ErrorKind::NoDevice)));
     machine.assert_as_it_was();
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fake::{Bss, Fake, elements};
 use wps_core::driver::{Cipher, Security};
 use wps_core::wsc::Bssid;
-use wps_core::{DriverError, ErrorKind, Neighbour, WifiDriver};
+use wps_core::{BssInfo, DriverError, ErrorKind, WifiDriver};
 use wps_hal_linux::LinuxError;
 
 const CHANNELS: [u16; 3] = [2412, 2437, 5180];
@@ -45,7 +45,7 @@ fn play<R>(story: impl AsyncFnOnce() -> R) -> R {
     runtime.expect("a runtime").block_on(story())
 }
 
-async fn heard(fake: &Fake) -> Result<Vec<Neighbour>, LinuxError> {
+async fn heard(fake: &Fake) -> Result<Vec<BssInfo>, LinuxError> {
     let mut driver = fake.driver();
     let scan = fake.with_time(Duration::from_secs(15), driver.scan()).await;
     scan.expect("an end").map(|neighbours| neighbours.iter().cloned().collect())

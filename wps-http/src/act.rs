@@ -5,7 +5,7 @@ use core::time::Duration;
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use wps_core::driver::Link;
-use wps_core::{Desk, Neighbours, Refusal};
+use wps_core::{Control, RequestError, ScanResults};
 
 use crate::{Action, Outcome, PARTING};
 
@@ -19,7 +19,7 @@ const LOOK_TIME: Duration = Duration::from_secs(3);
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 pub enum Done {
     /// [`Action::Start`] and [`Action::Configure`].
-    Started(Result<(), Refusal>),
+    Started(Result<(), RequestError>),
     /// [`Action::Cancel`].
     Cancelled,
     /// [`Action::Listen`]: up to the front.
@@ -27,7 +27,7 @@ pub enum Done {
     /// [`Action::Look`].
     Looked(Option<Link>),
     /// [`Action::Scan`].
-    Scanned(Option<Neighbours>),
+    Scanned(Option<ScanResults>),
     /// Any: the machine did not answer in time, or too many wait for it.
     Busy,
 }
@@ -48,7 +48,7 @@ impl Done {
 
 /// Does an action at the desk. `sleep` resolves after the time it is given.
 pub async fn act<M: RawMutex, F: Future<Output = ()>, const N: usize>(
-    desk: &Desk<M, N>,
+    control: &Control<M, N>,
     action: Action,
     sleep: impl Fn(Duration) -> F,
 ) -> Done {
@@ -56,15 +56,17 @@ pub async fn act<M: RawMutex, F: Future<Output = ()>, const N: usize>(
     let limit = if looks { LOOK_TIME } else { DESK_TIME };
     let done = async {
         match action {
-            Action::Start => Done::Started(desk.start(PARTING).await),
+            Action::Start => Done::Started(control.start(PARTING).await),
             Action::Cancel => {
-                desk.cancel().await;
+                control.cancel().await;
                 Done::Cancelled
             }
-            Action::Configure(settings) => Done::Started(desk.configure(settings, PARTING).await),
+            Action::Configure(settings) => {
+                Done::Started(control.configure(settings, PARTING).await)
+            }
             Action::Listen => Done::Listening,
-            Action::Look => Done::Looked(desk.link().await),
-            Action::Scan => Done::Scanned(desk.scan().await),
+            Action::Look => Done::Looked(control.link().await),
+            Action::Scan => Done::Scanned(control.scan().await),
         }
     };
     match select(done, sleep(limit)).await {

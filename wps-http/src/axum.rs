@@ -3,17 +3,17 @@
 //!
 //! ```no_run
 //! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-//! use wps_core::{Desk, Instant};
+//! use wps_core::{Control, Instant};
 //! use wps_http::axum::{Config, Limits, router, serve};
 //!
-//! static DESK: Desk<CriticalSectionRawMutex, 8> = Desk::new();
+//! static CONTROL: Control<CriticalSectionRawMutex, 8> = Control::new();
 //!
 //! # async fn front() -> std::io::Result<()> {
 //! let begin = std::time::Instant::now();
 //! let now = move || Instant::from_millis(begin.elapsed().as_millis() as u64);
 //! let config = Config { names: vec!["device".into()], ..Config::default() };
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-//! let router = router(&DESK, now, config, axum::Router::new());
+//! let router = router(&CONTROL, now, config, axum::Router::new());
 //! serve(listener, router, Limits::default(), std::future::pending()).await;
 //! # Ok(())
 //! # }
@@ -36,7 +36,7 @@ use ::axum::Router;
 use ::axum::extract::{DefaultBodyLimit, Request};
 use ::axum::middleware::from_fn_with_state;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use wps_core::{Desk, Instant};
+use wps_core::{Control, Instant};
 
 use crate::MAX_BODY;
 
@@ -49,9 +49,9 @@ pub use serve::serve;
 
 /// The API and the page. `more` are routes of the application, behind the same rules on Host, Origin
 /// and body size. The desk may be an `Arc` or a `&'static`; `now` is the clock of its runner.
-pub fn router<D, C, const N: usize>(desk: D, now: C, config: Config, more: Router) -> Router
+pub fn router<D, C, const N: usize>(control: D, now: C, config: Config, more: Router) -> Router
 where
-    D: Deref<Target = Desk<CriticalSectionRawMutex, N>> + Clone + Send + Sync + 'static,
+    D: Deref<Target = Control<CriticalSectionRawMutex, N>> + Clone + Send + Sync + 'static,
     C: Fn() -> Instant + Clone + Send + Sync + 'static,
 {
     let entrance = Arc::new(Entrance::new(config, now));
@@ -61,6 +61,6 @@ where
         .layer(from_fn_with_state(entrance.clone(), guarded::<C>))
         .fallback(move |request: Request| {
             // Boxed here: axum moves what it is given several times.
-            Box::pin(answer(desk.clone(), entrance.clone(), waiting.clone(), request))
+            Box::pin(answer(control.clone(), entrance.clone(), waiting.clone(), request))
         })
 }

@@ -25,29 +25,29 @@
 //!    [`Door`] of all connections to [judge](Door::judge) it. Read at most [`MAX_BODY`] bytes of a body,
 //!    for a limited time, and add them; nobody whom [`guard`] refuses needs to be read.
 //! 2. Call [`handle`]. A finished [`Response`] goes out as it is, after its [pause](Response::pause).
-//! 3. An [`Action`] is done at the [`Desk`](wps_core::Desk): [`act`] does that, within time limits. Then
+//! 3. An [`Action`] is done at the [`Control`](wps_core::Control): [`act`] does that, within time limits. Then
 //!    [`finish`] makes the response.
 //! 4. After one that [is a stream](Response::is_stream) send an [`event`] at once, at every change and, while a window
 //!    is open, each [`COUNT`]; else a [`COMMENT`] each [`HEART_BEAT`]. Let no more listen than leaves room
 //!    for others: for one too many the outcome is [`Outcome::Busy`].
 //!
 //! ```
-//! use wps_core::{Clock, Desk};
+//! use wps_core::{Clock, Control};
 //! use wps_http::{BUFFER, PARTING, Reply, Request, View, act, finish, handle};
 //! # use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 //!
-//! # async fn front(desk: &Desk<NoopRawMutex, 4>, clock: &impl Clock) -> u16 {
+//! # async fn front(control: &Control<NoopRawMutex, 4>, clock: &impl Clock) -> u16 {
 //! let request = Request::new("POST", "/api/v1/wifi/wps") // 1
 //!     .header("Host", b"192.168.1.100")
 //!     .header("Content-Length", b"0");
 //! let mut buffer = [0; BUFFER];
-//! let (status, settings) = (desk.status(), desk.settings());
+//! let (status, settings) = (control.status(), control.settings());
 //! let (status, settings) = (status.as_ref(), settings.as_ref());
 //! let view = View { now: clock.now(), status, settings, ..View::default() };
 //! let response = match handle(&request, &view, &mut buffer) { // 2
 //!     Reply::Done(response) => response,
 //!     Reply::Do(action) => { // 3
-//!         let done = act(desk, action, |time| clock.sleep_until(clock.now().after(time))).await;
+//!         let done = act(control, action, |time| clock.sleep_until(clock.now().after(time))).await;
 //!         finish(&request, &view, done.outcome(), &mut buffer)
 //!     }
 //! };
@@ -81,7 +81,7 @@ mod system;
 use core::time::Duration;
 
 use wps_core::driver::Link;
-use wps_core::{Instant, Neighbours, Refusal, Settings, Status};
+use wps_core::{Instant, RequestError, ScanResults, Settings, Status};
 
 pub use act::{Done, act};
 pub use auth::{Challenge, Door, Locked, Password};
@@ -92,7 +92,7 @@ pub use route::{finish, handle};
 pub use status::{COMMENT, COUNT, HEART_BEAT, event};
 pub use system::{Addresses, Device};
 
-/// What to start a pairing with ([`Desk::start`](wps_core::Desk::start)): time for the 204 to reach
+/// What to start a pairing with ([`Control::start`](wps_core::Control::start)): time for the 204 to reach
 /// its client over the very network that the radio is about to leave, with a retransmission or two.
 pub const PARTING: Duration = Duration::from_millis(500);
 
@@ -101,7 +101,7 @@ pub const BUFFER: usize = 2048;
 
 /// How long a buffer for the answer to [`Action::Scan`] may be of use: the longest there is. In a
 /// shorter one the list ends earlier.
-pub const SCAN_BUFFER: usize = 2 + Neighbours::MAX * 512;
+pub const SCAN_BUFFER: usize = 2 + ScanResults::MAX * 512;
 
 /// What an answer depends on beside the request.
 #[derive(Clone, Copy, Debug)]
@@ -150,7 +150,7 @@ pub enum Reply<'b> {
     Do(Action),
 }
 
-/// What to do at the [`Desk`](wps_core::Desk) before there is an answer.
+/// What to do at the [`Control`](wps_core::Control) before there is an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 pub enum Action {
@@ -172,7 +172,7 @@ pub enum Action {
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome<'a> {
     /// Of [`Action::Start`] and [`Action::Configure`].
-    Started(Result<(), Refusal>),
+    Started(Result<(), RequestError>),
     /// Of [`Action::Cancel`].
     Cancelled,
     /// Of [`Action::Listen`]: events follow.
@@ -180,7 +180,7 @@ pub enum Outcome<'a> {
     /// Of [`Action::Look`].
     Looked(Option<&'a Link>),
     /// Of [`Action::Scan`].
-    Scanned(Option<&'a Neighbours>),
+    Scanned(Option<&'a ScanResults>),
     /// Of any: the machine did not answer in time, or too many wait for it.
     Busy,
 }

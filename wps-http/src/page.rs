@@ -4,7 +4,7 @@
 use crate::response::{JSON, Response};
 
 /// Everything from the device itself, nothing inline, in nobody's frame. By its `.local` name the page
-/// looks for a device that has changed networks. There is no `Referrer-Policy: no-referrer`, which would
+/// looks for a device that has changed networks. There is no `Referrer-AfterFailure: no-referrer`, which would
 /// turn the page's own Origin into `null`.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self' http://*.local:*; base-uri 'none'; form-action 'none'; \

@@ -5,14 +5,14 @@
 //!
 //! ```
 //! use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-//! use wps_core::{Clock, Desk};
+//! use wps_core::{Clock, Control};
 //! use wps_http::Site;
 //! use wps_http::picoserve::{Config, Front, HTTP_BUFFER};
 //!
 //! # async fn accept() -> tokio::net::TcpStream { core::future::pending().await }
-//! # async fn task(desk: &Desk<NoopRawMutex, 8>, clock: impl Clock) {
+//! # async fn task(control: &Control<NoopRawMutex, 8>, clock: impl Clock) {
 //! let site = Site { names: &["device"], ..Site::default() };
-//! let front = Front::new(desk, clock, Config { site, ..Config::default() }, None); // one for all tasks
+//! let front = Front::new(control, clock, Config { site, ..Config::default() }, None); // one for all tasks
 //! let mut buffer = [0; HTTP_BUFFER];
 //! loop {
 //!     let socket = accept().await;
@@ -37,7 +37,7 @@ use ::picoserve::{Server, time};
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use wps_core::{Clock, Desk};
+use wps_core::{Clock, Control};
 
 use crate::{
     Action, Done, Door, Reply, Request, Response, Unread, View, act, finish, guard, handle,
@@ -51,7 +51,7 @@ use visit::{Timer, Visit};
 ///
 /// The desk takes `N` who wait and `N` who listen: one for each socket, and those of the application.
 pub struct Front<'a, M: RawMutex, C, const N: usize> {
-    desk: &'a Desk<M, N>,
+    control: &'a Control<M, N>,
     clock: C,
     config: Config<'a>,
     door: Mutex<M, RefCell<Option<Door>>>,
@@ -60,9 +60,14 @@ pub struct Front<'a, M: RawMutex, C, const N: usize> {
 
 impl<'a, M: RawMutex, C: Clock, const N: usize> Front<'a, M, C, N> {
     /// `clock` is that of the desk's runner. Without a `door` everybody on the network may call.
-    pub fn new(desk: &'a Desk<M, N>, clock: C, config: Config<'a>, door: Option<Door>) -> Self {
+    pub fn new(
+        control: &'a Control<M, N>,
+        clock: C,
+        config: Config<'a>,
+        door: Option<Door>,
+    ) -> Self {
         let places = Places::new(config.listeners);
-        Self { desk, clock, config, door: Mutex::new(RefCell::new(door)), places }
+        Self { control, clock, config, door: Mutex::new(RefCell::new(door)), places }
     }
 
     /// Serves one connection, within [`LIMITS`] and [`CONNECTION_TIME`].
@@ -120,22 +125,22 @@ impl<'a, M: RawMutex, C: Clock, const N: usize> Front<'a, M, C, N> {
             Some(door) => door.judge(asked, now),
             None => Ok(()),
         });
-        let (status, settings) = (self.desk.status(), self.desk.settings());
+        let (status, settings) = (self.control.status(), self.control.settings());
         let (status, settings) = (status.as_ref(), settings.as_ref());
         handle(asked, &View { access, status, settings, ..self.view() }, buffer)
     }
 
     /// Not a future of its own: what a scan finds is large, and each future would keep room for it.
     fn act(&self, action: Action) -> impl Future<Output = Done> {
-        act(self.desk, action, |time| self.sleep(time))
+        act(self.control, action, |time| self.sleep(time))
     }
 
     fn listen(&self) -> Option<Listener<'_, M, N>> {
-        self.places.listen(self.desk)
+        self.places.listen(self.control)
     }
 
     fn finish<'b>(&self, asked: &Request<'_>, done: &Done, buffer: &'b mut [u8]) -> Response<'b> {
-        let (status, addresses) = (self.desk.status(), (self.config.addresses)());
+        let (status, addresses) = (self.control.status(), (self.config.addresses)());
         let view = View { status: status.as_ref(), addresses, ..self.view() };
         finish(asked, &view, done.outcome(), buffer)
     }

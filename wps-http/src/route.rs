@@ -1,6 +1,6 @@
 //! The routes: which request gets which answer, and which of several mistakes is told.
 
-use wps_core::Refusal;
+use wps_core::RequestError;
 
 use crate::auth::Locked;
 use crate::guard::{Denied, guard};
@@ -41,8 +41,10 @@ pub fn finish<'b>(
 ) -> Response<'b> {
     let answer = match outcome {
         Outcome::Started(Ok(())) | Outcome::Cancelled => Response::no_content(),
-        Outcome::Started(Err(Refusal::Busy)) | Outcome::Busy => Response::busy(buffer),
-        Outcome::Started(Err(Refusal::Failed(cause))) => Response::refused(cause.advice(), buffer),
+        Outcome::Started(Err(RequestError::Busy)) | Outcome::Busy => Response::busy(buffer),
+        Outcome::Started(Err(RequestError::Failed(cause))) => {
+            Response::refused(cause.advice(), buffer)
+        }
         Outcome::Listening => Response::event_stream(),
         Outcome::Looked(link) => system::answer(view, link, buffer),
         Outcome::Scanned(neighbours) => scan::answer(view, neighbours, buffer),

@@ -1,7 +1,7 @@
 //! `GET /api/v1/wifi/scan`: the access points in range, the strongest first.
 
 use serde::Serialize;
-use wps_core::{Neighbour, Neighbours, Ssid, Status};
+use wps_core::{BssInfo, ScanResults, Ssid, Status};
 
 use crate::View;
 use crate::radio::{Channel, auth_mode, cipher, ht, phy, signal};
@@ -41,7 +41,7 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn of(neighbour: &'a Neighbour) -> Self {
+    fn of(neighbour: &'a BssInfo) -> Self {
         let channel = neighbour.frequency_mhz.and_then(Channel::at);
         let second_above = neighbour.second_above;
         Self {
@@ -67,10 +67,10 @@ impl<'a> Entry<'a> {
 /// hears nothing: that is an empty list.
 pub(crate) fn answer<'b>(
     view: &View<'_>,
-    neighbours: Option<&Neighbours>,
+    neighbours: Option<&ScanResults>,
     buffer: &'b mut [u8],
 ) -> Response<'b> {
-    let none = Neighbours::default();
+    let none = ScanResults::default();
     let is_pairing = view.status.is_some_and(Status::is_pairing);
     let Some(neighbours) = neighbours.or(is_pairing.then_some(&none)) else {
         return Response::refused("The radio cannot look around now. Try again.", buffer);

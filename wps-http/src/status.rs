@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use serde::Serialize;
-use wps_core::driver::Sight;
-use wps_core::{ADVICE_AFTER_SUCCESS, Cause, Ended, Instant, Phase, Ssid, Status, TaskKind};
+use wps_core::driver::SearchProgress;
+use wps_core::{ADVICE_AFTER_SUCCESS, Cause, Instant, Phase, Ssid, Status, TaskKind, TaskResult};
 
 use crate::View;
 use crate::response::Response;
@@ -122,7 +122,7 @@ impl<'a> Wps<'a> {
 }
 
 impl Last {
-    fn of(ended: Ended, now: Instant) -> Self {
+    fn of(ended: TaskResult, now: Instant) -> Self {
         let cause = ended.result.err();
         let advice = match (ended.task, cause) {
             (task, Some(cause)) => Some(task.advice(cause)),
@@ -147,7 +147,9 @@ impl Last {
 fn task(status: &Status) -> TaskKind {
     match &status.phase {
         Phase::Configuring => TaskKind::Configure,
-        Phase::Opening | Phase::Searching | Phase::Joining { .. } | Phase::Saving => TaskKind::Pair,
+        Phase::Journaling | Phase::Searching | Phase::Joining { .. } | Phase::Saving => {
+            TaskKind::Pair
+        }
         Phase::Idle | Phase::Restoring => status.last.map_or(TaskKind::Pair, |last| last.task),
     }
 }
@@ -155,7 +157,7 @@ fn task(status: &Status) -> TaskKind {
 fn state(phase: &Phase) -> &'static str {
     match phase {
         Phase::Idle => "idle",
-        Phase::Opening => "opening",
+        Phase::Journaling => "opening",
         Phase::Searching => "searching",
         Phase::Joining { .. } => "joining",
         Phase::Saving => "saving",
@@ -164,13 +166,13 @@ fn state(phase: &Phase) -> &'static str {
     }
 }
 
-fn seen(sight: &Sight) -> &'static str {
+fn seen(sight: &SearchProgress) -> &'static str {
     match sight {
-        Sight::Looking => "looking",
-        Sight::NoRouter => "no_router",
-        Sight::NotPressed => "not_pressed",
-        Sight::Pressed { .. } => "pressed",
-        Sight::Exchanging { .. } => "exchanging",
+        SearchProgress::Looking => "looking",
+        SearchProgress::NoRouter => "no_router",
+        SearchProgress::NotPressed => "not_pressed",
+        SearchProgress::Pressed { .. } => "pressed",
+        SearchProgress::Exchanging { .. } => "exchanging",
     }
 }
 
@@ -178,10 +180,16 @@ fn seen(sight: &Sight) -> &'static str {
 fn network(status: &Status) -> Option<&Ssid> {
     match (&status.phase, &status.seen) {
         (Phase::Joining { ssid }, _) => Some(ssid),
-        (Phase::Searching, Sight::Pressed { ssid } | Sight::Exchanging { ssid }) => ssid.as_ref(),
-        (Phase::Searching, Sight::Looking | Sight::NoRouter | Sight::NotPressed) => None,
         (
-            Phase::Idle | Phase::Opening | Phase::Saving | Phase::Configuring | Phase::Restoring,
+            Phase::Searching,
+            SearchProgress::Pressed { ssid } | SearchProgress::Exchanging { ssid },
+        ) => ssid.as_ref(),
+        (
+            Phase::Searching,
+            SearchProgress::Looking | SearchProgress::NoRouter | SearchProgress::NotPressed,
+        ) => None,
+        (
+            Phase::Idle | Phase::Journaling | Phase::Saving | Phase::Configuring | Phase::Restoring,
             _,
         ) => status.network.as_ref(),
     }

@@ -17,7 +17,7 @@ async fn they_get_in_with_the_password_and_not_without() {
         let clock = world.clock;
         let password = Password::new(b"open, sesame");
         let config = Config { password, ..config() };
-        let routes = router(world.desk, move || clock.now(), config, Routes::new());
+        let routes = router(world.control, move || clock.now(), config, Routes::new());
         served(routes, Limits::default(), async |address| {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/digest");
             let mut clients = Command::new(script);

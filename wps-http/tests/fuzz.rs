@@ -56,7 +56,7 @@ fn statuses(request: &[u8]) -> [Option<u16>; 2] {
         let front = world.firmware(None);
         let by_picoserve =
             served_by_firmware(&front, async |address| asked(address, request, false).await).await;
-        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Idle), "the radio moved");
+        assert_eq!(world.control.status().map(|it| it.phase), Some(Phase::Idle), "the radio moved");
         [by_axum, by_picoserve]
     }));
     std::panic::set_hook(earlier);

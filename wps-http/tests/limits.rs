@@ -51,7 +51,7 @@ async fn a_flood_of_posts_starts_one_pairing() {
         })
         .await;
         assert_eq!(world.disk.saves(), saves + 1, "one journal");
-        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Searching));
+        assert_eq!(world.control.status().map(|it| it.phase), Some(Phase::Searching));
     })
     .await;
 }
@@ -85,7 +85,7 @@ async fn slow_clients_from_one_address_do_not_keep_another_from_pairing() {
             }
         })
         .await;
-        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Searching));
+        assert_eq!(world.control.status().map(|it| it.phase), Some(Phase::Searching));
     })
     .await;
 }
@@ -169,7 +169,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
             assert_eq!(answer.status, 408);
         })
         .await;
-        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Idle));
+        assert_eq!(world.control.status().map(|it| it.phase), Some(Phase::Idle));
     })
     .await;
 }
@@ -270,7 +270,7 @@ async fn with_a_password_every_route_asks_for_it() {
         let (clock, password) = (world.clock, Password::new(b"open, sesame"));
         let config = Config { password, ..config() };
         let more = Routes::new().route("/more", post(async |body: String| body));
-        let routes = router(world.desk, move || clock.now(), config, more);
+        let routes = router(world.control, move || clock.now(), config, more);
         served(routes, Limits::default(), async |address| {
             for (method, target) in [("GET", "/"), ("POST", WPS), ("POST", "/more")] {
                 let answer = Client::to(address).await.ask(method, target, &HOST).await;
@@ -280,7 +280,7 @@ async fn with_a_password_every_route_asks_for_it() {
             }
         })
         .await;
-        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Idle));
+        assert_eq!(world.control.status().map(|it| it.phase), Some(Phase::Idle));
     })
     .await;
 }

@@ -51,7 +51,11 @@ async fn a_body_that_cannot_be_read_has_an_answer() {
             assert!(rest(&mut short).await.starts_with("HTTP/1.1 400 "));
         })
         .await;
-        assert_eq!(world.desk.status().map(|it| it.phase), Some(Phase::Idle), "none has started");
+        assert_eq!(
+            world.control.status().map(|it| it.phase),
+            Some(Phase::Idle),
+            "none has started"
+        );
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! Whatever comes, there is an answer, and nobody foreign moves the radio.
 
 use proptest::prelude::*;
-use wps_core::{Cause, Instant, Refusal, Settings};
+use wps_core::{Cause, Instant, RequestError, Settings};
 use wps_http::{Action, BUFFER, Outcome, Reply, Request, Site, View, finish, handle};
 
 const NAMES: [&str; 1] = ["gadget"];
@@ -61,7 +61,7 @@ proptest! {
         let response = match handle(&request, &view(), &mut buffer) {
             Reply::Done(response) => response,
             Reply::Do(_) => {
-                let refused = Outcome::Started(Err(Refusal::Failed(Cause::Store)));
+                let refused = Outcome::Started(Err(RequestError::Failed(Cause::Store)));
                 finish(&request, &view(), refused, &mut buffer)
             }
         };

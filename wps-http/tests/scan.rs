@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use wps_core::driver::{Cipher, Security};
 use wps_core::wsc::Bssid;
-use wps_core::{Neighbour, Neighbours, Ssid};
+use wps_core::{BssInfo, ScanResults, Ssid};
 use wps_http::{BUFFER, Outcome, Request, SCAN_BUFFER, View, finish};
 
-fn ask(neighbours: &Neighbours, space: usize) -> Value {
+fn ask(neighbours: &ScanResults, space: usize) -> Value {
     let request = Request::new("GET", "/api/v1/wifi/scan").header("Host", b"127.0.0.1");
     let mut buffer = vec![0; space];
     let outcome = Outcome::Scanned(Some(neighbours));
@@ -15,8 +15,8 @@ fn ask(neighbours: &Neighbours, space: usize) -> Value {
     serde_json::from_slice(response.body()).expect("JSON")
 }
 
-fn full(name: &[u8]) -> Neighbour {
-    Neighbour {
+fn full(name: &[u8]) -> BssInfo {
+    BssInfo {
         bssid: Bssid([0xa0, 0xb1, 0xc2, 0xd3, 0xe4, 0xf5]),
         ssid: Some(Ssid::new(name).expect("a name")),
         frequency_mhz: Some(2437),
@@ -33,15 +33,15 @@ fn full(name: &[u8]) -> Neighbour {
     }
 }
 
-fn found(all: impl IntoIterator<Item = Neighbour>) -> Neighbours {
-    let mut neighbours = Neighbours::default();
+fn found(all: impl IntoIterator<Item = BssInfo>) -> ScanResults {
+    let mut neighbours = ScanResults::default();
     all.into_iter().for_each(|it| neighbours.add(it));
     neighbours
 }
 
 #[test]
 fn everything_known_is_shown_and_nothing_else() {
-    let other = Neighbour { signal_dbm: Some(-90), ..Neighbour::new(Bssid([2, 0, 0, 0, 0, 9])) };
+    let other = BssInfo { signal_dbm: Some(-90), ..BssInfo::new(Bssid([2, 0, 0, 0, 0, 9])) };
     let expected = json!([
         {
             "ssid": "home",
@@ -61,13 +61,13 @@ fn everything_known_is_shown_and_nothing_else() {
         { "bssid": "020000000009", "rssi": -90, "signal": 20, "wps": "false" },
     ]);
     assert_eq!(ask(&found([other, full(b"home")]), BUFFER), expected);
-    assert_eq!(ask(&Neighbours::default(), BUFFER), json!([]));
+    assert_eq!(ask(&ScanResults::default(), BUFFER), json!([]));
 }
 
 #[test]
 fn the_longest_list_fits_and_of_a_longer_one_the_strongest_are_told() {
     for name in [[0x01; 32], [0xff; 32]] {
-        let many = (0..32).map(|number| Neighbour {
+        let many = (0..32).map(|number| BssInfo {
             bssid: Bssid([number; 6]),
             signal_dbm: Some(-100 - i16::from(number)),
             ..full(&name)
@@ -75,7 +75,7 @@ fn the_longest_list_fits_and_of_a_longer_one_the_strongest_are_told() {
         let neighbours = found(many);
         let all = ask(&neighbours, SCAN_BUFFER);
         let all = all.as_array().expect("an array");
-        assert_eq!(all.len(), Neighbours::MAX);
+        assert_eq!(all.len(), ScanResults::MAX);
         for space in [2, 100, 1_000, BUFFER, 5_000] {
             let some = ask(&neighbours, space);
             let some = some.as_array().expect("an array");

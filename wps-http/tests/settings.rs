@@ -295,7 +295,7 @@ async fn a_wrong_password_is_rolled_back_within_half_a_minute() {
             (&json!("AP"), &json!("wrong_key"))
         );
         assert_eq!(world.air.radio_does().map(|it| it.mode()), Some(Mode::AccessPoint));
-        assert_eq!(world.desk.settings(), Some(own(None)));
+        assert_eq!(world.control.settings(), Some(own(None)));
         assert_eq!(world.disk.record(), Some(wps_core::Record::Settled(own(None))));
     })
     .await;
@@ -323,13 +323,13 @@ async fn a_change_can_be_cancelled() {
             let body = r#"{"name":"gone","password":""}"#;
             assert_eq!(client.ask_with("PUT", PATH, &host, body).await.status, 204);
             world.until(|status| status.trouble.is_some()).await;
-            assert_eq!(world.desk.settings(), None, "something is under way");
+            assert_eq!(world.control.settings(), None, "something is under way");
             assert_eq!(client.ask("DELETE", "/api/v1/wifi/wps", &host).await.status, 204);
             world.until(|status| status.phase == Phase::Idle).await;
             let status = client.ask("GET", "/api/v1/wifi/wps", &host).await;
             let status: Value = serde_json::from_str(&status.body).expect("JSON");
             assert_eq!(status["last"]["cause"], "cancelled");
-            assert_eq!(world.desk.settings(), Some(on()));
+            assert_eq!(world.control.settings(), Some(on()));
         })
         .await;
     })
@@ -341,12 +341,12 @@ async fn switched_off_it_remembers_and_forgotten_it_does_not() {
     World::visit(ByHand, async |world| {
         let status = settled(world, "PUT", r#"{"enable":false}"#).await;
         assert_eq!((&status["mode"], &status["ssid"]), (&json!("OFF"), &json!("home")));
-        assert_eq!(world.desk.settings(), Some(off(Some(home()))));
+        assert_eq!(world.control.settings(), Some(off(Some(home()))));
         settled(world, "PUT", r#"{"enable":true}"#).await;
-        assert_eq!(world.desk.settings(), Some(on()));
+        assert_eq!(world.control.settings(), Some(on()));
         let status = settled(world, "DELETE", "").await;
         assert_eq!((&status["mode"], &status["ssid"]), (&json!("OFF"), &Value::Null));
-        assert_eq!(world.desk.settings(), Some(off(None)));
+        assert_eq!(world.control.settings(), Some(off(None)));
     })
     .await;
 }

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Value, json};
-use wps_core::driver::{Cipher, Link, Security, Sight};
+use wps_core::driver::{Cipher, Link, SearchProgress, Security};
 use wps_core::wsc::Bssid;
-use wps_core::{Cause, Ended, ErrorKind, Instant, Mode, Phase, Ssid, Status, TaskKind};
+use wps_core::{Cause, ErrorKind, Instant, Mode, Phase, Ssid, Status, TaskKind, TaskResult};
 use wps_http::{Addresses, BUFFER, Device, Outcome, Reply, Request, View, finish, handle};
 
 fn ask(view: &View<'_>, link: Option<&Link>) -> Value {
@@ -137,7 +137,7 @@ fn the_longest_answers_fit() {
     let mut status = Status {
         phase: Phase::Searching,
         deadline: Some(Instant::from_millis(u64::MAX)),
-        seen: Sight::Exchanging { ssid: Some(ssid.clone()) },
+        seen: SearchProgress::Exchanging { ssid: Some(ssid.clone()) },
         off_air: true,
         mode: Mode::AccessPoint,
         network: None,
@@ -145,15 +145,18 @@ fn the_longest_answers_fit() {
         trouble: None,
     };
     for name in [ssid, broken] {
-        status.seen = Sight::Exchanging { ssid: Some(name.clone()) };
+        status.seen = SearchProgress::Exchanging { ssid: Some(name.clone()) };
         let link = Link { ssid: Some(name), ..full() };
         let view = View { device, addresses, status: Some(&status), ..View::default() };
         ask(&view, Some(&link));
     }
     let causes = [Cause::Driver(ErrorKind::WrongKey), Cause::NotJoined, Cause::Corrupt];
     for cause in causes {
-        let ended =
-            Ended { task: TaskKind::Configure, result: Err(cause), at: Instant::from_millis(0) };
+        let ended = TaskResult {
+            task: TaskKind::Configure,
+            result: Err(cause),
+            at: Instant::from_millis(0),
+        };
         status.last = Some(ended);
         status.trouble = Some(cause);
         let now = Instant::from_millis(u64::MAX);

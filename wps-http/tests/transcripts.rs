@@ -85,7 +85,7 @@ fn shown(answer: &Answer, asked: &Asked<'_>) -> String {
 async fn purely(world: World, asked: &Asked<'_>) -> Answer {
     let config = config();
     let names: Vec<_> = config.names.iter().map(String::as_str).collect();
-    let (status, settings) = (world.desk.status(), world.desk.settings());
+    let (status, settings) = (world.control.status(), world.control.settings());
     let device = Device { name: config.name.as_deref(), model: None, version: Some("1.2.3") };
     let site = Site { names: &names, scheme: config.scheme };
     let mut view = View {
@@ -108,25 +108,25 @@ async fn purely(world: World, asked: &Asked<'_>) -> Answer {
         Reply::Done(response) => response,
         Reply::Do(action) => {
             let outcome = match action {
-                Action::Start => Outcome::Started(world.desk.start(PARTING).await),
+                Action::Start => Outcome::Started(world.control.start(PARTING).await),
                 Action::Cancel => {
-                    world.desk.cancel().await;
+                    world.control.cancel().await;
                     Outcome::Cancelled
                 }
                 Action::Configure(settings) => {
-                    Outcome::Started(world.desk.configure(settings, PARTING).await)
+                    Outcome::Started(world.control.configure(settings, PARTING).await)
                 }
                 Action::Look => {
-                    link = world.desk.link().await;
+                    link = world.control.link().await;
                     Outcome::Looked(link.as_ref())
                 }
                 Action::Listen => Outcome::Listening,
                 Action::Scan => {
-                    scan = world.with_time(world.desk.scan()).await;
+                    scan = world.with_time(world.control.scan()).await;
                     Outcome::Scanned(scan.as_ref())
                 }
             };
-            after = world.desk.status();
+            after = world.control.status();
             view.status = after.as_ref();
             finish(&request, &view, outcome, &mut buffer)
         }

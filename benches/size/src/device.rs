@@ -9,15 +9,16 @@ use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embedded_hal::digital::{ErrorType, InputPin};
 use wps_core::button::{self, ButtonConfig, Polled};
-use wps_core::driver::{Attempt, Offer};
+use wps_core::driver::{Offer, PairContext};
 use wps_core::{
-    AccessPoint, Clock, Credentials, Desk, DriverError, ErrorKind, Instant, Loaded, Passphrase,
-    Policy, Record, RecordError, Runner, Settings, SettingsStore, Snapshot, Ssid, WifiDriver,
+    AccessPoint, AfterFailure, Clock, Control, Credentials, DriverError, ErrorKind, Instant,
+    Loaded, Passphrase, Record, RecordError, Runner, Settings, SettingsStore, Snapshot, Ssid,
+    WifiDriver,
 };
 
 use crate::platform::{flash, now};
 
-static DESK: Desk<CriticalSectionRawMutex, 4> = Desk::new();
+static CONTROL: Control<CriticalSectionRawMutex, 4> = Control::new();
 
 pub(crate) fn spawn(spawner: &Spawner) {
     spawner.spawn(machine().unwrap());
@@ -26,10 +27,12 @@ pub(crate) fn spawn(spawner: &Spawner) {
 
 #[embassy_executor::task]
 async fn machine() {
-    let Some(blank) = blank() else { return };
-    let (radio, policy) = (Radio { joins: 0 }, Policy::default());
+    let Some(factory_settings) = factory_settings() else { return };
+    let (radio, after_failure) = (Radio { joins: 0 }, AfterFailure::default());
     // Not `if let`: that keeps what `boot` returned beside the runner, for as long as it runs.
-    let Ok(mut runner) = Runner::boot(radio, Flash, Ticks, &DESK, blank, policy).await else {
+    let Ok(mut runner) =
+        Runner::boot(radio, Flash, Ticks, &CONTROL, factory_settings, after_failure).await
+    else {
         return;
     };
     runner.run().await
@@ -38,11 +41,11 @@ async fn machine() {
 #[embassy_executor::task]
 async fn watch() {
     let pin = Polled::new(Pin, Ticks, Duration::from_millis(10));
-    button::serve(pin, Ticks, &DESK, ButtonConfig::default()).await;
+    button::serve(pin, Ticks, &CONTROL, ButtonConfig::default()).await;
 }
 
 #[inline(never)] // as in a real device, whose settings come from elsewhere
-fn blank() -> Option<Settings> {
+fn factory_settings() -> Option<Settings> {
     let access_point = AccessPoint { network: network(b"device")?, channel: None };
     Some(Settings::AccessPoint { access_point, remembered: None })
 }
@@ -80,8 +83,8 @@ impl WifiDriver for Radio {
         Ok(())
     }
 
-    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, Failed> {
-        attempt.leave().await;
+    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, Failed> {
+        context.before_disconnect().await;
         offer()
     }
 
@@ -99,7 +102,7 @@ impl SettingsStore for Flash {
 
     async fn load(&mut self) -> Result<Loaded, RecordError> {
         Ok(flash(|bytes| match bytes {
-            [_, 0, ..] => Loaded::Blank,
+            [_, 0, ..] => Loaded::Nothing,
             [_, length, bytes @ ..] => {
                 match bytes.get(..usize::from(*length)).map(Record::decode) {
                     Some(Ok(record)) => Loaded::Record(record),

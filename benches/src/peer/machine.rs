@@ -5,18 +5,20 @@ use core::time::Duration;
 
 use statig::prelude::*;
 use wps_core::command::{
-    APPLY_LIMIT, CONFIGURE_WINDOW, Input, JOIN_LIMIT, LONGEST_PAUSE, NOTE_LIMIT, PAUSE, SAVE_LIMIT,
-    WINDOW,
+    APPLY_TIMEOUT, CONFIGURE_WINDOW, Input, JOIN_TIMEOUT, MAX_RETRY_DELAY, PAIRING_WINDOW,
+    RETRY_DELAY, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT,
 };
 use wps_core::driver::{ErrorKind, Offer};
-use wps_core::{Cause, Credentials, Ended, Instant, Policy, Record, Settings, Snapshot, TaskKind};
+use wps_core::{
+    AfterFailure, Cause, Credentials, Instant, Record, Settings, Snapshot, TaskKind, TaskResult,
+};
 
 /// When a device boots here.
 const BOOTED: Instant = Instant::from_millis(0);
 
 /// What the states share.
 pub(super) struct Machine {
-    policy: Policy,
+    after_failure: AfterFailure,
     /// In force, or being put back.
     pub(super) settings: Settings,
     pub(super) snapshot: Snapshot,
@@ -29,7 +31,7 @@ pub(super) struct Machine {
     pub(super) deadline: Instant,
     /// Why the last try inside the window failed.
     pub(super) why: Option<Cause>,
-    pub(super) ended: Option<Ended>,
+    pub(super) ended: Option<TaskResult>,
     pause: Duration,
     pub(super) trouble: Option<Cause>,
 }
@@ -39,73 +41,81 @@ pub(super) struct Event {
     pub(super) input: Input,
 }
 
-#[state_machine(initial = "State::restoring(BOOTED.after(APPLY_LIMIT))", visibility = "pub(super)")]
+#[state_machine(
+    initial = "State::restoring(BOOTED.after(APPLY_TIMEOUT))",
+    visibility = "pub(super)"
+)]
 impl Machine {
     #[state]
     fn idle(&mut self, event: &Event) -> Outcome<State> {
         match &event.input {
             Input::Start { .. } | Input::Configure { .. } => self.open(event, None),
-            Input::Lost => {
+            Input::ConfigLost => {
                 self.try_anew();
-                Transition(State::restoring(event.now.after(APPLY_LIMIT)))
+                Transition(State::restoring(event.now.after(APPLY_TIMEOUT)))
             }
             _ => Super,
         }
     }
 
     #[state]
-    fn noting(&mut self, parting: &mut Duration, until: &Instant, event: &Event) -> Outcome<State> {
-        let _ = until;
-        let now = event.now;
-        match &event.input {
-            Input::Start { parting: more } if self.task == TaskKind::Pair => {
-                *parting = (*parting).max(*more);
-                Handled
-            }
-            Input::Noted(Ok(snapshot)) => {
-                if self.snapshot == Snapshot::default() {
-                    self.snapshot = snapshot.clone();
-                }
-                Transition(State::opening(*parting, now.after(SAVE_LIMIT)))
-            }
-            Input::Noted(Err(kind)) => self.decline(now, (*kind).into()),
-            Input::Elapsed => self.decline(now, ErrorKind::Mute.into()),
-            Input::Cancel => self.decline(now, Cause::Cancelled),
-            _ => Super,
-        }
-    }
-
-    #[state(superstate = "untouched")]
-    fn opening(
+    fn snapshotting(
         &mut self,
-        parting: &mut Duration,
+        reply_grace: &mut Duration,
         until: &Instant,
         event: &Event,
     ) -> Outcome<State> {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Start { parting: more } if self.task == TaskKind::Pair => {
-                *parting = (*parting).max(*more);
+            Input::Start { reply_grace: more } if self.task == TaskKind::Pair => {
+                *reply_grace = (*reply_grace).max(*more);
                 Handled
             }
-            Input::Saved(Ok(())) => {
-                let until = now.after(*parting);
-                match self.task {
-                    TaskKind::Pair => {
-                        self.why = None;
-                        Transition(State::looking(until))
-                    }
-                    TaskKind::Configure => Transition(State::parting(until)),
+            Input::SnapshotTaken(Ok(snapshot)) => {
+                if self.snapshot == Snapshot::default() {
+                    self.snapshot = snapshot.clone();
                 }
+                Transition(State::journaling(*reply_grace, now.after(SAVE_TIMEOUT)))
             }
-            Input::Saved(Err(())) | Input::Elapsed => self.refuse(now, Cause::Store),
+            Input::SnapshotTaken(Err(kind)) => self.abort_untouched(now, (*kind).into()),
+            Input::Elapsed => self.abort_untouched(now, ErrorKind::NoResponse.into()),
+            Input::Cancel => self.abort_untouched(now, Cause::Cancelled),
             _ => Super,
         }
     }
 
     #[state(superstate = "untouched")]
-    fn parting(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+    fn journaling(
+        &mut self,
+        reply_grace: &mut Duration,
+        until: &Instant,
+        event: &Event,
+    ) -> Outcome<State> {
+        let _ = until;
+        let now = event.now;
+        match &event.input {
+            Input::Start { reply_grace: more } if self.task == TaskKind::Pair => {
+                *reply_grace = (*reply_grace).max(*more);
+                Handled
+            }
+            Input::Saved(Ok(())) => {
+                let until = now.after(*reply_grace);
+                match self.task {
+                    TaskKind::Pair => {
+                        self.why = None;
+                        Transition(State::looking(until))
+                    }
+                    TaskKind::Configure => Transition(State::reply_grace(until)),
+                }
+            }
+            Input::Saved(Err(())) | Input::Elapsed => self.abort_journaled(now, Cause::Store),
+            _ => Super,
+        }
+    }
+
+    #[state(superstate = "untouched")]
+    fn reply_grace(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         let now = event.now;
         match &event.input {
@@ -116,7 +126,7 @@ impl Machine {
                         self.offer = Some(network.clone().into());
                         self.try_to_join(now, 0)
                     }
-                    _ => Transition(State::applying(now.after(APPLY_LIMIT))),
+                    _ => Transition(State::applying(now.after(APPLY_TIMEOUT))),
                 }
             }
             _ => Super,
@@ -127,7 +137,7 @@ impl Machine {
     #[superstate]
     fn untouched(&mut self, event: &Event) -> Outcome<State> {
         match &event.input {
-            Input::Cancel => self.refuse(event.now, Cause::Cancelled),
+            Input::Cancel => self.abort_journaled(event.now, Cause::Cancelled),
             _ => Super,
         }
     }
@@ -144,7 +154,7 @@ impl Machine {
             Input::Offered(Err(kind)) if kind.is_final() => self.fail(now, (*kind).into()),
             Input::Offered(Err(kind)) => {
                 self.why = Some((*kind).into());
-                Transition(State::putting_back(self.deadline.min(now.after(APPLY_LIMIT))))
+                Transition(State::putting_back(self.deadline.min(now.after(APPLY_TIMEOUT))))
             }
             _ => Super,
         }
@@ -158,7 +168,7 @@ impl Machine {
             Input::Applied(Err(kind)) if kind.is_final() => self.fail(now, (*kind).into()),
             Input::Elapsed if now >= self.deadline => Super,
             Input::Applied(_) | Input::Elapsed => {
-                Transition(State::breathing(self.deadline.min(now.after(PAUSE))))
+                Transition(State::breathing(self.deadline.min(now.after(RETRY_DELAY))))
             }
             _ => Super,
         }
@@ -192,7 +202,7 @@ impl Machine {
             Input::Joined(Ok(())) => {
                 let joined = self.offer.as_ref().map(|offer| offer.at(*turn).clone());
                 self.target = joined.map(Settings::after_success);
-                Transition(State::committing(now.after(SAVE_LIMIT)))
+                Transition(State::committing(now.after(SAVE_TIMEOUT)))
             }
             Input::Joined(Err(kind)) if kind.is_final() => self.fail(now, (*kind).into()),
             Input::Joined(Err(kind)) => self.wait(now, *turn, (*kind).into()),
@@ -226,9 +236,9 @@ impl Machine {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Applied(Ok(())) => Transition(State::committing(now.after(SAVE_LIMIT))),
+            Input::Applied(Ok(())) => Transition(State::committing(now.after(SAVE_TIMEOUT))),
             Input::Applied(Err(kind)) => self.fail(now, (*kind).into()),
-            Input::Elapsed => self.fail(now, ErrorKind::Mute.into()),
+            Input::Elapsed => self.fail(now, ErrorKind::NoResponse.into()),
             _ => Super,
         }
     }
@@ -269,7 +279,7 @@ impl Machine {
                 Transition(State::restoring_later(self.later(now, (*kind).into())))
             }
             Input::Elapsed => {
-                Transition(State::restoring_later(self.later(now, ErrorKind::Mute.into())))
+                Transition(State::restoring_later(self.later(now, ErrorKind::NoResponse.into())))
             }
             _ => Super,
         }
@@ -279,7 +289,7 @@ impl Machine {
     fn restoring_later(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
-            Input::Elapsed => Transition(State::restoring(event.now.after(APPLY_LIMIT))),
+            Input::Elapsed => Transition(State::restoring(event.now.after(APPLY_TIMEOUT))),
             _ => Super,
         }
     }
@@ -311,16 +321,16 @@ impl Machine {
     fn closing_later(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
-            Input::Elapsed => Transition(State::closing(event.now.after(SAVE_LIMIT))),
+            Input::Elapsed => Transition(State::closing(event.now.after(SAVE_TIMEOUT))),
             _ => Super,
         }
     }
 }
 
 impl Machine {
-    pub(super) fn new(settings: Settings, policy: Policy) -> Self {
+    pub(super) fn new(settings: Settings, after_failure: AfterFailure) -> Self {
         Self {
-            policy,
+            after_failure,
             settings,
             snapshot: Snapshot::default(),
             task: TaskKind::Pair,
@@ -329,7 +339,7 @@ impl Machine {
             deadline: Instant::from_millis(0),
             why: None,
             ended: None,
-            pause: PAUSE,
+            pause: RETRY_DELAY,
             trouble: None,
         }
     }
@@ -351,47 +361,47 @@ impl Machine {
     }
 
     fn open(&mut self, event: &Event, why: Option<Cause>) -> Outcome<State> {
-        let (window, parting) = match &event.input {
-            Input::Configure { settings, parting } => {
+        let (window, reply_grace) = match &event.input {
+            Input::Configure { settings, reply_grace } => {
                 (self.task, self.target) = (TaskKind::Configure, Some(settings.clone()));
-                (CONFIGURE_WINDOW, *parting)
+                (CONFIGURE_WINDOW, *reply_grace)
             }
-            Input::Start { parting } => {
+            Input::Start { reply_grace } => {
                 (self.task, self.target) = (TaskKind::Pair, None);
-                (WINDOW, *parting)
+                (PAIRING_WINDOW, *reply_grace)
             }
             _ => return Super,
         };
         self.deadline = event.now.after(window);
         self.why = why;
-        Transition(State::noting(parting, event.now.after(NOTE_LIMIT)))
+        Transition(State::snapshotting(reply_grace, event.now.after(SNAPSHOT_TIMEOUT)))
     }
 
     fn try_to_join(&mut self, now: Instant, turn: usize) -> Outcome<State> {
-        Transition(State::trying(turn, self.deadline.min(now.after(JOIN_LIMIT))))
+        Transition(State::trying(turn, self.deadline.min(now.after(JOIN_TIMEOUT))))
     }
 
     fn wait(&mut self, now: Instant, turn: usize, why: Cause) -> Outcome<State> {
         self.why = Some(why);
         let turn = (turn + 1) % self.offer.as_ref().map_or(1, Offer::count);
-        let until = self.deadline.min(now.after(PAUSE));
+        let until = self.deadline.min(now.after(RETRY_DELAY));
         Transition(State::waiting(turn, until))
     }
 
     fn end(&mut self, at: Instant, result: Result<(), Cause>) {
-        self.ended = Some(Ended { task: self.task, result, at });
+        self.ended = Some(TaskResult { task: self.task, result, at });
         // As ours: no secret stays in memory longer than it is needed.
         (self.target, self.offer) = (None, None);
     }
 
     fn fail(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
         if self.task == TaskKind::Pair {
-            self.settings = self.settings.clone().after_failure(self.policy);
+            self.settings = self.settings.clone().after_failure(self.after_failure);
         }
         self.restore(now, cause)
     }
 
-    fn refuse(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
+    fn abort_journaled(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
         if self.why.is_some() {
             return self.restore(now, cause);
         }
@@ -399,7 +409,7 @@ impl Machine {
         self.close(now)
     }
 
-    fn decline(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
+    fn abort_untouched(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
         if self.why.is_some() {
             return self.restore(now, cause);
         }
@@ -410,13 +420,13 @@ impl Machine {
     fn restore(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
         self.end(now, Err(cause));
         self.try_anew();
-        Transition(State::restoring(now.after(APPLY_LIMIT)))
+        Transition(State::restoring(now.after(APPLY_TIMEOUT)))
     }
 
     fn close(&mut self, now: Instant) -> Outcome<State> {
         self.try_anew();
         self.snapshot = Snapshot::default();
-        Transition(State::closing(now.after(SAVE_LIMIT)))
+        Transition(State::closing(now.after(SAVE_TIMEOUT)))
     }
 
     fn rest(&mut self) -> Outcome<State> {
@@ -425,12 +435,12 @@ impl Machine {
     }
 
     fn try_anew(&mut self) {
-        (self.pause, self.trouble) = (PAUSE, None);
+        (self.pause, self.trouble) = (RETRY_DELAY, None);
     }
 
     fn later(&mut self, now: Instant, trouble: Cause) -> Instant {
         let until = now.after(self.pause);
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.pause = (self.pause * 2).min(MAX_RETRY_DELAY);
         self.trouble = Some(trouble);
         until
     }

@@ -14,16 +14,16 @@ use crate::world::{World, rest};
 pub(crate) fn pairing() {
     let world = World::new();
     let off = Settings::Off { remembered: None };
-    world.power_on(off, async |world, desk| {
-        rest(desk).await;
+    world.power_on(off, async |world, control| {
+        rest(control).await;
         let begun = world.now();
         let pressed = async {
             world.wait(Duration::from_secs(5)).await;
             world.air.press(b"new");
         };
-        let (started, ()) = join(desk.start(Duration::ZERO), pressed).await;
+        let (started, ()) = join(control.start(Duration::ZERO), pressed).await;
         assert_eq!(started, Ok(()));
-        let ended = rest(desk).await.last.expect("an ending");
+        let ended = rest(control).await.last.expect("an ending");
         assert_eq!(ended.result, Ok(()));
         println!("paired after {} ms", ended.at.since(begun).as_millis());
     });
@@ -37,11 +37,11 @@ pub(crate) fn time_out() {
     let world = World::new();
     let home = Settings::Station { network: network(b"home", b"correct horse") };
     world.disk.put(&Record::Settled(home.clone()));
-    world.power_on(Settings::Platform, async |world, desk| {
-        rest(desk).await;
+    world.power_on(Settings::Platform, async |world, control| {
+        rest(control).await;
         let begun = world.now();
-        assert_eq!(desk.start(Duration::ZERO).await, Ok(()));
-        let ended = rest(desk).await.last.expect("an ending");
+        assert_eq!(control.start(Duration::ZERO).await, Ok(()));
+        let ended = rest(control).await.last.expect("an ending");
         assert_eq!(ended.result, Err(Cause::TimedOut));
         assert_eq!(ended.at.since(begun), Duration::from_secs(120));
         println!("timed out after {} ms", ended.at.since(begun).as_millis());
@@ -63,17 +63,17 @@ pub(crate) fn power_cuts() {
         let world = World::new();
         world.disk.put(&Record::Settled(before.clone()));
         world.air.press(b"new");
-        world.power_on(Settings::Platform, async |world, desk| {
+        world.power_on(Settings::Platform, async |world, control| {
             let pairing = async {
-                rest(desk).await;
-                assert_eq!(desk.start(Duration::ZERO).await, Ok(()));
+                rest(control).await;
+                assert_eq!(control.start(Duration::ZERO).await, Ok(()));
                 pending::<()>().await;
             };
             select(world.wait(Duration::from_millis(100 * tenths)), pairing).await;
         });
         let saved = world.disk.record();
-        world.power_on(Settings::Platform, async |_, desk| {
-            let interrupted = rest(desk).await.last.map(|ended| ended.result);
+        world.power_on(Settings::Platform, async |_, control| {
+            let interrupted = rest(control).await.last.map(|ended| ended.result);
             let (expected, count) = match &saved {
                 Some(Record::Settled(settings)) if *settings == paired => (&paired, &mut done),
                 Some(Record::Settled(_)) => (&before, &mut untouched),
@@ -83,7 +83,7 @@ pub(crate) fn power_cuts() {
             *count += 1;
             let cut_short = matches!(saved, Some(Record::Pairing { .. }));
             assert_eq!(interrupted, cut_short.then_some(Err(Cause::Interrupted)));
-            assert_eq!(desk.settings().as_ref(), Some(expected));
+            assert_eq!(control.settings().as_ref(), Some(expected));
             assert_eq!(world.air.radio_does().as_ref(), Some(expected));
         });
     }

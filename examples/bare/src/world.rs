@@ -6,17 +6,17 @@ use core::time::Duration;
 use embassy_futures::block_on;
 use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use wps_core::sim::{Air, Disk, HandClock, Router};
-use wps_core::{Clock, Instant, Phase, Policy, Runner, Settings, Status};
+use wps_core::sim::{Air, Disk, ManualClock, Router};
+use wps_core::{AfterFailure, Clock, Instant, Phase, Runner, Settings, Status};
 
 /// The platform's own critical section: interrupts off.
 type Raw = CriticalSectionRawMutex;
-pub(crate) type Desk = wps_core::Desk<Raw, 2>;
+pub(crate) type Control = wps_core::Control<Raw, 2>;
 
 pub(crate) struct World {
     pub(crate) air: Air<Raw>,
     pub(crate) disk: Disk<Raw>,
-    pub(crate) clock: HandClock<Raw>,
+    pub(crate) clock: ManualClock<Raw>,
 }
 
 impl World {
@@ -24,21 +24,28 @@ impl World {
         let air = Air::new();
         air.add(Router::new(b"home", b"correct horse"));
         air.add(Router::new(b"new", b"battery staple"));
-        Self { air, disk: Disk::new(), clock: HandClock::new() }
+        Self { air, disk: Disk::new(), clock: ManualClock::new() }
     }
 
     /// The device with power, from its start until `user` is done.
     pub(crate) fn power_on<T>(
         &self,
-        blank: Settings,
-        user: impl AsyncFnOnce(&Self, &Desk) -> T,
+        factory_settings: Settings,
+        user: impl AsyncFnOnce(&Self, &Control) -> T,
     ) -> T {
-        let desk = Desk::new();
+        let control = Control::new();
         block_on(async {
             let (radio, store) = (self.air.radio(&self.clock), self.disk.store());
-            let booted = Runner::boot(radio, store, &self.clock, &desk, blank, Policy::default());
+            let booted = Runner::boot(
+                radio,
+                store,
+                &self.clock,
+                &control,
+                factory_settings,
+                AfterFailure::default(),
+            );
             let mut runner = booted.await.expect("a disk that can be read");
-            match select3(runner.run(), user(self, &desk), self.clock.fast_forward()).await {
+            match select3(runner.run(), user(self, &control), self.clock.fast_forward()).await {
                 Either3::Second(done) => done,
                 Either3::First(never) | Either3::Third(never) => never,
             }
@@ -55,7 +62,7 @@ impl World {
 }
 
 /// The status once the device is at rest.
-pub(crate) async fn rest(desk: &Desk) -> Status {
-    let mut news = desk.listen().expect("a seat for a listener");
+pub(crate) async fn rest(control: &Control) -> Status {
+    let mut news = control.listen().expect("a seat for a listener");
     news.get_and(|status| status.phase == Phase::Idle).await
 }

@@ -19,7 +19,7 @@ use esp_hal::rtc_cntl::{Rwdt, RwdtStage};
 use esp_hal::time::Duration;
 use esp_radio::wifi::{ControllerConfig, WifiController};
 use static_cell::StaticCell;
-use wps_core::{Desk, Policy, Runner};
+use wps_core::{AfterFailure, Control, Runner};
 use wps_esp32::board::{self, Board};
 use wps_esp32::net::{Networks, SOCKETS, Side};
 use wps_esp32::{Shown, dhcp, mdns, say};
@@ -33,14 +33,14 @@ esp_bootloader_esp_idf::esp_app_desc!();
 /// The sockets, the button, the lamp, and one more for whoever builds on this.
 const SEATS: usize = SOCKETS + 3;
 
-static DESK: Desk<CriticalSectionRawMutex, SEATS> = Desk::new();
+static CONTROL: Control<CriticalSectionRawMutex, SEATS> = Control::new();
 
 /// What a failed pairing does to a device that was an access point: the specification's rule, Wi-Fi is
-/// off, and the button starts the next one. `Policy::AccessPointBack` is for a device without a button.
-const POLICY: Policy = Policy::AccessPointOff;
+/// off, and the button starts the next one. `AfterFailure::AccessPointBack` is for a device without a button.
+const AFTER_FAILURE: AfterFailure = AfterFailure::AccessPointOff;
 
 type Radio = Driver<WifiController<'static>>;
-type Pairing = Runner<'static, Radio, Store, EmbassyClock, CriticalSectionRawMutex, SEATS>;
+type Machine = Runner<'static, Radio, Store, EmbassyClock, CriticalSectionRawMutex, SEATS>;
 
 #[esp_hal::main]
 async fn main(spawner: Spawner) {
@@ -54,11 +54,14 @@ async fn main(spawner: Spawner) {
     let Some(radio) = radio(wifi) else { return };
     let Some(store) = settings::open(flash) else { return };
     let keeper = radio.keeper();
-    let blank = settings::blank(name);
-    let runner = match Runner::boot(radio, store, EmbassyClock, &DESK, blank, POLICY).await {
-        Ok(runner) => runner,
-        Err(error) => return say!("the saved settings cannot be read: {}", Shown(&error)),
-    };
+    let factory_settings = settings::factory_settings(name);
+    let runner =
+        match Runner::boot(radio, store, EmbassyClock, &CONTROL, factory_settings, AFTER_FAILURE)
+            .await
+        {
+            Ok(runner) => runner,
+            Err(error) => return say!("the saved settings cannot be read: {}", Shown(&error)),
+        };
 
     panel::start(interrupt, button, lamp);
     let networks = Networks::start(spawner, name);
@@ -74,7 +77,7 @@ async fn main(spawner: Spawner) {
 
 /// The runner, and who keeps its station connected. They are the only ones who call the library.
 #[embassy_executor::task]
-async fn pair(mut runner: Pairing, mut keeper: Keeper, watchdog: Rwdt) {
+async fn pair(mut runner: Machine, mut keeper: Keeper, watchdog: Rwdt) {
     join3(runner.run(), keeper.run(EmbassyClock), stay_alive(watchdog)).await;
 }
 

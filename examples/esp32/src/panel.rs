@@ -13,7 +13,7 @@ use wps_core::button::{self, ButtonConfig};
 use wps_core::lamp;
 use wps_hal_esp::EmbassyClock;
 
-use crate::DESK;
+use crate::CONTROL;
 
 /// Serves both for ever.
 pub(crate) fn start(
@@ -31,11 +31,11 @@ pub(crate) fn start(
 #[embassy_executor::task]
 async fn serve_button(pin: Input<'static>) {
     // A pin of the chip itself cannot fail.
-    match button::serve(pin, EmbassyClock, &DESK, ButtonConfig::default()).await {}
+    match button::serve(pin, EmbassyClock, &CONTROL, ButtonConfig::default()).await {}
 }
 
 /// Lit while the pin is high.
 #[embassy_executor::task]
 async fn light(pin: Output<'static>) {
-    lamp::serve(pin, EmbassyClock, &DESK, PinState::High).await;
+    lamp::serve(pin, EmbassyClock, &CONTROL, PinState::High).await;
 }

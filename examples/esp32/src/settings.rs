@@ -42,7 +42,7 @@ fn is_called(label: &[u8], name: &[u8]) -> bool {
 
 /// Its own access point, with a key of its own: what `label` prints. Off where the chip has no number to
 /// make one from, as an open access point, or one with a key that others have too, is none.
-pub(crate) fn blank(name: &Name) -> Settings {
+pub(crate) fn factory_settings(name: &Name) -> Settings {
     let unique_id = efuse::read_field_le(OPTIONAL_UNIQUE_ID);
     let secret = option_env!("WPS_MAKER_SECRET").map(str::as_bytes);
     let network = wps_label::ssid(name).zip(wps_label::key(&unique_id, secret));

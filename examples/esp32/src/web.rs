@@ -11,7 +11,7 @@ use wps_http::picoserve::{Config, HTTP_BUFFER};
 use wps_http::{Addresses, Device, Site};
 use wps_label::Name;
 
-use crate::{DESK, SEATS};
+use crate::{CONTROL, SEATS};
 
 type Front = wps_http::picoserve::Front<'static, CriticalSectionRawMutex, EmbassyClock, SEATS>;
 
@@ -38,7 +38,7 @@ pub(crate) fn front(name: &'static Name) -> &'static Front {
         addresses,
         ..Config::default()
     };
-    FRONT.init(Front::new(&DESK, EmbassyClock, config, None))
+    FRONT.init(Front::new(&CONTROL, EmbassyClock, config, None))
 }
 
 /// Serves one connection after the other. What is under way on a network that went away is dropped.

@@ -6,29 +6,36 @@ use core::time::Duration;
 use embassy_futures::block_on;
 use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use wps_core::sim::{Air, Disk, HandClock, Router};
-use wps_core::{ADVICE_AFTER_SUCCESS, Desk, Phase, Policy, Runner, Settings, Status};
+use wps_core::sim::{Air, Disk, ManualClock, Router};
+use wps_core::{ADVICE_AFTER_SUCCESS, AfterFailure, Control, Phase, Runner, Settings, Status};
 
 fn main() {
     // The world: a radio with one router in range, a blank disk, a clock.
     let air = Air::<NoopRawMutex>::new();
     air.add(Router::new(b"home", b"correct horse"));
     let disk = Disk::<NoopRawMutex>::new();
-    let clock = HandClock::<NoopRawMutex>::new();
+    let clock = ManualClock::<NoopRawMutex>::new();
 
     // Requests come in and the status goes out at the desk. The runner does the work.
-    let desk = Desk::<NoopRawMutex, 2>::new();
-    let blank = Settings::Off { remembered: None };
-    let policy = Policy::default();
-    let booted = Runner::boot(air.radio(&clock), disk.store(), &clock, &desk, blank, policy);
+    let control = Control::<NoopRawMutex, 2>::new();
+    let factory_settings = Settings::Off { remembered: None };
+    let after_failure = AfterFailure::default();
+    let booted = Runner::boot(
+        air.radio(&clock),
+        disk.store(),
+        &clock,
+        &control,
+        factory_settings,
+        after_failure,
+    );
     let mut runner = block_on(booted).expect("a blank disk can be read");
 
     let user = async {
-        let mut news = desk.listen().expect("a seat at the desk");
+        let mut news = control.listen().expect("a seat at the desk");
         news.get_and(|status| status.phase == Phase::Idle).await; // the device has started
 
         // On a device: its button, or `POST /api/v1/wifi/wps`.
-        desk.start(Duration::ZERO).await.expect("nothing else is under way");
+        control.start(Duration::ZERO).await.expect("nothing else is under way");
         loop {
             let status = news.changed().await;
             println!("{:?}, in sight: {:?}", status.phase, status.seen);

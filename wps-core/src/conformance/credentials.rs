@@ -1,42 +1,42 @@
 //! Checks of names and keys: odd ones, wrong ones, and those that must not stay behind.
 
-use super::cast::seen_in;
+use super::context::{GLANCE, TestContext, expect};
+use super::fixtures::seen_in;
 use super::report::Stop;
-use super::scene::{GLANCE, Scene, expect};
-use super::{At, Cannot, Failure, Finding, Outcome, Seen, Stage, cast};
+use super::{At, Failure, Finding, ObservedState, Outcome, TestBed, Unavailable, fixtures};
 use crate::settings::Credentials;
 use crate::time::Clock;
 
-pub(super) async fn odd<S: Stage>(mut scene: Scene<'_, S>) -> Result<Outcome, Stop> {
-    for network in cast::odd() {
-        if let Err(gap) = scene.stage.switch_on(&network).await {
-            scene.gap = Some(gap);
+pub(super) async fn odd<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
+    for network in fixtures::odd() {
+        if let Err(gap) = context.test_bed.switch_on(&network).await {
+            context.gap = Some(gap);
             continue;
         }
-        let joined = scene.pair_and_join("pair and join", &network).await;
+        let joined = context.pair_and_join("pair and join", &network).await;
         joined.map_err(|stop| stop.at(At::Network(network.ssid.clone())))?;
-        scene.take_away(&network).await;
+        context.take_away(&network).await;
     }
-    Ok(scene.passed())
+    Ok(context.passed())
 }
 
-pub(super) async fn wrong_key<S: Stage>(scene: Scene<'_, S>) -> Result<Outcome, Stop> {
-    scene.stage.switch_on(&cast::home()).await?;
-    no_way_in(scene, "join with a wrong key", &cast::home_with_another_key()).await
+pub(super) async fn wrong_key<S: TestBed>(context: TestContext<'_, S>) -> Result<Outcome, Stop> {
+    context.test_bed.switch_on(&fixtures::home()).await?;
+    no_way_in(context, "join with a wrong key", &fixtures::home_with_another_key()).await
 }
 
-pub(super) async fn not_in_range<S: Stage>(scene: Scene<'_, S>) -> Result<Outcome, Stop> {
-    no_way_in(scene, "join a network out of range", &cast::absent()).await
+pub(super) async fn not_in_range<S: TestBed>(context: TestContext<'_, S>) -> Result<Outcome, Stop> {
+    no_way_in(context, "join a network out of range", &fixtures::absent()).await
 }
 
-async fn no_way_in<S: Stage>(
-    mut scene: Scene<'_, S>,
+async fn no_way_in<S: TestBed>(
+    mut context: TestContext<'_, S>,
     during: &'static str,
     network: &Credentials,
 ) -> Result<Outcome, Stop> {
-    let old = cast::station(cast::old());
-    scene.put("apply(station)", &old).await?;
-    let found = match scene.try_join(network, scene.limits.answer).await {
+    let old = fixtures::station(fixtures::old());
+    context.put("apply(station)", &old).await?;
+    let found = match context.try_join(network, context.limits.answer).await {
         Some(Ok(())) => Some(Finding::Done),
         Some(Err(kind)) => kind.is_final().then_some(Finding::Error(kind)),
         None => None,
@@ -44,9 +44,9 @@ async fn no_way_in<S: Stage>(
     if let Some(found) = found {
         expect(during, false, Finding::NoSuccess, found)?;
     }
-    expect_elsewhere(&mut scene, during, network).await?;
-    scene.put("apply(station) after a join that failed", &old).await?;
-    Ok(scene.passed())
+    expect_elsewhere(&mut context, during, network).await?;
+    context.put("apply(station) after a join that failed", &old).await?;
+    Ok(context.passed())
 }
 
 /// How a pairing may end before a restart.
@@ -57,69 +57,71 @@ enum Ending {
     Joined,
 }
 
-pub(super) async fn nothing_kept<S: Stage>(mut scene: Scene<'_, S>) -> Result<Outcome, Stop> {
-    let (old, home) = (cast::station(cast::old()), cast::home());
-    scene.stage.switch_on(&home).await?;
+pub(super) async fn nothing_kept<S: TestBed>(
+    mut context: TestContext<'_, S>,
+) -> Result<Outcome, Stop> {
+    let (old, home) = (fixtures::station(fixtures::old()), fixtures::home());
+    context.test_bed.switch_on(&home).await?;
     let (mut looked, mut unplugged) = (false, false);
     for ending in [Ending::Dropped, Ending::WrongKey, Ending::Joined] {
-        scene.put("apply(station)", &old).await?;
+        context.put("apply(station)", &old).await?;
         let during = match ending {
             Ending::Dropped => {
-                scene.drop_pair(&home, 1, true).await?;
+                context.drop_pair(&home, 1, true).await?;
                 "after a pairing that was dropped and a restart"
             }
             Ending::WrongKey => {
-                scene.pair("pair", &home).await?;
-                let wrong = cast::home_with_another_key();
-                scene.try_join(&wrong, scene.limits.watch).await;
+                context.pair("pair", &home).await?;
+                let wrong = fixtures::home_with_another_key();
+                context.try_join(&wrong, context.limits.watch).await;
                 "after a join that failed and a restart"
             }
             Ending::Joined => {
-                scene.pair_and_join("pair and join", &home).await?;
+                context.pair_and_join("pair and join", &home).await?;
                 "after a join and a restart"
             }
         };
         let restarted;
-        (scene, restarted) = scene.restarted().await;
+        (context, restarted) = context.restarted().await;
         unplugged |= restarted;
-        match scene.stage.keeps(&home).await {
+        match context.test_bed.keeps(&home).await {
             Ok(true) => {
                 let wanted = Finding::NotKept(home.ssid.clone());
                 expect(during, false, wanted, Finding::Kept(home.ssid.clone()))?;
             }
             Ok(false) => looked = true,
-            Err(gap) => scene.gap = Some(gap),
+            Err(gap) => context.gap = Some(gap),
         }
         if restarted {
-            expect_elsewhere(&mut scene, during, &home).await?;
+            expect_elsewhere(&mut context, during, &home).await?;
         }
-        scene.put(during, &old).await?;
-        scene.expect_still(during, &seen_in(&old)).await?;
+        context.put(during, &old).await?;
+        context.expect_still(during, &seen_in(&old)).await?;
     }
     match (looked, unplugged) {
         (false, false) => {
-            Err(Cannot("the stage can neither restart the platform nor look at what it keeps")
+            Err(Unavailable("the stage can neither restart the platform nor look at what it keeps")
                 .into())
         }
-        (true, _) | (_, true) => Ok(scene.passed()),
+        (true, _) | (_, true) => Ok(context.passed()),
     }
 }
 
 /// For a while, the radio is not on this network.
-async fn expect_elsewhere<S: Stage>(
-    scene: &mut Scene<'_, S>,
+async fn expect_elsewhere<S: TestBed>(
+    context: &mut TestContext<'_, S>,
     during: &'static str,
     network: &Credentials,
 ) -> Result<(), Stop> {
-    let there = Seen::Joined(network.ssid.clone());
-    let until = scene.clock.now().after(scene.limits.watch);
-    while scene.clock.now() < until {
-        if scene.radio().await?.is_some_and(|seen| seen == there) {
+    let there = ObservedState::Joined(network.ssid.clone());
+    let until = context.clock.now().after(context.limits.watch);
+    while context.clock.now() < until {
+        if context.radio().await?.is_some_and(|seen| seen == there) {
             let wanted = Finding::Elsewhere(network.ssid.clone());
             let found = Finding::Radio(there);
             return Err(Failure { during, at: At::Once, wanted, found }.into());
         }
-        scene.clock.sleep_until(scene.clock.now().after(GLANCE)).await;
+        context.clock.sleep_until(context.clock.now().after(GLANCE)).await;
     }
     Ok(())
 }

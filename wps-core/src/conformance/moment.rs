@@ -8,15 +8,15 @@ use core::time::Duration;
 
 use embassy_futures::select::{Either, select};
 
-use super::Stage;
+use super::TestBed;
+use super::context::TestContext;
 use super::report::Stop;
-use super::scene::Scene;
-use crate::driver::{Attempt, News, Sight, WifiDriver};
+use crate::driver::{PairContext, PairEvent, SearchProgress, WifiDriver};
 use crate::settings::Credentials;
 use crate::time::Clock;
-use crate::wsc::Sightings;
+use crate::wsc::OverlapDetector;
 
-impl<S: Stage> Scene<'_, S> {
+impl<S: TestBed> TestContext<'_, S> {
     /// Begins to pair with `network`, and drops the future at the given poll. Tells at which poll it
     /// was over if that came first: none then means that it was dropped.
     ///
@@ -27,16 +27,16 @@ impl<S: Stage> Scene<'_, S> {
         polls: usize,
         exchange: bool,
     ) -> Result<(Option<usize>, bool), Stop> {
-        self.stage.press(&network.ssid).await;
+        self.test_bed.press(&network.ssid).await;
         let begun = Cell::new(false);
         let report = |news| {
-            if let News::Seen(Sight::Exchanging { .. }) = news {
+            if let PairEvent::Progress(SearchProgress::Exchanging { .. }) = news {
                 begun.set(true);
             }
         };
-        let mut sightings = Sightings::new();
-        let mut attempt = Attempt::new(&mut sightings, &report);
-        let work = drop_at(self.driver.pair(&mut attempt), polls, || !exchange || begun.get());
+        let mut overlap_detector = OverlapDetector::new();
+        let mut pair_context = PairContext::new(&mut overlap_detector, &report);
+        let work = drop_at(self.driver.pair(&mut pair_context), polls, || !exchange || begun.get());
         let ended = within(&self.clock, self.limits.answer, work).await;
         let (polls, answer) = ended.flatten().unzip();
         if let Some(Ok(offer)) = answer {

@@ -3,8 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::{Cannot, Check, Seen};
-use crate::driver::{ErrorKind, Sight};
+use super::{Check, ObservedState, Unavailable};
+use crate::driver::{ErrorKind, SearchProgress};
 use crate::settings::Ssid;
 
 /// What became of one check.
@@ -14,9 +14,9 @@ pub enum Outcome {
     /// The driver keeps this part of the contract.
     Passed,
     /// It does as far as could be tried; this could not.
-    Partly(Cannot),
+    Partial(Unavailable),
     /// It could not be tried.
-    Skipped(Cannot),
+    Skipped(Unavailable),
     /// It does not.
     Failed(Failure),
 }
@@ -26,7 +26,7 @@ impl Outcome {
     pub fn is_failure(&self) -> bool {
         match self {
             Self::Failed(_) => true,
-            Self::Passed | Self::Partly(_) | Self::Skipped(_) => false,
+            Self::Passed | Self::Partial(_) | Self::Skipped(_) => false,
         }
     }
 }
@@ -35,7 +35,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Passed => write!(f, "passed"),
-            Self::Partly(gap) => write!(f, "partly: {gap}"),
+            Self::Partial(gap) => write!(f, "partly: {gap}"),
             Self::Skipped(gap) => write!(f, "skipped: {gap}"),
             Self::Failed(failure) => write!(f, "FAILED: {failure}"),
         }
@@ -98,7 +98,7 @@ pub enum At {
     /// The one that dropped the future after so many polls, and went on so.
     Dropped {
         /// The verb whose future it was.
-        verb: &'static str,
+        method: &'static str,
         /// How often it had been polled, counted from the exchange where that is what was tried.
         polls: usize,
     },
@@ -112,8 +112,10 @@ impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Once => Ok(()),
-            Self::Dropped { verb, polls } => write!(f, " (after {verb}, dropped at poll {polls})"),
-            Self::After(verb) => write!(f, " (after {verb})"),
+            Self::Dropped { method, polls } => {
+                write!(f, " (after {method}, dropped at poll {polls})")
+            }
+            Self::After(method) => write!(f, " (after {method})"),
             Self::Network(ssid) => write!(f, " (network {ssid:?})"),
         }
     }
@@ -136,13 +138,13 @@ pub enum Finding {
     /// A network of this name was handed over, with another key than the router's.
     OtherKey(Ssid),
     /// The radio was seen like this.
-    Radio(Seen),
+    Radio(ObservedState),
     /// The radio was seen elsewhere than on this network.
     Elsewhere(Ssid),
     /// [`link`](crate::WifiDriver::link) says that the link is up, or not.
     LinkUp(bool),
     /// The driver reports that this is in sight.
-    Sight(Sight),
+    SearchProgress(SearchProgress),
     /// The driver reports what is in sight.
     RightSight,
     /// Something of this network is kept by the platform.
@@ -164,7 +166,7 @@ impl fmt::Display for Finding {
             Self::Elsewhere(ssid) => write!(f, "the radio not on the network {ssid:?}"),
             Self::LinkUp(true) => write!(f, "link() saying that the link is up"),
             Self::LinkUp(false) => write!(f, "link() saying that there is no link"),
-            Self::Sight(sight) => write!(f, "the report {sight:?}"),
+            Self::SearchProgress(sight) => write!(f, "the report {sight:?}"),
             Self::RightSight => write!(f, "a report of what is in sight"),
             Self::Kept(ssid) => write!(f, "something of the network {ssid:?} kept by the platform"),
             Self::NotKept(ssid) => {
@@ -177,7 +179,7 @@ impl fmt::Display for Finding {
 /// Why a check ends early.
 pub(super) enum Stop {
     Failed(Failure),
-    Skipped(Cannot),
+    Skipped(Unavailable),
 }
 
 impl From<Failure> for Stop {
@@ -186,8 +188,8 @@ impl From<Failure> for Stop {
     }
 }
 
-impl From<Cannot> for Stop {
-    fn from(gap: Cannot) -> Self {
+impl From<Unavailable> for Stop {
+    fn from(gap: Unavailable) -> Self {
         Self::Skipped(gap)
     }
 }

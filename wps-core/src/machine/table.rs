@@ -2,21 +2,21 @@
 
 use core::time::Duration;
 
-use super::{Goal, Job, Pairing, Retry, Search, State, Step};
+use super::{Goal, Job, Machine, Retry, Search, State, Step};
 use crate::command::{
-    APPLY_LIMIT, CONFIGURE_WINDOW, Input, JOIN_LIMIT, LONGEST_PAUSE, NOTE_LIMIT, PAUSE, SAVE_LIMIT,
-    WINDOW,
+    APPLY_TIMEOUT, CONFIGURE_WINDOW, Input, JOIN_TIMEOUT, MAX_RETRY_DELAY, PAIRING_WINDOW,
+    RETRY_DELAY, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT,
 };
 use crate::driver::ErrorKind;
 use crate::settings::{Settings, Snapshot};
-use crate::status::{Cause, Ended, TaskKind};
+use crate::status::{Cause, TaskKind, TaskResult};
 use crate::time::Instant;
 
-impl Pairing {
+impl Machine {
     pub(super) fn next(&mut self, now: Instant, input: Input) -> State {
-        let open = |task, window, parting, last| {
+        let open = |task, window, reply_grace, last| {
             let job = Job { task, deadline: now.after(window), last };
-            State::Noting { job, parting, until: now.after(NOTE_LIMIT) }
+            State::Snapshotting { job, reply_grace, until: now.after(SNAPSHOT_TIMEOUT) }
         };
         let in_vain =
             if let State::Restoring { retry, .. } = self.state { retry.trouble } else { None };
@@ -24,62 +24,65 @@ impl Pairing {
             // Settings that the radio does not take must not lock everybody out.
             (
                 State::Idle { .. } | State::Restoring { retry: Retry { trouble: Some(_), .. }, .. },
-                Input::Start { parting },
-            ) => open(TaskKind::Pair, WINDOW, parting, in_vain),
+                Input::Start { reply_grace },
+            ) => open(TaskKind::Pair, PAIRING_WINDOW, reply_grace, in_vain),
             (
                 State::Idle { .. } | State::Restoring { retry: Retry { trouble: Some(_), .. }, .. },
-                Input::Configure { settings, parting },
+                Input::Configure { settings, reply_grace },
             ) => {
                 self.goal = Goal::Settings(settings);
-                open(TaskKind::Configure, CONFIGURE_WINDOW, parting, in_vain)
+                open(TaskKind::Configure, CONFIGURE_WINDOW, reply_grace, in_vain)
             }
 
             // The record says so already: to save it once more, after an ending, changes nothing.
-            (State::Idle { last }, Input::Lost) => {
-                State::Restoring { ended: last, retry: Retry::first(now.after(APPLY_LIMIT)) }
+            (State::Idle { last }, Input::ConfigLost) => {
+                State::Restoring { ended: last, retry: Retry::first(now.after(APPLY_TIMEOUT)) }
             }
 
             // Whoever starts the same pairing needs the time for its own answer.
-            (State::Noting { job, parting, until }, Input::Start { parting: more })
-                if job.task == TaskKind::Pair =>
-            {
-                State::Noting { job, parting: parting.max(more), until }
+            (
+                State::Snapshotting { job, reply_grace, until },
+                Input::Start { reply_grace: more },
+            ) if job.task == TaskKind::Pair => {
+                State::Snapshotting { job, reply_grace: reply_grace.max(more), until }
             }
-            (State::Opening { job, parting, until }, Input::Start { parting: more })
+            (State::Journaling { job, reply_grace, until }, Input::Start { reply_grace: more })
                 if job.task == TaskKind::Pair =>
             {
-                State::Opening { job, parting: parting.max(more), until }
+                State::Journaling { job, reply_grace: reply_grace.max(more), until }
             }
 
-            (State::Noting { job, parting, .. }, Input::Noted(Ok(snapshot))) => {
+            (State::Snapshotting { job, reply_grace, .. }, Input::SnapshotTaken(Ok(snapshot))) => {
                 // What could not be put back yet was noted when it was still as it should be.
                 if self.snapshot == Snapshot::default() {
                     self.snapshot = snapshot;
                 }
-                State::Opening { job, parting, until: now.after(SAVE_LIMIT) }
+                State::Journaling { job, reply_grace, until: now.after(SAVE_TIMEOUT) }
             }
-            (State::Noting { job, .. }, Input::Noted(Err(kind))) => {
-                self.decline(job, now, kind.into())
+            (State::Snapshotting { job, .. }, Input::SnapshotTaken(Err(kind))) => {
+                self.abort_untouched(job, now, kind.into())
             }
-            (State::Noting { job, .. }, Input::Elapsed) => {
-                self.decline(job, now, ErrorKind::Mute.into())
+            (State::Snapshotting { job, .. }, Input::Elapsed) => {
+                self.abort_untouched(job, now, ErrorKind::NoResponse.into())
             }
-            (State::Noting { job, .. }, Input::Cancel) => self.decline(job, now, Cause::Cancelled),
+            (State::Snapshotting { job, .. }, Input::Cancel) => {
+                self.abort_untouched(job, now, Cause::Cancelled)
+            }
 
-            (State::Opening { job, parting, .. }, Input::Saved(Ok(()))) => {
-                let until = now.after(parting);
+            (State::Journaling { job, reply_grace, .. }, Input::Saved(Ok(()))) => {
+                let until = now.after(reply_grace);
                 match job.task {
                     TaskKind::Pair => Job { last: None, ..job }.look(until),
-                    TaskKind::Configure => State::Parting { job, until },
+                    TaskKind::Configure => State::ReplyGrace { job, until },
                 }
             }
-            (State::Opening { job, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
-                self.refuse(job, now, Cause::Store)
+            (State::Journaling { job, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
+                self.abort_journaled(job, now, Cause::Store)
             }
-            (State::Opening { job, .. } | State::Parting { job, .. }, Input::Cancel) => {
-                self.refuse(job, now, Cause::Cancelled)
+            (State::Journaling { job, .. } | State::ReplyGrace { job, .. }, Input::Cancel) => {
+                self.abort_journaled(job, now, Cause::Cancelled)
             }
-            (State::Parting { job, .. }, Input::Elapsed) => self.begin(job, now),
+            (State::ReplyGrace { job, .. }, Input::Elapsed) => self.begin(job, now),
 
             (State::Searching { job, step: Search::Look(_) }, Input::Offered(Ok(offer))) => {
                 self.goal = Goal::Networks(offer);
@@ -89,23 +92,23 @@ impl Pairing {
                 if !kind.is_final() =>
             {
                 let job = Job { last: Some(kind.into()), ..job };
-                let until = job.deadline.min(now.after(APPLY_LIMIT));
+                let until = job.deadline.min(now.after(APPLY_TIMEOUT));
                 State::Searching { job, step: Search::PutBack(until) }
             }
             (State::Searching { job, step: Search::Look(_) }, Input::Offered(Err(kind)))
             | (State::Searching { job, step: Search::PutBack(_) }, Input::Applied(Err(kind)))
                 if kind.is_final() =>
             {
-                self.fail(job, now, kind.into())
+                self.roll_back(job, now, kind.into())
             }
             (State::Searching { job, .. }, Input::Elapsed) if now >= job.deadline => {
-                self.fail(job, now, job.last.unwrap_or(Cause::TimedOut))
+                self.roll_back(job, now, job.last.unwrap_or(Cause::TimedOut))
             }
             (
                 State::Searching { job, step: Search::PutBack(_) },
                 Input::Applied(_) | Input::Elapsed,
             ) => {
-                let until = job.deadline.min(now.after(PAUSE));
+                let until = job.deadline.min(now.after(RETRY_DELAY));
                 State::Searching { job, step: Search::Pause(until) }
             }
             (State::Searching { job, step: Search::Pause(_) }, Input::Elapsed) => job.look(now),
@@ -115,15 +118,15 @@ impl Pairing {
                     let settings = Settings::after_success(offer.at(turn).clone());
                     self.goal = Goal::Settings(settings);
                 }
-                State::Committing { job, until: now.after(SAVE_LIMIT) }
+                State::Committing { job, until: now.after(SAVE_TIMEOUT) }
             }
             (State::Joining { job, step: Step::Try(_), .. }, Input::Joined(Err(kind)))
                 if kind.is_final() =>
             {
-                self.fail(job, now, kind.into())
+                self.roll_back(job, now, kind.into())
             }
             (State::Joining { job, .. }, Input::Elapsed) if now >= job.deadline => {
-                self.fail(job, now, job.last.unwrap_or(Cause::NotJoined))
+                self.roll_back(job, now, job.last.unwrap_or(Cause::NotJoined))
             }
             (State::Joining { job, turn, step: Step::Try(_) }, Input::Joined(Err(kind))) => {
                 job.pause(now, kind.into(), (turn + 1) % self.goal.networks())
@@ -136,20 +139,20 @@ impl Pairing {
             }
 
             (State::Applying { job, .. }, Input::Applied(Ok(()))) => {
-                State::Committing { job, until: now.after(SAVE_LIMIT) }
+                State::Committing { job, until: now.after(SAVE_TIMEOUT) }
             }
             (State::Applying { job, .. }, Input::Applied(Err(kind))) => {
-                self.fail(job, now, kind.into())
+                self.roll_back(job, now, kind.into())
             }
             (State::Applying { job, .. }, Input::Elapsed) => {
-                self.fail(job, now, ErrorKind::Mute.into())
+                self.roll_back(job, now, ErrorKind::NoResponse.into())
             }
             (
                 State::Searching { job, .. }
                 | State::Joining { job, .. }
                 | State::Applying { job, .. },
                 Input::Cancel,
-            ) => self.fail(job, now, Cause::Cancelled),
+            ) => self.roll_back(job, now, Cause::Cancelled),
 
             (State::Committing { job, .. }, Input::Saved(Ok(()))) => {
                 // Cloned: what is moved away is not wiped.
@@ -159,7 +162,7 @@ impl Pairing {
                 self.rest(Some(job.ended(now, Ok(()))))
             }
             (State::Committing { job, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
-                self.fail(job, now, Cause::Store)
+                self.roll_back(job, now, Cause::Store)
             }
 
             (State::Restoring { ended: None, retry }, Input::Applied(Ok(())))
@@ -176,7 +179,7 @@ impl Pairing {
                 State::Restoring { ended, retry: retry.failed(now, kind.into()) }
             }
             (State::Restoring { ended, retry }, Input::Elapsed) => {
-                let retry = retry.elapsed(now, APPLY_LIMIT, ErrorKind::Mute.into());
+                let retry = retry.elapsed(now, APPLY_TIMEOUT, ErrorKind::NoResponse.into());
                 State::Restoring { ended, retry }
             }
             (State::Closing { ended, retry }, Input::Saved(Ok(()))) if retry.is_trying() => {
@@ -186,7 +189,7 @@ impl Pairing {
                 State::Closing { ended, retry: retry.failed(now, Cause::Store) }
             }
             (State::Closing { ended, retry }, Input::Elapsed) => {
-                State::Closing { ended, retry: retry.elapsed(now, SAVE_LIMIT, Cause::Store) }
+                State::Closing { ended, retry: retry.elapsed(now, SAVE_TIMEOUT, Cause::Store) }
             }
 
             // A request out of its time, or an answer to another command than the current one.
@@ -196,8 +199,8 @@ impl Pairing {
                 | Input::Configure { .. }
                 | Input::Cancel
                 | Input::Elapsed
-                | Input::Lost
-                | Input::Noted(_)
+                | Input::ConfigLost
+                | Input::SnapshotTaken(_)
                 | Input::Saved(_)
                 | Input::Applied(_)
                 | Input::Offered(_)
@@ -212,41 +215,41 @@ impl Pairing {
         if self.goal.network(0).is_some() {
             job.join(now, 0)
         } else {
-            State::Applying { job, until: now.after(APPLY_LIMIT) }
+            State::Applying { job, until: now.after(APPLY_TIMEOUT) }
         }
     }
 
     /// Ended after the radio was, or may have been, touched.
-    fn fail(&mut self, job: Job, now: Instant, cause: Cause) -> State {
+    fn roll_back(&mut self, job: Job, now: Instant, cause: Cause) -> State {
         if job.task == TaskKind::Pair {
-            self.settings = self.settings.clone().after_failure(self.policy);
+            self.settings = self.settings.clone().after_failure(self.after_failure);
         }
         self.restore(job.ended(now, Err(cause)), now)
     }
 
     /// Ended before the radio was touched, but the journal may be on disk.
-    fn refuse(&mut self, job: Job, now: Instant, cause: Cause) -> State {
+    fn abort_journaled(&mut self, job: Job, now: Instant, cause: Cause) -> State {
         let ended = job.ended(now, Err(cause));
         if job.last.is_some() { self.restore(ended, now) } else { self.close(ended, now) }
     }
 
     /// Ended before anything was touched.
-    fn decline(&mut self, job: Job, now: Instant, cause: Cause) -> State {
+    fn abort_untouched(&mut self, job: Job, now: Instant, cause: Cause) -> State {
         let ended = job.ended(now, Err(cause));
         if job.last.is_some() { self.restore(ended, now) } else { self.rest(Some(ended)) }
     }
 
-    fn restore(&mut self, ended: Ended, now: Instant) -> State {
+    fn restore(&mut self, ended: TaskResult, now: Instant) -> State {
         self.goal = Goal::Open;
-        State::Restoring { ended: Some(ended), retry: Retry::first(now.after(APPLY_LIMIT)) }
+        State::Restoring { ended: Some(ended), retry: Retry::first(now.after(APPLY_TIMEOUT)) }
     }
 
-    fn close(&mut self, ended: Ended, now: Instant) -> State {
+    fn close(&mut self, ended: TaskResult, now: Instant) -> State {
         self.forget();
-        State::Closing { ended, retry: Retry::first(now.after(SAVE_LIMIT)) }
+        State::Closing { ended, retry: Retry::first(now.after(SAVE_TIMEOUT)) }
     }
 
-    fn rest(&mut self, last: Option<Ended>) -> State {
+    fn rest(&mut self, last: Option<TaskResult>) -> State {
         self.forget();
         State::Idle { last }
     }
@@ -259,8 +262,8 @@ impl Pairing {
 }
 
 impl Job {
-    fn ended(self, at: Instant, result: Result<(), Cause>) -> Ended {
-        Ended { task: self.task, result, at }
+    fn ended(self, at: Instant, result: Result<(), Cause>) -> TaskResult {
+        TaskResult { task: self.task, result, at }
     }
 
     /// Listens for a button; the radio may `leave` its network from then on.
@@ -269,20 +272,20 @@ impl Job {
     }
 
     fn join(self, now: Instant, turn: usize) -> State {
-        let step = Step::Try(self.deadline.min(now.after(JOIN_LIMIT)));
+        let step = Step::Try(self.deadline.min(now.after(JOIN_TIMEOUT)));
         State::Joining { job: self, turn, step }
     }
 
     /// A failure that may pass: remember why, and pause before the next `turn`, but not past the window.
     fn pause(self, now: Instant, why: Cause, turn: usize) -> State {
-        let step = Step::Pause(self.deadline.min(now.after(PAUSE)));
+        let step = Step::Pause(self.deadline.min(now.after(RETRY_DELAY)));
         State::Joining { job: Self { last: Some(why), ..self }, turn, step }
     }
 }
 
 impl Retry {
     pub(super) fn first(until: Instant) -> Self {
-        Self { step: Step::Try(until), pause_s: PAUSE.as_secs() as u8, trouble: None }
+        Self { step: Step::Try(until), pause_s: RETRY_DELAY.as_secs() as u8, trouble: None }
     }
 
     fn is_trying(self) -> bool {
@@ -300,7 +303,7 @@ impl Retry {
     fn failed(self, now: Instant, trouble: Cause) -> Self {
         Self {
             step: Step::Pause(now.after(Duration::from_secs(self.pause_s.into()))),
-            pause_s: (self.pause_s * 2).min(LONGEST_PAUSE.as_secs() as u8),
+            pause_s: (self.pause_s * 2).min(MAX_RETRY_DELAY.as_secs() as u8),
             trouble: Some(trouble),
         }
     }

@@ -9,11 +9,13 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::signal::Signal;
 use heapless::Vec;
 
-use crate::driver::{Attempt, DriverError, ErrorKind, Link, Offer, Security, Sight, WifiDriver};
-use crate::scan::{Neighbour, Neighbours};
+use crate::driver::{
+    DriverError, ErrorKind, Link, Offer, PairContext, SearchProgress, Security, WifiDriver,
+};
+use crate::scan::{BssInfo, ScanResults};
 use crate::settings::{Credentials, Mode, Passphrase, Settings, Snapshot, Ssid};
 use crate::time::Clock;
-use crate::wsc::{self, Bssid, Sweep, Uuid, Verdict};
+use crate::wsc::{self, Bssid, Decision, ScanPlan, Uuid};
 
 /// How long one look at the three channels of this air takes.
 const LOOK: Duration = Duration::from_millis(300);
@@ -238,17 +240,17 @@ impl Inner {
     }
 
     /// What a look around hears.
-    fn heard(&self) -> Neighbours {
-        let mut heard = Neighbours::default();
+    fn heard(&self) -> ScanResults {
+        let mut heard = ScanResults::default();
         for (number, router) in self.routers.iter().enumerate().filter(|(_, it)| it.on) {
-            heard.add(Neighbour {
+            heard.add(BssInfo {
                 ssid: Some(router.network.ssid.clone()),
                 frequency_mhz: Some(CHANNELS[number % CHANNELS.len()]),
                 signal_dbm: Some(-50),
                 security: Some(security(&router.network)),
                 wps: router.kind != RouterKind::WithoutWps,
                 pressed: Some(router.pressed),
-                ..Neighbour::new(Bssid([2, 0, 0, 0, 0, number as u8]))
+                ..BssInfo::new(Bssid([2, 0, 0, 0, 0, number as u8]))
             });
         }
         heard
@@ -289,25 +291,25 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
         }
     }
 
-    async fn find_pressed(&self, attempt: &mut Attempt<'_>) -> Result<wsc::Router, SimError> {
-        let mut sweep = Sweep::new(CHANNELS);
+    async fn find_pressed(&self, context: &mut PairContext<'_>) -> Result<wsc::Router, SimError> {
+        let mut sweep = ScanPlan::new(CHANNELS);
         loop {
-            let look = sweep.next_look();
+            let look = sweep.next_step();
             self.work(LOOK).await?;
-            sweep.looked(&look);
-            attempt.heard(&self.air.with(|inner| inner.heard()));
+            sweep.mark_scanned(&look);
+            context.report_scan_results(&self.air.with(|inner| inner.heard()));
             let pressed = self.air.with(|inner| inner.pressed());
-            match attempt.sightings.verdict(&pressed, &sweep) {
-                Verdict::Go(router) => return Ok(router),
-                Verdict::Overlap => return Err(SimError(ErrorKind::Overlap)),
-                Verdict::LookOn => {
+            match context.overlap_detector.decide(&pressed, &sweep) {
+                Decision::Pair(router) => return Ok(router),
+                Decision::Overlap => return Err(SimError(ErrorKind::Overlap)),
+                Decision::KeepScanning => {
                     let ssid = pressed.first().and_then(|router| router.ssid.clone());
-                    attempt.report(Sight::Pressed { ssid });
+                    context.report_progress(SearchProgress::Pressed { ssid });
                 }
-                Verdict::Nobody if self.air.with(|inner| inner.has_wps()) => {
-                    attempt.report(Sight::NotPressed);
+                Decision::NoRouter if self.air.with(|inner| inner.has_wps()) => {
+                    context.report_progress(SearchProgress::NotPressed);
                 }
-                Verdict::Nobody => attempt.report(Sight::NoRouter),
+                Decision::NoRouter => context.report_progress(SearchProgress::NoRouter),
             }
         }
     }
@@ -328,11 +330,11 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
         })
     }
 
-    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, SimError> {
-        attempt.report(Sight::Looking);
-        let found = self.find_pressed(attempt).await?;
-        attempt.leave().await;
-        attempt.report(Sight::Exchanging { ssid: found.ssid.clone() });
+    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, SimError> {
+        context.report_progress(SearchProgress::Looking);
+        let found = self.find_pressed(context).await?;
+        context.before_disconnect().await;
+        context.report_progress(SearchProgress::Exchanging { ssid: found.ssid.clone() });
         self.air.with(|inner| inner.radio = None);
         let ssid = found.ssid.as_ref().map_or(&[][..], Ssid::as_bytes);
         let asked = self.air.with(|inner| {
@@ -400,14 +402,14 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
         })
     }
 
-    async fn scan(&mut self) -> Result<Neighbours, SimError> {
+    async fn scan(&mut self) -> Result<ScanResults, SimError> {
         for _ in CHANNELS {
             self.work(LOOK).await?;
         }
         Ok(self.air.with(|inner| inner.heard()))
     }
 
-    async fn lost(&mut self) {
+    async fn config_lost(&mut self) {
         self.air.lost.wait().await;
     }
 }

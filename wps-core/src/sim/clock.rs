@@ -17,7 +17,7 @@ use crate::time::{Clock, Instant};
 const TURNS: u32 = 64;
 
 /// Virtual time: it stands still until somebody moves it.
-pub struct HandClock<M: RawMutex> {
+pub struct ManualClock<M: RawMutex> {
     inner: Mutex<M, RefCell<Inner>>,
 }
 
@@ -28,7 +28,7 @@ struct Inner {
     wakers: MultiWakerRegistration<8>,
 }
 
-impl<M: RawMutex> HandClock<M> {
+impl<M: RawMutex> ManualClock<M> {
     /// A clock at zero.
     pub const fn new() -> Self {
         Self {
@@ -72,7 +72,7 @@ impl<M: RawMutex> HandClock<M> {
     }
 }
 
-impl<M: RawMutex> Default for HandClock<M> {
+impl<M: RawMutex> Default for ManualClock<M> {
     fn default() -> Self {
         Self::new()
     }
@@ -87,7 +87,7 @@ impl Inner {
     }
 }
 
-impl<M: RawMutex> Clock for HandClock<M> {
+impl<M: RawMutex> Clock for ManualClock<M> {
     fn now(&self) -> Instant {
         self.with(|inner| inner.now)
     }

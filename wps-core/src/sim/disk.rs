@@ -119,7 +119,7 @@ impl<M: RawMutex> SettingsStore for SimStore<'_, M> {
                 return Err(DiskError(DiskFault::Unreadable));
             }
             if inner.bytes.is_empty() {
-                return Ok(Loaded::Blank);
+                return Ok(Loaded::Nothing);
             }
             Ok(match Record::decode(&inner.bytes) {
                 Ok(record) => Loaded::Record(record),

@@ -9,12 +9,12 @@ mod attribute;
 mod credential;
 mod element;
 mod overlap;
-mod sweep;
+mod scan_plan;
 
 pub use credential::{CredentialError, MAX_CREDENTIALS, credentials};
 pub use element::{Advertisement, Uuid};
-pub use overlap::{Router, Sightings, Verdict};
-pub use sweep::Sweep;
+pub use overlap::{Decision, OverlapDetector, Router};
+pub use scan_plan::ScanPlan;
 
 /// The MAC address of one access point on one band.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use super::{Bssid, Sweep, Uuid};
+use super::{Bssid, ScanPlan, Uuid};
 use crate::settings::Ssid;
 
 /// Access points remembered: enough for three bands with a guest network each.
@@ -27,13 +27,13 @@ pub struct Router {
 /// What to do about the routers in sight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Verdict {
+pub enum Decision {
     /// Look on: nobody is in pairing mode now.
-    Nobody,
+    NoRouter,
     /// Look on: a router is in pairing mode, but a second one may be where nobody has looked yet.
-    LookOn,
+    KeepScanning,
     /// Pair with this one: the loudest access point of the only router in pairing mode.
-    Go(Router),
+    Pair(Router),
     /// Give up: more than one router was in pairing mode within this window.
     Overlap,
 }
@@ -46,20 +46,20 @@ pub enum Verdict {
 /// not matter: a UUID may come to light later, since beacons seldom carry it.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Sightings {
+pub struct OverlapDetector {
     access_points: Vec<(Bssid, Option<Uuid>), MAX_REMEMBERED, u8>,
     /// One more than can be remembered, and not known to be of the same router.
     crowd: bool,
 }
 
-impl Sightings {
+impl OverlapDetector {
     /// Nobody yet: a window begins.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Remembers a router in pairing mode.
-    pub fn sighted(&mut self, router: &Router) {
+    pub fn record_pressed(&mut self, router: &Router) {
         let known = self.access_points.iter_mut().find(|(bssid, _)| *bssid == router.bssid);
         if let Some((_, uuid)) = known {
             *uuid = uuid.or(router.uuid);
@@ -70,19 +70,19 @@ impl Sightings {
 
     /// Judges after a look, given the routers in pairing mode that it found. Remembers them first.
     ///
-    /// [`Verdict::Go`] only once `sweep` has [covered](Sweep::covered) every channel; an overlap is one
+    /// [`Decision::Pair`] only once `sweep` has [covered](ScanPlan::is_complete) every channel; an overlap is one
     /// at once, and for the rest of the window.
-    pub fn verdict(&mut self, now_in_sight: &[Router], sweep: &Sweep) -> Verdict {
+    pub fn decide(&mut self, now_in_sight: &[Router], sweep: &ScanPlan) -> Decision {
         for router in now_in_sight {
-            self.sighted(router);
+            self.record_pressed(router);
         }
         if self.crowd || !self.one_router() {
-            return Verdict::Overlap;
+            return Decision::Overlap;
         }
         match now_in_sight.iter().max_by_key(|router| router.signal_dbm) {
-            None => Verdict::Nobody,
-            Some(_) if !sweep.covered() => Verdict::LookOn,
-            Some(loudest) => Verdict::Go(loudest.clone()),
+            None => Decision::NoRouter,
+            Some(_) if !sweep.is_complete() => Decision::KeepScanning,
+            Some(loudest) => Decision::Pair(loudest.clone()),
         }
     }
 

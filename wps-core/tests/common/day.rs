@@ -2,7 +2,7 @@
 //! fuzzer and the fleet.
 
 use wps_core::sim::{DiskFault, Fault, RouterKind};
-use wps_core::{Ended, ErrorKind, Mode, Phase, Policy, Record, Settings, TaskKind};
+use wps_core::{AfterFailure, ErrorKind, Mode, Phase, Record, Settings, TaskKind, TaskResult};
 
 use super::{PARTING, Site, World, home, hotspot, off, old, station};
 
@@ -33,7 +33,7 @@ pub(crate) const KINDS: [RouterKind; 7] = [
 pub(crate) const FAULTS: [Fault; 5] = [
     Fault::Mute,
     Fault::Fails(ErrorKind::Other),
-    Fault::Fails(ErrorKind::Absent),
+    Fault::Fails(ErrorKind::NoDevice),
     Fault::Forbids(Mode::AccessPoint),
     Fault::Forbids(Mode::Off),
 ];
@@ -77,7 +77,7 @@ pub(crate) enum Deed {
 pub(crate) struct Day {
     /// What is on the disk; none for a device that was never set up.
     pub(crate) before: Option<Settings>,
-    pub(crate) policy: Policy,
+    pub(crate) after_failure: AfterFailure,
     /// Who is polled first, each time.
     pub(crate) order: u64,
     /// Without power cuts: after how many polls the runner is dropped, and runs anew.
@@ -93,10 +93,11 @@ impl Day {
     ///
     /// # Panics
     /// If a law was broken.
-    pub(crate) fn live(&self) -> Vec<Ended> {
-        let blank = hotspot(None);
-        let site = self.before.clone().map_or_else(|| Site::blank(blank), Site::settled);
-        let site = site.with(self.policy);
+    pub(crate) fn live(&self) -> Vec<TaskResult> {
+        let factory_settings = hotspot(None);
+        let site =
+            self.before.clone().map_or_else(|| Site::never_set_up(factory_settings), Site::settled);
+        let site = site.with(self.after_failure);
         let mut world = match &self.cuts[..] {
             [] => site.boot_and_drop(self.dropped),
             cuts => site.boot_and_cut(cuts.to_vec()),
@@ -111,7 +112,7 @@ impl Day {
                 chosen.expect(world);
                 let last = world.status().last.filter(|last| last.task == TaskKind::Pair);
                 if let (true, Some(Err(_))) = (site.tried.take(), last.map(|last| last.result)) {
-                    let may_shine = site.policy == Policy::AccessPointBack;
+                    let may_shine = site.after_failure == AfterFailure::AccessPointBack;
                     assert!(may_shine || world.status().mode != Mode::AccessPoint, "not dark");
                 }
                 ended.extend(last.filter(|last| ended.last() != Some(last)));
@@ -173,7 +174,7 @@ fn expect_agreement(world: &World<'_>) {
     let site = world.site;
     let on_air = site.air.radio_does().expect("put in order");
     match site.disk.record() {
-        None => assert_eq!(on_air, site.blank),
+        None => assert_eq!(on_air, site.factory_settings),
         Some(record) => assert_eq!(record, Record::Settled(on_air.clone())),
     }
     assert_eq!(world.status().mode, on_air.mode());
@@ -186,15 +187,15 @@ struct Chosen(Vec<Settings>);
 impl Chosen {
     fn new(site: &Site) -> Self {
         let mut chosen = Self(Vec::new());
-        let record = site.disk.record().map(|record| record.recover(Policy::AccessPointBack));
-        chosen.add(record.unwrap_or_else(|| site.blank.clone()), site.policy);
+        let record = site.disk.record().map(|record| record.recover(AfterFailure::AccessPointBack));
+        chosen.add(record.unwrap_or_else(|| site.factory_settings.clone()), site.after_failure);
         chosen
     }
 
     /// These, and what the failure rule makes of them: said again, not asked.
-    fn add(&mut self, settings: Settings, policy: Policy) {
-        if let (Settings::AccessPoint { remembered, .. }, Policy::AccessPointOff) =
-            (&settings, policy)
+    fn add(&mut self, settings: Settings, after_failure: AfterFailure) {
+        if let (Settings::AccessPoint { remembered, .. }, AfterFailure::AccessPointOff) =
+            (&settings, after_failure)
         {
             self.0.push(off(remembered.clone()));
         }
@@ -205,7 +206,7 @@ impl Chosen {
         let site = world.site;
         for proven in site.proven.take() {
             if !self.0.contains(&proven) {
-                self.add(proven, site.policy);
+                self.add(proven, site.after_failure);
             }
         }
         let on_air = site.air.radio_does().expect("put in order");

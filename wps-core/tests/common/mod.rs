@@ -12,20 +12,20 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use wps_core::command::SAVE_LIMIT;
-use wps_core::driver::{Attempt, Link, Offer, Sight};
-use wps_core::sim::{Air, Disk, DiskError, HandClock, Radio, Router, SimError, SimStore};
+use wps_core::command::SAVE_TIMEOUT;
+use wps_core::driver::{Link, Offer, PairContext, SearchProgress};
+use wps_core::sim::{Air, Disk, DiskError, ManualClock, Radio, Router, SimError, SimStore};
 use wps_core::{
-    AccessPoint, Cause, Clock, Credentials, Desk, Instant, Loaded, Mode, Neighbours, Passphrase,
-    Phase, Policy, Record, Refusal, Runner, Settings, SettingsStore, Snapshot, Ssid, Status,
-    WifiDriver,
+    AccessPoint, AfterFailure, Cause, Clock, Control, Credentials, Instant, Loaded, Mode,
+    Passphrase, Phase, Record, RequestError, Runner, ScanResults, Settings, SettingsStore,
+    Snapshot, Ssid, Status, WifiDriver,
 };
 
 pub(crate) type Raw = NoopRawMutex;
 /// How many fronts may listen or wait at a desk here.
 pub(crate) const FRONTS: usize = 16;
 /// What a requester is told; none while it waits.
-pub(crate) type Told = Option<Result<(), Refusal>>;
+pub(crate) type Told = Option<Result<(), RequestError>>;
 /// How long an HTTP front needs to send its answer.
 pub(crate) const PARTING: Duration = Duration::from_millis(500);
 
@@ -68,10 +68,10 @@ pub(crate) fn off(remembered: Option<Credentials>) -> Settings {
 pub(crate) struct Site {
     pub(crate) air: Air<Raw>,
     pub(crate) disk: Disk<Raw>,
-    pub(crate) clock: HandClock<Raw>,
-    pub(crate) policy: Policy,
-    pub(crate) blank: Settings,
-    desks: [Desk<Raw, FRONTS>; 3],
+    pub(crate) clock: ManualClock<Raw>,
+    pub(crate) after_failure: AfterFailure,
+    pub(crate) factory_settings: Settings,
+    desks: [Control<Raw, FRONTS>; 3],
     boots: Cell<usize>,
     /// What was on disk whenever power was cut.
     pub(crate) cuts: RefCell<Vec<Option<Record>>>,
@@ -84,18 +84,18 @@ pub(crate) struct Site {
 }
 
 pub(crate) type SimRunner<'s> =
-    Runner<'s, Watched<'s>, SimStore<'s, Raw>, &'s HandClock<Raw>, Raw, FRONTS>;
+    Runner<'s, Watched<'s>, SimStore<'s, Raw>, &'s ManualClock<Raw>, Raw, FRONTS>;
 
 impl Site {
     /// A new device, in reach of the routers "home" and "old".
-    pub(crate) fn blank(blank: Settings) -> Self {
+    pub(crate) fn never_set_up(factory_settings: Settings) -> Self {
         let site = Self {
             air: Air::new(),
             disk: Disk::new(),
-            clock: HandClock::new(),
-            policy: Policy::default(),
-            blank,
-            desks: [Desk::new(), Desk::new(), Desk::new()],
+            clock: ManualClock::new(),
+            after_failure: AfterFailure::default(),
+            factory_settings,
+            desks: [Control::new(), Control::new(), Control::new()],
             boots: Cell::new(0),
             cuts: RefCell::default(),
             proven: RefCell::default(),
@@ -110,20 +110,22 @@ impl Site {
 
     /// A device that has been set up.
     pub(crate) fn settled(settings: Settings) -> Self {
-        let site = Self::blank(off(None));
+        let site = Self::never_set_up(off(None));
         site.disk.put(&Record::Settled(settings));
         site
     }
 
-    pub(crate) fn with(self, policy: Policy) -> Self {
-        Self { policy, ..self }
+    pub(crate) fn with(self, after_failure: AfterFailure) -> Self {
+        Self { after_failure, ..self }
     }
 
     /// A program begins.
     pub(crate) async fn runner(&self) -> SimRunner<'_> {
         let (radio, store) = (self.radio(), self.disk.store());
-        let (blank, policy) = (self.blank.clone(), self.policy);
-        Runner::boot(radio, store, &self.clock, self.desk(), blank, policy).await.expect("readable")
+        let (factory_settings, after_failure) = (self.factory_settings.clone(), self.after_failure);
+        Runner::boot(radio, store, &self.clock, self.control(), factory_settings, after_failure)
+            .await
+            .expect("readable")
     }
 
     fn radio(&self) -> Watched<'_> {
@@ -131,7 +133,7 @@ impl Site {
     }
 
     /// The desk of the program that runs.
-    pub(crate) fn desk(&self) -> &Desk<Raw, FRONTS> {
+    pub(crate) fn control(&self) -> &Control<Raw, FRONTS> {
         &self.desks[self.boots.get()]
     }
 
@@ -155,8 +157,17 @@ impl Site {
     pub(crate) fn boot_slow(&self) -> World<'_> {
         World::new(self, async {
             let (radio, store) = (self.radio(), self.disk.store());
-            let (blank, policy, store) = (self.blank.clone(), self.policy, Slow(store, self));
-            let boot = Runner::boot(radio, store, &self.clock, self.desk(), blank, policy).await;
+            let (factory_settings, after_failure, store) =
+                (self.factory_settings.clone(), self.after_failure, Slow(store, self));
+            let boot = Runner::boot(
+                radio,
+                store,
+                &self.clock,
+                self.control(),
+                factory_settings,
+                after_failure,
+            )
+            .await;
             boot.expect("readable").run().await
         })
     }
@@ -212,7 +223,7 @@ impl Site {
 }
 
 /// The radio, watched: it pairs and joins only with a journal on the disk.
-pub(crate) struct Watched<'s>(Radio<'s, Raw, &'s HandClock<Raw>>, &'s Site);
+pub(crate) struct Watched<'s>(Radio<'s, Raw, &'s ManualClock<Raw>>, &'s Site);
 
 impl WifiDriver for Watched<'_> {
     type Error = SimError;
@@ -225,10 +236,10 @@ impl WifiDriver for Watched<'_> {
         Ok(())
     }
 
-    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, SimError> {
+    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, SimError> {
         assert!(matches!(self.1.disk.record(), Some(Record::Pairing { .. })), "no journal");
         self.1.tried.set(true);
-        self.0.pair(attempt).await
+        self.0.pair(context).await
     }
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), SimError> {
@@ -247,12 +258,12 @@ impl WifiDriver for Watched<'_> {
         self.0.link().await
     }
 
-    async fn scan(&mut self) -> Result<Neighbours, SimError> {
+    async fn scan(&mut self) -> Result<ScanResults, SimError> {
         self.0.scan().await
     }
 
-    async fn lost(&mut self) {
-        self.0.lost().await;
+    async fn config_lost(&mut self) {
+        self.0.config_lost().await;
     }
 }
 
@@ -280,7 +291,7 @@ impl Wake for Flag {
     }
 }
 
-type Task<'s> = Pin<Box<dyn Future<Output = Result<(), Refusal>> + 's>>;
+type Task<'s> = Pin<Box<dyn Future<Output = Result<(), RequestError>> + 's>>;
 
 /// A request that was made.
 #[derive(Clone, Copy)]
@@ -288,7 +299,7 @@ pub(crate) struct Asked(usize);
 
 enum Request<'s> {
     Waits(Task<'s>),
-    Told(Result<(), Refusal>),
+    Told(Result<(), RequestError>),
 }
 
 /// A device that runs on virtual time. Nothing happens but what these methods do.
@@ -379,8 +390,8 @@ impl<'s> World<'s> {
         let status = self.status();
         let more = match status.phase {
             Phase::Searching | Phase::Joining { .. } => Duration::ZERO,
-            Phase::Saving => SAVE_LIMIT,
-            Phase::Idle | Phase::Opening | Phase::Configuring | Phase::Restoring => return,
+            Phase::Saving => SAVE_TIMEOUT,
+            Phase::Idle | Phase::Journaling | Phase::Configuring | Phase::Restoring => return,
         };
         let end = status.deadline.expect("a window").after(more);
         assert!(self.now() < end, "at {}: {status:?}", self.seconds());
@@ -399,7 +410,7 @@ impl<'s> World<'s> {
         self.now().as_millis() as f64 / 1000.0
     }
 
-    fn spawn(&mut self, task: impl Future<Output = Result<(), Refusal>> + 's) -> Asked {
+    fn spawn(&mut self, task: impl Future<Output = Result<(), RequestError>> + 's) -> Asked {
         self.requests.push(Request::Waits(Box::pin(task)));
         self.woken.0.store(true, Ordering::Relaxed);
         Asked(self.requests.len() - 1)
@@ -419,32 +430,32 @@ impl<'s> World<'s> {
 
     /// The requester goes away without waiting for its answer.
     pub(crate) fn hang_up(&mut self, Asked(number): Asked) {
-        self.requests[number] = Request::Told(Err(Refusal::Busy));
+        self.requests[number] = Request::Told(Err(RequestError::Busy));
     }
 
     /// Asks for a pairing, without letting anything happen yet.
-    pub(crate) fn ask_start(&mut self, parting: Duration) -> Asked {
-        let desk = self.site.desk();
-        self.spawn(desk.start(parting))
+    pub(crate) fn ask_start(&mut self, reply_grace: Duration) -> Asked {
+        let control = self.site.control();
+        self.spawn(control.start(reply_grace))
     }
 
     pub(crate) fn ask_configure(&mut self, settings: Settings) -> Asked {
-        let desk = self.site.desk();
-        self.spawn(desk.configure(settings, PARTING))
+        let control = self.site.control();
+        self.spawn(control.configure(settings, PARTING))
     }
 
     pub(crate) fn ask_cancel(&mut self) -> Asked {
-        let desk = self.site.desk();
+        let control = self.site.control();
         self.spawn(async {
-            desk.cancel().await;
+            control.cancel().await;
             Ok(())
         })
     }
 
     pub(crate) fn ask_link(&mut self) -> Asked {
-        let desk = self.site.desk();
+        let control = self.site.control();
         self.spawn(async {
-            desk.link().await;
+            control.link().await;
             Ok(())
         })
     }
@@ -486,7 +497,7 @@ impl<'s> World<'s> {
     }
 
     pub(crate) fn status(&self) -> Status {
-        self.site.desk().status().expect("a runner has booted")
+        self.site.control().status().expect("a runner has booted")
     }
 
     #[track_caller]
@@ -526,7 +537,7 @@ impl<'s> World<'s> {
     }
 
     #[track_caller]
-    pub(crate) fn expect_seen(&self, seen: &Sight) {
+    pub(crate) fn expect_seen(&self, seen: &SearchProgress) {
         let status = self.status();
         assert_eq!(&status.seen, seen, "at {}: {status:?}", self.seconds());
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use embassy_futures::select::{Either, select};
 use wps_core::conformance::Check;
-use wps_core::driver::{Attempt, Link, News, Offer, Sight};
-use wps_core::sim::{HandClock, Radio, SimError};
-use wps_core::wsc::Sightings;
+use wps_core::driver::{Link, Offer, PairContext, PairEvent, SearchProgress};
+use wps_core::sim::{ManualClock, Radio, SimError};
+use wps_core::wsc::OverlapDetector;
 use wps_core::{
     Clock, Credentials, ErrorKind, Mode, Passphrase, Settings, Snapshot, Ssid, WifiDriver,
 };
@@ -67,8 +67,8 @@ impl Flaw {
     pub(crate) const ALL: &[(Self, &[Check])] = &[
         (Self::ApplyWaitsForTheLink, &[Check::Station]),
         (Self::GivesUpALostLink, &[Check::Reconnects]),
-        (Self::MissesALoss, &[Check::Lost]),
-        (Self::TakesAMissingRouterForALoss, &[Check::Lost]),
+        (Self::MissesALoss, &[Check::ConfigLost]),
+        (Self::TakesAMissingRouterForALoss, &[Check::ConfigLost]),
         (Self::SecondAccessPointGoesDark, &[Check::AccessPoint, Check::Twice]),
         (
             Self::OffUsesWhatIsRemembered,
@@ -157,7 +157,7 @@ impl Flaw {
 
 /// See [`Flaw`].
 pub(crate) struct Flawed<'w> {
-    radio: Radio<'w, Raw, &'w HandClock<Raw>>,
+    radio: Radio<'w, Raw, &'w ManualClock<Raw>>,
     world: &'w World,
     busy: bool,
     mode: Mode,
@@ -234,7 +234,7 @@ impl<'w> Flawed<'w> {
         Ok(())
     }
 
-    async fn pair_so(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, SimError> {
+    async fn pair_so(&mut self, context: &mut PairContext<'_>) -> Result<Offer, SimError> {
         self.joined = None;
         if let Some(offer) = self.kept.take() {
             return Ok(offer);
@@ -252,19 +252,20 @@ impl<'w> Flawed<'w> {
         if self.has(Flaw::PairsUnpressed) {
             self.world.air.press(b"home");
         }
-        let mut sightings = match self.has(Flaw::ForgetsSightings) {
-            true => Sightings::new(),
-            false => attempt.sightings.clone(),
+        let mut overlap_detector = match self.has(Flaw::ForgetsSightings) {
+            true => OverlapDetector::new(),
+            false => context.overlap_detector.clone(),
         };
         let exchanging = Cell::new(None);
         let (world, kept, stuck) = (self.world, &self.kept, &self.stuck);
         let report = |news| {
-            let News::Seen(sight) = news else { return };
-            if let Sight::Exchanging { ssid: Some(ssid) } = &sight {
+            let PairEvent::Progress(sight) = news else { return };
+            if let SearchProgress::Exchanging { ssid: Some(ssid) } = &sight {
                 exchanging.set(world.network(ssid));
             }
-            let blind = world.flaw == Some(Flaw::SeesNoRouter) && sight == Sight::NotPressed;
-            attempt.report(if blind { Sight::NoRouter } else { sight });
+            let blind =
+                world.flaw == Some(Flaw::SeesNoRouter) && sight == SearchProgress::NotPressed;
+            context.report_progress(if blind { SearchProgress::NoRouter } else { sight });
         };
         let leftover = Leftover { world, kept, stuck, exchanging: &exchanging };
         let limit = async {
@@ -276,10 +277,11 @@ impl<'w> Flawed<'w> {
         let answer = {
             let leaving = pin!(async {
                 if world.flaw != Some(Flaw::LeavesAtOnce) {
-                    attempt.leave().await;
+                    context.before_disconnect().await;
                 }
             });
-            let mut inner = Attempt::new(&mut sightings, &report).leaving_after(leaving);
+            let mut inner =
+                PairContext::new(&mut overlap_detector, &report).with_reply_grace(leaving);
             match select(self.radio.pair(&mut inner), limit).await {
                 Either::First(answer) => answer,
                 Either::Second(()) => Err(SimError(ErrorKind::Other)),
@@ -288,7 +290,7 @@ impl<'w> Flawed<'w> {
         let router = leftover.exchanging.take();
         drop(leftover);
         if !self.has(Flaw::FirmwareJudgesOverlap) {
-            *attempt.sightings = sightings;
+            *context.overlap_detector = overlap_detector;
         }
         let lost = router.is_some_and(|network| !world.is_on(&network.ssid));
         match (answer, world.flaw) {
@@ -299,7 +301,7 @@ impl<'w> Flawed<'w> {
                 self.kept.set(Some(offer.clone()));
                 Ok(offer)
             }
-            (Ok(_), Some(Flaw::LostRouterIsFinal)) if lost => Err(SimError(ErrorKind::Absent)),
+            (Ok(_), Some(Flaw::LostRouterIsFinal)) if lost => Err(SimError(ErrorKind::NoDevice)),
             (Ok(offer), Some(Flaw::NamesAreText)) => Ok(as_text(offer.at(0)).into()),
             (Ok(offer), Some(Flaw::NamesEndAtNul)) => Ok(until_nul(offer.at(0)).into()),
             (Ok(offer), Some(Flaw::OffersAnotherKey)) => {
@@ -355,10 +357,10 @@ impl WifiDriver for Flawed<'_> {
         answer
     }
 
-    async fn pair(&mut self, attempt: &mut Attempt<'_>) -> Result<Offer, SimError> {
+    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, SimError> {
         self.world.log("pair");
         self.begin(false)?;
-        let answer = self.pair_so(attempt).await;
+        let answer = self.pair_so(context).await;
         self.busy = false;
         answer
     }
@@ -392,11 +394,11 @@ impl WifiDriver for Flawed<'_> {
         link
     }
 
-    async fn lost(&mut self) {
+    async fn config_lost(&mut self) {
         match self.world.flaw {
             Some(Flaw::MissesALoss) => pending().await,
             Some(Flaw::TakesAMissingRouterForALoss) if !self.world.air.is_linked() => {}
-            _ => self.radio.lost().await,
+            _ => self.radio.config_lost().await,
         }
     }
 }

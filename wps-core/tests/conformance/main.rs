@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use flaw::{Flaw, Flawed};
 use world::{Bench, HELPLESS, World};
-use wps_core::conformance::{Cannot, Check, Limits, Outcome, Report, run, run_all};
+use wps_core::conformance::{Check, Limits, Outcome, Report, Unavailable, run, run_all};
 use wps_core::sim::Fault;
 use wps_core::{ErrorKind, WifiDriver};
 
@@ -69,7 +69,7 @@ fn any_order_is_every_order() {
 
 #[test]
 fn a_mute_or_absent_radio_fails_everything_and_hangs_nobody() {
-    for fault in [Fault::Mute, Fault::Fails(ErrorKind::Absent)] {
+    for fault in [Fault::Mute, Fault::Fails(ErrorKind::NoDevice)] {
         let world = World::with(None);
         world.air.set_fault(Some(fault));
         let report = simulated(&world);
@@ -80,15 +80,15 @@ fn a_mute_or_absent_radio_fails_everything_and_hangs_nobody() {
 #[test]
 fn a_driver_for_station_mode_alone_is_no_bad_driver() {
     let report = try_all(&World::with(Some(Flaw::StationOnly)), Flawed::new);
-    let access_point = Cannot("the driver does not support access-point mode");
-    let off = Cannot("the driver does not support switching the radio off");
+    let access_point = Unavailable("the driver does not support access-point mode");
+    let off = Unavailable("the driver does not support switching the radio off");
     let expected = [
         (Check::AccessPoint, &Outcome::Skipped(access_point)),
         (Check::Off, &Outcome::Skipped(off)),
-        (Check::Looking, &Outcome::Partly(off)),
-        (Check::Pairing, &Outcome::Partly(off)),
-        (Check::Twice, &Outcome::Partly(off)),
-        (Check::AnyOrder, &Outcome::Partly(off)),
+        (Check::Looking, &Outcome::Partial(off)),
+        (Check::Pairing, &Outcome::Partial(off)),
+        (Check::Twice, &Outcome::Partial(off)),
+        (Check::AnyOrder, &Outcome::Partial(off)),
     ];
     assert_eq!(others(&report), expected, "\n{report}");
 }
@@ -96,7 +96,7 @@ fn a_driver_for_station_mode_alone_is_no_bad_driver() {
 #[test]
 fn a_radio_that_judges_overlap_by_itself_is_not_asked_to_remember() {
     let report = try_all(&World::with(Some(Flaw::FirmwareJudgesOverlap)), Flawed::new);
-    let gap = Cannot("the driver leaves session overlap to its platform");
+    let gap = Unavailable("the driver leaves session overlap to its platform");
     assert_eq!(others(&report), [(Check::OverlapMemory, &Outcome::Skipped(gap))], "\n{report}");
 }
 
@@ -110,7 +110,7 @@ fn what_a_stage_cannot_do_is_told() {
     let skipped: Vec<_> = Check::ALL.into_iter().filter(|check| skipped(*check)).collect();
     assert_eq!(
         skipped,
-        [Check::Lost, Check::Platform, Check::StaysOnAir, Check::WaitsToLeave],
+        [Check::ConfigLost, Check::Platform, Check::StaysOnAir, Check::WaitsToLeave],
         "\n{report}"
     );
     // Those that look at the radio take the driver's word.
@@ -125,8 +125,8 @@ fn a_short_silence_is_told() {
     world.limits = Limits { silence: Duration::from_secs(120), ..Limits::default() };
     let mut bench = Bench { world: &world, driver: |world| world.air.radio(&world.clock) };
     let outcome = world.play(run(Check::Silence, &mut bench));
-    let gap = Cannot("nobody waited for longer than two minutes");
-    assert_eq!(outcome, Outcome::Partly(gap));
+    let gap = Unavailable("nobody waited for longer than two minutes");
+    assert_eq!(outcome, Outcome::Partial(gap));
 }
 
 #[test]

@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use embassy_futures::block_on;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use wps_core::conformance::{Cannot, Limits, Seen, Stage};
-use wps_core::sim::{Air, HandClock, Router};
+use wps_core::conformance::{Limits, ObservedState, TestBed, Unavailable};
+use wps_core::sim::{Air, ManualClock, Router};
 use wps_core::{Clock, Credentials, Instant, Settings, Ssid, WifiDriver};
 
 use crate::flaw::Flaw;
 
 pub(crate) type Raw = NoopRawMutex;
 
-pub(crate) const HELPLESS: Cannot = Cannot("a stage that can do no more than it must");
+pub(crate) const HELPLESS: Unavailable = Unavailable("a stage that can do no more than it must");
 
 /// More than any of it takes, in virtual time.
 const ETERNITY: Duration = Duration::from_secs(1_000_000);
@@ -26,7 +26,7 @@ const ETERNITY: Duration = Duration::from_secs(1_000_000);
 /// The simulated air, and what only a bad driver needs: a flash to leave things on, and a time bomb.
 pub(crate) struct World {
     pub(crate) air: Air<Raw>,
-    pub(crate) clock: HandClock<Raw>,
+    pub(crate) clock: ManualClock<Raw>,
     pub(crate) flaw: Option<Flaw>,
     pub(crate) flash: RefCell<Option<Credentials>>,
     pub(crate) later: RefCell<Option<(Instant, Settings)>>,
@@ -44,7 +44,7 @@ impl World {
     pub(crate) fn with(flaw: Option<Flaw>) -> Self {
         Self {
             air: Air::new(),
-            clock: HandClock::new(),
+            clock: ManualClock::new(),
             flaw,
             flash: RefCell::default(),
             later: RefCell::default(),
@@ -74,21 +74,21 @@ impl World {
         self.air.routers().iter().any(|(name, _, on, _)| name == ssid && *on)
     }
 
-    fn seen(&self) -> Seen {
+    fn seen(&self) -> ObservedState {
         let due = self.later.borrow_mut().take_if(|(at, _)| *at <= self.clock.now());
         if let Some((_, settings)) = due {
             self.force(&settings);
         }
         match self.air.radio_does().filter(|_| self.air.is_linked()) {
-            Some(Settings::Station { network }) => Seen::Joined(network.ssid),
+            Some(Settings::Station { network }) => ObservedState::Joined(network.ssid),
             Some(Settings::AccessPoint { access_point, .. }) => {
-                Seen::Serving(access_point.network.ssid)
+                ObservedState::Serving(access_point.network.ssid)
             }
             Some(Settings::Platform) => match &*self.platform.borrow() {
-                Some(network) => Seen::Joined(network.ssid.clone()),
-                None => Seen::Nothing,
+                Some(network) => ObservedState::Joined(network.ssid.clone()),
+                None => ObservedState::Nothing,
             },
-            Some(Settings::Off { .. }) | None => Seen::Nothing,
+            Some(Settings::Off { .. }) | None => ObservedState::Nothing,
         }
     }
 
@@ -145,9 +145,9 @@ pub(crate) struct Bench<'w, D> {
     pub(crate) driver: fn(&'w World) -> D,
 }
 
-impl<'w, D: WifiDriver> Stage for Bench<'w, D> {
+impl<'w, D: WifiDriver> TestBed for Bench<'w, D> {
     type Driver = D;
-    type Clock = &'w HandClock<Raw>;
+    type Clock = &'w ManualClock<Raw>;
 
     fn clock(&self) -> Self::Clock {
         &self.world.clock
@@ -157,7 +157,7 @@ impl<'w, D: WifiDriver> Stage for Bench<'w, D> {
         self.world.limits
     }
 
-    async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Cannot> {
+    async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Unavailable> {
         if self.world.helpless && platform.is_some() {
             return Err(HELPLESS);
         }
@@ -169,7 +169,7 @@ impl<'w, D: WifiDriver> Stage for Bench<'w, D> {
         (self.driver)(self.world)
     }
 
-    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Cannot> {
+    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Unavailable> {
         let key = network.passphrase.as_ref().map_or(&[][..], |key| key.reveal());
         if self.world.helpless && network.passphrase.is_none() {
             return Err(HELPLESS);
@@ -180,7 +180,7 @@ impl<'w, D: WifiDriver> Stage for Bench<'w, D> {
     }
 
     async fn switch_off(&mut self, ssid: &Ssid) {
-        let joined = self.world.seen() == Seen::Joined(ssid.clone());
+        let joined = self.world.seen() == ObservedState::Joined(ssid.clone());
         self.world.air.power(ssid.as_bytes(), false);
         if joined && self.world.flaw == Some(Flaw::GivesUpALostLink) {
             self.world.force(&Settings::Off { remembered: None });
@@ -191,14 +191,14 @@ impl<'w, D: WifiDriver> Stage for Bench<'w, D> {
         self.world.air.press(ssid.as_bytes());
     }
 
-    async fn seen(&mut self) -> Result<Seen, Cannot> {
+    async fn seen(&mut self) -> Result<ObservedState, Unavailable> {
         match self.world.helpless {
             false => Ok(self.world.seen()),
             true => Err(HELPLESS),
         }
     }
 
-    async fn restart_platform(&mut self) -> Result<(), Cannot> {
+    async fn restart_platform(&mut self) -> Result<(), Unavailable> {
         if self.world.helpless {
             return Err(HELPLESS);
         }
@@ -211,11 +211,11 @@ impl<'w, D: WifiDriver> Stage for Bench<'w, D> {
         Ok(())
     }
 
-    fn restarts_alone(&self) -> Result<(), Cannot> {
+    fn restarts_alone(&self) -> Result<(), Unavailable> {
         if self.world.helpless { Err(HELPLESS) } else { Ok(()) }
     }
 
-    async fn keeps(&mut self, network: &Credentials) -> Result<bool, Cannot> {
+    async fn keeps(&mut self, network: &Credentials) -> Result<bool, Unavailable> {
         // What the firmware keeps for itself nobody can read.
         if self.world.helpless || self.world.flaw == Some(Flaw::FirmwareRejoins) {
             return Err(HELPLESS);
@@ -223,7 +223,7 @@ impl<'w, D: WifiDriver> Stage for Bench<'w, D> {
         Ok(self.world.flash.borrow().as_ref() == Some(network))
     }
 
-    fn looks_around(&self) -> Result<(), Cannot> {
+    fn looks_around(&self) -> Result<(), Unavailable> {
         if self.world.helpless { Err(HELPLESS) } else { Ok(()) }
     }
 }

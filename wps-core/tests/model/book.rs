@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use wps_core::command::{Command, Input};
 use wps_core::{
-    Cause, Ended, ErrorKind, Instant, Loaded, Pairing, Phase, Policy, Refusal, Settings, TaskKind,
+    AfterFailure, Cause, ErrorKind, Instant, Loaded, Machine, Phase, RequestError, Settings,
+    TaskKind, TaskResult,
 };
 
 use crate::words::{Disk, Do, INSIDE, In, Is, KINDS, When};
@@ -17,7 +18,7 @@ pub(crate) type Number = u32;
 /// What a machine wants and tells.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
-    pub(crate) machine: Pairing,
+    pub(crate) machine: Machine,
     pub(crate) wants: Do,
     until: Option<Instant>,
     /// When a pairing may leave the present network, while one looks around.
@@ -25,18 +26,18 @@ pub(crate) struct Page {
     pub(crate) phase: Phase,
     /// When the window closes, while one is open.
     pub(crate) deadline: Option<Instant>,
-    pub(crate) last: Option<Ended>,
+    pub(crate) last: Option<TaskResult>,
     pub(crate) settled: Option<Is>,
     /// The radio did not take what is to be put back.
     pub(crate) stuck: bool,
     /// What whoever waits is told.
-    pub(crate) answer: Option<Result<(), Refusal>>,
+    pub(crate) answer: Option<Result<(), RequestError>>,
     /// What whoever asks for a pairing or for other settings now is told.
-    pub(crate) admits: [Option<Result<(), Refusal>>; 2],
+    pub(crate) admits: [Option<Result<(), RequestError>>; 2],
 }
 
 impl Page {
-    fn new(machine: Pairing) -> Self {
+    fn new(machine: Machine) -> Self {
         let command = machine.command();
         let (wants, until) = Do::of(&command);
         let leave = if let Command::Pair { leave, .. } = command { Some(leave) } else { None };
@@ -63,7 +64,7 @@ impl Page {
     }
 
     /// How much time whoever asked gets to receive the answer, while a pairing looks around.
-    pub(crate) fn parting(&self) -> Option<Duration> {
+    pub(crate) fn reply_grace(&self) -> Option<Duration> {
         // It began at one of these moments.
         let began = if self.leave < self.deadline { Some(INSIDE) } else { self.deadline };
         Some(self.leave?.since(began?))
@@ -78,7 +79,7 @@ impl Page {
 #[derive(Default)]
 pub(crate) struct Book {
     pages: Vec<Page>,
-    numbers: HashMap<Pairing, Number>,
+    numbers: HashMap<Machine, Number>,
     next: HashMap<(Number, In, When), Number>,
 }
 
@@ -91,14 +92,14 @@ impl Book {
         self.pages.len()
     }
 
-    pub(crate) fn boot(&mut self, loaded: Loaded, policy: Policy) -> Number {
-        let blank: Settings = Is::BLANK.settings();
-        self.number(Pairing::boot(Instant::from_millis(0), loaded, blank, policy))
+    pub(crate) fn boot(&mut self, loaded: Loaded, after_failure: AfterFailure) -> Number {
+        let factory_settings: Settings = Is::FACTORY.settings();
+        self.number(Machine::boot(Instant::from_millis(0), loaded, factory_settings, after_failure))
     }
 
-    pub(crate) fn boot_from(&mut self, disk: Disk, policy: Policy) -> Number {
-        let loaded = disk.record().map_or(Loaded::Blank, Loaded::Record);
-        self.boot(loaded, policy)
+    pub(crate) fn boot_from(&mut self, disk: Disk, after_failure: AfterFailure) -> Number {
+        let loaded = disk.record().map_or(Loaded::Nothing, Loaded::Record);
+        self.boot(loaded, after_failure)
     }
 
     /// What `input` makes of a machine.
@@ -119,7 +120,7 @@ impl Book {
         next
     }
 
-    fn number(&mut self, machine: Pairing) -> Number {
+    fn number(&mut self, machine: Machine) -> Number {
         if let Some(number) = self.numbers.get(&machine) {
             return *number;
         }
@@ -181,7 +182,7 @@ fn sound(page: &Page) -> Result<(), String> {
             Phase::Searching | Phase::Joining { .. } => page.until <= *deadline,
             // The same.
             Phase::Idle
-            | Phase::Opening
+            | Phase::Journaling
             | Phase::Saving
             | Phase::Configuring
             | Phase::Restoring => true,
@@ -200,7 +201,7 @@ fn sound(page: &Page) -> Result<(), String> {
 /// as after one that is not, and outside a window all the same; and people are told which it was.
 fn alike(page: &Page, kind: ErrorKind) -> Result<(), String> {
     let answer: fn(ErrorKind) -> Input = match page.wants {
-        Do::Note => |kind| Input::Noted(Err(kind)),
+        Do::Note => |kind| Input::SnapshotTaken(Err(kind)),
         Do::Apply(..) => |kind| Input::Applied(Err(kind)),
         Do::Pair => |kind| Input::Offered(Err(kind)),
         Do::Join(..) => |kind| Input::Joined(Err(kind)),
@@ -217,7 +218,7 @@ fn alike(page: &Page, kind: ErrorKind) -> Result<(), String> {
         return Err(format!("{kind:?} is treated in a way of its own"));
     }
     // While putting back within the window the reason for it stays.
-    let reason = |machine: &Pairing| {
+    let reason = |machine: &Machine| {
         let status = machine.status();
         status.trouble.or(status.last.and_then(|last| last.result.err()))
     };
@@ -234,10 +235,10 @@ fn representative(kind: ErrorKind) -> ErrorKind {
         ErrorKind::Overlap
             | ErrorKind::Insecure
             | ErrorKind::Unsupported
-            | ErrorKind::Absent
+            | ErrorKind::NoDevice
             | ErrorKind::Blocked
-            | ErrorKind::Managed
+            | ErrorKind::ManagedByOther
             | ErrorKind::NotPermitted
     );
-    if is_final { ErrorKind::Absent } else { ErrorKind::Other }
+    if is_final { ErrorKind::NoDevice } else { ErrorKind::Other }
 }

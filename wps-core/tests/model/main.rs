@@ -16,22 +16,22 @@ use std::time::Instant;
 use book::{Book, Number};
 use words::{Disk, Do, In, Is, When};
 use world::World;
-use wps_core::{Cause, ErrorKind, Loaded, Policy, Refusal, TaskKind};
+use wps_core::{AfterFailure, Cause, ErrorKind, Loaded, RequestError, TaskKind};
 
 /// Where a world was first reached from, and by what.
 type Origin = Option<(usize, &'static str)>;
 
 #[test]
 fn every_world_is_sound_where_a_failed_access_point_goes_dark() {
-    every_world_is_sound(Policy::AccessPointOff);
+    every_world_is_sound(AfterFailure::AccessPointOff);
 }
 
 #[test]
 fn every_world_is_sound_where_a_failed_access_point_comes_back() {
-    every_world_is_sound(Policy::AccessPointBack);
+    every_world_is_sound(AfterFailure::AccessPointBack);
 }
 
-fn every_world_is_sound(policy: Policy) {
+fn every_world_is_sound(after_failure: AfterFailure) {
     let began = Instant::now();
     let mut book = Book::default();
     let mut told = Vec::new();
@@ -47,7 +47,7 @@ fn every_world_is_sound(policy: Policy) {
             worlds.len() - 1
         });
     };
-    for first in first_worlds(&mut book, policy) {
+    for first in first_worlds(&mut book, after_failure) {
         visit(first, None, &mut worlds, &mut queue);
     }
     let (mut said, mut happened) = (BTreeSet::new(), BTreeSet::new());
@@ -73,7 +73,7 @@ fn every_world_is_sound(policy: Policy) {
     let longest = all().map(|world| answers_to_rest(&mut book, world)).max();
     everything_happens_sometimes(&book, all().map(|world| world.machine), &said);
     println!(
-        "model, {policy:?}: {} worlds, {steps} steps, {} machines, at rest within {} answers, {:.1} s",
+        "model, {after_failure:?}: {} worlds, {steps} steps, {} machines, at rest within {} answers, {:.1} s",
         worlds.len(),
         book.count(),
         longest.unwrap_or_default(),
@@ -82,12 +82,13 @@ fn every_world_is_sound(policy: Policy) {
 }
 
 /// Every record of a device at rest, a new device, and a damaged record, which the store has put aside.
-fn first_worlds(book: &mut Book, policy: Policy) -> Vec<World> {
-    let settled = Is::ALL.map(Disk::Settled).into_iter().chain([Disk::Blank]);
-    let mut first: Vec<_> =
-        settled.map(|disk| World::first(book.boot_from(disk, policy), disk, policy)).collect();
-    let damaged = book.boot(Loaded::Corrupt, policy);
-    first.push(World::first(damaged, Disk::Blank, policy));
+fn first_worlds(book: &mut Book, after_failure: AfterFailure) -> Vec<World> {
+    let settled = Is::ALL.map(Disk::Settled).into_iter().chain([Disk::Empty]);
+    let mut first: Vec<_> = settled
+        .map(|disk| World::first(book.boot_from(disk, after_failure), disk, after_failure))
+        .collect();
+    let damaged = book.boot(Loaded::Corrupt, after_failure);
+    first.push(World::first(damaged, Disk::Empty, after_failure));
     first
 }
 
@@ -207,8 +208,8 @@ fn everything_happens_sometimes(
     }
     assert!(states.is_empty(), "reached, but not expected: {states:?}");
 
-    let mute = Cause::Driver(ErrorKind::Mute);
-    let absent = Cause::Driver(ErrorKind::Absent);
+    let mute = Cause::Driver(ErrorKind::NoResponse);
+    let absent = Cause::Driver(ErrorKind::NoDevice);
     let wrong_key = Cause::Driver(ErrorKind::WrongKey);
     let both = [
         Ok(()),
@@ -237,10 +238,10 @@ fn everything_happens_sometimes(
     ];
     assert_eq!(endings, expected.concat().into_iter().collect(), "endings");
 
-    let failed = |cause| Err(Refusal::Failed(cause));
+    let failed = |cause| Err(RequestError::Failed(cause));
     let answers = [
         Ok(()),
-        Err(Refusal::Busy),
+        Err(RequestError::Busy),
         failed(Cause::Store),
         failed(Cause::Cancelled),
         failed(mute),

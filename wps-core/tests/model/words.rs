@@ -6,8 +6,8 @@ use std::time::Duration;
 use wps_core::command::{Command, Input};
 use wps_core::driver::Offer;
 use wps_core::{
-    AccessPoint, Credentials, ErrorKind, Instant, Passphrase, Policy, Record, Settings, Snapshot,
-    Ssid,
+    AccessPoint, AfterFailure, Credentials, ErrorKind, Instant, Passphrase, Record, Settings,
+    Snapshot, Ssid,
 };
 
 /// Settings.
@@ -37,7 +37,7 @@ impl Is {
         Self::OffOld,
     ];
     /// What a device is that was never set up.
-    pub(crate) const BLANK: Self = Self::Hotspot;
+    pub(crate) const FACTORY: Self = Self::Hotspot;
 
     pub(crate) fn settings(self) -> Settings {
         let hotspot = |remembered| {
@@ -66,10 +66,10 @@ impl Is {
     }
 
     /// The specification's failure rule.
-    pub(crate) fn after_failure(self, policy: Policy) -> Self {
-        match (self, policy) {
-            (Self::Hotspot, Policy::AccessPointOff) => Self::Off,
-            (Self::HotspotOld, Policy::AccessPointOff) => Self::OffOld,
+    pub(crate) fn after_failure(self, after_failure: AfterFailure) -> Self {
+        match (self, after_failure) {
+            (Self::Hotspot, AfterFailure::AccessPointOff) => Self::Off,
+            (Self::HotspotOld, AfterFailure::AccessPointOff) => Self::OffOld,
             _ => self,
         }
     }
@@ -83,7 +83,7 @@ fn net(name: &[u8]) -> Credentials {
 /// What is on the disk; the flag: with the driver's snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Disk {
-    Blank,
+    Empty,
     Settled(Is),
     Pairing(Is, bool),
     Configuring(Is, bool),
@@ -103,7 +103,7 @@ impl Disk {
     pub(crate) fn record(self) -> Option<Record> {
         let snapshot = |noted| if noted { the_snapshot() } else { Snapshot::default() };
         Some(match self {
-            Self::Blank => return None,
+            Self::Empty => return None,
             Self::Settled(is) => Record::Settled(is.settings()),
             Self::Pairing(before, noted) => {
                 Record::Pairing { before: before.settings(), snapshot: snapshot(noted) }
@@ -115,11 +115,11 @@ impl Disk {
     }
 
     /// What the device boots with, and whether the driver gets its snapshot back.
-    pub(crate) fn recovered(self, policy: Policy) -> (Is, bool) {
+    pub(crate) fn recovered(self, after_failure: AfterFailure) -> (Is, bool) {
         match self {
-            Self::Blank => (Is::BLANK, false),
+            Self::Empty => (Is::FACTORY, false),
             Self::Settled(is) => (is, false),
-            Self::Pairing(before, noted) => (before.after_failure(policy), noted),
+            Self::Pairing(before, noted) => (before.after_failure(after_failure), noted),
             Self::Configuring(before, noted) => (before, noted),
         }
     }
@@ -150,9 +150,9 @@ impl Do {
     /// And until when.
     pub(crate) fn of(command: &Command) -> (Self, Option<Instant>) {
         match command {
-            Command::Rest => (Self::Rest, None),
+            Command::Idle => (Self::Rest, None),
             Command::Pause(until) => (Self::Pause, Some(*until)),
-            Command::Note(until) => (Self::Note, Some(*until)),
+            Command::Snapshot(until) => (Self::Note, Some(*until)),
             Command::Save(record, until) => (Self::Save(Disk::of(record)), Some(*until)),
             Command::Apply(settings, snapshot, until) => {
                 (Self::Apply(Is::of(settings), noted(snapshot)), Some(*until))
@@ -248,29 +248,29 @@ impl In {
     pub(crate) fn input(self) -> Input {
         let (a, b) = (net(b"network A"), net(b"network B"));
         match self {
-            Self::Start => Input::Start { parting: PARTING },
-            Self::Press => Input::Start { parting: Duration::ZERO },
+            Self::Start => Input::Start { reply_grace: PARTING },
+            Self::Press => Input::Start { reply_grace: Duration::ZERO },
             Self::Configure(to) => {
-                let parting = Duration::from_millis(100);
-                Input::Configure { settings: to.settings(), parting }
+                let reply_grace = Duration::from_millis(100);
+                Input::Configure { settings: to.settings(), reply_grace }
             }
             Self::Cancel => Input::Cancel,
             Self::Elapsed => Input::Elapsed,
-            Self::Lost => Input::Lost,
-            Self::Noted => Input::Noted(Ok(the_snapshot())),
-            Self::NoteFailed => Input::Noted(Err(ErrorKind::Absent)),
+            Self::Lost => Input::ConfigLost,
+            Self::Noted => Input::SnapshotTaken(Ok(the_snapshot())),
+            Self::NoteFailed => Input::SnapshotTaken(Err(ErrorKind::NoDevice)),
             Self::Saved => Input::Saved(Ok(())),
             Self::SaveFailed => Input::Saved(Err(())),
             Self::Applied => Input::Applied(Ok(())),
             Self::ApplyFailed => Input::Applied(Err(ErrorKind::Other)),
-            Self::ApplyAbsent => Input::Applied(Err(ErrorKind::Absent)),
+            Self::ApplyAbsent => Input::Applied(Err(ErrorKind::NoDevice)),
             Self::OfferedA => Input::Offered(Ok(Offer::from(a))),
             Self::OfferedBoth => Input::Offered(Ok(Offer::new([a, b]).expect("two"))),
             Self::RouterLost => Input::Offered(Err(ErrorKind::RouterLost)),
             Self::Overlap => Input::Offered(Err(ErrorKind::Overlap)),
             Self::Joined => Input::Joined(Ok(())),
             Self::WrongKey => Input::Joined(Err(ErrorKind::WrongKey)),
-            Self::JoinAbsent => Input::Joined(Err(ErrorKind::Absent)),
+            Self::JoinAbsent => Input::Joined(Err(ErrorKind::NoDevice)),
         }
     }
 }
@@ -296,10 +296,10 @@ pub(crate) const KINDS: [ErrorKind; 14] = [
     ErrorKind::WrongKey,
     ErrorKind::NotFound,
     ErrorKind::Unsupported,
-    ErrorKind::Absent,
+    ErrorKind::NoDevice,
     ErrorKind::Blocked,
-    ErrorKind::Managed,
+    ErrorKind::ManagedByOther,
     ErrorKind::NotPermitted,
-    ErrorKind::Mute,
+    ErrorKind::NoResponse,
     ErrorKind::Other,
 ];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wps_core::{Policy, Refusal};
+use wps_core::{AfterFailure, RequestError};
 
 use crate::book::{Book, Number, Page};
 use crate::words::{Disk, Do, In, Is, PARTING, When};
@@ -10,7 +10,7 @@ use crate::words::{Disk, Do, In, Is, PARTING, When};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct World {
     pub(crate) machine: Number,
-    pub(crate) policy: Policy,
+    pub(crate) after_failure: AfterFailure,
     /// The window of what is under way has closed.
     pub(crate) closed: bool,
     pub(crate) disk: Disk,
@@ -64,15 +64,15 @@ pub(crate) type Broken = &'static str;
 pub(crate) type Step = (&'static str, Result<World, Broken>);
 
 /// What requesters were told: for the list of what must happen sometimes.
-pub(crate) type Told = Vec<Result<(), Refusal>>;
+pub(crate) type Told = Vec<Result<(), RequestError>>;
 
 impl World {
     /// A device boots for the first time in this model.
-    pub(crate) fn first(machine: Number, disk: Disk, policy: Policy) -> Self {
-        let (before, _) = disk.recovered(policy);
+    pub(crate) fn first(machine: Number, disk: Disk, after_failure: AfterFailure) -> Self {
+        let (before, _) = disk.recovered(after_failure);
         Self {
             machine,
-            policy,
+            after_failure,
             closed: false,
             disk,
             radio: None,
@@ -264,8 +264,8 @@ impl World {
     }
 
     fn cut_power(self, book: &mut Book) -> Result<Self, Broken> {
-        let machine = book.boot_from(self.disk, self.policy);
-        let (settings, noted) = self.disk.recovered(self.policy);
+        let machine = book.boot_from(self.disk, self.after_failure);
+        let (settings, noted) = self.disk.recovered(self.after_failure);
         if book.page(machine).wants != Do::Apply(settings, noted) {
             return Err("the device does not boot into what its record says");
         }
@@ -337,7 +337,7 @@ impl World {
 
     /// At rest, what people are told is what is on the disk and on the air.
     fn at_rest(&self, page: &Page, settled: Is) -> Result<(), Broken> {
-        let never_set_up = self.disk == Disk::Blank && settled == Is::BLANK;
+        let never_set_up = self.disk == Disk::Empty && settled == Is::FACTORY;
         if self.disk != Disk::Settled(settled) && !never_set_up {
             return Err("at rest, but the disk says otherwise");
         }
@@ -369,7 +369,7 @@ impl World {
     /// What a failure leaves.
     fn failed(&self) -> Is {
         match self.task {
-            Task::Pair => self.before.after_failure(self.policy),
+            Task::Pair => self.before.after_failure(self.after_failure),
             Task::None | Task::Configure(_) | Task::Again => self.before,
         }
     }
@@ -391,7 +391,7 @@ impl World {
                 || is == self.before
                 || is == self.failed()
         };
-        if !self.inherited.disk && !chosen(self.disk.recovered(self.policy).0) {
+        if !self.inherited.disk && !chosen(self.disk.recovered(self.after_failure).0) {
             return Err("a power cut now would boot into settings nobody chose or proved");
         }
         let deadline = page.deadline.map(wps_core::Instant::as_millis);
@@ -403,8 +403,8 @@ impl World {
         if deadline.is_some() && deadline != expected {
             return Err("the deadline is not that of the start");
         }
-        let parting = if self.over_wifi { PARTING } else { Duration::ZERO };
-        if page.parting().is_some_and(|it| it != parting) {
+        let reply_grace = if self.over_wifi { PARTING } else { Duration::ZERO };
+        if page.reply_grace().is_some_and(|it| it != reply_grace) {
             return Err("the radio moves before the answer is out, or waits without need");
         }
         let under_way = deadline.is_some();
@@ -456,7 +456,7 @@ impl World {
                     && matches!(self.task, Task::Configure(_));
                 if right { Ok(()) } else { Err("a wrong journal") }
             }
-            Do::Save(Disk::Blank) => Err("no record is blank"),
+            Do::Save(Disk::Empty) => Err("no record is blank"),
             Do::Rest | Do::Pause | Do::Note | Do::Pair | Do::Join(..) | Do::Apply(..) => Ok(()),
         }
     }

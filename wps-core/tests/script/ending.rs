@@ -1,9 +1,9 @@
 //! Pairings that fail: the rows of the specification's troubleshooting table, cancelling, and
 //! Protected Setup's own rules. Each ends with what the failure rule says.
 
-use wps_core::driver::Sight;
+use wps_core::driver::SearchProgress;
 use wps_core::sim::{Router, RouterKind};
-use wps_core::{Cause, ErrorKind, Phase, Policy};
+use wps_core::{AfterFailure, Cause, ErrorKind, Phase};
 
 use crate::common::{PARTING, Site, home, hotspot, off, old, ssid, station};
 use crate::{all_modes, pairing_at_10, second};
@@ -29,7 +29,7 @@ fn nobody_presses_and_it_ends_at_second_120_sharp() {
 fn an_access_point_comes_back_where_the_policy_says_so() {
     for remembered in [None, Some(old())] {
         let before = hotspot(remembered);
-        let site = Site::settled(before.clone()).with(Policy::AccessPointBack);
+        let site = Site::settled(before.clone()).with(AfterFailure::AccessPointBack);
         let mut world = pairing_at_10(&site);
         world.at(131.0);
         world.expect_ended(Err(Cause::TimedOut));
@@ -56,7 +56,7 @@ fn router_without_wps() {
     let mut world = pairing_at_10(&site);
     world.press("home");
     world.at(60.0);
-    world.expect_seen(&Sight::NoRouter);
+    world.expect_seen(&SearchProgress::NoRouter);
     world.at(131.0);
     world.expect_ended(Err(Cause::TimedOut));
     assert!(Cause::TimedOut.advice().contains("set Wi-Fi up by hand"));
@@ -158,7 +158,7 @@ fn an_exchange_that_is_running_when_the_window_closes_is_cut_off() {
     world.at(129.5);
     world.press("home");
     world.at(129.99);
-    world.expect_seen(&Sight::Exchanging { ssid: Some(ssid(b"home")) });
+    world.expect_seen(&SearchProgress::Exchanging { ssid: Some(ssid(b"home")) });
     world.at(131.0);
     world.expect_ended(Err(Cause::TimedOut));
     world.expect_settled(&station(old()));
@@ -185,7 +185,7 @@ fn cancelled_before_it_is_journalled_nothing_changes() {
     let start = world.ask_start(PARTING);
     let cancel = world.ask_cancel();
     world.settle();
-    let cancelled = wps_core::Refusal::Failed(Cause::Cancelled);
+    let cancelled = wps_core::RequestError::Failed(Cause::Cancelled);
     assert_eq!(world.told(start), Some(Err(cancelled)));
     assert_eq!(world.told(cancel), Some(Ok(())));
     world.expect_ended(Err(Cause::Cancelled));

@@ -3,14 +3,14 @@
 use embassy_futures::block_on;
 use wps_core::sim::{DiskError, DiskFault, Fault};
 use wps_core::{
-    Cause, Clock, Desk, ErrorKind, Mode, Phase, Policy, Record, Refusal, Runner, Settings,
-    Snapshot, TaskKind,
+    AfterFailure, Cause, Clock, Control, ErrorKind, Mode, Phase, Record, RequestError, Runner,
+    Settings, Snapshot, TaskKind,
 };
 
 use crate::common::{FRONTS, Raw, Site, World, home, hotspot, off, old, ssid, station};
 use crate::{all_modes, pairing_at_10, second};
 
-const ABSENT: Fault = Fault::Fails(ErrorKind::Absent);
+const ABSENT: Fault = Fault::Fails(ErrorKind::NoDevice);
 
 #[test]
 fn a_full_disk_refuses_the_start_and_the_radio_is_not_touched() {
@@ -19,7 +19,7 @@ fn a_full_disk_refuses_the_start_and_the_radio_is_not_touched() {
         let mut world = site.booted();
         world.at(10.0);
         site.disk.set_fault(Some(DiskFault::Full));
-        let refused = Some(Err(Refusal::Failed(Cause::Store)));
+        let refused = Some(Err(RequestError::Failed(Cause::Store)));
         assert_eq!(world.post(), refused);
 
         world.at(100.0); // it goes on trying to settle the record, and refuses starts until it has
@@ -63,10 +63,10 @@ fn a_save_that_hangs_refuses_the_start_after_ten_seconds() {
     site.disk.set_fault(Some(DiskFault::Hangs));
     let start = world.ask_start(std::time::Duration::ZERO);
     world.at(19.999);
-    world.expect(Phase::Opening);
+    world.expect(Phase::Journaling);
     assert_eq!(world.told(start), None);
     world.at(20.0);
-    assert_eq!(world.told(start), Some(Err(Refusal::Failed(Cause::Store))));
+    assert_eq!(world.told(start), Some(Err(RequestError::Failed(Cause::Store))));
     site.disk.set_fault(None);
     world.at(60.0);
     world.expect_ended(Err(Cause::Store));
@@ -78,7 +78,7 @@ fn a_journal_that_was_written_although_the_disk_said_no_is_closed_again() {
     let site = Site::settled(hotspot(None));
     let mut world = site.booted();
     site.disk.set_fault(Some(DiskFault::Lies));
-    assert_eq!(world.button(), Some(Err(Refusal::Failed(Cause::Store))));
+    assert_eq!(world.button(), Some(Err(RequestError::Failed(Cause::Store))));
     site.disk.set_fault(None);
     world.at(10.0);
     world.expect_ended(Err(Cause::Store));
@@ -116,8 +116,8 @@ fn a_mute_radio_refuses_the_start_after_five_seconds() {
     site.air.set_fault(Some(Fault::Mute));
     let start = world.ask_start(std::time::Duration::ZERO);
     world.at(15.0);
-    let mute = Cause::Driver(ErrorKind::Mute);
-    assert_eq!(world.told(start), Some(Err(Refusal::Failed(mute))));
+    let mute = Cause::Driver(ErrorKind::NoResponse);
+    assert_eq!(world.told(start), Some(Err(RequestError::Failed(mute))));
     world.expect_ended(Err(mute));
     world.expect_settled(&station(old()));
 }
@@ -131,11 +131,11 @@ fn a_radio_that_falls_mute_hangs_nobody() {
     world.at(130.0);
     world.expect(Phase::Restoring); // the window ends every pairing
     world.at(145.0);
-    let mute = Cause::Driver(ErrorKind::Mute);
+    let mute = Cause::Driver(ErrorKind::NoResponse);
     assert_eq!(world.status().trouble, Some(mute));
     let start = world.ask_start(std::time::Duration::ZERO);
     world.at(150.0);
-    assert_eq!(world.told(start), Some(Err(Refusal::Failed(mute))));
+    assert_eq!(world.told(start), Some(Err(RequestError::Failed(mute))));
     world.expect(Phase::Restoring);
 
     site.air.set_fault(None);
@@ -150,8 +150,8 @@ fn without_a_radio_no_pairing_starts() {
     let site = Site::settled(off(Some(old())));
     let mut world = site.booted();
     site.air.set_fault(Some(ABSENT));
-    let absent = Cause::Driver(ErrorKind::Absent);
-    assert_eq!(world.button(), Some(Err(Refusal::Failed(absent))));
+    let absent = Cause::Driver(ErrorKind::NoDevice);
+    assert_eq!(world.button(), Some(Err(RequestError::Failed(absent))));
     world.expect_settled(&off(Some(old())));
     assert_eq!(site.disk.saves(), 0, "nothing to journal");
 }
@@ -165,10 +165,10 @@ fn a_radio_that_is_unplugged_ends_the_pairing_and_is_put_right_when_it_is_back()
     world.at(61.0);
     world.expect(Phase::Restoring);
     world.at(100.0);
-    assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::Absent)));
+    assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::NoDevice)));
     site.air.set_fault(None);
     world.at(117.0);
-    world.expect_ended(Err(Cause::Driver(ErrorKind::Absent)));
+    world.expect_ended(Err(Cause::Driver(ErrorKind::NoDevice)));
     world.expect_settled(&station(old()));
 }
 
@@ -179,7 +179,7 @@ fn a_device_that_boots_without_a_radio_waits_for_it() {
     let mut world = site.boot();
     world.at(100.0);
     world.expect(Phase::Restoring);
-    assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::Absent)));
+    assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::NoDevice)));
     site.air.set_fault(None);
     world.at(117.0);
     world.expect(Phase::Idle);
@@ -231,7 +231,7 @@ fn a_start_refused_while_nothing_can_be_put_in_force_changes_nothing() {
     let site = Site::settled(hotspot(None));
     let mut world = stuck(&site);
     site.disk.set_fault(Some(DiskFault::Full));
-    assert_eq!(world.button(), Some(Err(Refusal::Failed(Cause::Store))));
+    assert_eq!(world.button(), Some(Err(RequestError::Failed(Cause::Store))));
     world.expect(Phase::Restoring);
     site.disk.set_fault(None);
     site.air.set_fault(None);
@@ -262,7 +262,7 @@ fn a_power_cut_in_the_middle_of_a_pairing_is_a_failed_pairing() {
 
 #[test]
 fn a_power_cut_applies_the_policy_too() {
-    let site = Site::settled(hotspot(Some(old()))).with(Policy::AccessPointBack);
+    let site = Site::settled(hotspot(Some(old()))).with(AfterFailure::AccessPointBack);
     let mut world = pairing_at_10(&site);
     world.at(50.0);
     world.cut_power();
@@ -307,15 +307,15 @@ fn a_second_power_cut_while_booting_from_the_first() {
 
 #[test]
 fn a_damaged_record_is_put_aside_and_people_are_told() {
-    for blank in [hotspot(None), Settings::Platform] {
-        let site = Site::blank(blank.clone());
+    for factory_settings in [hotspot(None), Settings::Platform] {
+        let site = Site::never_set_up(factory_settings.clone());
         site.disk.put(&Record::Settled(station(old())));
         site.disk.rot();
         let mut world = site.boot();
         assert!(site.disk.has_aside(), "kept, not overwritten");
         world.at(1.0);
         world.expect_ended(Err(Cause::Corrupt));
-        world.expect_settled(&blank);
+        world.expect_settled(&factory_settings);
     }
 }
 
@@ -323,10 +323,11 @@ fn a_damaged_record_is_put_aside_and_people_are_told() {
 fn an_unreadable_record_is_not_overwritten() {
     let site = Site::settled(station(old()));
     site.disk.set_fault(Some(DiskFault::Unreadable));
-    let desk = Desk::<Raw, FRONTS>::new();
+    let control = Control::<Raw, FRONTS>::new();
     let (radio, store) = (site.air.radio(&site.clock), site.disk.store());
-    let policy = Policy::default();
-    let boot = block_on(Runner::boot(radio, store, &site.clock, &desk, off(None), policy));
+    let after_failure = AfterFailure::default();
+    let boot =
+        block_on(Runner::boot(radio, store, &site.clock, &control, off(None), after_failure));
     assert_eq!(boot.err(), Some(DiskError(DiskFault::Unreadable)));
     assert_eq!(site.air.radio_does(), None, "radio untouched");
     assert_eq!(site.disk.record(), Some(Record::Settled(station(old()))));
@@ -336,7 +337,7 @@ fn an_unreadable_record_is_not_overwritten() {
 #[test]
 fn a_journal_with_the_drivers_note_is_closed_at_boot() {
     let snapshot = Snapshot::new(b"networks 0 and 2").expect("short");
-    let site = Site::blank(off(None));
+    let site = Site::never_set_up(off(None));
     site.disk.put(&Record::Pairing { before: Settings::Platform, snapshot });
     let mut world = site.boot();
     world.at(1.0);
@@ -353,7 +354,7 @@ fn settings_that_the_radio_lost_at_rest_are_applied_again() {
         site.air.restart_platform(None);
         world.at(10.05);
         world.expect(Phase::Restoring);
-        assert_eq!(world.button(), Some(Err(Refusal::Busy)));
+        assert_eq!(world.button(), Some(Err(RequestError::Busy)));
         world.at(10.2);
         world.expect_on_air(&settings);
         assert_eq!(world.status().last, None);
@@ -385,7 +386,7 @@ fn what_is_lost_while_the_radio_is_gone_is_tried_again_until_it_is_back() {
     site.air.restart_platform(None);
     world.at(60.0);
     world.expect(Phase::Restoring);
-    assert_eq!(world.status().trouble, Some(ErrorKind::Absent.into()));
+    assert_eq!(world.status().trouble, Some(ErrorKind::NoDevice.into()));
     site.air.set_fault(None);
     world.at(80.0);
     world.expect_settled(&station(old()));

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use wps_core::driver::Sight;
+use wps_core::driver::SearchProgress;
 use wps_core::sim::{DiskFault, Fault};
-use wps_core::{Cause, ErrorKind, Phase, Record, Refusal, Snapshot, TaskKind};
+use wps_core::{Cause, ErrorKind, Phase, Record, RequestError, Snapshot, TaskKind};
 
 use crate::common::{FRONTS, PARTING, Site, hotspot, net, off, old, ssid, station};
 use crate::pairing_at_10;
@@ -23,11 +23,11 @@ fn the_answer_is_out_before_the_radio_leaves() {
     assert_eq!(site.disk.record(), Some(journal), "told only once it is journalled");
     world.at(10.999);
     world.expect(Phase::Searching);
-    world.expect_seen(&Sight::Pressed { ssid: Some(ssid(b"home")) });
+    world.expect_seen(&SearchProgress::Pressed { ssid: Some(ssid(b"home")) });
     world.expect_on_air(&hotspot(None));
     world.at(11.0);
     assert!(world.status().off_air);
-    world.expect_seen(&Sight::Exchanging { ssid: Some(ssid(b"home")) });
+    world.expect_seen(&SearchProgress::Exchanging { ssid: Some(ssid(b"home")) });
     world.at(12.0);
     world.expect_ended(Ok(()));
 }
@@ -38,7 +38,7 @@ fn the_answer_is_out_before_a_failure_moves_the_radio() {
     let mut world = site.booted();
     world.at(10.0);
     assert_eq!(world.post(), Some(Ok(())));
-    site.air.set_fault(Some(Fault::Fails(ErrorKind::Absent)));
+    site.air.set_fault(Some(Fault::Fails(ErrorKind::NoDevice)));
     world.at(10.4); // the first look is over
     site.air.set_fault(None);
     world.at(10.499);
@@ -46,7 +46,7 @@ fn the_answer_is_out_before_a_failure_moves_the_radio() {
     world.at(10.5);
     world.expect(Phase::Restoring);
     world.at(11.0);
-    world.expect_ended(Err(Cause::Driver(ErrorKind::Absent)));
+    world.expect_ended(Err(Cause::Driver(ErrorKind::NoDevice)));
     world.expect_settled(&off(None));
 }
 
@@ -98,7 +98,7 @@ fn a_second_start_while_the_first_is_being_saved_waits_for_the_same_save() {
     world.at(19.999);
     assert_eq!((world.told(first), world.told(second)), (None, None));
     world.at(20.0); // the store had ten seconds
-    let failed = Some(Err(Refusal::Failed(Cause::Store)));
+    let failed = Some(Err(RequestError::Failed(Cause::Store)));
     assert_eq!((world.told(first), world.told(second)), (failed, failed));
     world.expect_on_air(&station(old()));
 }
@@ -109,7 +109,7 @@ fn a_start_while_the_last_pairing_is_being_put_back_is_refused() {
     let mut world = pairing_at_10(&site);
     world.at(130.0);
     world.expect(Phase::Restoring);
-    assert_eq!(world.button(), Some(Err(Refusal::Busy)));
+    assert_eq!(world.button(), Some(Err(RequestError::Busy)));
     world.at(131.0); // "try again in a second"
     assert_eq!(world.button(), Some(Ok(())));
     world.press("home");
@@ -121,7 +121,7 @@ fn a_start_while_the_last_pairing_is_being_put_back_is_refused() {
 fn a_start_while_the_device_boots_is_refused() {
     let site = Site::settled(station(old()));
     let mut world = site.boot();
-    assert_eq!(world.button(), Some(Err(Refusal::Busy)));
+    assert_eq!(world.button(), Some(Err(RequestError::Busy)));
     world.at(1.0);
     assert_eq!(world.button(), Some(Ok(())));
 }
@@ -166,14 +166,14 @@ fn other_settings_are_refused_during_a_pairing_and_a_pairing_during_them() {
     let site = Site::settled(station(old()));
     let mut world = pairing_at_10(&site);
     world.at(50.0);
-    assert_eq!(world.configure(off(None)), Some(Err(Refusal::Busy)));
+    assert_eq!(world.configure(off(None)), Some(Err(RequestError::Busy)));
     world.expect(Phase::Searching);
     world.at(131.0);
     world.expect_settled(&station(old()));
 
     assert_eq!(world.configure(off(None)), Some(Ok(())));
-    assert_eq!(world.button(), Some(Err(Refusal::Busy)));
-    assert_eq!(world.configure(hotspot(None)), Some(Err(Refusal::Busy)));
+    assert_eq!(world.button(), Some(Err(RequestError::Busy)));
+    assert_eq!(world.configure(hotspot(None)), Some(Err(RequestError::Busy)));
     world.at(133.0);
     world.expect_ended(Ok(()));
     world.expect_settled(&off(None));
@@ -187,12 +187,12 @@ fn of_two_changes_at_once_the_first_is_made() {
     let first = world.ask_configure(off(None));
     let second = world.ask_configure(hotspot(None));
     world.poll_requests();
-    assert_eq!(site.desk().settings(), None, "they may be changing");
+    assert_eq!(site.control().settings(), None, "they may be changing");
     world.hang_up(first); // it has been sent: what it asks for is done all the same
     world.at(13.0);
-    assert_eq!(world.told(second), Some(Err(Refusal::Busy)));
+    assert_eq!(world.told(second), Some(Err(RequestError::Busy)));
     world.expect_settled(&off(None));
-    assert_eq!(site.desk().settings(), Some(off(None)));
+    assert_eq!(site.control().settings(), Some(off(None)));
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn as_many_requesters_as_there_are_seats_are_all_told() {
     world.at(19.0);
     assert!(all.iter().all(|asked| world.told(*asked).is_none()));
     world.at(60.0);
-    let refused = Some(Err(Refusal::Failed(Cause::Store)));
+    let refused = Some(Err(RequestError::Failed(Cause::Store)));
     let told: Vec<_> = all.into_iter().map(|asked| world.told(asked)).collect();
     assert_eq!(told, [refused; FRONTS], "None still waits");
 

@@ -1,6 +1,6 @@
 //! Successful pairings: station mode, connected, saved. From every mode, and after setbacks.
 
-use wps_core::driver::Sight;
+use wps_core::driver::SearchProgress;
 use wps_core::sim::RouterKind;
 use wps_core::{Cause, ErrorKind, Phase};
 
@@ -20,7 +20,7 @@ fn from_every_mode_and_it_survives_a_restart() {
         let mut world = pairing_at_10(&site);
         world.at(39.0);
         world.expect(Phase::Searching);
-        world.expect_seen(&Sight::NotPressed);
+        world.expect_seen(&SearchProgress::NotPressed);
         world.expect_on_air(&before); // stays on the air until the router's button is pressed
 
         world.at(40.0);
@@ -39,7 +39,7 @@ fn from_every_mode_and_it_survives_a_restart() {
 
 #[test]
 fn of_a_new_device() {
-    let site = Site::blank(hotspot(None));
+    let site = Site::never_set_up(hotspot(None));
     let mut world = site.booted();
     world.expect_on_air(&hotspot(None));
     assert_eq!(site.disk.record(), None, "a device that was never set up has nothing to save");
@@ -55,7 +55,7 @@ fn of_a_new_device() {
 fn people_see_how_it_goes() {
     let site = Site::settled(off(None));
     let mut world = site.booted();
-    let mut status = site.desk().listen().expect("a seat");
+    let mut status = site.control().listen().expect("a seat");
     let mut seen = vec![status.try_get().expect("booted")];
     world.at(10.0);
     world.button();
@@ -67,12 +67,12 @@ fn people_see_how_it_goes() {
     let home = || Some(ssid(b"home"));
     let phases: Vec<_> = seen.into_iter().map(|status| (status.phase, status.seen)).collect();
     let expected = [
-        (Phase::Idle, Sight::Looking),
-        (Phase::Searching, Sight::Looking),
-        (Phase::Searching, Sight::Pressed { ssid: home() }),
-        (Phase::Searching, Sight::Exchanging { ssid: home() }),
-        (Phase::Joining { ssid: ssid(b"home") }, Sight::Looking),
-        (Phase::Idle, Sight::Looking),
+        (Phase::Idle, SearchProgress::Looking),
+        (Phase::Searching, SearchProgress::Looking),
+        (Phase::Searching, SearchProgress::Pressed { ssid: home() }),
+        (Phase::Searching, SearchProgress::Exchanging { ssid: home() }),
+        (Phase::Joining { ssid: ssid(b"home") }, SearchProgress::Looking),
+        (Phase::Idle, SearchProgress::Looking),
     ];
     assert_eq!(phases, expected);
 }

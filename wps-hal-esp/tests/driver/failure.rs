@@ -27,9 +27,9 @@ fn failed_overlap_and_their_reasons() {
 fn the_librarys_own_two_minutes_do_not_end_the_window() {
     let _turn = turn();
     let mut driver = driver();
-    let (mut sightings, tell) = (Sightings::new(), |_| {});
-    let mut attempt = Attempt::new(&mut sightings, &tell);
-    let mut work = pin!(driver.pair(&mut attempt));
+    let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
+    let mut context = PairContext::new(&mut overlap_detector, &tell);
+    let mut work = pin!(driver.pair(&mut context));
     assert!(poll(&mut work).is_pending());
     for _ in 0..3 {
         calls();
@@ -86,9 +86,9 @@ fn a_call_that_fails_gives_its_code_and_name() {
         with(|library| library.fails.insert(call, code));
         // So that the one that reads the configuration is called, too.
         with(|library| library.during.insert("esp_wifi_wps_start", vec![(SUCCESS, None)]));
-        let (mut sightings, tell) = (Sightings::new(), |_| {});
-        let mut attempt = Attempt::new(&mut sightings, &tell);
-        let error = now(driver.pair(&mut attempt)).unwrap_err();
+        let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
+        let mut context = PairContext::new(&mut overlap_detector, &tell);
+        let error = now(driver.pair(&mut context)).unwrap_err();
         assert_eq!(error.to_string(), sentence);
         assert_eq!(format!("{error:?}"), sentence);
         assert_eq!(error.kind(), ErrorKind::Other);
@@ -100,8 +100,8 @@ fn a_start_that_fails_leaves_wps_disabled() {
     let _turn = turn();
     let mut driver = driver();
     with(|library| library.fails.insert("esp_wifi_wps_start", 0x3035));
-    let (mut sightings, tell) = (Sightings::new(), |_| {});
-    now(driver.pair(&mut Attempt::new(&mut sightings, &tell))).unwrap_err();
+    let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
+    now(driver.pair(&mut PairContext::new(&mut overlap_detector, &tell))).unwrap_err();
     assert_eq!(calls(), [&SEARCH[..], &END].concat());
 }
 
@@ -110,8 +110,8 @@ fn where_enabling_fails_nothing_is_started() {
     let _turn = turn();
     let mut driver = driver();
     with(|library| library.fails.insert("esp_wifi_wps_enable", 0x3006));
-    let (mut sightings, tell) = (Sightings::new(), |_| {});
-    now(driver.pair(&mut Attempt::new(&mut sightings, &tell))).unwrap_err();
+    let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
+    now(driver.pair(&mut PairContext::new(&mut overlap_detector, &tell))).unwrap_err();
     assert_eq!(calls(), SEARCH[..7]);
 }
 
@@ -133,6 +133,6 @@ fn a_library_that_was_never_started_is_absent() {
     let _turn = turn();
     with(|library| library.fails.insert("esp_wifi_set_storage", 0x3001));
     let error = Driver::new(()).err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::Absent);
+    assert_eq!(error.kind(), ErrorKind::NoDevice);
     assert_eq!(error.to_string(), "esp_wifi_set_storage: 0x3001 ESP_ERR_WIFI_NOT_INIT");
 }

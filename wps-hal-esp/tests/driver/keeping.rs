@@ -101,10 +101,10 @@ fn nothing_acts_behind_a_pairing_a_join_an_access_point_or_off() {
     }
     // While a pairing runs, and after it was dropped.
     apply(&mut driver, &station());
-    let (mut sightings, tell) = (Sightings::new(), |_| {});
-    let mut attempt = Attempt::new(&mut sightings, &tell);
+    let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
+    let mut context = PairContext::new(&mut overlap_detector, &tell);
     {
-        let mut work = pin!(driver.pair(&mut attempt));
+        let mut work = pin!(driver.pair(&mut context));
         assert!(poll(&mut work).is_pending());
         calls();
         post_disconnected(LOST);

@@ -2,7 +2,7 @@
 
 use wps_core::driver::{Cipher, Link, Security};
 use wps_core::wsc::Bssid;
-use wps_core::{AccessPoint, Mode, Neighbour, Neighbours};
+use wps_core::{AccessPoint, BssInfo, Mode, ScanResults};
 
 use super::*;
 use crate::fake::{Record, post, post_connected, turn, with};
@@ -21,7 +21,7 @@ fn record(address: u8, ssid: &[u8], rssi: i8) -> Record {
     record
 }
 
-fn scan(driver: &mut Driver<()>, library: impl FnOnce()) -> Neighbours {
+fn scan(driver: &mut Driver<()>, library: impl FnOnce()) -> ScanResults {
     let mut work = pin!(driver.scan());
     assert!(poll(&mut work).is_pending());
     library();
@@ -40,7 +40,7 @@ fn a_scan_tells_what_the_records_tell() {
     let records = vec![record(2, &[0xff; 32], -70), record(1, b"home", -40), bare];
     with(|library| library.records = records);
     let heard: Vec<_> = scan(&mut driver(), || post(1, Some(&[0; 8]))).iter().cloned().collect();
-    let home = Neighbour {
+    let home = BssInfo {
         ssid: Some(Ssid::new(b"home").unwrap()),
         frequency_mhz: Some(2437),
         width_mhz: Some(40),
@@ -52,21 +52,21 @@ fn a_scan_tells_what_the_records_tell() {
         generation: Some(4),
         country: Some(*b"DE"),
         wps: true,
-        ..Neighbour::new(Bssid([2, 0, 0, 0, 0, 1]))
+        ..BssInfo::new(Bssid([2, 0, 0, 0, 0, 1]))
     };
-    let far = Neighbour {
+    let far = BssInfo {
         bssid: Bssid([2, 0, 0, 0, 0, 2]),
         ssid: Some(Ssid::new(&[0xff; 32]).unwrap()),
         signal_dbm: Some(-70),
         ..home.clone()
     };
-    let hidden = Neighbour {
+    let hidden = BssInfo {
         frequency_mhz: Some(2484),
         signal_dbm: Some(-90),
         security: Some(Security::Open),
         pairwise_cipher: Some(Cipher::None),
         group_cipher: Some(Cipher::None),
-        ..Neighbour::new(Bssid([2; 6]))
+        ..BssInfo::new(Bssid([2; 6]))
     };
     assert_eq!(heard, [home, far, hidden]);
     let scan = ["esp_wifi_scan_start", "esp_wifi_scan_stop", "esp_wifi_clear_ap_list"];
@@ -98,7 +98,7 @@ fn an_access_point_does_not_look_around() {
     let settings = Settings::AccessPoint { access_point, remembered: None };
     now(driver.apply(&settings, &Snapshot::default())).unwrap();
     calls();
-    assert_eq!(now(driver.scan()).unwrap(), Neighbours::default());
+    assert_eq!(now(driver.scan()).unwrap(), ScanResults::default());
     assert!(calls().is_empty());
     let link = now(driver.link()).unwrap();
     assert_eq!(
@@ -141,5 +141,5 @@ fn the_link_of_a_radio_that_is_off() {
     now(driver.apply(&Settings::Off { remembered: None }, &Snapshot::default())).unwrap();
     let off = Link { mode: Some(Mode::Off), ..Link::default() };
     assert_eq!(now(driver.link()).unwrap(), off);
-    assert_eq!(now(driver.scan()).unwrap(), Neighbours::default());
+    assert_eq!(now(driver.scan()).unwrap(), ScanResults::default());
 }

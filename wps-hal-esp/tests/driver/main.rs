@@ -15,8 +15,8 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use wps_core::driver::{Attempt, Offer};
-use wps_core::wsc::Sightings;
+use wps_core::driver::{Offer, PairContext};
+use wps_core::wsc::OverlapDetector;
 use wps_core::{Credentials, Passphrase, Settings, Snapshot, Ssid, WifiDriver};
 use wps_hal_esp::{Driver, EspError};
 
@@ -61,9 +61,9 @@ fn now<T>(work: impl Future<Output = T>) -> T {
 /// Pairs; once the search has begun, the library does this.
 fn pair(library: impl FnOnce()) -> Result<Offer, EspError> {
     let mut driver = driver();
-    let (mut sightings, tell) = (Sightings::new(), |_| {});
-    let mut attempt = Attempt::new(&mut sightings, &tell);
-    let mut work = pin!(driver.pair(&mut attempt));
+    let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
+    let mut context = PairContext::new(&mut overlap_detector, &tell);
+    let mut work = pin!(driver.pair(&mut context));
     assert!(poll(&mut work).is_pending(), "before the library told anything");
     library();
     match poll(&mut work) {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use wps_core::driver::{News, Sight};
+use wps_core::driver::{PairEvent, SearchProgress};
 
 use super::*;
 use crate::fake::{OVERLAP, SUCCESS, TIMED_OUT, networks, post, told, turn, with, write_over};
@@ -13,8 +13,8 @@ fn an_event_before_the_start_returns_is_not_lost() {
     let mut driver = driver();
     let payload = networks(1, &[(b"home", b"12345678")]);
     with(|library| library.during.insert("esp_wifi_wps_start", vec![(SUCCESS, Some(payload))]));
-    let (mut sightings, tell) = (Sightings::new(), |_| {});
-    let offer = now(driver.pair(&mut Attempt::new(&mut sightings, &tell))).unwrap();
+    let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
+    let offer = now(driver.pair(&mut PairContext::new(&mut overlap_detector, &tell))).unwrap();
     assert_eq!(offered(&offer), [network(b"home", b"12345678")]);
 }
 
@@ -29,9 +29,9 @@ fn late_events_of_an_earlier_attempt_are_ignored() {
         let late = vec![(SUCCESS, Some(payload.clone()))];
         with(|library| library.during.insert(call, late));
     }
-    let (mut sightings, tell) = (Sightings::new(), |_| {});
-    let mut attempt = Attempt::new(&mut sightings, &tell);
-    let mut work = pin!(driver.pair(&mut attempt));
+    let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
+    let mut context = PairContext::new(&mut overlap_detector, &tell);
+    let mut work = pin!(driver.pair(&mut context));
     assert!(poll(&mut work).is_pending(), "nothing of it is taken");
     post(OVERLAP, None);
     assert!(poll(&mut work).is_ready());
@@ -43,10 +43,10 @@ fn a_dropped_pairing_leaves_nothing_that_acts_later() {
     let mut driver = driver();
     // At its only await, of which it has several turns: another search after each time-out.
     for time_outs in 0..3 {
-        let (mut sightings, tell) = (Sightings::new(), |_| {});
-        let mut attempt = Attempt::new(&mut sightings, &tell);
+        let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
+        let mut context = PairContext::new(&mut overlap_detector, &tell);
         {
-            let mut work = pin!(driver.pair(&mut attempt));
+            let mut work = pin!(driver.pair(&mut context));
             for _ in 0..time_outs {
                 assert!(poll(&mut work).is_pending());
                 post(TIMED_OUT, None);
@@ -57,8 +57,8 @@ fn a_dropped_pairing_leaves_nothing_that_acts_later() {
         assert_eq!(calls(), END);
     }
     // Before its first poll nothing was touched.
-    let (mut sightings, tell) = (Sightings::new(), |_| {});
-    drop(driver.pair(&mut Attempt::new(&mut sightings, &tell)));
+    let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
+    drop(driver.pair(&mut PairContext::new(&mut overlap_detector, &tell)));
     assert!(calls().is_empty());
 }
 
@@ -82,10 +82,10 @@ fn the_network_is_left_at_the_start_and_that_is_told_before() {
         assert!(calls().is_empty(), "told before the radio is touched");
         news.borrow_mut().push(it);
     };
-    let mut sightings = Sightings::new();
-    let mut attempt = Attempt::new(&mut sightings, &tell);
-    assert!(poll(&mut pin!(driver.pair(&mut attempt))).is_pending());
-    assert_eq!(news.take(), [News::Seen(Sight::Looking), News::OffAir]);
+    let mut overlap_detector = OverlapDetector::new();
+    let mut context = PairContext::new(&mut overlap_detector, &tell);
+    assert!(poll(&mut pin!(driver.pair(&mut context))).is_pending());
+    assert_eq!(news.take(), [PairEvent::Progress(SearchProgress::Looking), PairEvent::OffAir]);
 }
 
 #[test]

@@ -61,9 +61,9 @@ fn an_end_is_not_lost_behind_more_events_than_esp_radio_holds() {
 
 fn poll_pairing_after_foreign_events() -> Poll<Result<Offer, EspError>> {
     let mut driver = driver();
-    let (mut sightings, tell) = (Sightings::new(), |_| {});
-    let mut attempt = Attempt::new(&mut sightings, &tell);
-    let mut work = pin!(driver.pair(&mut attempt));
+    let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
+    let mut context = PairContext::new(&mut overlap_detector, &tell);
+    let mut work = pin!(driver.pair(&mut context));
     assert!(poll(&mut work).is_pending());
     post_as(Some(c"IP_EVENT"), SUCCESS, Some(&networks(1, &[(b"home", b"12345678")])));
     post_as(None, OVERLAP, None);

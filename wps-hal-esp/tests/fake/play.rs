@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use wps_core::sim::HandClock;
+use wps_core::sim::ManualClock;
 
-pub(crate) type Hand = HandClock<CriticalSectionRawMutex>;
+pub(crate) type Hand = ManualClock<CriticalSectionRawMutex>;
 
 /// Runs to the end; whenever nobody has anything left to do, time moves on.
 pub(crate) fn play<F: Future>(clock: &Hand, work: F) -> F::Output {

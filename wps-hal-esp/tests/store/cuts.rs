@@ -43,7 +43,7 @@ fn cut_twice<const BLOCKS: usize, const WORD: usize, const WORDS: usize>(
     before: &[Record],
     [new, newer]: [&Record; 2],
 ) -> usize {
-    let mut old = Loaded::Blank;
+    let mut old = Loaded::Nothing;
     for record in before {
         save(&mut flash, record).unwrap();
         old = Loaded::Record(record.clone());
@@ -131,7 +131,7 @@ fn a_device_that_loses_its_power_all_the_time() {
         (seed >> 8) % below
     };
     let mut flash = Flash::<4, 4, 150>::new();
-    let mut found = Loaded::Blank;
+    let mut found = Loaded::Nothing;
     let mut survived = 0;
     for round in 0..3_000 {
         flash.erase = ERASES[random(3) as usize];
@@ -154,7 +154,7 @@ fn a_device_that_loses_its_power_all_the_time() {
 fn a_dropped_save_at_every_await() {
     for count in 0..8 {
         let mut flash = Flash::<3, 4, 150>::new();
-        let mut old = Loaded::Blank;
+        let mut old = Loaded::Nothing;
         for record in records(count) {
             save(&mut flash, &record).unwrap();
             old = Loaded::Record(record);

@@ -53,7 +53,7 @@ fn longest(mark: u8) -> Record {
 
 #[test]
 fn a_flash_fresh_from_the_maker_is_blank() {
-    assert_eq!(load(&mut Esp::new()), Ok(Loaded::Blank));
+    assert_eq!(load(&mut Esp::new()), Ok(Loaded::Nothing));
 }
 
 #[test]

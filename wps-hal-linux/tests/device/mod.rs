@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use tokio::sync::oneshot;
-use wps_core::{Cause, Clock, Desk, Ended, Instant, Loaded, Phase, Policy, Record, Refusal};
+use wps_core::{
+    AfterFailure, Cause, Clock, Control, Instant, Loaded, Phase, Record, RequestError, TaskResult,
+};
 use wps_core::{Runner, Settings, SettingsStore, Status};
 use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
 
 use crate::lab::until;
 
-type SharedDesk = Desk<CriticalSectionRawMutex, 8>;
+type SharedDesk = Control<CriticalSectionRawMutex, 8>;
 
 /// Longer than a pairing window and everything after it.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -55,7 +57,7 @@ impl Clock for HandedClock {
 }
 
 pub struct Device {
-    desk: &'static SharedDesk,
+    control: &'static SharedDesk,
     clock: HandedClock,
     state: PathBuf,
     stop: Option<oneshot::Sender<()>>,
@@ -65,15 +67,15 @@ pub struct Device {
 impl Device {
     /// Boots on `wlan{radio}` with what is in `state`.
     pub fn boot(radio: usize, state: &Path) -> Self {
-        Self::boot_with(radio, state, Policy::default())
+        Self::boot_with(radio, state, AfterFailure::default())
     }
 
     /// Boots with a policy.
-    pub fn boot_with(radio: usize, state: &Path, policy: Policy) -> Self {
+    pub fn boot_with(radio: usize, state: &Path, after_failure: AfterFailure) -> Self {
         let clock = HandedClock::default();
         let own_clock = clock.clone();
         // Lives as long as the process: fronts and runner are on different threads.
-        let desk: &'static SharedDesk = Box::leak(Box::default());
+        let control: &'static SharedDesk = Box::leak(Box::default());
         let (stop, stopped) = oneshot::channel();
         let interface = format!("wlan{radio}");
         let store = FileStore::open(state, &interface).expect("a store");
@@ -81,10 +83,17 @@ impl Device {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async move {
                 let driver = WpaSupplicant::new("/run/wpa_supplicant", interface);
-                let blank = Settings::Platform;
-                let mut runner = Runner::boot(driver, store, own_clock, desk, blank, policy)
-                    .await
-                    .expect("a readable store");
+                let factory_settings = Settings::Platform;
+                let mut runner = Runner::boot(
+                    driver,
+                    store,
+                    own_clock,
+                    control,
+                    factory_settings,
+                    after_failure,
+                )
+                .await
+                .expect("a readable store");
                 tokio::select! {
                     _ = runner.run() => {}
                     _ = stopped => {}
@@ -92,7 +101,7 @@ impl Device {
             });
         });
         let (stop, thread) = (Some(stop), Some(thread));
-        let device = Self { desk, clock, state: state.to_owned(), stop, thread };
+        let device = Self { control, clock, state: state.to_owned(), stop, thread };
         device.rest();
         device
     }
@@ -109,28 +118,28 @@ impl Device {
         }
     }
 
-    pub fn start(&self) -> Result<(), Refusal> {
-        embassy_futures::block_on(self.desk.start(Duration::ZERO))
+    pub fn start(&self) -> Result<(), RequestError> {
+        embassy_futures::block_on(self.control.start(Duration::ZERO))
     }
 
     /// Changes the settings, and waits for the end.
     pub fn configure(&self, settings: Settings) -> Result<(), Cause> {
-        let asked = self.desk.configure(settings, Duration::ZERO);
+        let asked = self.control.configure(settings, Duration::ZERO);
         embassy_futures::block_on(asked).expect("a change that is taken");
         self.ended()
     }
 
     /// Lets the window close.
     pub fn window_closes(&self) {
-        self.clock.advance(wps_core::command::WINDOW);
+        self.clock.advance(wps_core::command::PAIRING_WINDOW);
     }
 
     pub fn cancel(&self) {
-        embassy_futures::block_on(self.desk.cancel());
+        embassy_futures::block_on(self.control.cancel());
     }
 
     pub fn status(&self) -> Status {
-        self.desk.status().expect("a status")
+        self.control.status().expect("a status")
     }
 
     /// Waits until the status is like that.
@@ -141,13 +150,17 @@ impl Device {
     /// Waits until nothing is under way.
     pub fn rest(&self) -> Status {
         until(PATIENCE, "the device at rest", || {
-            self.desk.status().filter(|status| status.phase == Phase::Idle)
+            self.control.status().filter(|status| status.phase == Phase::Idle)
         })
     }
 
     /// Waits for the end and tells how it was.
     pub fn ended(&self) -> Result<(), Cause> {
-        self.rest().last.as_ref().map(|ended: &Ended| ended.result).expect("something has ended")
+        self.rest()
+            .last
+            .as_ref()
+            .map(|ended: &TaskResult| ended.result)
+            .expect("something has ended")
     }
 
     /// What is on disk while the device is at rest.

@@ -14,7 +14,7 @@ use embassy_futures::select::{Either, select};
 use rustix::net::{SendFlags, SocketAddrUnix};
 use tokio::sync::watch;
 use wps_hal_linux::WpaSupplicant;
-use wps_hal_linux::control::Control;
+use wps_hal_linux::control_socket::ControlSocket;
 
 /// The one interface that every machine has, for what asks whether it exists.
 pub const INTERFACE: &str = "lo";
@@ -621,7 +621,7 @@ impl Fake {
 
     /// Lets whoever talks to the fake get as far as it gets without more time.
     pub async fn settle(&self) {
-        let Ok(control) = Control::connect(self.directory(), INTERFACE) else { return };
+        let Ok(control) = ControlSocket::connect(self.directory(), INTERFACE) else { return };
         for _ in 0..20 {
             let _ = control.ask("SETTLE").await;
             tokio::task::yield_now().await;

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::lab::{run, system_bus, until};
 use crate::witness::entrances;
-use crate::{Contender, SHORT, STATION, Scene};
+use crate::{Contender, SHORT, STATION, TestContext};
 
 const NETWORKS: &str = "/var/lib/iwd";
 const CALL: &str = "--system --print-reply --reply-timeout=200000 --dest=net.connman.iwd";
@@ -16,7 +16,7 @@ struct Iwd {
     call: Option<Child>,
 }
 
-pub(crate) fn boot(scene: &Scene) -> Box<dyn Contender> {
+pub(crate) fn boot(scene: &TestContext) -> Box<dyn Contender> {
     system_bus();
     run("modprobe -a pkcs8_key_parser algif_hash algif_skcipher");
     let _ = fs::remove_dir_all(NETWORKS);

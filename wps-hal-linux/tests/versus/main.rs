@@ -93,7 +93,7 @@ impl Who {
     }
 
     /// Starts it, and is back when it is at rest: joined to the old network if there is one.
-    fn boot(self, scene: &Scene, bands: Bands) -> Box<dyn Contender> {
+    fn boot(self, scene: &TestContext, bands: Bands) -> Box<dyn Contender> {
         match self {
             Self::Wpsd => ours::boot(scene, bands),
             Self::WpaCli => wpa_cli::boot(scene, bands),
@@ -122,12 +122,12 @@ struct Case {
 }
 
 /// The routers: the one to pair with, and the old one.
-struct Scene {
+struct TestContext {
     old: Option<Router>,
     home: Router,
 }
 
-impl Scene {
+impl TestContext {
     fn set(case: &Case) -> Self {
         let country = if case.bands == Bands::TwoOnly { "YE" } else { "US" };
         run(&format!("iw reg set {country}"));
@@ -151,7 +151,7 @@ impl fmt::Display for Seconds {
 }
 
 fn measure(case: &Case, who: Who, run: u32) {
-    let scene = Scene::set(case);
+    let scene = TestContext::set(case);
     let witness = Witness::begin();
     let mut contender = who.boot(&scene, case.bands);
     sleep(Duration::from_secs(2)); // what follows a join, such as one more scan, is over

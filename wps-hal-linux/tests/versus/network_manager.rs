@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::lab::{NetworkManager, network_manager, until};
-use crate::{Contender, STATION, Scene};
+use crate::{Contender, STATION, TestContext};
 
 const PROFILES: &str = "/etc/NetworkManager/system-connections";
 const PROFILE: &str =
@@ -19,7 +19,7 @@ struct Nmcli {
     _daemon: NetworkManager,
 }
 
-pub(crate) fn boot(scene: &Scene) -> Box<dyn Contender> {
+pub(crate) fn boot(scene: &TestContext) -> Box<dyn Contender> {
     let _ = fs::remove_dir_all(PROFILES);
     fs::create_dir_all(PROFILES).expect("a folder");
     let daemon = network_manager("wlan1");

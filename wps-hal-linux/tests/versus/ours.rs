@@ -2,14 +2,14 @@
 
 use crate::lab::{Events, Supplicant};
 use crate::wpsd::{Daemon, WPS, curl};
-use crate::{Bands, Contender, Scene, wpa_cli};
+use crate::{Bands, Contender, TestContext, wpa_cli};
 
 struct Ours {
     station: Supplicant,
     _daemon: Daemon,
 }
 
-pub(crate) fn boot(scene: &Scene, bands: Bands) -> Box<dyn Contender> {
+pub(crate) fn boot(scene: &TestContext, bands: Bands) -> Box<dyn Contender> {
     let station = wpa_cli::station(scene, bands);
     let flags = match wpa_cli::freq_list(bands) {
         Some(list) => format!("--freq-list {}", list.replace(' ', ",")),

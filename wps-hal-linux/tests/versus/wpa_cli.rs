@@ -1,7 +1,7 @@
 //! `wpa_cli wps_pbc`: the request that it sends.
 
 use crate::lab::{Events, Supplicant};
-use crate::{Bands, Contender, SHORT, STATION, Scene};
+use crate::{Bands, Contender, SHORT, STATION, TestContext};
 
 /// All of 2.4 GHz that the card has.
 const TWO: &str = "2412 2417 2422 2427 2432 2437 2442 2447 2452 2457 2462";
@@ -12,7 +12,7 @@ const BOTH: &str = "2412 2417 2422 2427 2432 2437 2442 2447 2452 2457 2462 \
 
 struct WpaCli(Supplicant);
 
-pub(crate) fn boot(scene: &Scene, bands: Bands) -> Box<dyn Contender> {
+pub(crate) fn boot(scene: &TestContext, bands: Bands) -> Box<dyn Contender> {
     Box::new(WpaCli(station(scene, bands)))
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn freq_list(bands: Bands) -> Option<&'static str> {
 }
 
 /// wpa_supplicant, told which channels to use, and joined to the old network if there is one.
-pub(crate) fn station(scene: &Scene, bands: Bands) -> Supplicant {
+pub(crate) fn station(scene: &TestContext, bands: Bands) -> Supplicant {
     let mut config =
         freq_list(bands).map_or_else(String::new, |list| format!("freq_list={list}\n"));
     if let Some(old) = &scene.old {

@@ -10,7 +10,7 @@ use ::axum::response::Response;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use wps_core::{Desk, Instant};
+use wps_core::{Control, Instant};
 
 use super::entrance::Entrance;
 use super::events;
@@ -33,13 +33,13 @@ impl Waiting {
 }
 
 pub(super) async fn answer<D, C, const N: usize>(
-    desk: D,
+    control: D,
     entrance: Arc<Entrance<C>>,
     waiting: Waiting,
     request: Request,
 ) -> Response
 where
-    D: Deref<Target = Desk<CriticalSectionRawMutex, N>> + Send + Sync + 'static,
+    D: Deref<Target = Control<CriticalSectionRawMutex, N>> + Send + Sync + 'static,
     C: Fn() -> Instant + Clone + Send + Sync + 'static,
 {
     let Entrance { config, now, .. } = &*entrance;
@@ -57,7 +57,7 @@ where
         Ok(None) => asked = asked.with_body_too_large(),
         Err(unread) => return send(unread.answer(&mut [0; BUFFER])),
     }
-    let (status, settings) = (desk.status(), desk.settings());
+    let (status, settings) = (control.status(), control.settings());
     let view = View {
         site,
         access: entrance.judge(&asked),
@@ -74,13 +74,13 @@ where
     };
     match reply {
         // What a scan finds is large: only who asks for something to be done pays for the room.
-        Ok(action) => Box::pin(done(desk, &entrance, waiting, &asked, view, action)).await,
+        Ok(action) => Box::pin(done(control, &entrance, waiting, &asked, view, action)).await,
         Err(answer) => answer.await,
     }
 }
 
 async fn done<D, C, const N: usize>(
-    desk: D,
+    control: D,
     entrance: &Entrance<C>,
     waiting: Waiting,
     asked: &crate::Request<'_>,
@@ -88,7 +88,7 @@ async fn done<D, C, const N: usize>(
     action: Action,
 ) -> Response
 where
-    D: Deref<Target = Desk<CriticalSectionRawMutex, N>> + Send + Sync + 'static,
+    D: Deref<Target = Control<CriticalSectionRawMutex, N>> + Send + Sync + 'static,
     C: Fn() -> Instant + Clone + Send + Sync + 'static,
 {
     let mut place = None;
@@ -97,11 +97,11 @@ where
         if place.is_some() { Done::Listening } else { Done::Busy }
     } else {
         match timeout(DESK_TIME, waiting.seats.acquire()).await {
-            Ok(_seat) => act(&desk, action, sleep).await,
+            Ok(_seat) => act(&control, action, sleep).await,
             Err(_) => Done::Busy,
         }
     };
-    let (status, ask) = (desk.status(), &entrance.config.addresses);
+    let (status, ask) = (control.status(), &entrance.config.addresses);
     let addresses = ask.as_ref().map(|ask| ask()).unwrap_or_default();
     let view = View { status: status.as_ref(), addresses, ..view };
     let long = matches!(done, Done::Scanned(_));
@@ -109,7 +109,7 @@ where
     let response = finish(asked, &view, done.outcome(), &mut buffer);
     let mut answer = send(response);
     if let (true, Some(place)) = (response.is_stream(), place) {
-        *answer.body_mut() = events::body(desk, entrance.now.clone(), place);
+        *answer.body_mut() = events::body(control, entrance.now.clone(), place);
     }
     answer
 }

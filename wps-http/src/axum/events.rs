@@ -7,7 +7,7 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use http_body_util::channel::Channel;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
-use wps_core::{Desk, Instant};
+use wps_core::{Control, Instant};
 
 use crate::{BUFFER, COMMENT, COUNT, HEART_BEAT, event};
 
@@ -15,15 +15,15 @@ use crate::{BUFFER, COMMENT, COUNT, HEART_BEAT, event};
 ///
 /// One event waits for the reader; while it does not read, changes are skipped, and the server ends
 /// its connection after [`Limits::write_time`](super::Limits::write_time).
-pub(super) fn body<D, C, const N: usize>(desk: D, now: C, place: OwnedSemaphorePermit) -> Body
+pub(super) fn body<D, C, const N: usize>(control: D, now: C, place: OwnedSemaphorePermit) -> Body
 where
-    D: Deref<Target = Desk<CriticalSectionRawMutex, N>> + Send + Sync + 'static,
+    D: Deref<Target = Control<CriticalSectionRawMutex, N>> + Send + Sync + 'static,
     C: Fn() -> Instant + Send + 'static,
 {
     let (mut reader, body) = Channel::<Bytes>::new(1);
     tokio::spawn(async move {
         let _place = place;
-        let Some(mut news) = desk.listen() else { return };
+        let Some(mut news) = control.listen() else { return };
         let mut status = news.try_get();
         loop {
             let next = Bytes::copy_from_slice(event(status.as_ref(), now(), &mut [0; BUFFER]));

@@ -9,7 +9,7 @@ use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::watch::Receiver;
-use wps_core::{Clock, Desk, Status};
+use wps_core::{Clock, Control, Status};
 
 use crate::{COMMENT, COUNT, HEART_BEAT, event};
 
@@ -37,12 +37,12 @@ impl<M: RawMutex> Places<M> {
 
     pub(super) fn listen<'s, const N: usize>(
         &'s self,
-        desk: &'s Desk<M, N>,
+        control: &'s Control<M, N>,
     ) -> Option<Listener<'s, M, N>> {
         let left = |free: &Cell<usize>| free.get().checked_sub(1).map(|left| free.set(left));
         self.0.lock(left)?;
         let place = Place(self);
-        Some(Listener { news: desk.listen()?, _place: place })
+        Some(Listener { news: control.listen()?, _place: place })
     }
 }
 

@@ -10,10 +10,10 @@ use axum::Router as Routes;
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use wps_core::sim::{Air, Disk, DiskFault, Fault, HandClock, Router, RouterKind};
+use wps_core::sim::{Air, Disk, DiskFault, Fault, ManualClock, Router, RouterKind};
 use wps_core::{
-    AccessPoint, Clock, Credentials, Desk, ErrorKind, Instant, Passphrase, Phase, Policy, Runner,
-    Settings, Ssid, Status,
+    AccessPoint, AfterFailure, Clock, Control, Credentials, ErrorKind, Instant, Passphrase, Phase,
+    Runner, Settings, Ssid, Status,
 };
 use wps_http::axum::Config;
 use wps_http::picoserve::{self, Front};
@@ -107,8 +107,8 @@ impl Situation {
 pub struct World {
     pub air: &'static Air<Raw>,
     pub disk: &'static Disk<Raw>,
-    pub clock: &'static HandClock<Raw>,
-    pub desk: &'static Desk<Raw, 8>,
+    pub clock: &'static ManualClock<Raw>,
+    pub control: &'static Control<Raw, 8>,
 }
 
 impl World {
@@ -116,8 +116,8 @@ impl World {
         Self {
             air: Box::leak(Box::new(Air::new())),
             disk: Box::leak(Box::new(Disk::new())),
-            clock: Box::leak(Box::new(HandClock::new())),
-            desk: Box::leak(Box::new(Desk::new())),
+            clock: Box::leak(Box::new(ManualClock::new())),
+            control: Box::leak(Box::new(Control::new())),
         }
     }
 
@@ -127,18 +127,24 @@ impl World {
         if situation == Situation::Starting {
             return visit(world).await;
         }
-        let Self { air, disk, clock, desk } = world;
+        let Self { air, disk, clock, control } = world;
         let name = if situation == Situation::JoiningOdd { ODD_NAME } else { b"home" };
         let router = Router::new(name, b"correct horse");
         let gives_wrong_key = situation == Situation::WrongKey;
         air.add(if gives_wrong_key { router.of_kind(RouterKind::WrongKey) } else { router });
-        let blank = if situation.is_hotspot() {
+        let factory_settings = if situation.is_hotspot() {
             Settings::AccessPoint { access_point: hotspot(), remembered: None }
         } else {
             Settings::Off { remembered: None }
         };
-        let booted =
-            Runner::boot(air.radio(clock), disk.store(), clock, desk, blank, Policy::default());
+        let booted = Runner::boot(
+            air.radio(clock),
+            disk.store(),
+            clock,
+            control,
+            factory_settings,
+            AfterFailure::default(),
+        );
         let mut runner = booted.await.expect("a disk that can be read");
         let guest = async {
             world.bring_into(situation, name).await;
@@ -154,16 +160,16 @@ impl World {
         let start = self.clock.now();
         let later = |seconds| start.after(Duration::from_secs(seconds));
         if situation.has_started() {
-            self.desk.start(Duration::from_millis(500)).await.expect("nothing is under way");
+            self.control.start(Duration::from_millis(500)).await.expect("nothing is under way");
         }
         match situation {
             Situation::Starting | Situation::Off | Situation::Hotspot | Situation::Started => {}
             Situation::Opening => {
                 self.disk.set_fault(Some(DiskFault::Hangs));
-                let starting = self.desk.start(Duration::ZERO);
-                select(starting, self.until(|status| status.phase == Phase::Opening)).await;
+                let starting = self.control.start(Duration::ZERO);
+                select(starting, self.until(|status| status.phase == Phase::Journaling)).await;
             }
-            Situation::NoRadio => self.air.set_fault(Some(Fault::Fails(ErrorKind::Absent))),
+            Situation::NoRadio => self.air.set_fault(Some(Fault::Fails(ErrorKind::NoDevice))),
             Situation::DiskFull => self.disk.set_fault(Some(DiskFault::Full)),
             Situation::NoRouter => {
                 self.air.power(name, false);
@@ -173,7 +179,7 @@ impl World {
             Situation::Exchanging => {
                 self.air.press(name);
                 self.until(|status| {
-                    matches!(status.seen, wps_core::driver::Sight::Exchanging { .. })
+                    matches!(status.seen, wps_core::driver::SearchProgress::Exchanging { .. })
                 })
                 .await;
             }
@@ -199,8 +205,8 @@ impl World {
             }
             Situation::Stuck => {
                 self.until(|status| status.phase == Phase::Searching).await;
-                self.air.set_fault(Some(Fault::Fails(ErrorKind::Absent)));
-                self.desk.cancel().await;
+                self.air.set_fault(Some(Fault::Fails(ErrorKind::NoDevice)));
+                self.control.cancel().await;
                 self.until(|status| status.trouble.is_some()).await;
             }
             Situation::ByHand => {
@@ -221,19 +227,19 @@ impl World {
 
     async fn set(&self, key: &[u8]) {
         let settings = Settings::Station { network: network(b"home", key) };
-        self.desk.configure(settings, Duration::ZERO).await.expect("nothing is under way");
+        self.control.configure(settings, Duration::ZERO).await.expect("nothing is under way");
     }
 
     /// Lets the runner work, and time pass where it waits, until the status is as wanted.
     pub async fn until(&self, wanted: impl Fn(&Status) -> bool) {
         for _ in 0..100_000 {
             self.turns().await;
-            if self.desk.status().is_some_and(|status| wanted(&status)) {
+            if self.control.status().is_some_and(|status| wanted(&status)) {
                 return;
             }
             self.clock.advance_to_next();
         }
-        panic!("never came: {:?}", self.desk.status());
+        panic!("never came: {:?}", self.control.status());
     }
 
     async fn pass(&self, until: Instant) {
@@ -261,18 +267,18 @@ impl World {
         let device = Device { name: Some("gadget"), model: None, version: Some("1.2.3") };
         let site = Site { names: &["gadget", "gadget.fritz.box"], ..Site::default() };
         let config = picoserve::Config { site, device, ..picoserve::Config::default() };
-        Front::new(self.desk, Outside(self.clock), config, door)
+        Front::new(self.control, Outside(self.clock), config, door)
     }
 
     /// The axum front on this world.
     pub fn routes(&self, more: Routes) -> Routes {
         let clock = self.clock;
-        wps_http::axum::router(self.desk, move || clock.now(), config(), more)
+        wps_http::axum::router(self.control, move || clock.now(), config(), more)
     }
 }
 
 /// The moments of the simulated world; what is waited for comes from outside.
-pub struct Outside(pub &'static HandClock<Raw>);
+pub struct Outside(pub &'static ManualClock<Raw>);
 
 impl Clock for Outside {
     fn now(&self) -> Instant {

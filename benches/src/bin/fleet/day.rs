@@ -3,7 +3,7 @@
 use std::iter;
 
 use fastrand::Rng;
-use wps_core::Policy;
+use wps_core::AfterFailure;
 
 use crate::common::day::{DISK_FAULTS, Day, Deed, FAULTS, KINDS, ROUTERS, known_settings};
 
@@ -14,10 +14,18 @@ pub(crate) fn random(seed: u64) -> Day {
     let mut rng = Rng::with_seed(seed);
     let rng = &mut rng;
     let before = rng.choice(known_settings()).filter(|_| !one_in(rng, 9));
-    let policy = if rng.bool() { Policy::AccessPointBack } else { Policy::AccessPointOff };
+    let after_failure =
+        if rng.bool() { AfterFailure::AccessPointBack } else { AfterFailure::AccessPointOff };
     let cuts = if one_in(rng, 6) { rng.usize(1..=2) } else { 0 };
     let cuts = (0..cuts).map(|_| rng.usize(0..400)).collect();
-    Day { before, policy, order: rng.u64(..), dropped: rng.usize(0..400), cuts, deeds: deeds(rng) }
+    Day {
+        before,
+        after_failure,
+        order: rng.u64(..),
+        dropped: rng.usize(0..400),
+        cuts,
+        deeds: deeds(rng),
+    }
 }
 
 fn deeds(rng: &mut Rng) -> Vec<(u32, Deed)> {

@@ -15,7 +15,7 @@ use rustix::thread::{Pid, gettid};
 use tokio::task::LocalSet;
 use tokio::time;
 use wps_core::sim::{Air, Disk};
-use wps_core::{Clock, Desk, Instant, Phase, Policy, Runner, Settings};
+use wps_core::{AfterFailure, Clock, Control, Instant, Phase, Runner, Settings};
 use wps_http::Password;
 use wps_http::axum::{Config, Limits};
 
@@ -88,18 +88,25 @@ async fn with_api(
     let clock: &'static TokioClock = Box::leak(Box::new(TokioClock(time::Instant::now())));
     let air: &'static Air<CriticalSectionRawMutex> = Box::leak(Box::new(Air::new()));
     let disk: &'static Disk<CriticalSectionRawMutex> = Box::leak(Box::new(Disk::new()));
-    let desk: &'static Desk<CriticalSectionRawMutex, 8> = Box::leak(Box::new(Desk::new()));
-    let blank = Settings::Off { remembered: None };
-    let policy = Policy::default();
-    let booted = Runner::boot(air.radio(clock), disk.store(), clock, desk, blank, policy);
+    let control: &'static Control<CriticalSectionRawMutex, 8> = Box::leak(Box::new(Control::new()));
+    let factory_settings = Settings::Off { remembered: None };
+    let after_failure = AfterFailure::default();
+    let booted = Runner::boot(
+        air.radio(clock),
+        disk.store(),
+        clock,
+        control,
+        factory_settings,
+        after_failure,
+    );
     let mut runner = booted.await.expect("a blank disk can be read");
     let config = Config { names: vec![REALM.into()], password, ..Config::default() };
-    let routes = wps_http::axum::router(desk, || clock.now(), config, Router::new());
+    let routes = wps_http::axum::router(control, || clock.now(), config, Router::new());
     // A task of its own, as in a daemon.
     let tasks = LocalSet::new();
     tasks.spawn_local(async move { runner.run().await });
     let serve = async {
-        let mut news = desk.listen().expect("a desk without listeners");
+        let mut news = control.listen().expect("a desk without listeners");
         news.get_and(|status| status.phase == Phase::Idle).await;
         ready.send(gettid()).expect("somebody waits");
         // Room for all the idle ones, for as long as they are looked at.

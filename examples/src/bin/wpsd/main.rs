@@ -2,7 +2,7 @@
 //! Without an interface it runs on a simulated radio, and whoever starts it plays the router.
 
 mod addresses;
-mod blank;
+mod factory_settings;
 mod linux;
 mod panel;
 mod password;
@@ -65,7 +65,7 @@ struct Flags {
     panel: panel::Panel,
 
     #[command(flatten)]
-    blank: blank::Blank,
+    factory_settings: factory_settings::FactorySettings,
 }
 
 const AFTER_HELP: &str = "\
@@ -121,11 +121,15 @@ fn run(flags: Flags) -> anyhow::Result<()> {
         control_dir,
         freq_list,
         panel,
-        blank,
+        factory_settings,
     } = flags;
     let password = password::password(password_file.as_deref())?;
     let door = serve::Door { listen, names, password };
-    let device = serve::Device { blank: blank.settings()?, policy: blank.policy(), panel };
+    let device = serve::Device {
+        factory_settings: factory_settings.settings()?,
+        after_failure: factory_settings.after_failure(),
+        panel,
+    };
     let work = async {
         match interface {
             Some(interface) => {

@@ -13,7 +13,7 @@ use wps_core::button::{self, ButtonConfig, ShortPress};
 use wps_core::{Clock, lamp};
 use wps_hal_linux::{Key, KeyCode, Led, LedName, Line};
 
-use crate::serve::DESK;
+use crate::serve::CONTROL;
 
 #[derive(Args)]
 #[command(next_help_heading = "Button and lamp")]
@@ -89,7 +89,7 @@ impl Panel {
                 let Some(device) = &self.button_key else { return pending().await };
                 let (active, debounce) = (PinState::High, Duration::ZERO);
                 let config = ButtonConfig { active, debounce, ..config };
-                match button::serve(Key::new(device, self.button_key_code), clock, &DESK, config)
+                match button::serve(Key::new(device, self.button_key_code), clock, &CONTROL, config)
                     .await {}
             };
             let line = async {
@@ -97,7 +97,7 @@ impl Panel {
                 match button.button(line) {
                     Ok(pin) => {
                         let config = ButtonConfig { active: line, ..config };
-                        told("button", button::serve(pin, clock, &DESK, config).await);
+                        told("button", button::serve(pin, clock, &CONTROL, config).await);
                     }
                     Err(error) => told("button", error),
                 }
@@ -128,7 +128,7 @@ impl Panel {
 
 async fn light<P: OutputPin>(pin: Result<P, impl Display>, clock: &impl Clock, active: PinState) {
     match pin {
-        Ok(pin) => lamp::serve(pin, clock, &DESK, active).await,
+        Ok(pin) => lamp::serve(pin, clock, &CONTROL, active).await,
         Err(error) => told("lamp", error),
     }
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use wps_core::{Clock, Desk, Phase, Policy, Runner, Settings, SettingsStore, WifiDriver};
+use wps_core::{AfterFailure, Clock, Control, Phase, Runner, Settings, SettingsStore, WifiDriver};
 use wps_http::axum::{Config, Limits};
 use wps_http::{Addresses, Password};
 
@@ -24,7 +24,7 @@ use crate::systemd;
 /// then has its journal on disk, and goes on at the next start.
 const REST_TIME: Duration = Duration::from_secs(20);
 
-pub(crate) static DESK: Desk<CriticalSectionRawMutex, 8> = Desk::new();
+pub(crate) static CONTROL: Control<CriticalSectionRawMutex, 8> = Control::new();
 
 /// Where clients come in, as the flags say.
 pub(crate) struct Door {
@@ -48,16 +48,16 @@ pub(crate) struct Parts<D, S, C> {
 /// What the flags say about the device, whatever its radio.
 pub(crate) struct Device<B = Option<Settings>> {
     /// What it begins with if it has never been set up.
-    pub(crate) blank: B,
-    pub(crate) policy: Policy,
+    pub(crate) factory_settings: B,
+    pub(crate) after_failure: AfterFailure,
     pub(crate) panel: Panel,
 }
 
 impl Device {
-    /// Begins with `blank` if nothing else was asked for.
-    pub(crate) fn or(self, blank: Settings) -> Device<Settings> {
-        let Self { blank: asked, policy, panel } = self;
-        Device { blank: asked.unwrap_or(blank), policy, panel }
+    /// Uses `default` as factory settings if the flags name none.
+    pub(crate) fn or(self, default: Settings) -> Device<Settings> {
+        let Self { factory_settings, after_failure, panel } = self;
+        Device { factory_settings: factory_settings.unwrap_or(default), after_failure, panel }
     }
 }
 
@@ -114,7 +114,7 @@ where
 {
     let OpenDoor { listener, address, mut names, password } = door;
     let Parts { driver, store, clock, device, addresses, routes } = parts;
-    let Device { blank, policy, panel } = device;
+    let Device { factory_settings, after_failure, panel } = device;
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut told_to_stop = async || {
@@ -133,15 +133,16 @@ where
         addresses,
         name: Some(own_name),
         version: Some(env!("CARGO_PKG_VERSION").into()),
-        has_platform: blank == Settings::Platform,
+        has_platform: factory_settings == Settings::Platform,
         ..Config::default()
     };
     let now = clock.clone();
-    let router = wps_http::axum::router(&DESK, move || now.now(), config, routes);
+    let router = wps_http::axum::router(&CONTROL, move || now.now(), config, routes);
 
-    let mut runner = Runner::boot(driver, store, clock.clone(), &DESK, blank, policy)
-        .await
-        .map_err(|error| anyhow!("the saved settings cannot be read: {error}"))?;
+    let mut runner =
+        Runner::boot(driver, store, clock.clone(), &CONTROL, factory_settings, after_failure)
+            .await
+            .map_err(|error| anyhow!("the saved settings cannot be read: {error}"))?;
     tracing::info!("serving http://{address}");
     if is_open {
         tracing::warn!(
@@ -168,8 +169,8 @@ where
         systemd::stopping().await;
         front.await.context("the HTTP server failed")?;
         let at_rest = async {
-            DESK.cancel().await;
-            let mut news = DESK.listen().context("no seat at the desk")?;
+            CONTROL.cancel().await;
+            let mut news = CONTROL.listen().context("no seat at the desk")?;
             news.get_and(|status| status.phase == Phase::Idle).await;
             anyhow::Ok(())
         };

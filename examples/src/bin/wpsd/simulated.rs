@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{self, sleep};
-use wps_core::command::WINDOW;
+use wps_core::command::PAIRING_WINDOW;
 use wps_core::sim::{Air, Disk, Router, RouterKind};
 use wps_core::{Clock, Instant, Settings};
 
@@ -90,7 +90,7 @@ impl Play {
 
     /// Does it, and says what happened.
     fn play(&self, wanted: Move) -> &'static str {
-        let router = Seen::of(ROUTER);
+        let router = ObservedState::of(ROUTER);
         match wanted {
             Move::Press if !router.on => "The router is away: bring it back first.",
             Move::Press if router.kind == RouterKind::WithoutWps => {
@@ -105,7 +105,7 @@ impl Play {
                 AIR.power(ROUTER.as_bytes(), !router.on);
                 if router.on { "The router is away." } else { "The router is back." }
             }
-            Move::Second if Seen::of(SECOND).on => {
+            Move::Second if ObservedState::of(SECOND).on => {
                 AIR.power(SECOND.as_bytes(), false);
                 "The second router is away."
             }
@@ -145,7 +145,7 @@ impl Play {
     fn release_later(&self) {
         let clock = self.clock.clone();
         let task = self.runtime.spawn(async move {
-            clock.sleep_until(clock.now().after(WINDOW)).await;
+            clock.sleep_until(clock.now().after(PAIRING_WINDOW)).await;
             AIR.release(ROUTER.as_bytes());
             AIR.release(SECOND.as_bytes());
         });
@@ -157,13 +157,13 @@ impl Play {
 }
 
 /// A router as it is now.
-struct Seen {
+struct ObservedState {
     kind: RouterKind,
     on: bool,
     pressed: bool,
 }
 
-impl Seen {
+impl ObservedState {
     fn of(name: &str) -> Self {
         let routers = AIR.routers();
         let called = routers.iter().find(|(ssid, ..)| ssid.as_bytes() == name.as_bytes());
@@ -193,7 +193,7 @@ fn routes(play: Arc<Play>) -> Routes {
 
 fn shown() -> impl IntoResponse {
     let router = |name, key| {
-        let Seen { kind, on, pressed } = Seen::of(name);
+        let ObservedState { kind, on, pressed } = ObservedState::of(name);
         serde_json::json!({
             "ssid": name,
             "key": key,

@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Duration, MissedTickBehavior, interval, timeout};
 use wps_core::{Phase, Status};
 
-use crate::serve::DESK;
+use crate::serve::CONTROL;
 
 /// How long a service manager may take to listen before the daemon goes on without it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ async fn alive() -> Infallible {
 }
 
 async fn news() -> Infallible {
-    let asked = std::env::var_os("NOTIFY_SOCKET").and_then(|_| DESK.listen());
+    let asked = std::env::var_os("NOTIFY_SOCKET").and_then(|_| CONTROL.listen());
     let Some(mut news) = asked else { return pending().await };
     let mut status = news.get().await;
     let mut told = String::new();
@@ -71,7 +71,7 @@ fn sentence(status: &Status) -> String {
             Some(ssid) => format!("Paired with {ssid:?}"),
             None => "Not paired".into(),
         },
-        Phase::Opening => "Starting to pair".into(),
+        Phase::Journaling => "Starting to pair".into(),
         Phase::Searching => "Looking for a router whose WPS button was pressed".into(),
         Phase::Joining { ssid } => format!("Joining {ssid:?}"),
         Phase::Saving => "Saving".into(),
@@ -94,7 +94,7 @@ async fn notify(tell: impl FnOnce() -> io::Result<()> + Send + 'static) {
 
 #[cfg(test)]
 mod tests {
-    use wps_core::driver::Sight;
+    use wps_core::driver::SearchProgress;
     use wps_core::{Cause, ErrorKind, Mode, Ssid};
 
     use super::*;
@@ -105,7 +105,7 @@ mod tests {
         let status = Status {
             phase: Phase::Joining { ssid: ssid.clone() },
             deadline: None,
-            seen: Sight::Looking,
+            seen: SearchProgress::Looking,
             off_air: false,
             mode: Mode::Station,
             network: Some(ssid),

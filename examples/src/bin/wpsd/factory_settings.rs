@@ -1,23 +1,23 @@
-//! What a device begins with that was never set up, as the flags say.
+//! Flags for the factory settings: those of a device that was never set up.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
-use wps_core::{AccessPoint, Credentials, Passphrase, Policy, Settings, Ssid};
+use wps_core::{AccessPoint, Credentials, Passphrase, Settings, Ssid};
 
 use crate::secret::first_line;
 
 #[derive(Args)]
 #[command(next_help_heading = "A device that was never set up")]
-pub(crate) struct Blank {
+pub(crate) struct FactorySettings {
     /// What it begins with: Wi-Fi as the platform has it, an access point of its own, or Wi-Fi off.
     /// Once something is saved, that counts. [default: platform; off with a simulated radio]
-    #[arg(long, value_name = "MODE")]
-    blank: Option<Mode>,
+    #[arg(long = "blank", value_name = "MODE")]
+    mode: Option<Mode>,
 
     /// The name of its access point
-    #[arg(long, value_name = "NAME", required_if_eq("blank", "access-point"))]
+    #[arg(long, value_name = "NAME", required_if_eq("mode", "access-point"))]
     access_point_name: Option<String>,
 
     /// The file with the key of its access point in its first line, readable by nobody else
@@ -51,10 +51,10 @@ enum AfterFailure {
     AccessPoint,
 }
 
-impl Blank {
+impl FactorySettings {
     /// The settings, if any were asked for. Reads the key.
     pub(crate) fn settings(&self) -> anyhow::Result<Option<Settings>> {
-        if self.blank == Some(Mode::AccessPoint) {
+        if self.mode == Some(Mode::AccessPoint) {
             return self.access_point().map(Some);
         }
         ensure!(
@@ -65,16 +65,16 @@ impl Blank {
             "the --access-point flags describe the access point of a new device: \
              give --blank access-point with them, or leave them out"
         );
-        Ok(self.blank.map(|blank| match blank {
+        Ok(self.mode.map(|mode| match mode {
             Mode::Platform => Settings::Platform,
             Mode::Off | Mode::AccessPoint => Settings::Off { remembered: None },
         }))
     }
 
-    pub(crate) fn policy(&self) -> Policy {
+    pub(crate) fn after_failure(&self) -> wps_core::AfterFailure {
         match self.after_failure {
-            AfterFailure::Off => Policy::AccessPointOff,
-            AfterFailure::AccessPoint => Policy::AccessPointBack,
+            AfterFailure::Off => wps_core::AfterFailure::AccessPointOff,
+            AfterFailure::AccessPoint => wps_core::AfterFailure::AccessPointBack,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The networks and settings that the checks play with.
 
-use super::{Cannot, Seen};
+use super::{ObservedState, Unavailable};
 use crate::settings::{AccessPoint, Credentials, Passphrase, Settings, Ssid};
 
 /// The network of before.
@@ -59,27 +59,31 @@ pub(super) fn odd() -> [Credentials; 7] {
 }
 
 /// How the radio is seen when these settings are in effect and their network is on the air.
-pub(super) fn seen_in(settings: &Settings) -> Seen {
+pub(super) fn seen_in(settings: &Settings) -> ObservedState {
     match settings {
-        Settings::Station { network } => Seen::Joined(network.ssid.clone()),
+        Settings::Station { network } => ObservedState::Joined(network.ssid.clone()),
         Settings::AccessPoint { access_point, .. } => {
-            Seen::Serving(access_point.network.ssid.clone())
+            ObservedState::Serving(access_point.network.ssid.clone())
         }
         // The network of the platform is the network of before here.
-        Settings::Platform => Seen::Joined(old().ssid),
-        Settings::Off { .. } => Seen::Nothing,
+        Settings::Platform => ObservedState::Joined(old().ssid),
+        Settings::Off { .. } => ObservedState::Nothing,
     }
 }
 
 /// Settings that a driver may refuse as unsupported, and what is said about it.
-pub(super) fn optional(settings: &Settings) -> Option<Cannot> {
+pub(super) fn optional(settings: &Settings) -> Option<Unavailable> {
     match settings {
         Settings::Station { .. } => None,
-        Settings::Platform => Some(Cannot("the driver does not support settings of the platform")),
-        Settings::AccessPoint { .. } => {
-            Some(Cannot("the driver does not support access-point mode"))
+        Settings::Platform => {
+            Some(Unavailable("the driver does not support settings of the platform"))
         }
-        Settings::Off { .. } => Some(Cannot("the driver does not support switching the radio off")),
+        Settings::AccessPoint { .. } => {
+            Some(Unavailable("the driver does not support access-point mode"))
+        }
+        Settings::Off { .. } => {
+            Some(Unavailable("the driver does not support switching the radio off"))
+        }
     }
 }
 

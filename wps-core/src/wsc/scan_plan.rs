@@ -10,22 +10,22 @@ const LIKELY: usize = 4;
 const LIKELY_TURN: usize = 3;
 
 /// A plan of looks. Most visit the channels whose turn was longest ago. Once all are
-/// [covered](Self::covered), and no button seen before could be acted upon, every third visits where a
+/// [covered](Self::is_complete), and no button seen before could be acted upon, every third visits where a
 /// router with WPS was seen last, so that a button is noticed soon and nothing is missed for long.
 ///
 /// A look is short: two channels, or one with radar, where a card may only listen. A card leaves its
 /// network for about 0.12 s then; for more it would come back in between and wait, so that long looks
 /// cost more time than the short ones they are made of (Linux: `ieee80211_scan_state_decision`).
 ///
-/// Make one for each attempt, then: [`next_look`](Self::next_look), scan, [`looked`](Self::looked) if
-/// the scan succeeded, [`wps_at`](Self::wps_at) for every router with WPS in the results.
+/// Make one for each attempt, then: [`next_step`](Self::next_step), scan, [`mark_scanned`](Self::mark_scanned) if
+/// the scan succeeded, [`mark_wps`](Self::mark_wps) for every router with WPS in the results.
 ///
 /// **One sweep** is as many looks as it takes to visit all channels, the looks at likely ones between
-/// them included: [`looks_in_a_sweep`](Self::looks_in_a_sweep). In that many looks, if they succeed,
+/// them included: [`steps_per_pass`](Self::steps_per_pass). In that many looks, if they succeed,
 /// every channel is visited, wherever the routers are.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Sweep {
+pub struct ScanPlan {
     channels: Vec<Channel, MAX_CHANNELS>,
     /// Where WPS was seen, the latest first.
     likely: Vec<u16, LIKELY>,
@@ -42,12 +42,12 @@ struct Channel {
     /// The last look that was to visit it.
     turn: Option<usize>,
     /// The last look that did.
-    looked: Option<usize>,
+    mark_scanned: Option<usize>,
 }
 
 impl Channel {
     fn failed(&self) -> bool {
-        self.looked != self.turn
+        self.mark_scanned != self.turn
     }
 
     fn has_radar(&self) -> bool {
@@ -55,9 +55,9 @@ impl Channel {
     }
 }
 
-impl Sweep {
+impl ScanPlan {
     /// The most channels in one look.
-    pub const MAX_LOOK: usize = 2;
+    pub const MAX_CHANNELS_PER_STEP: usize = 2;
 
     /// Plans for the channels in `frequencies` (MHz) on which WPS can live: 2.4 GHz first, since most
     /// routers with WPS are there, then 5 GHz, radar channels last. Holds 64; further ones are ignored.
@@ -67,7 +67,7 @@ impl Sweep {
             if band(frequency_mhz).is_none() || sweep.plans(frequency_mhz) {
                 continue;
             }
-            let channel = Channel { frequency_mhz, turn: None, looked: None };
+            let channel = Channel { frequency_mhz, turn: None, mark_scanned: None };
             if sweep.channels.push(channel).is_err() {
                 break;
             }
@@ -81,9 +81,9 @@ impl Sweep {
     /// A channel whose last look failed is next looked at alone: so one bad channel does not spoil the
     /// looks of its neighbours, and a card's refusal tells which one to [`remove`](Self::remove).
     /// A scan that failed for a reason that passes (busy) is better repeated as it was.
-    pub fn next_look(&mut self) -> Vec<u16, { Self::MAX_LOOK }> {
+    pub fn next_step(&mut self) -> Vec<u16, { Self::MAX_CHANNELS_PER_STEP }> {
         let likely_only =
-            !self.likely.is_empty() && self.unlikely >= LIKELY_TURN - 1 && self.covered();
+            !self.likely.is_empty() && self.unlikely >= LIKELY_TURN - 1 && self.is_complete();
         self.unlikely = if likely_only { 0 } else { self.unlikely.saturating_add(1) };
         self.looks = self.looks.saturating_add(1);
         self.channels.sort_unstable_by_key(|c| (c.turn, band(c.frequency_mhz), c.frequency_mhz));
@@ -110,25 +110,25 @@ impl Sweep {
     }
 
     /// How many looks are one sweep.
-    pub fn looks_in_a_sweep(&self) -> usize {
+    pub fn steps_per_pass(&self) -> usize {
         let radar = self.channels.iter().filter(|channel| channel.has_radar()).count();
         let looks = radar + (self.channels.len() - radar).div_ceil(2);
         looks + looks.div_ceil(LIKELY_TURN - 1)
     }
 
     /// A look at these channels succeeded, whether or not the plan had asked for all of them.
-    pub fn looked(&mut self, frequencies: &[u16]) {
+    pub fn mark_scanned(&mut self, frequencies: &[u16]) {
         for channel in &mut self.channels {
             if frequencies.contains(&channel.frequency_mhz) {
                 channel.turn = Some(self.looks);
-                channel.looked = Some(self.looks);
+                channel.mark_scanned = Some(self.looks);
             }
         }
     }
 
     /// A router with WPS was seen there, its button pressed or not: this channel is likely from now on,
     /// unless WPS is seen on four others later.
-    pub fn wps_at(&mut self, frequency_mhz: u16) {
+    pub fn mark_wps(&mut self, frequency_mhz: u16) {
         if !self.plans(frequency_mhz) {
             return;
         }
@@ -140,10 +140,10 @@ impl Sweep {
 
     /// Whether every channel was looked at successfully within the latest sweep (counted in looks, failed
     /// ones too). False for a plan without channels: who looked nowhere knows nothing.
-    pub fn covered(&self) -> bool {
-        let sweep = self.looks_in_a_sweep();
+    pub fn is_complete(&self) -> bool {
+        let sweep = self.steps_per_pass();
         let fresh = |channel: &Channel| {
-            channel.looked.is_some_and(|look| self.looks.saturating_sub(look) < sweep)
+            channel.mark_scanned.is_some_and(|look| self.looks.saturating_sub(look) < sweep)
         };
         !self.channels.is_empty() && self.channels.iter().all(fresh)
     }

@@ -9,10 +9,10 @@ use crate::time::Clock;
 
 /// The world around a driver, played by its author: routers, the platform, and an eye on the radio.
 ///
-/// What a stage cannot do it answers with [`Cannot`] and the reason; the checks that need it are
+/// What a stage cannot do it answers with [`Unavailable`] and the reason; the checks that need it are
 /// reported as skipped or as partly done, never as passed.
 #[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
-pub trait Stage {
+pub trait TestBed {
     /// The driver under test.
     type Driver: WifiDriver;
     /// The time that bounds every check.
@@ -31,7 +31,7 @@ pub trait Stage {
     ///
     /// # Errors
     /// The platform cannot have a network of its own.
-    async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Cannot>;
+    async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Unavailable>;
 
     /// A new driver for the radio, as after a restart of our software. The earlier one is gone.
     async fn driver(&mut self) -> Self::Driver;
@@ -40,7 +40,7 @@ pub trait Stage {
     ///
     /// # Errors
     /// No router here can have this network.
-    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Cannot>;
+    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Unavailable>;
 
     /// Takes the router called `ssid` off the air, without a word.
     async fn switch_off(&mut self, ssid: &Ssid);
@@ -53,40 +53,40 @@ pub trait Stage {
     ///
     /// # Errors
     /// Nobody looks. The driver's own [`link`](WifiDriver::link) is believed then, where it can tell.
-    async fn seen(&mut self) -> Result<Seen, Cannot> {
-        Err(Cannot("the stage cannot see the radio from outside"))
+    async fn seen(&mut self) -> Result<ObservedState, Unavailable> {
+        Err(Unavailable("the stage cannot see the radio from outside"))
     }
 
     /// Restarts what the driver works on (firmware of the radio, a daemon), as a power cut would.
     ///
     /// # Errors
     /// It cannot be restarted.
-    async fn restart_platform(&mut self) -> Result<(), Cannot> {
-        Err(Cannot("the stage cannot restart the platform"))
+    async fn restart_platform(&mut self) -> Result<(), Unavailable> {
+        Err(Unavailable("the stage cannot restart the platform"))
     }
 
     /// Whether what the driver works on can be restarted while the driver goes on.
     ///
     /// # Errors
     /// They only start together.
-    fn restarts_alone(&self) -> Result<(), Cannot> {
-        Err(Cannot("the platform never restarts without the driver"))
+    fn restarts_alone(&self) -> Result<(), Unavailable> {
+        Err(Unavailable("the platform never restarts without the driver"))
     }
 
     /// Whether the platform keeps anything of `network` where it survives a restart.
     ///
     /// # Errors
     /// Nobody can look there.
-    async fn keeps(&mut self, network: &Credentials) -> Result<bool, Cannot> {
+    async fn keeps(&mut self, network: &Credentials) -> Result<bool, Unavailable> {
         let _ = network;
-        Err(Cannot("the stage cannot look at what the platform keeps"))
+        Err(Unavailable("the stage cannot look at what the platform keeps"))
     }
 
     /// Whether this radio can look around without leaving its network.
     ///
     /// # Errors
     /// It cannot: it leaves as soon as a pairing begins.
-    fn looks_around(&self) -> Result<(), Cannot> {
+    fn looks_around(&self) -> Result<(), Unavailable> {
         Ok(())
     }
 }
@@ -94,9 +94,9 @@ pub trait Stage {
 /// Why something could not be tried, in words for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Cannot(pub &'static str);
+pub struct Unavailable(pub &'static str);
 
-impl fmt::Display for Cannot {
+impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
@@ -105,7 +105,7 @@ impl fmt::Display for Cannot {
 /// What a device is seen doing from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Seen {
+pub enum ObservedState {
     /// It is on no network and serves none.
     Nothing,
     /// It has joined this network, and is keyed.
@@ -114,7 +114,7 @@ pub enum Seen {
     Serving(Ssid),
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for ObservedState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => write!(f, "the radio on no network"),

@@ -2,57 +2,58 @@
 
 use core::time::Duration;
 
-use super::cast::{optional, seen_in};
+use super::fixtures::{optional, seen_in};
 use super::moment::within;
 use super::report::Stop;
-use super::{At, Cannot, Failure, Finding, Limits, Outcome, Seen, Stage, cast};
-use crate::driver::{Attempt, DriverError, ErrorKind, Link, Offer, WifiDriver};
+use super::{At, Failure, Finding, Limits, ObservedState, Outcome, TestBed, Unavailable, fixtures};
+use crate::driver::{DriverError, ErrorKind, Link, Offer, PairContext, WifiDriver};
 use crate::logging::info;
 use crate::settings::{Credentials, Mode, Settings, Snapshot};
 use crate::time::Clock;
-use crate::wsc::Sightings;
+use crate::wsc::OverlapDetector;
 
 /// Between two looks at the radio.
 pub(super) const GLANCE: Duration = Duration::from_millis(50);
 /// How long after a join its router may take to notice.
 const NOTICE: Duration = Duration::from_millis(150);
 
-pub(super) struct Scene<'s, S: Stage> {
-    pub(super) stage: &'s mut S,
+pub(super) struct TestContext<'s, S: TestBed> {
+    pub(super) test_bed: &'s mut S,
     pub(super) driver: S::Driver,
     pub(super) clock: S::Clock,
     pub(super) limits: Limits,
     /// What of the check could not be tried.
-    pub(super) gap: Option<Cannot>,
+    pub(super) gap: Option<Unavailable>,
 }
 
-impl<'s, S: Stage> Scene<'s, S> {
+impl<'s, S: TestBed> TestContext<'s, S> {
     /// A new world in which the network of before is on the air.
     pub(super) async fn begin(
-        stage: &'s mut S,
+        test_bed: &'s mut S,
         platform: Option<&Credentials>,
     ) -> Result<Self, Stop> {
-        stage.reset(platform).await?;
-        stage.switch_on(&cast::old()).await?;
-        Ok(Self::around(stage, None).await)
+        test_bed.reset(platform).await?;
+        test_bed.switch_on(&fixtures::old()).await?;
+        Ok(Self::around(test_bed, None).await)
     }
 
     /// The device was unplugged: platform and driver start anew, in the same world.
     pub(super) async fn restarted(self) -> (Self, bool) {
-        let Self { stage, driver, mut gap, .. } = self;
+        let Self { test_bed, driver, mut gap, .. } = self;
         drop(driver);
-        let restarted = stage.restart_platform().await;
+        let restarted = test_bed.restart_platform().await;
         gap = gap.or(restarted.err());
-        (Self::around(stage, gap).await, restarted.is_ok())
+        (Self::around(test_bed, gap).await, restarted.is_ok())
     }
 
-    async fn around(stage: &'s mut S, gap: Option<Cannot>) -> Self {
-        let (driver, clock, limits) = (stage.driver().await, stage.clock(), stage.limits());
-        Self { stage, driver, clock, limits, gap }
+    async fn around(test_bed: &'s mut S, gap: Option<Unavailable>) -> Self {
+        let (driver, clock, limits) =
+            (test_bed.driver().await, test_bed.clock(), test_bed.limits());
+        Self { test_bed, driver, clock, limits, gap }
     }
 
     pub(super) fn passed(self) -> Outcome {
-        self.gap.map_or(Outcome::Passed, Outcome::Partly)
+        self.gap.map_or(Outcome::Passed, Outcome::Partial)
     }
 
     // --- verbs that must succeed -------------------------------------------------------------
@@ -90,7 +91,7 @@ impl<'s, S: Stage> Scene<'s, S> {
     ) -> Result<(), Stop> {
         let answer = self.try_join(network, self.limits.answer).await;
         self.done(during, answer)?;
-        let joined = Seen::Joined(network.ssid.clone());
+        let joined = ObservedState::Joined(network.ssid.clone());
         self.expect_radio_within(NOTICE, during, &joined).await?;
         if let Some(link) = self.link(during).await? {
             let (wanted, found) = (Finding::LinkUp(true), Finding::LinkUp(link.up));
@@ -105,8 +106,8 @@ impl<'s, S: Stage> Scene<'s, S> {
         during: &'static str,
         network: &Credentials,
     ) -> Result<Offer, Stop> {
-        self.stage.press(&network.ssid).await;
-        let answer = self.try_pair(&mut Sightings::new(), self.limits.answer).await;
+        self.test_bed.press(&network.ssid).await;
+        let answer = self.try_pair(&mut OverlapDetector::new(), self.limits.answer).await;
         self.offered(during, network, answer)
     }
 
@@ -170,11 +171,11 @@ impl<'s, S: Stage> Scene<'s, S> {
 
     pub(super) async fn try_pair(
         &mut self,
-        sightings: &mut Sightings,
+        overlap_detector: &mut OverlapDetector,
         limit: Duration,
     ) -> Option<Result<Offer, ErrorKind>> {
-        let mut attempt = Attempt::new(sightings, &|_| {});
-        let work = self.driver.pair(&mut attempt);
+        let mut pair_context = PairContext::new(overlap_detector, &|_| {});
+        let work = self.driver.pair(&mut pair_context);
         within(&self.clock, limit, work).await.map(|it| it.map_err(kind))
     }
 
@@ -191,31 +192,31 @@ impl<'s, S: Stage> Scene<'s, S> {
     /// Takes a router away, and lets the time pass that people need to walk to another one: what was
     /// heard a moment ago may count as being there.
     pub(super) async fn take_away(&mut self, network: &Credentials) {
-        self.stage.switch_off(&network.ssid).await;
+        self.test_bed.switch_off(&network.ssid).await;
         self.clock.sleep_until(self.clock.now().after(self.limits.watch)).await;
     }
 
     /// For a while, nothing is lost.
     pub(super) async fn expect_not_lost(&mut self, during: &'static str) -> Result<(), Stop> {
         let limit = self.limits.watch;
-        let lost = within(&self.clock, limit, self.driver.lost()).await;
+        let lost = within(&self.clock, limit, self.driver.config_lost()).await;
         expect(during, lost.is_none(), Finding::NoAnswer(limit), Finding::Done)
     }
 
     // --- the radio -------------------------------------------------------------------------------
 
     /// What the radio is doing; none if nobody can tell.
-    pub(super) async fn radio(&mut self) -> Result<Option<Seen>, Stop> {
-        let cannot = match self.stage.seen().await {
+    pub(super) async fn radio(&mut self) -> Result<Option<ObservedState>, Stop> {
+        let cannot = match self.test_bed.seen().await {
             Ok(seen) => return Ok(Some(seen)),
             Err(cannot) => cannot,
         };
         self.gap = Some(cannot);
         let Some(Link { up, mode, ssid, .. }) = self.link("link").await? else { return Ok(None) };
         Ok(Some(match (up, mode, ssid) {
-            (true, Some(Mode::AccessPoint), Some(ssid)) => Seen::Serving(ssid),
-            (true, _, Some(ssid)) => Seen::Joined(ssid),
-            (false, _, _) | (true, _, None) => Seen::Nothing,
+            (true, Some(Mode::AccessPoint), Some(ssid)) => ObservedState::Serving(ssid),
+            (true, _, Some(ssid)) => ObservedState::Joined(ssid),
+            (false, _, _) | (true, _, None) => ObservedState::Nothing,
         }))
     }
 
@@ -223,7 +224,7 @@ impl<'s, S: Stage> Scene<'s, S> {
     pub(super) async fn expect_radio(
         &mut self,
         during: &'static str,
-        wanted: &Seen,
+        wanted: &ObservedState,
     ) -> Result<(), Stop> {
         self.expect_radio_within(self.limits.answer, during, wanted).await
     }
@@ -232,7 +233,7 @@ impl<'s, S: Stage> Scene<'s, S> {
         &mut self,
         limit: Duration,
         during: &'static str,
-        wanted: &Seen,
+        wanted: &ObservedState,
     ) -> Result<(), Stop> {
         let until = self.clock.now().after(limit);
         loop {
@@ -252,7 +253,7 @@ impl<'s, S: Stage> Scene<'s, S> {
     pub(super) async fn expect_still(
         &mut self,
         during: &'static str,
-        wanted: &Seen,
+        wanted: &ObservedState,
     ) -> Result<(), Stop> {
         let until = self.clock.now().after(self.limits.watch);
         while self.clock.now() < until {

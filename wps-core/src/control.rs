@@ -11,13 +11,13 @@ use embassy_sync::channel::Channel;
 use embassy_sync::signal::Signal;
 use embassy_sync::watch::{Receiver, Watch};
 
-use crate::command::Refusal;
-use crate::driver::{Link, News};
+use crate::command::RequestError;
+use crate::driver::{Link, PairEvent};
 #[cfg(any(feature = "log", feature = "defmt"))]
 use crate::logging::info;
-use crate::machine::Pairing;
+use crate::machine::Machine;
 #[cfg(feature = "scan")]
-use crate::scan::Neighbours;
+use crate::scan::ScanResults;
 use crate::settings::Settings;
 use crate::status::{Phase, Status, TaskKind};
 use crate::time::Millis;
@@ -29,13 +29,13 @@ const WAITING: usize = 4;
 ///
 /// The raw mutex is the platform's: `CriticalSectionRawMutex` where fronts run on other threads or
 /// in interrupts, `NoopRawMutex` where everything runs on one executor.
-pub struct Desk<M: RawMutex, const N: usize> {
+pub struct Control<M: RawMutex, const N: usize> {
     pub(crate) requests: Channel<M, (Ticket, Request), WAITING>,
     seats: [Seat<M>; N],
     pub(crate) status: Watch<M, Status, N>,
     link: Mutex<M, RefCell<Option<Link>>>,
     #[cfg(feature = "scan")]
-    scan: Mutex<M, RefCell<Option<Neighbours>>>,
+    scan: Mutex<M, RefCell<Option<ScanResults>>>,
     settings: Mutex<M, RefCell<Shown>>,
     tickets: Mutex<M, Cell<u32>>,
 }
@@ -94,10 +94,10 @@ impl<M: RawMutex> Drop for Sitting<'_, M> {
     }
 }
 
-pub(crate) type Reply = Result<(), Refusal>;
+pub(crate) type Reply = Result<(), RequestError>;
 
 pub(crate) enum Request {
-    /// A pairing, or a change to the settings that [lie on the desk](Desk::take_wanted).
+    /// A pairing, or a change to the settings that [lie on the desk](Control::take_wanted).
     Start(TaskKind, Millis),
     Cancel,
     Link,
@@ -105,7 +105,7 @@ pub(crate) enum Request {
     Scan,
 }
 
-impl<M: RawMutex, const N: usize> Desk<M, N> {
+impl<M: RawMutex, const N: usize> Control<M, N> {
     /// A desk that nobody sits at yet: requests wait until a runner takes them.
     pub const fn new() -> Self {
         Self {
@@ -120,25 +120,29 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
         }
     }
 
-    /// Starts a pairing. Returns once it is journalled, with `parting` left before the radio leaves
+    /// Starts a pairing. Returns once it is journalled, with `reply_grace` left before the radio leaves
     /// its network (zero for a button); also when one is already running, which goes on unchanged.
     ///
     /// Dropping the future does not take the request back.
     ///
     /// # Errors
-    /// [`Refusal`]: the radio was not touched.
-    pub async fn start(&self, parting: Duration) -> Result<(), Refusal> {
-        self.ask(Request::Start(TaskKind::Pair, parting.into())).await
+    /// [`RequestError`]: the radio was not touched.
+    pub async fn start(&self, reply_grace: Duration) -> Result<(), RequestError> {
+        self.ask(Request::Start(TaskKind::Pair, reply_grace.into())).await
     }
 
     /// Changes the settings. Returns once the change is journalled; how it ended is told by the
     /// status.
     ///
     /// # Errors
-    /// [`Refusal`]: the radio was not touched. During a pairing: always.
-    pub async fn configure(&self, settings: Settings, parting: Duration) -> Result<(), Refusal> {
+    /// [`RequestError`]: the radio was not touched. During a pairing: always.
+    pub async fn configure(
+        &self,
+        settings: Settings,
+        reply_grace: Duration,
+    ) -> Result<(), RequestError> {
         let sitting = self.sit()?;
-        let request = Request::Start(TaskKind::Configure, parting.into());
+        let request = Request::Start(TaskKind::Configure, reply_grace.into());
         self.want(settings, (sitting.ticket, request))?;
         sitting.seat.reply.wait().await
     }
@@ -161,7 +165,7 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
     /// The access points in range (feature `scan`): looked for now while nothing is under way, unless that was done
     /// within the last 5 s, else what was known last: during a pairing what that hears. None if the radio could not look.
     #[cfg(feature = "scan")]
-    pub async fn scan(&self) -> Option<Neighbours> {
+    pub async fn scan(&self) -> Option<ScanResults> {
         let _ = self.ask(Request::Scan).await;
         self.scan.lock(|scan| scan.borrow().clone())
     }
@@ -189,7 +193,7 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
     }
 
     #[cfg(feature = "scan")]
-    pub(crate) fn set_scan(&self, known: Option<Neighbours>) {
+    pub(crate) fn set_scan(&self, known: Option<ScanResults>) {
         self.scan.lock(|scan| scan.replace(known));
     }
 
@@ -219,17 +223,19 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
     }
 
     /// News from the driver, past the machine straight to the status.
-    pub(crate) fn report(&self, news: News) {
+    pub(crate) fn report(&self, news: PairEvent) {
         self.tell(|known| match (known, &news) {
-            (Some(status), News::Seen(seen)) if status.phase == Phase::Searching => {
+            (Some(status), PairEvent::Progress(seen)) if status.phase == Phase::Searching => {
                 let new = status.seen != *seen;
                 if new {
                     status.seen = seen.clone();
                 }
                 new
             }
-            (Some(status), News::OffAir | News::OnAir) if status.phase == Phase::Searching => {
-                let off_air = news == News::OffAir;
+            (Some(status), PairEvent::OffAir | PairEvent::OnAir)
+                if status.phase == Phase::Searching =>
+            {
+                let off_air = news == PairEvent::OffAir;
                 mem::replace(&mut status.off_air, off_air) != off_air
             }
             (Some(_) | None, _) => false,
@@ -237,7 +243,7 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
     }
 
     /// The machine's status. What the driver told stays as long as the search goes on.
-    pub(crate) fn publish(&self, machine: &Pairing) {
+    pub(crate) fn publish(&self, machine: &Machine) {
         self.tell(|known| {
             let mut status = machine.status();
             if let Some(known) = known.as_ref()
@@ -313,7 +319,7 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
         sitting.seat.reply.wait().await
     }
 
-    fn sit(&self) -> Result<Sitting<'_, M>, Refusal> {
+    fn sit(&self) -> Result<Sitting<'_, M>, RequestError> {
         let number = self.tickets.lock(|next| next.replace(next.get().wrapping_add(1)));
         let take = |seat: &Seat<M>| {
             seat.taken.lock(|taken| {
@@ -323,7 +329,7 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
             })
         };
         let free = (0..).zip(&self.seats).find(|(_, seat)| take(seat));
-        let (place, seat) = free.ok_or(Refusal::Busy)?;
+        let (place, seat) = free.ok_or(RequestError::Busy)?;
         seat.reply.reset();
         Ok(Sitting { seat, ticket: Ticket { seat: place, number } })
     }
@@ -334,9 +340,9 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
             let mut shown = shown.borrow_mut();
             match &*shown {
                 // Of two changes at once the second is refused, as it is when the first has begun.
-                Shown::Wanted(_) => Err(Refusal::Busy),
+                Shown::Wanted(_) => Err(RequestError::Busy),
                 Shown::Nothing | Shown::InForce(_) => {
-                    self.requests.try_send(asked).map_err(|_| Refusal::Busy)?;
+                    self.requests.try_send(asked).map_err(|_| RequestError::Busy)?;
                     *shown = Shown::Wanted(settings);
                     Ok(())
                 }
@@ -345,7 +351,7 @@ impl<M: RawMutex, const N: usize> Desk<M, N> {
     }
 }
 
-impl<M: RawMutex, const N: usize> Default for Desk<M, N> {
+impl<M: RawMutex, const N: usize> Default for Control<M, N> {
     fn default() -> Self {
         Self::new()
     }

@@ -18,13 +18,13 @@ const DATAGRAM: usize = 8192;
 
 /// Why wpa_supplicant could not be talked to.
 #[derive(Debug, thiserror::Error)]
-pub enum ControlError {
+pub enum ControlSocketError {
     /// There is no socket, or nobody behind it.
     #[error(
         "wpa_supplicant does not run on this interface ({path}: {source}): start it with a control \
          socket (ctrl_interface=…)"
     )]
-    Absent {
+    Unreachable {
         /// The socket.
         path: PathBuf,
         /// What the system said.
@@ -38,7 +38,7 @@ pub enum ControlError {
     Mute,
     /// It said that it ends.
     #[error("wpa_supplicant has ended: start it again")]
-    Ended,
+    Closed,
     /// The socket broke: wpa_supplicant made it anew, or is gone. The next connection tells.
     #[error("wpa_supplicant's control socket is gone: {0}")]
     Gone(io::Error),
@@ -49,16 +49,16 @@ pub enum ControlError {
 
 /// A connection for requests.
 #[derive(Debug)]
-pub struct Control {
+pub struct ControlSocket {
     socket: UnixDatagram,
 }
 
-impl Control {
+impl ControlSocket {
     /// Connects to the socket of `interface` in `directory`.
     ///
     /// # Errors
     /// Nobody is behind it, or no permission.
-    pub fn connect(directory: &Path, interface: &str) -> Result<Self, ControlError> {
+    pub fn connect(directory: &Path, interface: &str) -> Result<Self, ControlSocketError> {
         let path = directory.join(interface);
         let connect = || {
             let socket = StdSocket::unbound()?;
@@ -72,9 +72,9 @@ impl Control {
         match connect() {
             Ok(socket) => Ok(Self { socket }),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Err(ControlError::Permission(path))
+                Err(ControlSocketError::Permission(path))
             }
-            Err(source) => Err(ControlError::Absent { path, source }),
+            Err(source) => Err(ControlSocketError::Unreachable { path, source }),
         }
     }
 
@@ -82,13 +82,17 @@ impl Control {
     ///
     /// # Errors
     /// No reply in time, or the socket broke. `FAIL` is a reply, see [`Self::order`].
-    pub async fn ask(&self, request: impl AsRef<[u8]>) -> Result<Zeroizing<String>, ControlError> {
+    pub async fn ask(
+        &self,
+        request: impl AsRef<[u8]>,
+    ) -> Result<Zeroizing<String>, ControlSocketError> {
         let exchange = async {
             self.socket.send(request.as_ref()).await?;
             receive(&self.socket).await
         };
         let reply = tokio::time::timeout(REPLY_LIMIT, exchange).await;
-        let bytes = reply.map_err(|_| ControlError::Mute)?.map_err(ControlError::Gone)?;
+        let bytes =
+            reply.map_err(|_| ControlSocketError::Mute)?.map_err(ControlSocketError::Gone)?;
         Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
@@ -99,12 +103,15 @@ impl Control {
     pub async fn order(
         &self,
         request: impl AsRef<[u8]>,
-    ) -> Result<Zeroizing<String>, ControlError> {
+    ) -> Result<Zeroizing<String>, ControlSocketError> {
         let request = request.as_ref();
         let reply = self.ask(request).await?;
         let refused = reply.starts_with("FAIL") || reply.starts_with("UNKNOWN");
         if refused {
-            return Err(ControlError::Refused(without_arguments(request), reply.trim().into()));
+            return Err(ControlSocketError::Refused(
+                without_arguments(request),
+                reply.trim().into(),
+            ));
         }
         Ok(reply)
     }
@@ -121,16 +128,16 @@ fn without_arguments(request: &[u8]) -> String {
 /// somebody reads, since wpa_supplicant drops listeners that do not.
 #[derive(Debug)]
 pub struct Events {
-    control: Control,
+    control: ControlSocket,
 }
 
 impl Events {
     /// Connects, and asks for events.
     ///
     /// # Errors
-    /// As [`Control::connect`] and [`Control::order`].
-    pub async fn attach(directory: &Path, interface: &str) -> Result<Self, ControlError> {
-        let control = Control::connect(directory, interface)?;
+    /// As [`ControlSocket::connect`] and [`ControlSocket::order`].
+    pub async fn attach(directory: &Path, interface: &str) -> Result<Self, ControlSocketError> {
+        let control = ControlSocket::connect(directory, interface)?;
         control.order("ATTACH").await?;
         Ok(Self { control })
     }
@@ -139,10 +146,10 @@ impl Events {
     ///
     /// # Errors
     /// wpa_supplicant ended.
-    pub async fn next(&self) -> Result<Event, ControlError> {
-        let bytes = receive(&self.control.socket).await.map_err(ControlError::Gone)?;
+    pub async fn next(&self) -> Result<Event, ControlSocketError> {
+        let bytes = receive(&self.control.socket).await.map_err(ControlSocketError::Gone)?;
         match Event::parse(&bytes) {
-            Event::Terminating => Err(ControlError::Ended),
+            Event::Terminating => Err(ControlSocketError::Closed),
             event => Ok(event),
         }
     }
