@@ -1,5 +1,5 @@
-//! The machine beside its peer, and the parsers over recorded elements beside the one of libwifi, which
-//! reads every element and keeps what it reads on the heap.
+//! Compares our pairing machine with the statig machine, and our parsers with the parser of libwifi
+//! on recorded elements. libwifi parses every element and stores the result on the heap.
 //!
 //! `cargo bench -p wps-benches --bench machine`
 
@@ -29,7 +29,7 @@ fn parsers(criterion: &mut Criterion<CpuTime>) {
     for (name, text) in recorded {
         let elements = hex(text);
         assert!(Advertisement::parse(&elements).is_some());
-        let (_, known) = parse_station_info(&elements).expect("libwifi reads it");
+        let (_, known) = parse_station_info(&elements).expect("libwifi parses it");
         assert!(known.wps_info.is_some());
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(elements.len() as u64));
@@ -50,7 +50,7 @@ fn parsers(criterion: &mut Criterion<CpuTime>) {
     group.finish();
 }
 
-/// As hostapd 2.10 hands it over.
+/// A credential as hostapd 2.10 sends it.
 const CREDENTIAL: &str = "100e0036 10260001 01 10450006 6c61626e6574 10030002 0020 100f0002 0008
     1027000d 636f727265637420686f727365 10200006 020000000100";
 
@@ -63,7 +63,7 @@ fn hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// Of the thread, so that a busy machine does not count.
+/// Measures the CPU time of the thread. Other processes on the machine do not affect it.
 struct CpuTime;
 
 impl Measurement for CpuTime {

@@ -1,4 +1,4 @@
-//! What the benchmarks measure and what they measure it beside.
+//! The pairing scenario that the benchmarks run, and the statig machine they compare ours with.
 
 pub mod pairing;
 pub mod peer;

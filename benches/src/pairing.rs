@@ -1,4 +1,4 @@
-//! A whole pairing, as the machine sees it: what is measured.
+//! The scenario that is measured: a whole pairing, as a sequence of inputs to the machine.
 
 use core::time::Duration;
 
@@ -11,11 +11,11 @@ use wps_core::{
 
 use crate::peer::Peer;
 
-/// A machine that pairs.
+/// The interface that both pairing machines share.
 pub trait PairingMachine {
-    /// Takes what happened.
+    /// Handles an input.
     fn handle(&mut self, now: Instant, input: Input);
-    /// Says what to do.
+    /// Returns the current command.
     fn command(&self) -> Command;
 }
 
@@ -39,19 +39,20 @@ impl PairingMachine for Peer {
     }
 }
 
-/// Ours, of a device that is an access point.
+/// Returns our machine, for a device that is an access point.
 pub fn ours() -> Machine {
     let loaded = Loaded::Record(Record::Settled(settings()));
     Machine::boot(Instant::from_millis(0), loaded, settings(), AfterFailure::default())
 }
 
-/// Its peer, of the same device.
+/// Returns the statig machine, for the same device.
 pub fn peer() -> Peer {
     Peer::boot(settings(), AfterFailure::default())
 }
 
-/// From the boot to the saved network, with one exchange and one join that fail first. Each step asks what
-/// to do and answers; how many there were.
+/// Runs a pairing from boot to the saved network, and returns the number of steps. The first
+/// exchange and the first join fail. A step asks the machine for its command and sends it the
+/// matching input.
 pub fn pair(machine: &mut impl PairingMachine) -> u32 {
     let (mut exchanges, mut joins, mut steps) = (0, 0, 0);
     let mut now = Instant::from_millis(0);

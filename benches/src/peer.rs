@@ -1,5 +1,6 @@
-//! The pairing machine once more, written with [`statig`]: what somebody would use who writes no table.
-//! It does the same as ours, step by step: `tests/peer.rs`.
+//! The pairing machine written a second time, with [`statig`], the way somebody would write it who
+//! uses a state machine crate instead of a transition table. `tests/peer.rs` shows that it behaves
+//! like our machine, step by step.
 
 mod machine;
 
@@ -9,76 +10,82 @@ use wps_core::{AfterFailure, Cause, Instant, Phase, Record, Settings, TaskKind, 
 
 use machine::{Event, Machine, State};
 
-/// The machine.
+/// The statig machine, with the interface of [`wps_core::Machine`].
 pub struct Peer(statig::blocking::StateMachine<Machine>);
 
 impl Peer {
-    /// As [`wps_core::Machine::boot`] at instant 0, from the record of a device at rest.
+    /// Boots like [`wps_core::Machine::boot`] at instant 0, from the record of an idle device.
     pub fn boot(settings: Settings, after_failure: AfterFailure) -> Self {
         Self(Machine::new(settings, after_failure).state_machine())
     }
 
-    /// As [`wps_core::Machine::handle`].
+    /// Handles an input like [`wps_core::Machine::handle`].
     pub fn handle(&mut self, now: Instant, input: Input) {
         self.0.handle(&Event { now, input });
     }
 
-    /// As [`wps_core::Machine::command`].
+    /// Returns the same as [`wps_core::Machine::command`].
     pub fn command(&self) -> Command {
-        let it = self.0.inner();
+        let machine = self.0.inner();
         match self.0.state() {
             State::Idle {} => Command::Idle,
             State::Snapshotting { until, .. } => Command::Snapshot(*until),
-            State::Journaling { until, .. } => Command::Save(it.journal(), *until),
+            State::Journaling { until, .. } => Command::Save(machine.journal(), *until),
             State::ReplyGrace { until }
-            | State::Breathing { until }
-            | State::Waiting { until, .. }
-            | State::RestoringLater { until }
-            | State::ClosingLater { until } => Command::Pause(*until),
-            State::Looking { leave } => {
-                Command::Pair { until: it.deadline.max(*leave), leave: *leave }
-            }
+            | State::SearchPause { until }
+            | State::JoinPause { until, .. }
+            | State::RestorePause { until }
+            | State::ClosePause { until } => Command::Pause(*until),
+            State::Searching { disconnect_after } => Command::Pair {
+                until: machine.deadline.max(*disconnect_after),
+                disconnect_after: *disconnect_after,
+            },
             State::PuttingBack { until } | State::Restoring { until } => {
-                Command::Apply(it.settings.clone(), it.snapshot.clone(), *until)
+                Command::Apply(machine.settings.clone(), machine.snapshot.clone(), *until)
             }
-            State::Trying { turn, until } => {
-                Command::Join(it.network(*turn).clone(), it.snapshot.clone(), *until)
+            State::Joining { turn, until } => {
+                Command::Join(machine.network(*turn).clone(), machine.snapshot.clone(), *until)
             }
             State::Applying { until } => {
-                Command::Apply(it.wanted().clone(), it.snapshot.clone(), *until)
+                let settings = machine.settings_to_apply().clone();
+                Command::Apply(settings, machine.snapshot.clone(), *until)
             }
             State::Committing { until } => {
-                Command::Save(Record::Settled(it.wanted().clone()), *until)
+                Command::Save(Record::Settled(machine.settings_to_apply().clone()), *until)
             }
-            State::Closing { until } => Command::Save(Record::Settled(it.settings.clone()), *until),
+            State::Closing { until } => {
+                Command::Save(Record::Settled(machine.settings.clone()), *until)
+            }
         }
     }
 
-    /// As the phase and the ending of [`wps_core::Machine::status`].
+    /// Returns the phase, the last result and the trouble of [`wps_core::Machine::status`].
     pub fn status(&self) -> (Phase, Option<TaskResult>, Option<Cause>) {
-        let it = self.0.inner();
-        let pairing = |phase| match it.task {
+        let machine = self.0.inner();
+        let phase_of_task = |phase| match machine.task {
             TaskKind::Pair => phase,
             TaskKind::Configure => Phase::Configuring,
         };
         match self.0.state() {
-            State::Idle {} => (Phase::Idle, it.ended, None),
+            State::Idle {} => (Phase::Idle, machine.last_result, None),
             State::Snapshotting { .. } | State::Journaling { .. } | State::ReplyGrace { .. } => {
-                (pairing(Phase::Journaling), None, None)
+                (phase_of_task(Phase::Journaling), None, None)
             }
-            State::Looking { .. } | State::PuttingBack { .. } | State::Breathing { .. } => {
-                (Phase::Searching, None, it.why)
+            State::Searching { .. } | State::PuttingBack { .. } | State::SearchPause { .. } => {
+                (Phase::Searching, None, machine.last_error)
             }
-            State::Trying { turn, .. } | State::Waiting { turn, .. } => {
-                let ssid = it.network(*turn).ssid.clone();
-                (pairing(Phase::Joining { ssid }), None, it.why)
+            State::Joining { turn, .. } | State::JoinPause { turn, .. } => {
+                let ssid = machine.network(*turn).ssid.clone();
+                (phase_of_task(Phase::Joining { ssid }), None, machine.last_error)
             }
             State::Applying { .. } => (Phase::Configuring, None, None),
-            State::Committing { .. } => (pairing(Phase::Saving), None, None),
+            State::Committing { .. } => (phase_of_task(Phase::Saving), None, None),
             State::Restoring { .. }
-            | State::RestoringLater { .. }
+            | State::RestorePause { .. }
             | State::Closing { .. }
-            | State::ClosingLater { .. } => (Phase::Restoring, it.ended, it.trouble),
+            | State::ClosePause { .. } => {
+                (Phase::Restoring, machine.last_result, machine.retry_cause)
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The peer does what our machine does, whatever happens: else its figures would say nothing.
+//! Checks that the statig machine behaves like ours for any inputs. Otherwise comparing their cost
+//! would be meaningless.
 
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         Just(Input::Elapsed),
         Just(Input::ConfigLost),
         failure().prop_map(|kind| Input::SnapshotTaken(Err(kind))),
-        Just(Input::SnapshotTaken(Ok(Snapshot::new(b"noted").expect("short")))),
+        Just(Input::SnapshotTaken(Ok(Snapshot::new(b"snapshot").expect("short")))),
         Just(Input::Saved(Ok(()))),
         Just(Input::Saved(Err(()))),
         done().prop_map(Input::Applied),
@@ -55,8 +56,9 @@ fn any_input() -> impl Strategy<Value = Input> {
     ]
 }
 
-/// Mostly an answer to what the machine wants, so that it gets far.
-fn is_answer(command: &Command, input: &Input) -> bool {
+/// Returns whether the input answers the command. Most inputs of a test do, so that the machine
+/// makes progress.
+fn answers(command: &Command, input: &Input) -> bool {
     match input {
         Input::Start { .. } | Input::Configure { .. } | Input::ConfigLost => {
             *command == Command::Idle
@@ -75,21 +77,21 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_peer_does_the_same(
+    fn the_statig_machine_behaves_like_ours(
         settings in any_settings(),
-        back in any::<bool>(),
+        access_point_back in any::<bool>(),
         steps in vec((0_u64..30_000, any_input(), any::<bool>()), 0..200),
     ) {
-        let after_failure = if back { AfterFailure::AccessPointBack } else { AfterFailure::AccessPointOff };
+        let after_failure = if access_point_back { AfterFailure::AccessPointBack } else { AfterFailure::AccessPointOff };
         let mut now = Instant::from_millis(0);
         let loaded = Loaded::Record(Record::Settled(settings.clone()));
         let mut ours = Machine::boot(now, loaded, Settings::Platform, after_failure);
         let mut peer = Peer::boot(settings, after_failure);
-        for (pause, input, anything) in steps {
-            if !anything && !is_answer(&ours.command(), &input) {
+        for (quarter_ms, input, unfiltered) in steps {
+            if !unfiltered && !answers(&ours.command(), &input) {
                 continue;
             }
-            now = now.after(Duration::from_millis(pause / 4));
+            now = now.after(Duration::from_millis(quarter_ms / 4));
             ours.handle(now, input.clone());
             peer.handle(now, input.clone());
             prop_assert_eq!(ours.command(), peer.command(), "after {:?}", input);
@@ -100,7 +102,7 @@ proptest! {
 }
 
 #[test]
-fn both_pair_in_as_many_steps() {
+fn both_machines_pair_in_the_same_number_of_steps() {
     let (mut ours, mut peer) = (ours(), peer());
     let steps = pair(&mut ours);
     assert_eq!(pair(&mut peer), steps);

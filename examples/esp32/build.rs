@@ -1,9 +1,9 @@
-//! Refuses what would be the same in every device, and passes on what the linker needs.
+//! Rejects a key that would be the same in every device, and passes arguments to the linker.
 
 use std::env;
 
-/// As `wps_label::SHORTEST_SECRET`.
-const SHORTEST_SECRET: usize = 16;
+/// The same as `wps_label::MIN_SECRET_LEN`.
+const MIN_SECRET_LEN: usize = 16;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -16,9 +16,9 @@ fn main() {
              WPS_AP_PASSPHRASE; each device makes its own, and WPS_MAKER_SECRET mixes yours in"
         );
     }
-    if env::var("WPS_MAKER_SECRET").is_ok_and(|secret| secret.len() < SHORTEST_SECRET) {
+    if env::var("WPS_MAKER_SECRET").is_ok_and(|secret| secret.len() < MIN_SECRET_LEN) {
         println!(
-            "cargo::error=WPS_MAKER_SECRET can be guessed: give at least {SHORTEST_SECRET} characters"
+            "cargo::error=WPS_MAKER_SECRET can be guessed: give at least {MIN_SECRET_LEN} characters"
         );
     }
     if env::var_os("CARGO_FEATURE_DEFMT").is_some() {

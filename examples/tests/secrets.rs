@@ -1,5 +1,5 @@
-//! Whatever the daemon says while it pairs, fails and is set up by hand: to its log at the highest
-//! level, to the terminal, in every answer and in the events. None of it is a password.
+//! Checks that the daemon never prints a password while it pairs, fails and is set up by hand: not
+//! in its log at the highest level, on the terminal, in a response or in an event.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -11,18 +11,18 @@ const WPS: &str = "/api/v1/wifi/wps";
 const IDLE: &str = r#""state":"idle""#;
 const SETTINGS: &str = "/api/v1/wifi/sta/settings";
 
-/// Of the simulated routers, of the one that hands over a wrong key, and what is typed in below.
+/// The passwords of the simulated routers, the wrong key, and the password that the test types in.
 const SECRETS: [&str; 4] =
     ["correct horse", "battery staple", "not the right key", "typed by hand"];
 
-/// Nothing here takes that long unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// No step takes longer unless the daemon hangs.
+const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
 struct Daemon {
     process: Child,
     address: String,
-    /// What it said, as far as it ends by itself.
-    said: Vec<JoinHandle<String>>,
+    /// The threads that collect its standard output and its log.
+    output: Vec<JoinHandle<String>>,
 }
 
 impl Daemon {
@@ -36,52 +36,55 @@ impl Daemon {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("it starts");
+            .expect("wpsd starts");
         let mut stdout = BufReader::new(process.stdout.take().expect("piped"));
         let mut first = String::new();
-        stdout.read_line(&mut first).expect("where it listens");
+        stdout.read_line(&mut first).expect("a line with the address");
         let address = first.split_once("http://").and_then(|(_, rest)| rest.split(' ').next());
         let address = address.expect(&first).to_owned();
         let stderr = process.stderr.take().expect("piped");
-        let said = vec![to_the_end(stdout), to_the_end(stderr)];
-        Self { process, address, said }
+        let output = vec![collect(stdout), collect(stderr)];
+        Self { process, address, output }
     }
 
-    /// Sends a request; the whole answer.
-    fn ask(&self, method: &str, path: &str, body: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
-        let kind = "Host: 127.0.0.1\r\nContent-Type: application/json\r\nConnection: close";
+    /// Sends a request and returns the stream with the response.
+    fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).expect("wpsd listens");
+        stream.set_read_timeout(Some(STEP_TIMEOUT)).expect("a timeout");
+        let headers = "Host: 127.0.0.1\r\nContent-Type: application/json\r\nConnection: close";
         let len = body.len();
-        write!(stream, "{method} {path} HTTP/1.1\r\n{kind}\r\nContent-Length: {len}\r\n\r\n{body}")
-            .expect("it reads");
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\n{headers}\r\nContent-Length: {len}\r\n\r\n{body}"
+        )
+        .expect("wpsd reads");
         stream
     }
 
-    fn answer(&self, method: &str, path: &str, body: &str) -> String {
-        let mut answer = String::new();
-        self.ask(method, path, body).read_to_string(&mut answer).expect("it answers");
-        answer
+    fn request(&self, method: &str, path: &str, body: &str) -> String {
+        let mut response = String::new();
+        self.send(method, path, body).read_to_string(&mut response).expect("wpsd responds");
+        response
     }
 
-    /// Asks for the status until it holds `wanted` and `also`.
-    fn until(&self, wanted: &str, also: &str) -> String {
-        let begin = Instant::now();
+    /// Polls the status until it contains both texts, and returns it.
+    fn wait_for(&self, first: &str, second: &str) -> String {
+        let start = Instant::now();
         loop {
-            let status = self.answer("GET", WPS, "");
-            if status.contains(wanted) && status.contains(also) {
+            let status = self.request("GET", WPS, "");
+            if status.contains(first) && status.contains(second) {
                 return status;
             }
-            assert!(begin.elapsed() < PATIENCE, "no {wanted} {also}: {status}");
+            assert!(start.elapsed() < STEP_TIMEOUT, "no {first} {second}: {status}");
             sleep(Duration::from_millis(20));
         }
     }
 
-    /// Ends it; what it said on the way.
-    fn end(mut self) -> Vec<String> {
-        self.process.kill().expect("it runs");
-        self.process.wait().expect("our own child");
-        self.said.drain(..).map(|said| said.join().expect("no panic")).collect()
+    /// Kills the daemon, and returns its standard output and its log.
+    fn kill(mut self) -> Vec<String> {
+        self.process.kill().expect("wpsd runs");
+        self.process.wait().expect("a child process");
+        self.output.drain(..).map(|thread| thread.join().expect("no panic")).collect()
     }
 }
 
@@ -92,65 +95,66 @@ impl Drop for Daemon {
     }
 }
 
-fn to_the_end(mut said: impl Read + Send + 'static) -> JoinHandle<String> {
+/// Reads to the end in another thread.
+fn collect(mut source: impl Read + Send + 'static) -> JoinHandle<String> {
     spawn(move || {
         let mut all = Vec::new();
-        // An event stream that is cut off ends with an error.
-        said.read_to_end(&mut all).ok();
+        // An event stream ends with an error when the daemon is killed.
+        source.read_to_end(&mut all).ok();
         String::from_utf8_lossy(&all).into_owned()
     })
 }
 
 #[test]
-fn the_daemon_tells_no_secret() {
+fn the_daemon_never_prints_a_secret() {
     let daemon = Daemon::start();
-    let mut all = vec![daemon.until(IDLE, "")];
-    let events = to_the_end(daemon.ask("GET", "/api/v1/wifi/wps/events", ""));
+    let mut all = vec![daemon.wait_for(IDLE, "")];
+    let events = collect(daemon.send("GET", "/api/v1/wifi/wps/events", ""));
     let post = |path: &str| {
-        let answer = daemon.answer("POST", path, "");
-        assert!(answer.starts_with("HTTP/1.1 204"), "{path}: {answer}");
-        answer
+        let response = daemon.request("POST", path, "");
+        assert!(response.starts_with("HTTP/1.1 204"), "{path}: {response}");
+        response
     };
 
-    // Paired.
+    // A pairing that succeeds.
     all.push(post(WPS));
     post("/api/v1/sim/press");
-    all.push(daemon.until(IDLE, "\"ok\""));
-    // Not paired: a wrong key, then cancelled.
+    all.push(daemon.wait_for(IDLE, "\"ok\""));
+    // A pairing with a wrong key that is cancelled.
     post("/api/v1/sim/wrong-key");
     all.push(post(WPS));
     post("/api/v1/sim/press");
-    all.push(daemon.until("\"wrong_key\"", ""));
-    all.push(daemon.answer("DELETE", WPS, ""));
-    all.push(daemon.until(IDLE, "\"cancelled\""));
-    // Two pressed.
+    all.push(daemon.wait_for("\"wrong_key\"", ""));
+    all.push(daemon.request("DELETE", WPS, ""));
+    all.push(daemon.wait_for(IDLE, "\"cancelled\""));
+    // A pairing that ends because two routers were pressed.
     post("/api/v1/sim/second");
     all.push(post(WPS));
-    all.push(daemon.until(IDLE, "\"overlap\""));
-    // By hand: well and badly.
+    all.push(daemon.wait_for(IDLE, "\"overlap\""));
+    // Settings by hand, valid and invalid.
     for body in [
         r#"{"enable":true,"name":"Home","password":"typed by hand"}"#,
         r#"{"enable":true,"name":"Home","password":"typed by hand"#,
         r#"{"enable":true,"name":"Home","password":"typed by hand\u0000"}"#,
         r#"{"enable":"typed by hand"}"#,
     ] {
-        all.push(daemon.answer("PUT", SETTINGS, body));
+        all.push(daemon.request("PUT", SETTINGS, body));
     }
-    all.push(daemon.answer("GET", &format!("{WPS}?password=typed%20by%20hand"), ""));
-    // All but `/api/v1/sim`, the label on the simulated router.
+    all.push(daemon.request("GET", &format!("{WPS}?password=typed%20by%20hand"), ""));
+    // All paths except `/api/v1/sim`, which shows the label of the simulated router.
     for path in ["/", "/app.js", SETTINGS, "/api/v1/system", "/api/v1/wifi/scan"] {
-        all.push(daemon.answer("GET", path, ""));
+        all.push(daemon.request("GET", path, ""));
     }
-    all.extend(daemon.end());
+    all.extend(daemon.kill());
     all.push(events.join().expect("no panic"));
 
-    let [.., stdout, log, events] = &all[..] else { panic!("three that went on to the end") };
+    let [.., stdout, log, events] = &all[..] else { panic!("the three outputs") };
     assert!(log.contains("Joining"), "{log}");
     assert!(events.contains("joining"), "{events}");
     assert!(stdout.contains("Ctrl+C"), "{stdout}");
-    for said in &all {
+    for text in &all {
         for secret in SECRETS {
-            assert!(!said.contains(secret), "{secret} in: {said}");
+            assert!(!text.contains(secret), "{secret} in: {text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a registrar hands over.
+//! Fuzzes the parser of the credentials that a registrar sends.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,8 +9,8 @@ fuzz_target!(|received: &[u8]| {
     let Ok(networks) = credentials(received) else { return };
     assert!((1..=MAX_CREDENTIALS).contains(&networks.len()));
     let sent = |bytes: &[u8]| received.windows(bytes.len()).any(|it| it == bytes);
-    for (place, network) in networks.iter().enumerate() {
-        assert!(!networks[..place].contains(network), "twice");
+    for (index, network) in networks.iter().enumerate() {
+        assert!(!networks[..index].contains(network), "a duplicate");
         let ssid = network.ssid.as_bytes();
         assert!((1..=32).contains(&ssid.len()) && sent(ssid), "a name that was not sent");
         if let Some(key) = &network.passphrase {
@@ -19,12 +19,12 @@ fuzz_target!(|received: &[u8]| {
             assert!(!key.iter().any(u8::is_ascii_control));
         }
     }
-    // As a registrar without errors would have said it.
-    let tidy: Vec<u8> = networks.iter().flat_map(encoded).collect();
-    assert_eq!(credentials(&tidy), Ok(networks.clone()));
-    // What follows, unless it is one more, changes nothing.
-    for more in [&[0x10][..], &[0x10, 0x0e, 0xff, 0xff], &[0x10, 0x0e, 0, 0]] {
-        assert_eq!(credentials(&[&tidy, more].concat()), Ok(networks.clone()));
+    // The same credentials as a correct registrar encodes them.
+    let correct: Vec<u8> = networks.iter().flat_map(encoded).collect();
+    assert_eq!(credentials(&correct), Ok(networks.clone()));
+    // Trailing bytes that are not another credential change nothing.
+    for trailing in [&[0x10][..], &[0x10, 0x0e, 0xff, 0xff], &[0x10, 0x0e, 0, 0]] {
+        assert_eq!(credentials(&[&correct, trailing].concat()), Ok(networks.clone()));
     }
 });
 

@@ -1,58 +1,64 @@
-//! The whole device on random days: the machine, its runner, the record on a simulated disk, a simulated
-//! radio. The laws are those of the tests of `wps-core`.
+//! Fuzzes the whole device with random scenarios: the machine and its runner, with a simulated disk
+//! and a simulated radio. Checks the invariants of the tests of `wps-core`.
 #![no_main]
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use common::day::{DISK_FAULTS, Day, Deed, FAULTS, KINDS, ROUTERS, known_settings};
+use common::scenario::{
+    Action, DISK_FAULTS, RADIO_FAULTS, ROUTER_KINDS, ROUTERS, Scenario, known_settings,
+};
 use libfuzzer_sys::fuzz_target;
 use wps_core::AfterFailure;
 
 #[path = "../../wps-core/tests/common/mod.rs"]
 mod common;
 
-const MAX_DEEDS: usize = 24;
+const MAX_ACTIONS: usize = 24;
 
+/// A scenario that is built from the bytes of the fuzzer.
 #[derive(Debug)]
-struct Any(Day);
+struct ArbitraryScenario(Scenario);
 
-fuzz_target!(|day: Any| {
-    day.0.live();
+fuzz_target!(|scenario: ArbitraryScenario| {
+    scenario.0.run();
 });
 
-impl<'a> Arbitrary<'a> for Any {
+impl<'a> Arbitrary<'a> for ArbitraryScenario {
     fn arbitrary(data: &mut Unstructured<'a>) -> Result<Self> {
         let settings = known_settings();
-        let before = if data.ratio(1, 9)? { None } else { Some(data.choose(&settings)?.clone()) };
+        let initial = if data.ratio(1, 9)? { None } else { Some(data.choose(&settings)?.clone()) };
         let back = data.arbitrary()?;
         let after_failure =
             if back { AfterFailure::AccessPointBack } else { AfterFailure::AccessPointOff };
-        let (order, dropped) = (u64::from(data.arbitrary::<u16>()?), data.int_in_range(0..=400)?);
-        let cuts = data.int_in_range(0..=2)?;
-        let cuts = (0..cuts).map(|_| data.int_in_range(0..=400)).collect::<Result<_>>()?;
-        let mut deeds = Vec::new();
-        while !data.is_empty() && deeds.len() < MAX_DEEDS {
-            deeds.push((data.int_in_range(0..=40_000)?, deed(data)?));
+        let (poll_seed, drop_after) =
+            (u64::from(data.arbitrary::<u16>()?), data.int_in_range(0..=400)?);
+        let power_cuts = data.int_in_range(0..=2)?;
+        let power_cuts =
+            (0..power_cuts).map(|_| data.int_in_range(0..=400)).collect::<Result<_>>()?;
+        let mut actions = Vec::new();
+        while !data.is_empty() && actions.len() < MAX_ACTIONS {
+            actions.push((data.int_in_range(0..=40_000)?, action(data)?));
         }
-        Ok(Self(Day { before, after_failure, order, dropped, cuts, deeds }))
+        Ok(Self(Scenario { initial, after_failure, poll_seed, drop_after, power_cuts, actions }))
     }
 }
 
-fn deed(data: &mut Unstructured<'_>) -> Result<Deed> {
+fn action(data: &mut Unstructured<'_>) -> Result<Action> {
     Ok(match data.int_in_range(0..=20)? {
-        0..=5 => Deed::Start(data.arbitrary()?),
-        6 => Deed::Cancel,
-        7 => Deed::Configure(data.choose(&known_settings())?.clone()),
-        8 => Deed::AskLink,
-        9..=12 => Deed::Press(data.choose(&ROUTERS)?),
-        13 => Deed::Release(data.choose(&ROUTERS)?),
-        14 => Deed::Switch(data.choose(&ROUTERS)?, data.arbitrary()?),
-        15..=16 => Deed::Make(*data.choose(&KINDS)?),
-        17 => Deed::BreakRadio(maybe(data, &FAULTS)?),
-        18 => Deed::RestartPlatform,
-        _ => Deed::BreakDisk(maybe(data, &DISK_FAULTS)?),
+        0..=5 => Action::Start(data.arbitrary()?),
+        6 => Action::Cancel,
+        7 => Action::Configure(data.choose(&known_settings())?.clone()),
+        8 => Action::QueryLink,
+        9..=12 => Action::PressRouter(data.choose(&ROUTERS)?),
+        13 => Action::ReleaseRouter(data.choose(&ROUTERS)?),
+        14 => Action::PowerRouter(data.choose(&ROUTERS)?, data.arbitrary()?),
+        15..=16 => Action::SetRouterKind(*data.choose(&ROUTER_KINDS)?),
+        17 => Action::SetRadioFault(optional(data, &RADIO_FAULTS)?),
+        18 => Action::RestartPlatform,
+        _ => Action::SetDiskFault(optional(data, &DISK_FAULTS)?),
     })
 }
 
-fn maybe<T: Copy>(data: &mut Unstructured<'_>, choices: &[T]) -> Result<Option<T>> {
+/// Returns one of the choices or `None`.
+fn optional<T: Copy>(data: &mut Unstructured<'_>, choices: &[T]) -> Result<Option<T>> {
     Ok(if data.arbitrary()? { Some(*data.choose(choices)?) } else { None })
 }

@@ -1,5 +1,5 @@
-//! HTTP Digest: who knows the password gets in, in whatever form the client writes its header, and with
-//! each count once; nobody else does.
+//! Fuzzes HTTP Digest authentication. A client that knows the password is accepted once for each
+//! nonce count, in whatever form it writes its header. Every other request is rejected.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -8,29 +8,32 @@ use md5::Md5;
 use sha2::Sha256;
 use sha2::digest::Digest;
 use wps_core::Instant;
-use wps_http::{BUFFER, Door, Locked, Password, Request};
+use wps_http::{AuthError, BUFFER, DigestAuth, Password, Request};
 
 const TARGET: &str = "/api/v1/wifi/wps";
 const PASSWORD: &str = "right horse";
 
+/// A client and its request.
 #[derive(Arbitrary, Debug)]
 struct Client<'a> {
-    knows: bool,
+    knows_password: bool,
     md5: bool,
-    count: u32,
+    nonce_count: u32,
     cnonce: &'a [u8],
-    /// Which field comes where, and how it is written.
-    forms: [Form; 9],
-    /// What stands at places of the header instead.
+    /// The position and the format of each field.
+    formats: [FieldFormat; 9],
+    /// A byte to overwrite in the header: its position and its value.
     damage: Option<(u16, u8)>,
-    /// A header of no client.
+    /// A header of arbitrary bytes.
     noise: &'a [u8],
-    later_ms: u32,
+    /// The time between the challenge and the request.
+    delay_ms: u32,
 }
 
+/// How a client writes one field of its header.
 #[derive(Arbitrary, Clone, Copy, Debug)]
-struct Form {
-    place: u8,
+struct FieldFormat {
+    position: u8,
     quoted: bool,
     upper: bool,
     spaces: bool,
@@ -38,58 +41,58 @@ struct Form {
 
 fuzz_target!(|client: Client<'_>| {
     let password = Password::new(PASSWORD.as_bytes()).expect("short");
-    let mut door = Door::new(password, "gadget", [7; 32]);
+    let mut auth = DigestAuth::new(password, "gadget", [7; 32]);
     let now = Instant::from_millis(1_000);
     let plain = Request::new("POST", TARGET);
 
     let noise = plain.header("Authorization", client.noise);
-    expect_closed(&door.judge(&noise, now), "by noise");
+    expect_rejected(&auth.authenticate(&noise, now), "with arbitrary bytes");
 
-    let challenge = door.judge(&plain, now);
-    expect_closed(&challenge, "without a password");
+    let challenge = auth.authenticate(&plain, now);
+    expect_rejected(&challenge, "without a password");
     let nonce = nonce(&challenge);
     let written = client.header(&nonce);
     let mut sent = written.clone();
-    if let Some((place, byte)) = client.damage
+    if let Some((position, byte)) = client.damage
         && !sent.is_empty()
     {
-        let place = usize::from(place) % sent.len();
-        sent[place] = byte;
+        let position = usize::from(position) % sent.len();
+        sent[position] = byte;
     }
-    let later = now.after(std::time::Duration::from_millis(client.later_ms.into()));
+    let later = now.after(std::time::Duration::from_millis(client.delay_ms.into()));
     let request = plain.header("Authorization", &sent);
-    let judged = door.judge(&request, later);
-    let fresh = client.later_ms <= 600_000;
-    if !client.knows || !fresh {
-        expect_closed(&judged, "by a wrong password or too late");
+    let result = auth.authenticate(&request, later);
+    let fresh = client.delay_ms <= 600_000;
+    if !client.knows_password || !fresh {
+        expect_rejected(&result, "with a wrong password or too late");
     } else if sent == written {
-        assert!(judged.is_ok(), "{}", String::from_utf8_lossy(&sent));
+        assert!(result.is_ok(), "{}", String::from_utf8_lossy(&sent));
     }
-    if judged.is_ok() {
-        expect_closed(&door.judge(&request, later), "again with the same count");
+    if result.is_ok() {
+        expect_rejected(&auth.authenticate(&request, later), "again with the same count");
         let other = Request::new("DELETE", TARGET).header("Authorization", &sent);
-        expect_closed(&door.judge(&other, later), "for another method");
+        expect_rejected(&auth.authenticate(&other, later), "for another method");
         let other = Request::new("POST", "/").header("Authorization", &sent);
-        expect_closed(&door.judge(&other, later), "for another target");
+        expect_rejected(&auth.authenticate(&other, later), "for another target");
     }
 });
 
-fn expect_closed(judged: &Result<(), Locked>, how: &str) {
-    let Err(locked) = judged else { panic!("got in {how}") };
+fn expect_rejected(result: &Result<(), AuthError>, how: &str) {
+    let Err(error) = result else { panic!("accepted {how}") };
     let mut buffer = [0; BUFFER];
-    let answer = locked.answer(&mut buffer);
-    assert!(matches!(answer.status(), 400 | 401));
-    for (name, value) in answer.headers() {
+    let response = error.response(&mut buffer);
+    assert!(matches!(response.status(), 400 | 401));
+    for (name, value) in response.headers() {
         assert!(value.bytes().all(|byte| (32..=126).contains(&byte)), "{name}: {value:?}");
     }
 }
 
-/// The one of the first challenge.
-fn nonce(judged: &Result<(), Locked>) -> String {
-    let Err(locked) = judged else { panic!("got in") };
+/// Returns the nonce of the first challenge.
+fn nonce(result: &Result<(), AuthError>) -> String {
+    let Err(error) = result else { panic!("accepted") };
     let mut buffer = [0; BUFFER];
-    let answer = locked.answer(&mut buffer);
-    let mut challenges = answer.headers().filter(|(name, _)| *name == "www-authenticate");
+    let response = error.response(&mut buffer);
+    let mut challenges = response.headers().filter(|(name, _)| *name == "www-authenticate");
     let (_, challenge) = challenges.next().expect("a challenge");
     let (_, rest) = challenge.split_once("nonce=\"").expect("a nonce");
     rest.split_once('"').expect("a quote").0.to_owned()
@@ -97,16 +100,16 @@ fn nonce(judged: &Result<(), Locked>) -> String {
 
 impl Client<'_> {
     fn header(&self, nonce: &str) -> Vec<u8> {
-        let password = if self.knows { PASSWORD } else { "wrong horse" };
+        let password = if self.knows_password { PASSWORD } else { "wrong horse" };
         let cnonce: String = self.cnonce.iter().map(|byte| char::from(b'a' + byte % 26)).collect();
         let cnonce = if cnonce.is_empty() { "x" } else { &cnonce };
-        let count = format!("{:08x}", self.count);
+        let count = format!("{:08x}", self.nonce_count);
         let (algorithm, response) = if self.md5 {
             let user = hash::<Md5>(&[&hash::<Md5>(&["", "gadget", password]), nonce, cnonce]);
-            ("MD5-sess", answer::<Md5>(&user, nonce, &count, cnonce))
+            ("MD5-sess", digest_response::<Md5>(&user, nonce, &count, cnonce))
         } else {
             let user = hash::<Sha256>(&["", "gadget", password]);
-            ("SHA-256", answer::<Sha256>(&user, nonce, &count, cnonce))
+            ("SHA-256", digest_response::<Sha256>(&user, nonce, &count, cnonce))
         };
         let fields = [
             ("username", ""),
@@ -119,14 +122,14 @@ impl Client<'_> {
             ("nc", &count),
             ("cnonce", cnonce),
         ];
-        let mut fields: Vec<_> = self.forms.iter().zip(fields).collect();
-        fields.sort_by_key(|(form, _)| form.place);
-        let written = fields.iter().map(|(form, (name, value))| form.write(name, value));
+        let mut fields: Vec<_> = self.formats.iter().zip(fields).collect();
+        fields.sort_by_key(|(format, _)| format.position);
+        let written = fields.iter().map(|(format, (name, value))| format.write(name, value));
         format!("Digest {}", written.collect::<Vec<_>>().join(",")).into_bytes()
     }
 }
 
-impl Form {
+impl FieldFormat {
     fn write(self, name: &str, value: &str) -> String {
         let name = if self.upper { name.to_ascii_uppercase() } else { name.to_owned() };
         let space = if self.spaces { " " } else { "" };
@@ -138,11 +141,11 @@ impl Form {
     }
 }
 
-fn answer<D: Digest>(user: &str, nonce: &str, count: &str, cnonce: &str) -> String {
+fn digest_response<D: Digest>(user: &str, nonce: &str, count: &str, cnonce: &str) -> String {
     hash::<D>(&[user, nonce, count, cnonce, "auth", &hash::<D>(&["POST", TARGET])])
 }
 
-/// RFC 7616, 3.4, as a client does it.
+/// Hashes the parts as a client does according to RFC 7616, section 3.4.
 fn hash<D: Digest>(parts: &[&str]) -> String {
     D::digest(parts.join(":")).iter().map(|byte| format!("{byte:02x}")).collect()
 }

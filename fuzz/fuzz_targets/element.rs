@@ -1,4 +1,4 @@
-//! The information elements of beacons and probe responses.
+//! Fuzzes the parser of the information elements of beacons and probe responses.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,44 +8,48 @@ const VENDOR: u8 = 221;
 const WPS: [u8; 4] = [0x00, 0x50, 0xf2, 0x04];
 
 fuzz_target!(|on_air: &[u8]| {
-    let says = Advertisement::parse(on_air);
-    let whole = elements(on_air);
-    let pieces: Vec<_> = whole.iter().filter_map(|(id, body)| piece(*id, body)).collect();
-    assert_eq!(says.is_some(), !pieces.is_empty(), "has a WPS element, or not");
-    if let Some(says) = &says {
-        if let Some(ssid) = &says.ssid {
+    let parsed = Advertisement::parse(on_air);
+    let elements = elements(on_air);
+    let pieces: Vec<_> = elements.iter().filter_map(|(id, body)| piece(*id, body)).collect();
+    assert_eq!(
+        parsed.is_some(),
+        !pieces.is_empty(),
+        "parsed if and only if there is a WPS element"
+    );
+    if let Some(parsed) = &parsed {
+        if let Some(ssid) = &parsed.ssid {
             assert!((1..=32).contains(&ssid.as_bytes().len()));
             assert!(ssid.as_bytes().iter().any(|byte| *byte != 0), "a hidden name");
-            assert!(whole.contains(&(0, ssid.as_bytes())), "a name that was not sent");
+            assert!(elements.contains(&(0, ssid.as_bytes())), "a name that was not sent");
         }
         let attributes = pieces.concat();
         let sent = |bytes: &[u8]| attributes.windows(bytes.len()).any(|it| it == bytes);
-        assert!(says.uuid.is_none_or(|uuid| sent(&uuid.0)), "a UUID that was not sent");
+        assert!(parsed.uuid.is_none_or(|uuid| sent(&uuid.0)), "a UUID that was not sent");
         let push_button = [0x10, 0x12, 0x00, 0x02, 0x00, 0x04];
-        assert!(!says.pressed || sent(&[0x10, 0x41]) && sent(&push_button));
+        assert!(!parsed.pressed || sent(&[0x10, 0x41]) && sent(&push_button));
     }
 
-    // What is cut short at the end does not count.
-    let tidy: Vec<u8> = whole.iter().flat_map(|(id, body)| element(*id, body)).collect();
-    assert_eq!(Advertisement::parse(&tidy), says);
+    // A truncated element at the end is ignored.
+    let complete: Vec<u8> = elements.iter().flat_map(|(id, body)| element(*id, body)).collect();
+    assert_eq!(Advertisement::parse(&complete), parsed);
     for cut in [[7].as_slice(), &[VENDOR, 9, 0x00, 0x50, 0xf2, 0x04]] {
-        assert_eq!(Advertisement::parse(&[&tidy, cut].concat()), says);
+        assert_eq!(Advertisement::parse(&[&complete, cut].concat()), parsed);
     }
-    // Cut into elements elsewhere, it says the same.
-    let in_two = whole.iter().flat_map(|(id, body)| match piece(*id, body) {
+    // The result does not depend on how the attributes are split into elements.
+    let in_two = elements.iter().flat_map(|(id, body)| match piece(*id, body) {
         Some(piece) => {
             let (head, tail) = piece.split_at(piece.len() / 2);
             [wps(head), wps(tail)].concat()
         }
         None => element(*id, body),
     });
-    assert_eq!(Advertisement::parse(&in_two.collect::<Vec<_>>()), says);
+    assert_eq!(Advertisement::parse(&in_two.collect::<Vec<_>>()), parsed);
     for (probe_response, beacon) in [(on_air, &[][..]), (&[], on_air), (on_air, on_air)] {
-        assert_eq!(Advertisement::merged(probe_response, beacon), says);
+        assert_eq!(Advertisement::merged(probe_response, beacon), parsed);
     }
 });
 
-/// Id and body of those that came whole.
+/// Returns the id and the body of each complete element.
 fn elements(bytes: &[u8]) -> Vec<(u8, &[u8])> {
     let (mut elements, mut at) = (Vec::new(), 0);
     while at + 1 < bytes.len() {
@@ -57,6 +61,7 @@ fn elements(bytes: &[u8]) -> Vec<(u8, &[u8])> {
     elements
 }
 
+/// Returns the WPS attributes that an element carries.
 fn piece(id: u8, body: &[u8]) -> Option<&[u8]> {
     (id == VENDOR).then(|| body.strip_prefix(&WPS))?
 }
@@ -66,6 +71,6 @@ fn wps(attributes: &[u8]) -> Vec<u8> {
 }
 
 fn element(id: u8, body: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(body.len()).expect("of one element");
+    let length = u8::try_from(body.len()).expect("fits one element");
     [&[id, length], body].concat()
 }

@@ -1,7 +1,7 @@
-//! The events of wpa_supplicant. They are parsed by private code of `wps-hal-linux`, so that its file is
-//! part of this program; the rest of that crate is not needed.
+//! Fuzzes the parser of wpa_supplicant's events. The parser is private code of `wps-hal-linux`, so
+//! this program includes its source file.
 #![no_main]
-#![allow(dead_code, reason = "not all of the file is used here")]
+#![allow(dead_code, reason = "this program uses only a part of the file")]
 
 #[path = "../../wps-hal-linux/src/event.rs"]
 mod event;
@@ -12,27 +12,27 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|datagram: &[u8]| {
     let event = Event::parse(datagram);
     let printed = format!("{event:?}");
-    assert!(printed.len() < 60, "prints what it was sent: {printed}");
+    assert!(printed.len() < 60, "prints the received bytes: {printed}");
     if let Event::Credentials(bytes) = &event {
         assert!(!bytes.is_empty());
         assert!(
             datagram.to_ascii_lowercase().ends_with(event::to_hex(bytes).as_bytes())
                 || datagram.last().is_some_and(|byte| !byte.is_ascii_hexdigit())
         );
-        assert_eq!(event::hex(&event::to_hex(bytes)).as_deref(), Some(&bytes[..]));
+        assert_eq!(event::from_hex(&event::to_hex(bytes)).as_deref(), Some(&bytes[..]));
     }
 
     let Ok(text) = str::from_utf8(datagram) else { return };
-    if let Some(bytes) = event::hex(text) {
+    if let Some(bytes) = event::from_hex(text) {
         assert_eq!(event::to_hex(&bytes), text.to_ascii_lowercase());
     }
-    if let Some(bssid) = event::bssid(text) {
+    if let Some(bssid) = event::parse_bssid(text) {
         assert_eq!(bssid.to_string(), text.to_ascii_lowercase());
     }
     if !text.starts_with('<') {
-        assert_eq!(event, Event::Garbage);
+        assert_eq!(event, Event::Malformed);
     }
-    // Whatever a network calls itself, it cannot forge an event: names come in quotes.
+    // A network's name cannot forge an event, because wpa_supplicant puts names in quotes.
     if let (Some((head, rest)), Event::TempDisabled { .. } | Event::Connected { .. }) =
         (text.split_once(' '), &event)
     {

@@ -1,20 +1,20 @@
-//! The replies of wpa_supplicant, which hold what came from the air. They are parsed by private code of
-//! `wps-hal-linux`, so that its files are part of this program; the rest of that crate is not needed.
+//! Fuzzes the parsers of wpa_supplicant's replies, which contain data received over the air. The
+//! parsers are private code of `wps-hal-linux`, so this program includes its source files.
 #![no_main]
-#![allow(dead_code, reason = "not all of the files is used here")]
+#![allow(dead_code, reason = "this program uses only a part of the files")]
 
+#[path = "../../wps-hal-linux/src/bss_info.rs"]
+mod bss_info;
 #[path = "../../wps-hal-linux/src/event.rs"]
 mod event;
-#[path = "../../wps-hal-linux/src/neighbour.rs"]
-mod neighbour;
 #[path = "../../wps-hal-linux/src/reply.rs"]
 mod reply;
 
 use libfuzzer_sys::fuzz_target;
-use reply::{Heard, Values};
+use reply::{Values, WpsBss};
 
 fuzz_target!(|data: &[u8]| {
-    // Names as wpa_supplicant prints them come back.
+    // Unescaping reverts the escaping of wpa_supplicant.
     assert_eq!(reply::unescaped(&escaped(data)), data);
 
     let text = String::from_utf8_lossy(data);
@@ -26,24 +26,24 @@ fuzz_target!(|data: &[u8]| {
 
     let values = Values::parse(&text);
     assert!(values.ssid().is_none_or(|ssid| (1..=32).contains(&ssid.as_bytes().len())));
-    // Each element list in a reply of its own, as it may fill one.
+    // Each list of elements has a separate reply, because one list may fill it.
     let mut parts = text.split("\n\n");
     let mut part = || parts.next().unwrap_or_default();
     let (head, probe_response, beacon) = (Values::parse(part()), part(), part());
-    let heard = Heard::parse(&head, probe_response, beacon);
-    let neighbour = neighbour::neighbour(&head, probe_response, beacon);
-    assert_eq!(neighbour.is_some(), head.bssid("bssid").is_some());
-    if let Some(heard) = heard {
-        // What a pairing hears, people see.
-        let neighbour = neighbour.expect("heard, but not shown");
-        assert_eq!(neighbour.bssid, heard.router.bssid);
-        assert_eq!((neighbour.wps, neighbour.pressed), (true, Some(heard.pressed)));
-        assert_eq!(neighbour.frequency_mhz, Some(heard.router.frequency_mhz));
-        assert!(heard.router.ssid.is_none_or(|ssid| (1..=32).contains(&ssid.as_bytes().len())));
+    let bss = WpsBss::parse(&head, probe_response, beacon);
+    let info = bss_info::parse_bss_info(&head, probe_response, beacon);
+    assert_eq!(info.is_some(), head.bssid("bssid").is_some());
+    if let Some(bss) = bss {
+        // Every router that a pairing finds is also in the scan results.
+        let info = info.expect("found, but not in the scan results");
+        assert_eq!(info.bssid, bss.router.bssid);
+        assert_eq!((info.wps, info.pressed), (true, Some(bss.pressed)));
+        assert_eq!(info.frequency_mhz, Some(bss.router.frequency_mhz));
+        assert!(bss.router.ssid.is_none_or(|ssid| (1..=32).contains(&ssid.as_bytes().len())));
     }
 });
 
-/// As `printf_encode` of wpa_supplicant does it.
+/// Escapes bytes as `printf_encode` of wpa_supplicant does.
 fn escaped(bytes: &[u8]) -> String {
     let mut text = String::new();
     for byte in bytes {

@@ -1,18 +1,21 @@
-//! HTTP requests, from the line to the body: each gets an answer, and nobody foreign moves the radio.
+//! Fuzzes HTTP requests, from the request line to the body. Every request gets a response, and a
+//! request from a foreign origin never reaches the radio.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use wps_core::{AccessPoint, Cause, Credentials, Passphrase, RequestError, Settings, Ssid};
-use wps_http::{Action, BUFFER, Outcome, Reply, Request, Response, Site, View, finish, handle};
+use wps_http::{
+    Action, AllowedHosts, BUFFER, Outcome, Reply, Request, Response, View, finish, handle,
+};
 
 fuzz_target!(|data: &[u8]| {
     let Some((kind, data)) = data.split_first() else { return };
     let settings = settings(*kind);
     let names = ["gadget"];
-    let site = Site { names: &names, ..Site::default() };
+    let allowed_hosts = AllowedHosts { names: &names, ..AllowedHosts::default() };
     let has_platform = kind & 4 != 0;
-    let view = View { site, settings: settings.as_ref(), has_platform, ..View::default() };
+    let view = View { allowed_hosts, settings: settings.as_ref(), has_platform, ..View::default() };
 
     let (head, body) = split_once(data, b"\r\n\r\n").unwrap_or((data, &[]));
     let mut lines = head.split(|byte| *byte == b'\n');
@@ -26,36 +29,36 @@ fuzz_target!(|data: &[u8]| {
 
     let mut buffer = [0; BUFFER];
     let response = match handle(&request, &view, &mut buffer) {
-        Reply::Done(response) => response,
-        Reply::Do(action) => {
+        Reply::Response(response) => response,
+        Reply::Action(action) => {
             let outcome = match &action {
                 Action::Start => Outcome::Started(Err(RequestError::Failed(Cause::Store))),
                 Action::Configure(settings) => {
-                    expect_as_written(settings, body);
+                    expect_settings_of_body(settings, body);
                     Outcome::Started(Ok(()))
                 }
                 Action::Cancel => Outcome::Cancelled,
                 Action::Listen => Outcome::Listening,
-                Action::Look => Outcome::Looked(None),
+                Action::QueryLink => Outcome::Link(None),
                 Action::Scan => Outcome::Scanned(None),
             };
             assert!(["GET", "HEAD", "PUT", "POST", "DELETE"].contains(&method));
             if matches!(action, Action::Start | Action::Cancel | Action::Configure(_)) {
-                expect_own(&headers);
+                expect_same_origin(&headers);
             }
             finish(&request, &view, outcome, &mut buffer)
         }
     };
     expect_well_formed(&response);
-    // Also where there is hardly any room.
-    if let Reply::Done(response) = handle(&request, &view, &mut [0; 40]) {
+    // Also with a very small buffer.
+    if let Reply::Response(response) = handle(&request, &view, &mut [0; 40]) {
         expect_well_formed(&response);
     }
 });
 
 fn split_once<'a>(data: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let place = data.windows(at.len()).position(|it| it == at)?;
-    Some((&data[..place], &data[place + at.len()..]))
+    let index = data.windows(at.len()).position(|it| it == at)?;
+    Some((&data[..index], &data[index + at.len()..]))
 }
 
 fn header(line: &[u8]) -> Option<(String, &[u8])> {
@@ -77,11 +80,13 @@ fn settings(kind: u8) -> Option<Settings> {
     }
 }
 
-/// Who moves the radio has called the device by one of its names, and comes from no other page.
-fn expect_own(headers: &[(String, &[u8])]) {
+/// Asserts that a request that touches the radio names the device as its host and does not come
+/// from another page.
+fn expect_same_origin(headers: &[(String, &[u8])]) {
     let all = |name: &str| -> Vec<String> {
-        let mine = headers.iter().filter(|(it, _)| it.eq_ignore_ascii_case(name));
-        mine.map(|(_, value)| String::from_utf8_lossy(value.trim_ascii()).to_ascii_lowercase())
+        let named = headers.iter().filter(|(it, _)| it.eq_ignore_ascii_case(name));
+        named
+            .map(|(_, value)| String::from_utf8_lossy(value.trim_ascii()).to_ascii_lowercase())
             .collect()
     };
     let hosts = all("host");
@@ -102,12 +107,12 @@ fn expect_own(headers: &[(String, &[u8])]) {
         let first = |text: &str| text.split([':', '.']).next().map(str::to_owned);
         assert_eq!(first(&origin["http://".len()..]), first(host), "a foreign origin: {origin}");
     }
-    let elsewhere = ["cross-site", "same-site"];
-    assert!(!all("sec-fetch-site").iter().any(|it| elsewhere.contains(&&**it)));
+    let foreign_sites = ["cross-site", "same-site"];
+    assert!(!all("sec-fetch-site").iter().any(|it| foreign_sites.contains(&&**it)));
 }
 
-/// The settings are what another parser reads in the body.
-fn expect_as_written(settings: &Settings, body: &[u8]) {
+/// Asserts that another parser reads the same settings from the body.
+fn expect_settings_of_body(settings: &Settings, body: &[u8]) {
     let Some(network) = settings.network().filter(|it| it.ssid.as_bytes() != b"old") else {
         return;
     };

@@ -1,4 +1,4 @@
-//! A driver, a stage for it, and the conformance suite on both. The chip is only memory.
+//! A driver and a test bed for it, both run by the conformance suite. The chip is simulated.
 
 use std::cell::{Cell, RefCell};
 
@@ -10,19 +10,19 @@ use wps_core::driver::{Offer, PairContext, SearchProgress};
 use wps_core::sim::ManualClock;
 use wps_core::{Credentials, DriverError, ErrorKind, Settings, Snapshot, Ssid, WifiDriver};
 
-/// The chip and its world.
+/// The simulated chip and the routers around it.
 #[derive(Default)]
 struct Chip {
     /// The routers in range, and whether their button is pressed.
     routers: RefCell<Vec<(Credentials, bool)>>,
-    told: RefCell<Option<Settings>>,
-    wps: Cell<bool>,
+    applied: RefCell<Option<Settings>>,
+    wps_active: Cell<bool>,
 }
 
 impl Chip {
-    /// Whether it is connected, or why not.
+    /// Returns `Ok` if the chip is connected, otherwise the reason why it is not.
     fn connection(&self) -> Result<(), Fault> {
-        let Some(Settings::Station { network }) = &*self.told.borrow() else {
+        let Some(Settings::Station { network }) = &*self.applied.borrow() else {
             return Err(Fault(ErrorKind::Other));
         };
         match self.routers.borrow().iter().find(|(router, _)| router.ssid == network.ssid) {
@@ -32,15 +32,16 @@ impl Chip {
         }
     }
 
-    /// The result of its WPS, once there is one.
+    /// Returns the result of the chip's WPS, or `None` if it is still running.
     fn wps_result(&self) -> Option<Result<Credentials, Fault>> {
         let mut routers = self.routers.borrow_mut();
-        let mut pressed = routers.iter_mut().filter(|(_, pressed)| self.wps.get() && *pressed);
+        let mut pressed =
+            routers.iter_mut().filter(|(_, pressed)| self.wps_active.get() && *pressed);
         match (pressed.next()?, pressed.next()) {
             (_, Some(_)) => Some(Err(Fault(ErrorKind::Overlap))),
             ((network, pressed), None) => {
                 *pressed = false;
-                self.told.take(); // it has left its network
+                self.applied.take(); // the chip has left its network
                 Some(Ok(network.clone()))
             }
         }
@@ -56,29 +57,29 @@ impl DriverError for Fault {
     }
 }
 
-/// The driver. It keeps nothing of its own, so there is nothing that a dropped future could spoil.
+/// The driver. It keeps no state that a dropped future could leave inconsistent.
 struct Driver<'c>(&'c Chip);
 
 impl WifiDriver for Driver<'_> {
     type Error = Fault;
 
     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), Fault> {
-        self.0.wps.set(false); // a pairing that was dropped
+        self.0.wps_active.set(false); // ends a pairing whose future was dropped
         if *settings == Settings::Platform {
             return Err(Fault(ErrorKind::Unsupported));
         }
-        self.0.told.replace(Some(settings.clone()));
+        self.0.applied.replace(Some(settings.clone()));
         Ok(())
     }
 
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, Fault> {
         context.report_progress(SearchProgress::Looking);
-        context.before_disconnect().await; // from here on the chip does as it likes
-        self.0.wps.set(true);
+        context.before_disconnect().await; // from here on the chip may leave the network
+        self.0.wps_active.set(true);
         loop {
-            yield_now().await; // the chip's interrupt
+            yield_now().await; // stands for the wait for the chip's interrupt
             if let Some(result) = self.0.wps_result() {
-                self.0.wps.set(false);
+                self.0.wps_active.set(false);
                 return result.map(Offer::from);
             }
         }
@@ -86,18 +87,18 @@ impl WifiDriver for Driver<'_> {
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), Fault> {
         self.apply(&Settings::Station { network: network.clone() }, snapshot).await?;
-        yield_now().await; // the chip's interrupt
+        yield_now().await; // stands for the wait for the chip's interrupt
         self.0.connection()
     }
 }
 
-/// The author's hands: routers to play with, and an eye on the radio.
-struct Bench<'c> {
+/// The test bed: it controls the routers and observes the radio.
+struct ChipTestBed<'c> {
     chip: &'c Chip,
     clock: &'c ManualClock<NoopRawMutex>,
 }
 
-impl<'c> TestBed for Bench<'c> {
+impl<'c> TestBed for ChipTestBed<'c> {
     type Driver = Driver<'c>;
     type Clock = &'c ManualClock<NoopRawMutex>;
 
@@ -107,7 +108,7 @@ impl<'c> TestBed for Bench<'c> {
 
     async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Unavailable> {
         self.chip.routers.take();
-        self.chip.told.take();
+        self.chip.applied.take();
         platform.map_or(Ok(()), |_| Err(Unavailable("the chip has no networks of its own")))
     }
 
@@ -115,24 +116,24 @@ impl<'c> TestBed for Bench<'c> {
         Driver(self.chip)
     }
 
-    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Unavailable> {
-        self.switch_off(&network.ssid).await;
+    async fn start_router(&mut self, network: &Credentials) -> Result<(), Unavailable> {
+        self.stop_router(&network.ssid).await;
         self.chip.routers.borrow_mut().push((network.clone(), false));
         Ok(())
     }
 
-    async fn switch_off(&mut self, ssid: &Ssid) {
+    async fn stop_router(&mut self, ssid: &Ssid) {
         self.chip.routers.borrow_mut().retain(|(network, _)| network.ssid != *ssid);
     }
 
-    async fn press(&mut self, ssid: &Ssid) {
+    async fn press_button(&mut self, ssid: &Ssid) {
         let mut routers = self.chip.routers.borrow_mut();
         routers.iter_mut().filter(|(it, _)| it.ssid == *ssid).for_each(|(_, it)| *it = true);
     }
 
-    async fn seen(&mut self) -> Result<ObservedState, Unavailable> {
+    async fn observe(&mut self) -> Result<ObservedState, Unavailable> {
         let connected = self.chip.connection().is_ok();
-        Ok(match self.chip.told.borrow().clone() {
+        Ok(match self.chip.applied.borrow().clone() {
             Some(Settings::Station { network }) if connected => ObservedState::Joined(network.ssid),
             Some(Settings::AccessPoint { access_point: it, .. }) => {
                 ObservedState::Serving(it.network.ssid)
@@ -144,9 +145,9 @@ impl<'c> TestBed for Bench<'c> {
 
 fn main() {
     let (chip, clock) = (Chip::default(), ManualClock::new());
-    let mut bench = Bench { chip: &chip, clock: &clock };
-    // The suite comes to an end; the clock, moved on and on, does not.
-    let Either::First(report) = block_on(select(run_all(&mut bench), clock.fast_forward()));
+    let mut test_bed = ChipTestBed { chip: &chip, clock: &clock };
+    // `fast_forward` never returns, so the suite is always the first to finish.
+    let Either::First(report) = block_on(select(run_all(&mut test_bed), clock.fast_forward()));
     println!("{report}");
     assert!(report.is_ok());
 }

@@ -1,16 +1,16 @@
-//! The device's own WPS button: a press recogniser without a clock, and the task that obeys it.
+//! The device's own WPS button: a recogniser of presses that needs no clock, and the task that acts
+//! on them.
 //!
-//! | press | nothing under way | pairing |
+//! | press | no pairing is running | a pairing is running |
 //! |---|---|---|
-//! | short | nothing, or starts: [`ShortPress`] | nothing |
-//! | long | starts | cancels |
+//! | short | does nothing, or starts one: [`ShortPress`] | does nothing |
+//! | long | starts one | cancels it |
 //!
-//! A long press acts the moment its time is reached, while the button is still held. One press is one
-//! action: nothing more happens until the button was released, and a button that is held when the
-//! device starts does nothing until then either.
+//! A long press acts as soon as its time is reached, while the button is still held. One press is
+//! one action: nothing more happens until the button has been released. A button that is already
+//! held when the device starts does nothing until it has been released either.
 //!
-//! [`serve`] takes any pin of [`embedded_hal`] that can be waited on; [`Polled`] makes one of a pin
-//! that cannot.
+//! [`run`] takes any [`embedded_hal`] pin that can be awaited. [`Polled`] adapts a pin that cannot.
 //!
 //! ```
 //! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -22,17 +22,18 @@
 //! static CONTROL: Control<CriticalSectionRawMutex, 4> = Control::new();
 //!
 //! async fn button_task<P: InputPin + Wait>(pin: P, clock: impl Clock) {
-//!     // Between the pin and ground, with a pull-up: the defaults. Family members press by accident,
-//!     // so a short press does nothing unless asked to.
+//!     // The defaults are for a button between the pin and ground, with a pull-up. A short press
+//!     // does nothing by default, because somebody may press the button by accident.
 //!     let config = ButtonConfig { short_press: ShortPress::Starts, ..ButtonConfig::default() };
-//!     let error = button::serve(pin, clock, &CONTROL, config).await;
-//!     // The pin failed. The page still starts and cancels pairings.
+//!     let error = button::run(pin, clock, &CONTROL, config).await;
+//!     // The pin failed. The web page can still start and cancel pairings.
 //! #   let _ = error;
 //! }
 //! ```
 
 mod polled;
 
+use core::convert::Infallible;
 use core::future::pending;
 use core::time::Duration;
 
@@ -49,16 +50,17 @@ use crate::time::{Clock, Instant};
 
 pub use polled::Polled;
 
-/// How a button is wired and what its presses mean.
+/// The wiring of a button and the meaning of its presses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ButtonConfig {
-    /// The pin's level while the button is pressed; low by default, for a button to ground.
+    /// The pin's level while the button is pressed. Low by default, for a button to ground.
     pub active: PinState,
-    /// How long a level must last to count; 30 ms by default. Zero for a source that does not bounce.
+    /// How long a level must last to count. 30 ms by default; zero for a source that does not
+    /// bounce.
     pub debounce: Duration,
-    /// How long a press is held to be a long one; 3 s by default.
+    /// How long a press must be held to count as long. 3 s by default.
     pub long_press: Duration,
-    /// What a short press does; nothing by default.
+    /// What a short press does. Nothing by default.
     pub short_press: ShortPress,
 }
 
@@ -73,37 +75,37 @@ impl Default for ButtonConfig {
     }
 }
 
-/// What a short press does while no pairing runs.
+/// What a short press does while no pairing is running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ShortPress {
-    /// Nothing: a button that anybody may touch in passing.
+    /// It does nothing, for a button that is easily touched by accident.
     #[default]
     Ignored,
     /// It starts a pairing, as a long one does.
     Starts,
 }
 
-/// A press that was recognised.
+/// A recognised press.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Press {
-    /// Released before it was a long one.
+    /// The button was released before the press was long.
     Short,
-    /// Held long enough; it may still be held.
+    /// The button was held long enough. It may still be held.
     Long,
 }
 
-/// What a press asks for.
+/// The action that a press triggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Start a pairing.
     Start,
-    /// Cancel the one that runs.
+    /// Cancel the running pairing.
     Cancel,
 }
 
 impl Action {
-    /// What `press` means while the device is like `status`: the table on top of
-    /// [this page](self).
+    /// Returns the action of `press` while the device has this `status`, or `None` if there is no
+    /// action. See the table at the top of [this page](self).
     pub fn of(press: Press, short_press: ShortPress, status: &Status) -> Option<Self> {
         match (press, short_press, status.is_pairing()) {
             (Press::Long, _, true) => Some(Self::Cancel),
@@ -117,86 +119,89 @@ impl Action {
     }
 }
 
-/// What the button counts as, bounces taken out.
+/// The debounced state of the button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Released,
-    /// Pressed since then; short or long is still open.
+    /// Pressed since this instant. The press may still become short or long.
     Pressed(Instant),
-    /// Held, but its press has acted, or was there before the device started.
-    Spent,
+    /// Held, but without further effect: the press was long, or began before the device started.
+    Handled,
 }
 
-/// Makes presses of levels. It has no clock and reads no pin: [`sample`](Self::sample) it whenever
-/// the level changes and when [`next`](Self::next) comes, or just often.
+/// Recognises presses in the levels of a pin.
+///
+/// It has no clock and reads no pin. Call [`sample`](Self::sample) whenever the level changes and
+/// at [`next_sample`](Self::next_sample), or simply often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Button {
     debounce: Duration,
     long_press: Duration,
     state: State,
-    /// Since when the level has been another one than the state says.
-    changing: Option<Instant>,
+    /// Since when the level has differed from the state.
+    changing_since: Option<Instant>,
 }
 
 impl Button {
-    /// A button that is taken to be held until it is seen released.
+    /// Creates a button that counts as held until it is sampled as released.
     pub fn new(config: &ButtonConfig) -> Self {
         let ButtonConfig { debounce, long_press, .. } = *config;
-        Self { debounce, long_press, state: State::Spent, changing: None }
+        Self { debounce, long_press, state: State::Handled, changing_since: None }
     }
 
-    /// Takes the level at `now`: whether the button is pressed. Gives the press that this completes.
+    /// Samples the button at `now`, and returns the press that this sample completes, if any.
     #[must_use]
     pub fn sample(&mut self, now: Instant, pressed: bool) -> Option<Press> {
-        if pressed != self.counts_as_pressed() {
-            let since = *self.changing.get_or_insert(now);
+        if pressed != self.is_pressed() {
+            let since = *self.changing_since.get_or_insert(now);
             return if now < since.after(self.debounce) { None } else { self.change(since) };
         }
-        self.changing = None;
+        self.changing_since = None;
         match self.state {
             State::Pressed(since) if now >= since.after(self.long_press) => {
-                self.state = State::Spent;
+                self.state = State::Handled;
                 Some(Press::Long)
             }
-            State::Released | State::Pressed(_) | State::Spent => None,
+            State::Released | State::Pressed(_) | State::Handled => None,
         }
     }
 
-    /// When to sample again though the level has not changed; none: only when it has.
-    pub fn next(&self) -> Option<Instant> {
-        match (self.changing, self.state) {
+    /// Returns when to sample again even if the level does not change. Returns `None` if a sample
+    /// is only needed once the level changes.
+    pub fn next_sample(&self) -> Option<Instant> {
+        match (self.changing_since, self.state) {
             (Some(since), _) => Some(since.after(self.debounce)),
             (None, State::Pressed(since)) => Some(since.after(self.long_press)),
-            (None, State::Released | State::Spent) => None,
+            (None, State::Released | State::Handled) => None,
         }
     }
 
-    fn counts_as_pressed(&self) -> bool {
+    fn is_pressed(&self) -> bool {
         match self.state {
             State::Released => false,
-            State::Pressed(_) | State::Spent => true,
+            State::Pressed(_) | State::Handled => true,
         }
     }
 
-    /// The level has lasted since then: it counts.
+    /// Changes the state, because the level has lasted long enough since `since`.
     fn change(&mut self, since: Instant) -> Option<Press> {
-        self.changing = None;
+        self.changing_since = None;
         let (state, press) = match self.state {
             State::Released => (State::Pressed(since), None),
             State::Pressed(_) => (State::Released, Some(Press::Short)),
-            State::Spent => (State::Released, None),
+            State::Handled => (State::Released, None),
         };
         self.state = state;
         press
     }
 }
 
-/// Starts and cancels pairings at the desk as the button on `pin` says. Runs until the pin fails,
-/// and gives the pin's error. The future may be dropped at any time.
+/// Starts and cancels pairings on `control` for the button on `pin`. Runs until the pin fails, and
+/// returns the pin's error. The future may be dropped at any time.
 ///
-/// The pin must see a level that is there when the wait begins, as [`Wait::wait_for_high`] says, so
-/// that no change is missed between two waits.
-pub async fn serve<P, C, M, const N: usize>(
+/// A wait for a level must resolve at once if the pin already has it, as [`Wait::wait_for_high`]
+/// requires. Otherwise a change between two waits would be missed.
+pub async fn run<P, C, M, const N: usize>(
     mut pin: P,
     clock: C,
     control: &Control<M, N>,
@@ -207,24 +212,27 @@ where
     C: Clock,
     M: RawMutex,
 {
-    // A request may have to wait until the device has saved its journal. Meanwhile the button is
-    // watched; of several presses the last one counts.
+    // A request may have to wait until the device has saved its journal. The button is still
+    // watched during that time. Of several presses only the last one counts.
     let presses = Signal::<M, Press>::new();
-    match select(watch(&mut pin, &clock, &config, &presses), obey(control, &config, &presses)).await
+    match select(
+        watch_pin(&mut pin, &clock, &config, &presses),
+        handle_presses(control, &config, &presses),
+    )
+    .await
     {
         Either::First(Err(error)) => error,
         Either::First(Ok(never)) | Either::Second(never) => match never {},
     }
 }
 
-enum Never {}
-
-async fn watch<P: InputPin + Wait, M: RawMutex>(
+/// Signals each press of the button on `pin`, until the pin fails.
+async fn watch_pin<P: InputPin + Wait, M: RawMutex>(
     pin: &mut P,
     clock: &impl Clock,
     config: &ButtonConfig,
     presses: &Signal<M, Press>,
-) -> Result<Never, P::Error> {
+) -> Result<Infallible, P::Error> {
     let mut button = Button::new(config);
     let mut level = level_of(pin)?;
     loop {
@@ -237,28 +245,29 @@ async fn watch<P: InputPin + Wait, M: RawMutex>(
                 PinState::Low => pin.wait_for_low().await,
             }
         };
-        level = match select(changed, sleep(clock, button.next())).await {
-            // It was there, even if it is gone by now: that is a bounce.
-            Either::First(seen) => seen.map(|()| !level)?,
+        level = match select(changed, sleep(clock, button.next_sample())).await {
+            // The pin had the other level, even if it has changed back by now. That is a bounce.
+            Either::First(result) => result.map(|()| !level)?,
             Either::Second(()) => level_of(pin)?,
         };
     }
 }
 
-async fn obey<M: RawMutex, const N: usize>(
+/// Sends the request for each press to the control.
+async fn handle_presses<M: RawMutex, const N: usize>(
     control: &Control<M, N>,
     config: &ButtonConfig,
     presses: &Signal<M, Press>,
-) -> Never {
+) -> Infallible {
     loop {
         let press = presses.wait().await;
-        // No status: the device has not started, and there is nothing to press for yet.
+        // Without a status the device has not started yet, and a press does nothing.
         let status = control.status();
         match status.and_then(|status| Action::of(press, config.short_press, &status)) {
             Some(Action::Start) => {
                 info!("button: start");
-                if let Err(_refusal) = control.start(Duration::ZERO).await {
-                    info!("button: {:?}", _refusal);
+                if let Err(_error) = control.start(Duration::ZERO).await {
+                    info!("button: {:?}", _error);
                 }
             }
             Some(Action::Cancel) => {
@@ -274,6 +283,7 @@ fn level_of<P: InputPin>(pin: &mut P) -> Result<PinState, P::Error> {
     pin.is_high().map(PinState::from)
 }
 
+/// Waits until this instant, or forever if there is none.
 pub(crate) async fn sleep(clock: &impl Clock, until: Option<Instant>) {
     match until {
         Some(at) => clock.sleep_until(at).await,

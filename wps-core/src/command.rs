@@ -1,5 +1,5 @@
-//! What the machine wants done and what it is told: the words between [`Machine`](crate::Machine)
-//! and its runner, and the time limits of each.
+//! The commands that the [`Machine`](crate::Machine) gives to its runner, the inputs that it takes
+//! back, and the time limit of each command.
 
 use core::time::Duration;
 
@@ -9,52 +9,54 @@ use crate::settings::{Credentials, Settings, Snapshot};
 use crate::status::Cause;
 use crate::time::Instant;
 
-/// From the start of a pairing to the joined network: the walk time of the standard.
+/// The time from the start of a pairing to the joined network: the walk time of the standard.
 pub const PAIRING_WINDOW: Duration = Duration::from_secs(120);
-/// From the start of a change of settings to the joined network.
+/// The time from the start of a change of settings to the joined network.
 pub const CONFIGURE_WINDOW: Duration = Duration::from_secs(30);
-/// One try to join one network.
+/// The time for one try to join one network.
 pub const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
-/// The driver's time to note what must be put back.
+/// The time for the driver to record what must be restored.
 pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The driver's time to make the radio match the settings.
+/// The time for the driver to make the radio match the settings.
 pub const APPLY_TIMEOUT: Duration = Duration::from_secs(15);
-/// The store's time to save.
+/// The time for the store to save a record.
 pub const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between two tries inside the window, and the first pause while putting things back.
+/// The delay between two tries inside the window, and the first delay between two tries to restore.
 pub const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// The longest pause while putting things back, which doubles from [`RETRY_DELAY`].
+/// The longest delay between two tries to restore. The delay starts at [`RETRY_DELAY`] and doubles.
 pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(16);
 
-/// What the machine wants done now: at most one thing, and the same thing until it is answered.
-/// The instant is when the runner must stop waiting and answer [`Input::Elapsed`].
+/// What the runner has to do now. [`Machine::command`](crate::Machine::command) returns the same
+/// command until the runner has answered it.
+///
+/// At the command's instant the runner must stop waiting and answer [`Input::Elapsed`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Nothing: wait for a request, or until the radio has
-    /// [lost](crate::WifiDriver::lost) its settings.
+    /// Wait for a request, or until the radio has
+    /// [lost its configuration](crate::WifiDriver::config_lost).
     Idle,
-    /// Wait until then.
+    /// Wait until this instant.
     Pause(Instant),
-    /// Note what must be put back ([`WifiDriver::snapshot`](crate::WifiDriver::snapshot)).
+    /// Record what must be restored later ([`WifiDriver::snapshot`](crate::WifiDriver::snapshot)).
     Snapshot(Instant),
     /// Save this record.
     Save(Record, Instant),
     /// Make the radio match these settings.
     Apply(Settings, Snapshot, Instant),
-    /// Pair.
+    /// Pair with a router whose button was pressed.
     Pair {
-        /// When the window closes.
+        /// The end of the window.
         until: Instant,
-        /// When the radio may leave its network, or stop its access point: whoever asked has had the time
-        /// to receive the answer.
-        leave: Instant,
+        /// The earliest instant at which the radio may leave its network, or stop its access point.
+        /// The requester has had time to receive its reply by then.
+        disconnect_after: Instant,
     },
     /// Join this network.
     Join(Credentials, Snapshot, Instant),
 }
 
 impl Command {
-    /// When to stop and answer [`Input::Elapsed`]; none: never.
+    /// Returns when the runner must stop and answer [`Input::Elapsed`], or `None` if it never must.
     pub(crate) fn until(&self) -> Option<Instant> {
         match self {
             Self::Idle => None,
@@ -68,26 +70,26 @@ impl Command {
     }
 }
 
-/// What happened.
+/// An event for the machine: a request, the end of a wait, or the answer to a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Somebody pressed the button or posted a request.
+    /// A user pressed the button or sent a request to pair.
     Start {
-        /// How long the requester needs to receive its answer before the radio leaves its network.
+        /// How long the requester needs to receive its reply before the radio leaves its network.
         reply_grace: Duration,
     },
-    /// The host application wants other settings.
+    /// The host application requested other settings.
     Configure {
-        /// The settings wanted.
+        /// The requested settings.
         settings: Settings,
-        /// How long the requester needs to receive its answer before the radio moves.
+        /// How long the requester needs to receive its reply before the radio is reconfigured.
         reply_grace: Duration,
     },
-    /// Somebody wants the pairing to end.
+    /// A user cancelled the pairing or the change of settings.
     Cancel,
-    /// The instant of the current command has come.
+    /// The instant of the current command has been reached.
     Elapsed,
-    /// The radio does not know the settings in force any more: to be applied again.
+    /// The radio has lost the settings in force, so they must be applied again.
     ConfigLost,
     /// The answer to [`Command::Snapshot`].
     SnapshotTaken(Result<Snapshot, ErrorKind>),
@@ -101,14 +103,14 @@ pub enum Input {
     Joined(Result<(), ErrorKind>),
 }
 
-/// Why a request was not taken.
+/// The reason why a request was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RequestError {
-    /// Something else is under way, or the last pairing is still being put back.
+    /// Another task is running, or the settings are still being restored after the last one.
     #[error("the device is busy; try again in a second")]
     Busy,
-    /// It ended before the radio was touched.
+    /// The task ended before the radio was touched.
     #[error("not started: {0}")]
     Failed(Cause),
 }

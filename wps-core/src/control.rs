@@ -1,5 +1,5 @@
-//! Where requests come in and the status goes out: shared between the [`Runner`](crate::Runner) and
-//! any number of fronts (button, web page, lamp).
+//! The state that the [`Runner`](crate::Runner) shares with any number of front ends (button, lamp,
+//! web page): requests go in, the status comes out.
 
 use core::cell::{Cell, RefCell};
 use core::mem;
@@ -22,82 +22,97 @@ use crate::settings::Settings;
 use crate::status::{Phase, Status, TaskKind};
 use crate::time::Millis;
 
-/// How many requests may wait for the runner, which takes them as they come.
-const WAITING: usize = 4;
+/// How many requests may wait in the queue. The runner takes each one as soon as it is polled.
+const MAX_QUEUED_REQUESTS: usize = 4;
 
-/// Requests in, status out. `N` is how many fronts may listen or wait at the same time.
+/// The shared state: requests in, status out.
 ///
-/// The raw mutex is the platform's: `CriticalSectionRawMutex` where fronts run on other threads or
-/// in interrupts, `NoopRawMutex` where everything runs on one executor.
+/// `N` is the number of front ends that can listen to the status at the same time, and the number
+/// of requests that can wait for a reply at the same time.
+///
+/// `M` is the platform's raw mutex: `CriticalSectionRawMutex` if front ends run on other threads or
+/// in interrupts, `NoopRawMutex` if everything runs on one executor.
 pub struct Control<M: RawMutex, const N: usize> {
-    pub(crate) requests: Channel<M, (Ticket, Request), WAITING>,
-    seats: [Seat<M>; N],
+    pub(crate) requests: Channel<M, (RequestId, Request), MAX_QUEUED_REQUESTS>,
+    reply_slots: [ReplySlot<M>; N],
     pub(crate) status: Watch<M, Status, N>,
     link: Mutex<M, RefCell<Option<Link>>>,
     #[cfg(feature = "scan")]
     scan: Mutex<M, RefCell<Option<ScanResults>>>,
-    settings: Mutex<M, RefCell<Shown>>,
-    tickets: Mutex<M, Cell<u32>>,
+    settings: Mutex<M, RefCell<SharedSettings>>,
+    next_request: Mutex<M, Cell<u32>>,
 }
 
-/// Who waits for which reply: the seat a requester waits in, and the number of its request, so that a
-/// reply to one who has left is not taken for the next one's.
+/// Identifies one request: the reply slot in which the requester waits, and the request's number.
+///
+/// The number keeps a late reply, to a requester that no longer waits, from reaching the next
+/// requester in the same slot.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ticket {
-    seat: u16,
+pub(crate) struct RequestId {
+    slot: u16,
     number: u32,
 }
 
-impl Ticket {
-    /// Of no seat.
-    const NOBODY: Self = Self { seat: u16::MAX, number: 0 };
+impl RequestId {
+    /// The id of a request that has no reply slot and gets no reply.
+    const WITHOUT_REPLY: Self = Self { slot: u16::MAX, number: 0 };
 }
 
-struct Seat<M: RawMutex> {
-    /// Who sits here, and what for if the reply has to wait.
-    taken: Mutex<M, Taken>,
+/// A place in which one requester waits for its reply.
+struct ReplySlot<M: RawMutex> {
+    owner: Mutex<M, SlotOwner>,
     reply: Signal<M, Reply>,
 }
 
-type Taken = Cell<Option<(u32, Option<Wait>)>>;
+impl<M: RawMutex> ReplySlot<M> {
+    const fn new() -> Self {
+        Self { owner: Mutex::new(Cell::new(None)), reply: Signal::new() }
+    }
+}
 
-/// What a reply waits for.
+/// The number of the request that uses a slot, and what its reply waits for if it is deferred.
+/// `None` if the slot is free.
+type SlotOwner = Cell<Option<(u32, Option<ReplyAfter>)>>;
+
+/// The event after which a deferred reply is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// The journal is on disk, or the start refused.
-    Start,
-    /// The radio has told about its link.
+pub(crate) enum ReplyAfter {
+    /// The journal is on disk, or the task has ended before that.
+    Journaling,
+    /// The driver has returned the state of the link.
     Link,
-    /// The radio has looked around.
+    /// The driver has returned its scan results.
     #[cfg(feature = "scan")]
     Scan,
 }
 
-/// The settings that lie on the desk: one place for both, as a change puts an end to what is in force.
+/// The settings that the runner shows to the front ends, or that a front end requests from the
+/// runner. One place is enough for both: once a change is requested, no settings are in force.
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
-enum Shown {
-    Nothing,
+enum SharedSettings {
+    Empty,
     InForce(Settings),
-    /// For the runner, by [`Request::Configure`].
-    Wanted(Settings),
+    /// The settings of a [`Request::Start`] that the runner has not taken yet.
+    Requested(Settings),
 }
 
-/// A taken seat; free again when dropped.
-struct Sitting<'d, M: RawMutex> {
-    seat: &'d Seat<M>,
-    ticket: Ticket,
+/// Holds a reply slot. Frees it when dropped.
+struct SlotGuard<'d, M: RawMutex> {
+    slot: &'d ReplySlot<M>,
+    id: RequestId,
 }
 
-impl<M: RawMutex> Drop for Sitting<'_, M> {
+impl<M: RawMutex> Drop for SlotGuard<'_, M> {
     fn drop(&mut self) {
-        self.seat.taken.lock(|taken| taken.set(None));
+        self.slot.owner.lock(|owner| owner.set(None));
     }
 }
 
 pub(crate) type Reply = Result<(), RequestError>;
 
 pub(crate) enum Request {
-    /// A pairing, or a change to the settings that [lie on the desk](Control::take_wanted).
+    /// Starts a pairing, or a change to the [requested settings](Control::take_requested_settings).
+    /// The duration is the reply grace.
     Start(TaskKind, Millis),
     Cancel,
     Link,
@@ -106,244 +121,265 @@ pub(crate) enum Request {
 }
 
 impl<M: RawMutex, const N: usize> Control<M, N> {
-    /// A desk that nobody sits at yet: requests wait until a runner takes them.
+    /// Creates a control without a runner. Requests wait until a [`Runner`](crate::Runner) takes
+    /// them.
     pub const fn new() -> Self {
         Self {
             requests: Channel::new(),
-            seats: [const { Seat { taken: Mutex::new(Cell::new(None)), reply: Signal::new() } }; N],
+            reply_slots: [const { ReplySlot::new() }; N],
             status: Watch::new(),
             link: Mutex::new(RefCell::new(None)),
             #[cfg(feature = "scan")]
             scan: Mutex::new(RefCell::new(None)),
-            settings: Mutex::new(RefCell::new(Shown::Nothing)),
-            tickets: Mutex::new(Cell::new(0)),
+            settings: Mutex::new(RefCell::new(SharedSettings::Empty)),
+            next_request: Mutex::new(Cell::new(0)),
         }
     }
 
-    /// Starts a pairing. Returns once it is journalled, with `reply_grace` left before the radio leaves
-    /// its network (zero for a button); also when one is already running, which goes on unchanged.
+    /// Starts a pairing and returns once it is in the journal. If a pairing is already running,
+    /// returns `Ok` and leaves it unchanged.
     ///
-    /// Dropping the future does not take the request back.
+    /// `reply_grace` is the time that the radio stays on its network after that, so that a client
+    /// can still receive the reply. Zero is right for a button.
+    ///
+    /// Dropping the future does not withdraw the request.
     ///
     /// # Errors
-    /// [`RequestError`]: the radio was not touched.
+    /// [`RequestError`] if the pairing was not started. The radio was not touched.
     pub async fn start(&self, reply_grace: Duration) -> Result<(), RequestError> {
-        self.ask(Request::Start(TaskKind::Pair, reply_grace.into())).await
+        self.send(Request::Start(TaskKind::Pair, reply_grace.into())).await
     }
 
-    /// Changes the settings. Returns once the change is journalled; how it ended is told by the
-    /// status.
+    /// Starts a change of the settings and returns once it is in the journal. The status shows how
+    /// the change ended.
     ///
     /// # Errors
-    /// [`RequestError`]: the radio was not touched. During a pairing: always.
+    /// [`RequestError`] if the change was not started, as always during a pairing. The radio was
+    /// not touched.
     pub async fn configure(
         &self,
         settings: Settings,
         reply_grace: Duration,
     ) -> Result<(), RequestError> {
-        let sitting = self.sit()?;
+        let guard = self.claim_slot()?;
         let request = Request::Start(TaskKind::Configure, reply_grace.into());
-        self.want(settings, (sitting.ticket, request))?;
-        sitting.seat.reply.wait().await
+        self.send_settings(settings, (guard.id, request))?;
+        guard.slot.reply.wait().await
     }
 
-    /// Ends a pairing, or a change of the settings, by its failure rule; does nothing when none is
-    /// running, or when it is too late.
+    /// Cancels the running pairing or change of settings. The failure rule decides which settings
+    /// remain. Does nothing if no task is running, or if it is too late to cancel.
     pub async fn cancel(&self) {
-        // Only the lack of a seat refuses it. Then nobody waits for the reply, but the runner is told.
-        if self.ask(Request::Cancel).await.is_err() {
-            self.requests.send((Ticket::NOBODY, Request::Cancel)).await;
+        // It fails only if no reply slot is free. The request then goes out without one.
+        if self.send(Request::Cancel).await.is_err() {
+            self.requests.send((RequestId::WITHOUT_REPLY, Request::Cancel)).await;
         }
     }
 
-    /// What the radio is doing: asked now while nothing is under way, else what was known last.
+    /// Returns the state of the radio's link: read now if no task is running, otherwise as last
+    /// known.
     pub async fn link(&self) -> Option<Link> {
-        let _ = self.ask(Request::Link).await;
+        let _ = self.send(Request::Link).await;
         self.link.lock(|link| link.borrow().clone())
     }
 
-    /// The access points in range (feature `scan`): looked for now while nothing is under way, unless that was done
-    /// within the last 5 s, else what was known last: during a pairing what that hears. None if the radio could not look.
+    /// Returns the access points in range (feature `scan`). Returns `None` if the radio could not
+    /// scan.
+    ///
+    /// Scans now if no task is running and the last scan ended more than 5 s ago. Otherwise returns
+    /// the last known results. During a pairing those are the results of its own search.
     #[cfg(feature = "scan")]
     pub async fn scan(&self) -> Option<ScanResults> {
-        let _ = self.ask(Request::Scan).await;
+        let _ = self.send(Request::Scan).await;
         self.scan.lock(|scan| scan.borrow().clone())
     }
 
-    /// The settings in force, with their secrets; none while they are being changed, or may be.
+    /// Returns the settings in force, with their secrets. Returns `None` while a task that may
+    /// change them is running.
     pub fn settings(&self) -> Option<Settings> {
-        self.settings.lock(|shown| match &*shown.borrow() {
-            Shown::InForce(settings) => Some(settings.clone()),
-            Shown::Nothing | Shown::Wanted(_) => None,
+        self.settings.lock(|shared| match &*shared.borrow() {
+            SharedSettings::InForce(settings) => Some(settings.clone()),
+            SharedSettings::Empty | SharedSettings::Requested(_) => None,
         })
     }
 
-    /// The status as it is now; none before the runner's first step.
+    /// Returns the current status, or `None` before the runner's first step.
     pub fn status(&self) -> Option<Status> {
         self.status.try_get()
     }
 
-    /// A listener that gets the status at once and at every change; none when `N` already listen.
+    /// Returns a receiver that gets the status at once and at every change. Returns `None` if `N`
+    /// receivers exist already.
     pub fn listen(&self) -> Option<Receiver<'_, M, Status, N>> {
         self.status.receiver()
     }
 
-    pub(crate) fn set_link(&self, known: Option<Link>) {
-        self.link.lock(|link| link.replace(known));
+    pub(crate) fn set_link(&self, link: Option<Link>) {
+        self.link.lock(|known| known.replace(link));
     }
 
     #[cfg(feature = "scan")]
-    pub(crate) fn set_scan(&self, known: Option<ScanResults>) {
-        self.scan.lock(|scan| scan.replace(known));
+    pub(crate) fn set_scan(&self, results: Option<ScanResults>) {
+        self.scan.lock(|known| known.replace(results));
     }
 
-    pub(crate) fn set_settings(&self, settled: Option<&Settings>) {
-        self.settings.lock(|shown| {
-            let mut shown = shown.borrow_mut();
-            match (&*shown, settled) {
-                (Shown::Nothing, Some(settled)) => *shown = Shown::InForce(settled.clone()),
-                (Shown::InForce(_), None) => *shown = Shown::Nothing,
-                // What is in force changes only by way of something that is not.
-                (Shown::InForce(_), Some(_)) | (Shown::Wanted(_), _) | (Shown::Nothing, None) => {}
+    /// Shows the settings in force, or none while a task is running.
+    pub(crate) fn set_settings(&self, in_force: Option<&Settings>) {
+        self.settings.lock(|shared| {
+            let mut shared = shared.borrow_mut();
+            match (&*shared, in_force) {
+                (SharedSettings::Empty, Some(in_force)) => {
+                    *shared = SharedSettings::InForce(in_force.clone());
+                }
+                (SharedSettings::InForce(_), None) => *shared = SharedSettings::Empty,
+                // The settings in force never change without a task, during which there are none.
+                (SharedSettings::InForce(_), Some(_))
+                | (SharedSettings::Requested(_), _)
+                | (SharedSettings::Empty, None) => {}
             }
         });
     }
 
-    /// The settings of a request to change them.
-    pub(crate) fn take_wanted(&self) -> Option<Settings> {
-        self.settings.lock(|shown| {
-            let mut shown = shown.borrow_mut();
-            let wanted = match &*shown {
-                Shown::Wanted(settings) => settings.clone(),
-                Shown::Nothing | Shown::InForce(_) => return None,
+    /// Takes the settings that a [`Request::Start`] asks for.
+    pub(crate) fn take_requested_settings(&self) -> Option<Settings> {
+        self.settings.lock(|shared| {
+            let mut shared = shared.borrow_mut();
+            let requested = match &*shared {
+                SharedSettings::Requested(settings) => settings.clone(),
+                SharedSettings::Empty | SharedSettings::InForce(_) => return None,
             };
-            *shown = Shown::Nothing; // and wiped, which what is moved away is not
-            Some(wanted)
+            *shared = SharedSettings::Empty; // wipes the secrets, which a move would not
+            Some(requested)
         })
     }
 
-    /// News from the driver, past the machine straight to the status.
-    pub(crate) fn report(&self, news: PairEvent) {
-        self.tell(|known| match (known, &news) {
-            (Some(status), PairEvent::Progress(seen)) if status.phase == Phase::Searching => {
-                let new = status.seen != *seen;
-                if new {
-                    status.seen = seen.clone();
+    /// Puts an event from the driver into the status. The machine does not need it.
+    pub(crate) fn on_pair_event(&self, event: PairEvent) {
+        self.update_status(|known| match (known, &event) {
+            (Some(status), PairEvent::Progress(progress)) if status.phase == Phase::Searching => {
+                let changed = status.progress != *progress;
+                if changed {
+                    status.progress = progress.clone();
                 }
-                new
+                changed
             }
             (Some(status), PairEvent::OffAir | PairEvent::OnAir)
                 if status.phase == Phase::Searching =>
             {
-                let off_air = news == PairEvent::OffAir;
+                let off_air = event == PairEvent::OffAir;
                 mem::replace(&mut status.off_air, off_air) != off_air
             }
             (Some(_) | None, _) => false,
         });
     }
 
-    /// The machine's status. What the driver told stays as long as the search goes on.
+    /// Publishes the machine's status. What the driver has reported stays while the search goes on.
     pub(crate) fn publish(&self, machine: &Machine) {
-        self.tell(|known| {
+        self.update_status(|known| {
             let mut status = machine.status();
             if let Some(known) = known.as_ref()
                 && (&known.phase, &status.phase) == (&Phase::Searching, &Phase::Searching)
             {
-                status.seen = known.seen.clone();
+                status.progress = known.progress.clone();
                 status.off_air = known.off_air;
             }
-            let new = known.as_ref() != Some(&status);
+            let changed = known.as_ref() != Some(&status);
             *known = Some(status);
-            new
+            changed
         });
     }
 
-    /// Changes the status and wakes the listeners, if `change` says that there is something new for
-    /// them. The runner is the only one that tells.
-    fn tell(&self, change: impl Fn(&mut Option<Status>) -> bool) {
+    /// Updates the status, and wakes the listeners if `update` returns that it has changed. Only
+    /// the runner calls this.
+    fn update_status(&self, update: impl Fn(&mut Option<Status>) -> bool) {
         let changed = Cell::new(false);
         self.status.sender().send_if_modified(|status| {
-            changed.set(change(status));
+            changed.set(update(status));
             changed.get()
         });
         #[cfg(any(feature = "log", feature = "defmt"))]
         if let Some(status) = self.status().filter(|_| changed.get()) {
             if status.phase == Phase::Searching {
-                info!("Searching: {:?}", status.seen);
+                info!("Searching: {:?}", status.progress);
             } else {
                 info!("{:?}, last: {:?}", status.phase, status.last);
             }
         }
     }
 
-    pub(crate) fn reply(&self, ticket: Ticket, reply: Reply) {
-        self.at_seat(ticket, |seat, _| seat.reply.signal(reply));
+    /// Sends the reply to a request, if its requester still waits.
+    pub(crate) fn reply(&self, id: RequestId, reply: Reply) {
+        self.with_slot(id, |slot, _| slot.reply.signal(reply));
     }
 
-    /// Lets a requester wait, if it is still there.
-    pub(crate) fn hold(&self, ticket: Ticket, wait: Wait) {
-        self.at_seat(ticket, |_, taken| taken.set(Some((ticket.number, Some(wait)))));
+    /// Defers the reply to a request, if its requester still waits.
+    pub(crate) fn defer_reply(&self, id: RequestId, after: ReplyAfter) {
+        self.with_slot(id, |_, owner| owner.set(Some((id.number, Some(after)))));
     }
 
-    /// Does it while nobody else can take the seat.
-    fn at_seat(&self, ticket: Ticket, act: impl FnOnce(&Seat<M>, &Taken)) {
-        if let Some(seat) = self.seats.get(usize::from(ticket.seat)) {
-            seat.taken.lock(|taken| match taken.get() {
-                Some((number, _)) if number == ticket.number => act(seat, taken),
+    /// Calls `f` with the reply slot of a request, unless the request no longer uses it. The slot
+    /// cannot change its owner during the call.
+    fn with_slot(&self, id: RequestId, f: impl FnOnce(&ReplySlot<M>, &SlotOwner)) {
+        if let Some(slot) = self.reply_slots.get(usize::from(id.slot)) {
+            slot.owner.lock(|owner| match owner.get() {
+                Some((number, _)) if number == id.number => f(slot, owner),
                 Some(_) | None => {}
             });
         }
     }
 
-    /// Whether anybody waits for this. Those who have left do not.
-    pub(crate) fn is_awaited(&self, wait: Wait) -> bool {
-        let waits = |taken: &Taken| taken.get().is_some_and(|(_, held)| held == Some(wait));
-        self.seats.iter().any(|seat| seat.taken.lock(waits))
+    /// Returns whether any requester still waits for a reply that is deferred until `after`.
+    pub(crate) fn has_deferred(&self, after: ReplyAfter) -> bool {
+        let waits = |owner: &SlotOwner| owner.get().is_some_and(|(_, it)| it == Some(after));
+        self.reply_slots.iter().any(|slot| slot.owner.lock(waits))
     }
 
-    pub(crate) fn reply_all(&self, wait: Wait, reply: Reply) {
-        for seat in &self.seats {
-            seat.taken.lock(|taken| match taken.get() {
-                Some((number, Some(held))) if held == wait => {
-                    taken.set(Some((number, None)));
-                    seat.reply.signal(reply);
+    /// Sends the reply to every request that is deferred until `after`.
+    pub(crate) fn reply_deferred(&self, after: ReplyAfter, reply: Reply) {
+        for slot in &self.reply_slots {
+            slot.owner.lock(|owner| match owner.get() {
+                Some((number, Some(it))) if it == after => {
+                    owner.set(Some((number, None)));
+                    slot.reply.signal(reply);
                 }
                 Some(_) | None => {}
             });
         }
     }
 
-    async fn ask(&self, request: Request) -> Reply {
-        let sitting = self.sit()?;
-        self.requests.send((sitting.ticket, request)).await;
-        sitting.seat.reply.wait().await
+    /// Sends a request to the runner and waits for the reply.
+    async fn send(&self, request: Request) -> Reply {
+        let guard = self.claim_slot()?;
+        self.requests.send((guard.id, request)).await;
+        guard.slot.reply.wait().await
     }
 
-    fn sit(&self) -> Result<Sitting<'_, M>, RequestError> {
-        let number = self.tickets.lock(|next| next.replace(next.get().wrapping_add(1)));
-        let take = |seat: &Seat<M>| {
-            seat.taken.lock(|taken| {
-                let free = taken.get().is_none();
-                taken.set(taken.get().or(Some((number, None))));
+    /// Claims a free reply slot for a new request.
+    fn claim_slot(&self) -> Result<SlotGuard<'_, M>, RequestError> {
+        let number = self.next_request.lock(|next| next.replace(next.get().wrapping_add(1)));
+        let claim = |slot: &ReplySlot<M>| {
+            slot.owner.lock(|owner| {
+                let free = owner.get().is_none();
+                owner.set(owner.get().or(Some((number, None))));
                 free
             })
         };
-        let free = (0..).zip(&self.seats).find(|(_, seat)| take(seat));
-        let (place, seat) = free.ok_or(RequestError::Busy)?;
-        seat.reply.reset();
-        Ok(Sitting { seat, ticket: Ticket { seat: place, number } })
+        let claimed = (0..).zip(&self.reply_slots).find(|(_, slot)| claim(slot));
+        let (index, slot) = claimed.ok_or(RequestError::Busy)?;
+        slot.reply.reset();
+        Ok(SlotGuard { slot, id: RequestId { slot: index, number } })
     }
 
-    /// Puts the settings on the desk and the request beside them, or neither: the runner takes both.
-    fn want(&self, settings: Settings, asked: (Ticket, Request)) -> Reply {
-        self.settings.lock(|shown| {
-            let mut shown = shown.borrow_mut();
-            match &*shown {
-                // Of two changes at once the second is refused, as it is when the first has begun.
-                Shown::Wanted(_) => Err(RequestError::Busy),
-                Shown::Nothing | Shown::InForce(_) => {
-                    self.requests.try_send(asked).map_err(|_| RequestError::Busy)?;
-                    *shown = Shown::Wanted(settings);
+    /// Shares the settings and queues the request, or does neither: the runner takes both together.
+    fn send_settings(&self, settings: Settings, request: (RequestId, Request)) -> Reply {
+        self.settings.lock(|shared| {
+            let mut shared = shared.borrow_mut();
+            match &*shared {
+                // The second of two changes is refused, as it is once the first one is running.
+                SharedSettings::Requested(_) => Err(RequestError::Busy),
+                SharedSettings::Empty | SharedSettings::InForce(_) => {
+                    self.requests.try_send(request).map_err(|_| RequestError::Busy)?;
+                    *shared = SharedSettings::Requested(settings);
                     Ok(())
                 }
             }

@@ -2,67 +2,70 @@
 //!
 //! # For driver authors
 //!
-//! Three verbs move the radio (`apply`, `pair`, `join`), four look at it (`snapshot`,
-//! `link`, `scan`, `lost`). The machine decides *what* and *when*; a driver only does it. The rules:
+//! Three methods change what the radio does (`apply`, `pair`, `join`). Four only observe it
+//! (`snapshot`, `link`, `scan`, `config_lost`). The machine decides *what* to do and *when*; a
+//! driver only does it. The rules:
 //!
-//! 1. **Any verb may be called in any radio state**, also twice in a row.
-//! 2. **Any future may be dropped at any await.** The next verb finds out for itself where the radio
-//!    stands; what a dropped future began must not act later.
-//! 3. **A driver keeps no time.** It never gives up on its own: the window, the time for a join and
-//!    the time for everything else belong to the machine, which drops the future. (A bounded wait
-//!    for an answer of the hardware itself is no window: report it as [`ErrorKind::NoResponse`].)
-//! 4. **A driver leaves nothing on disk**, and tells its platform not to. Credentials are saved by
-//!    the machine, after they were proven.
-//! 5. `pair` **stays on the air until a router's button has been pressed** where the radio can look
-//!    around without leaving its network or its own access point, and awaits [`PairContext::before_disconnect`] before it
-//!    leaves: whoever asked may still be receiving the answer over it. It ignores every event of an earlier
-//!    attempt, and never decides by itself that two minutes are over. Where the radio is off it switches
-//!    it on.
-//! 6. A driver that looks for pressed routers itself judges session overlap with
-//!    [`OverlapDetector`] and [`ScanPlan`](crate::wsc::ScanPlan), fed through the [`PairContext`], and tells it what it
-//!    [hears](PairContext::report_scan_results).
-//! 7. **Where the radio's software may begin anew without ours**, `lost` notices, and the machine
-//!    applies the settings again.
+//! 1. **Any method may be called in any radio state**, even twice in a row.
+//! 2. **Any future may be dropped at any await.** The next call must find out the radio's actual
+//!    state itself. Work that a dropped future began must not take effect later.
+//! 3. **A driver keeps no time.** It never gives up on its own. The machine owns the pairing
+//!    window, the join timeout and every other timeout, and drops the future when one expires. (A
+//!    bounded wait for a response of the hardware itself is allowed: report it as
+//!    [`ErrorKind::NoResponse`].)
+//! 4. **A driver stores nothing on disk**, and tells its platform not to. The machine saves the
+//!    credentials after a join has proven them.
+//! 5. `pair` **stays connected until a router's button has been pressed**, if the radio can scan
+//!    without leaving its network or stopping its own access point. It awaits
+//!    [`PairContext::before_disconnect`] before it disconnects, because the client that requested
+//!    the pairing may still be receiving its reply over this network. It ignores every event of an
+//!    earlier attempt, and never decides by itself that the two minutes are over. If the radio is
+//!    off, `pair` switches it on.
+//! 6. A driver that searches for pressed routers itself detects session overlap with
+//!    [`OverlapDetector`] and [`ScanPlan`](crate::wsc::ScanPlan). The [`PairContext`] holds the
+//!    detector, and takes the driver's [scan results](PairContext::report_scan_results).
+//! 7. **If the radio's software can restart independently of ours**, `config_lost` must detect
+//!    that. The machine then applies the settings again.
 //!
-//! The smallest driver, on a radio that is only memory:
+//! The smallest driver, for a radio that exists only in memory:
 //!
 //! ```
 //! use wps_core::driver::{PairContext, DriverError, ErrorKind, Offer, WifiDriver};
 //! use wps_core::{Credentials, Settings, Snapshot};
 //!
 //! #[derive(Default)]
-//! struct Memory {
-//!     on_air: Option<Settings>,
+//! struct MemoryRadio {
+//!     active: Option<Settings>,
 //!     pressed: Option<Credentials>,
 //! }
 //!
 //! #[derive(Debug)]
-//! struct NobodyThere;
+//! struct NotInRange;
 //!
-//! impl DriverError for NobodyThere {
+//! impl DriverError for NotInRange {
 //!     fn kind(&self) -> ErrorKind {
 //!         ErrorKind::NotFound
 //!     }
 //! }
 //!
-//! impl WifiDriver for Memory {
-//!     type Error = NobodyThere;
+//! impl WifiDriver for MemoryRadio {
+//!     type Error = NotInRange;
 //!
-//!     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), NobodyThere> {
-//!         self.on_air = Some(settings.clone());
+//!     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), NotInRange> {
+//!         self.active = Some(settings.clone());
 //!         Ok(())
 //!     }
 //!
-//!     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, NobodyThere> {
+//!     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, NotInRange> {
 //!         context.before_disconnect().await;
 //!         match self.pressed.take() {
 //!             Some(network) => Ok(Offer::from(network)),
-//!             None => core::future::pending().await, // the machine ends it
+//!             None => core::future::pending().await, // the machine drops this future
 //!         }
 //!     }
 //!
-//!     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), NobodyThere> {
-//!         self.on_air = Some(Settings::Station { network: network.clone() });
+//!     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), NotInRange> {
+//!         self.active = Some(Settings::Station { network: network.clone() });
 //!         Ok(())
 //!     }
 //! }
@@ -83,43 +86,48 @@ use crate::wsc::{Bssid, MAX_CREDENTIALS, OverlapDetector};
 /// A Wi-Fi radio. See [For driver authors](self#for-driver-authors) for the rules.
 #[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
 pub trait WifiDriver {
-    /// What can go wrong.
+    /// The driver's own error.
     type Error: DriverError;
 
-    /// Makes the radio match `settings`, and the platform's own networks match `snapshot` (an empty
-    /// one: leave them as they are). Returns when the radio has been told, without waiting for a
-    /// link; from then on the driver keeps that link up by itself. Ends whatever pairing was under way.
+    /// Makes the radio match `settings`, and the platform's own networks match `snapshot`. An empty
+    /// snapshot leaves those networks as they are.
+    ///
+    /// Returns once the radio is configured, without waiting for a link. From then on the driver
+    /// keeps the link up by itself. Ends any pairing that is still running.
     async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), Self::Error>;
 
-    /// Listens for a pressed button until a router hands over its credentials.
+    /// Searches for a router whose button was pressed and returns the credentials that it hands
+    /// over.
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, Self::Error>;
 
-    /// Joins `network` and returns once the link is up *and keyed*, with the platform's own networks
-    /// beside it as `snapshot` says.
+    /// Joins `network` and returns once the link is up *and keyed*. The platform's own networks
+    /// must then match `snapshot`.
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot)
     -> Result<(), Self::Error>;
 
-    /// Looks, before the first move, whether a pairing can begin at all, and notes what beside the
-    /// settings must be put back. Must not touch the radio.
+    /// Checks whether a pairing can start at all, and records what must be restored afterwards in
+    /// addition to the settings. Called before anything is changed. Must not touch the radio.
     async fn snapshot(&mut self) -> Result<Snapshot, Self::Error> {
         Ok(Snapshot::default())
     }
 
-    /// What the radio is doing. Must not touch it.
+    /// Returns the state of the radio's link. Must not touch the radio.
     async fn link(&mut self) -> Result<Link, Self::Error> {
         Ok(Link::default())
     }
 
-    /// Looks around for access points, without leaving the present network. A radio that cannot do
-    /// that finds none.
+    /// Scans for access points without leaving the current network. A radio that cannot do that
+    /// returns no results.
     async fn scan(&mut self) -> Result<ScanResults, Self::Error> {
         Ok(ScanResults::default())
     }
 
-    /// Waits until the radio can be told, and does not know any more, what it was told last: its
-    /// software has begun anew, say. A link that is down is not lost, the driver reconnects by itself.
-    /// Waited for while there is nothing else to do, and dropped for whatever comes. Must not touch the
-    /// radio; where a radio forgets nothing it never returns.
+    /// Resolves once the radio is reachable but has lost its configuration, for example after a
+    /// daemon restart. Never resolves for a radio that cannot lose it.
+    ///
+    /// A link that is down is not a lost configuration: the driver reconnects by itself. The runner
+    /// awaits this future while it has nothing else to do, and drops it for anything else. Must not
+    /// touch the radio.
     async fn config_lost(&mut self) {
         core::future::pending().await
     }
@@ -157,19 +165,19 @@ impl<T: WifiDriver + ?Sized> WifiDriver for &mut T {
     }
 }
 
-/// A driver's own error, which can say what kind it is.
+/// An error of a driver, which belongs to one of the general kinds.
 pub trait DriverError: fmt::Debug {
-    /// The kind, for code that does not know the driver.
+    /// Returns the kind of this error, for code that does not know the driver.
     fn kind(&self) -> ErrorKind;
 }
 
-/// Kinds of driver failure that generic code may act on.
+/// The kinds of driver failure that generic code may act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// More than one router had its button pressed within the window (session overlap).
+    /// The buttons of more than one router were pressed within the window (session overlap).
     #[error("more than one router is pairing")]
     Overlap,
     /// The router ended the exchange.
@@ -178,10 +186,10 @@ pub enum ErrorKind {
     /// The router is pairing with another device (configuration error 12).
     #[error("the router is pairing with another device")]
     RouterBusy,
-    /// The router went away in the middle of the exchange.
+    /// The router disappeared in the middle of the exchange.
     #[error("the router went away")]
     RouterLost,
-    /// The router offers only WEP or TKIP, which can be broken within minutes.
+    /// The router offers only WEP or TKIP, both of which can be broken within minutes.
     #[error("the router offers only an outdated encryption (WEP or TKIP)")]
     Insecure,
     /// The network does not accept its key.
@@ -190,23 +198,26 @@ pub enum ErrorKind {
     /// The network is not in range.
     #[error("the network is not in range")]
     NotFound,
-    /// This radio or its software cannot do it.
+    /// This radio or its software does not support the operation.
     #[error("the radio cannot do this")]
     Unsupported,
-    /// There is no radio, or its software does not run.
+    /// There is no radio, or its software is not running.
     #[error("the radio is gone")]
+    #[cfg_attr(feature = "serde", serde(rename = "absent"))]
     NoDevice,
-    /// The radio is switched off by something else than us (rfkill).
+    /// Something outside this program has switched the radio off (rfkill).
     #[error("the radio is blocked")]
     Blocked,
     /// Other software manages the radio.
     #[error("another program manages the radio")]
+    #[cfg_attr(feature = "serde", serde(rename = "managed"))]
     ManagedByOther,
     /// This program lacks a permission.
     #[error("this program may not do that with the radio")]
     NotPermitted,
     /// The radio does not answer.
     #[error("the radio does not answer")]
+    #[cfg_attr(feature = "serde", serde(rename = "mute"))]
     NoResponse,
     /// Anything else.
     #[error("the radio failed")]
@@ -214,7 +225,8 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Whether trying again within the window is pointless, or forbidden (overlap: by the standard).
+    /// Returns whether another try within the window is pointless, or forbidden (after an overlap,
+    /// by the standard).
     pub fn is_final(self) -> bool {
         match self {
             Self::Overlap
@@ -235,7 +247,7 @@ impl ErrorKind {
     }
 }
 
-/// What a router handed over: one to three networks, the router's favourite first.
+/// The networks that a router handed over: one to three, in the router's order of preference.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Offer {
@@ -244,7 +256,8 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// The given networks in their order; those past the third are left out. None for an empty list.
+    /// Creates an offer of the given networks, in this order. Networks after the third are ignored.
+    /// Returns `None` for an empty list.
     pub fn new(networks: impl IntoIterator<Item = Credentials>) -> Option<Self> {
         let mut networks = networks.into_iter();
         let first = networks.next()?;
@@ -252,14 +265,14 @@ impl Offer {
         Some(Self { first, others })
     }
 
-    /// How many networks there are.
+    /// Returns the number of networks.
     pub fn count(&self) -> usize {
         1 + self.others.len()
     }
 
-    /// The network whose turn it is at the `turn`th try, counting from 0 and going round.
-    pub fn at(&self, turn: usize) -> &Credentials {
-        match turn % self.count() {
+    /// Returns the network at `index`, counted from 0. An index past the end wraps around.
+    pub fn at(&self, index: usize) -> &Credentials {
+        match index % self.count() {
             0 => &self.first,
             other => self.others.get(other - 1).unwrap_or(&self.first),
         }
@@ -272,31 +285,33 @@ impl From<Credentials> for Offer {
     }
 }
 
-/// One call of [`WifiDriver::pair`]: where to tell what is in sight, and the memory of the window.
+/// The context of one call of [`WifiDriver::pair`]. A driver reports its progress here, and finds
+/// here what earlier calls in the same window have seen.
 pub struct PairContext<'a> {
-    /// The pressed routers of the whole window, over all its attempts.
+    /// The routers that were in pairing mode at any time in this window, over all calls of `pair`.
     pub overlap_detector: &'a mut OverlapDetector,
     on_event: &'a dyn Fn(PairEvent),
-    /// Until whoever asked has had the time to receive the answer; none: that is over.
+    /// Resolves once the requester has had time to receive its reply. `None` after that.
     reply_grace: RefCell<Option<Pin<&'a mut (dyn Future<Output = ()> + 'a)>>>,
     #[cfg(feature = "scan")]
     on_scan_results: &'a dyn Fn(&ScanResults),
 }
 
-/// What a driver tells during an [`PairContext`].
+/// An event that a driver reports through its [`PairContext`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum PairEvent {
-    /// This is in sight.
+    /// The search has progressed.
     Progress(SearchProgress),
     /// The radio has left its network, or stopped its access point.
     OffAir,
-    /// It is back. The runner says so after [`WifiDriver::apply`].
+    /// The radio is back. The runner reports this after [`WifiDriver::apply`].
     OnAir,
 }
 
 impl<'a> PairContext<'a> {
-    /// An attempt whose news go to `on_event`, and which may leave the present network at once.
+    /// Creates a context that passes events to `on_event` and allows the radio to disconnect at
+    /// once.
     pub fn new(overlap_detector: &'a mut OverlapDetector, on_event: &'a dyn Fn(PairEvent)) -> Self {
         Self {
             overlap_detector,
@@ -307,7 +322,7 @@ impl<'a> PairContext<'a> {
         }
     }
 
-    /// The same, and [leaving](Self::before_disconnect) waits for the end of `reply_grace`.
+    /// Makes [`before_disconnect`](Self::before_disconnect) wait until `reply_grace` has resolved.
     #[must_use]
     pub fn with_reply_grace(
         self,
@@ -316,20 +331,21 @@ impl<'a> PairContext<'a> {
         Self { reply_grace: RefCell::new(Some(reply_grace)), ..self }
     }
 
-    /// The same, and what is [heard](Self::report_scan_results) goes to `on_scan_results`.
+    /// Passes the [reported scan results](Self::report_scan_results) to `on_scan_results`.
     #[cfg(feature = "scan")]
     #[must_use]
     pub fn on_scan_results(self, on_scan_results: &'a dyn Fn(&ScanResults)) -> Self {
         Self { on_scan_results, ..self }
     }
 
-    /// Tells people what is in sight. May be called as often as wanted.
+    /// Reports the progress of the search to the user. May be called as often as wanted.
     pub fn report_progress(&self, progress: SearchProgress) {
         (self.on_event)(PairEvent::Progress(progress));
     }
 
-    /// Tells those who look around meanwhile which access points it hears now: all of them, or those with
-    /// WPS, if it knows no others. Nobody listens without the feature `scan`.
+    /// Reports the access points that are now in range, for users who ask for a scan during the
+    /// pairing: all of them, or only those with WPS if the driver knows no others. Does nothing
+    /// without the feature `scan`.
     pub fn report_scan_results(&self, results: &ScanResults) {
         #[cfg(feature = "scan")]
         (self.on_scan_results)(results);
@@ -337,9 +353,12 @@ impl<'a> PairContext<'a> {
         let _ = results;
     }
 
-    /// To be awaited before the radio leaves its network, or stops its access point: for the exchange, or
-    /// because it cannot look otherwise. Gives whoever asked for the pairing the time to receive the
-    /// answer, and tells people. The radio is back with the next [`apply`](WifiDriver::apply).
+    /// Waits until the radio may leave its network, or stop its access point, and reports that it
+    /// does. Await it before the radio disconnects, whether for the exchange or because the radio
+    /// cannot scan otherwise.
+    ///
+    /// The wait gives the client that requested the pairing time to receive its reply. The radio
+    /// counts as disconnected until the next [`apply`](WifiDriver::apply).
     pub async fn before_disconnect(&self) {
         poll_fn(|context| {
             let mut reply_grace = self.reply_grace.borrow_mut();
@@ -356,46 +375,46 @@ impl<'a> PairContext<'a> {
     }
 }
 
-/// What is in sight while a pairing looks for its router.
+/// The progress of a pairing that searches for its router.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SearchProgress {
-    /// Nothing known yet, or the radio cannot tell.
+    /// Nothing is known yet, or the radio cannot report progress.
     #[default]
     Looking,
     /// No router with WPS is in range.
     NoRouter,
-    /// Routers with WPS are in range, but no button was pressed yet.
+    /// Routers with WPS are in range, but no button has been pressed yet.
     NotPressed,
     /// A router's button was pressed.
     Pressed {
-        /// The router's network, if it tells.
+        /// The router's network, if known.
         ssid: Option<Ssid>,
     },
     /// The router is handing over its credentials.
     Exchanging {
-        /// The router's network, if it tells.
+        /// The router's network, if known.
         ssid: Option<Ssid>,
     },
 }
 
-/// What the radio is doing, as far as it can tell; what it cannot tell is `None`.
+/// The state of the radio's link. A field is `None` if the radio cannot report it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Link {
-    /// Whether a network is joined and keyed (station), or served (access point).
+    /// Whether the network is joined and keyed (station), or running (access point).
     pub up: bool,
-    /// The mode the radio is in.
+    /// The radio's current mode.
     pub mode: Option<Mode>,
-    /// The network.
+    /// The network's name.
     pub ssid: Option<Ssid>,
-    /// The access point.
+    /// The access point's address.
     pub bssid: Option<Bssid>,
     /// The channel's centre frequency in MHz.
     pub frequency_mhz: Option<u16>,
     /// The channel width in MHz.
     pub width_mhz: Option<u16>,
-    /// Signal strength in dBm.
+    /// The signal strength in dBm.
     pub signal_dbm: Option<i16>,
     /// How stations authenticate.
     pub security: Option<Security>,
@@ -403,15 +422,15 @@ pub struct Link {
     pub pairwise_cipher: Option<Cipher>,
     /// The cipher for traffic to all stations.
     pub group_cipher: Option<Cipher>,
-    /// Wi-Fi generation: 4 (n), 5 (ac), 6 (ax), …
+    /// The Wi-Fi generation: 4 (n), 5 (ac), 6 (ax), …
     pub generation: Option<u8>,
     /// The device's own address.
     pub address: Option<Bssid>,
-    /// The regulatory domain, two letters.
+    /// The regulatory domain: a country code of two letters.
     pub country: Option<[u8; 2]>,
 }
 
-/// How a network authenticates its stations.
+/// The authentication method of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -436,12 +455,12 @@ pub enum Security {
     Enterprise,
 }
 
-/// How frames are encrypted.
+/// The cipher that encrypts frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Cipher {
-    /// Not at all.
+    /// No encryption.
     None,
     /// WEP.
     Wep,

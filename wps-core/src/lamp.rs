@@ -1,22 +1,23 @@
-//! The device's WPS lamp: the four patterns of the field as a function of the status, and the task
-//! that blinks them.
+//! The device's WPS lamp: the four patterns that WPS devices use, as a function of the status, and
+//! the task that blinks them.
 //!
-//! | pattern | the lamp | for how long |
+//! | pattern | the lamp | duration |
 //! |---|---|---|
 //! | in progress | 0.2 s on, 0.1 s off | while a pairing runs |
 //! | error | 0.1 s on, 0.1 s off | 120 s |
 //! | session overlap | five times 0.1 s on and 0.1 s off, then 0.5 s off | 120 s |
 //! | success | on | 300 s |
 //!
-//! The field gives the success its time and the failures none, and a lamp that blinks for ever in a
-//! bedroom gets taped over. So both end after the walk time of the standard: as long as whoever pressed the
-//! router's button may take to come back and look, and as long as one has to wait after an overlap.
-//! A dark lamp says that it is worth trying again.
+//! WPS devices limit the success pattern in time, but not the failure patterns. A lamp that blinks
+//! forever in a bedroom gets covered with tape. So here both failure patterns end after the walk
+//! time of the standard. That is as long as a user who pressed the router's button may need to come
+//! back and look, and as long as one has to wait after an overlap. A dark lamp means that a new try
+//! can work.
 //!
-//! A pairing that was cancelled leaves the lamp dark: whoever did it knows. So does a change of the
-//! settings from outside. What a device finds out when it starts, that a pairing was cut short or that
-//! its saved settings were damaged, is told from the start on: nobody was told before, and somebody
-//! may have to do something.
+//! A cancelled pairing leaves the lamp dark, because the user who cancelled it knows. So does a
+//! change of the settings from outside. When a device starts and finds that a pairing was
+//! interrupted or that its saved settings were damaged, the lamp shows an error from then on, for
+//! 120 s. The user has not been informed yet, and may have to act.
 //!
 //! ```
 //! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -26,7 +27,7 @@
 //! static CONTROL: Control<CriticalSectionRawMutex, 4> = Control::new();
 //!
 //! async fn lamp_task<P: OutputPin>(pin: P, clock: impl Clock) -> ! {
-//!     lamp::serve(pin, clock, &CONTROL, PinState::High).await // lit while the pin is high
+//!     lamp::run(pin, clock, &CONTROL, PinState::High).await // lit while the pin is high
 //! }
 //! ```
 
@@ -45,34 +46,34 @@ use crate::logging::info;
 use crate::status::{Cause, Status, TaskKind, TaskResult};
 use crate::time::{Clock, Instant};
 
-/// How long the lamp tells of a failure: the walk time.
+/// How long the lamp shows a failure: the walk time of the standard.
 pub const FAILURE_PATTERN_WINDOW: Duration = PAIRING_WINDOW;
-/// How long the lamp tells of a success.
+/// How long the lamp shows a success.
 pub const SUCCESS_PATTERN_WINDOW: Duration = Duration::from_secs(300);
 
-/// How long to wait for a seat at the desk, between two looks.
-const NO_SEAT: Duration = Duration::from_secs(1);
+/// The time between two tries to get a receiver of the status.
+const LISTEN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the lamp tells.
+/// What the lamp shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Pattern {
     /// Nothing.
     Dark,
-    /// A pairing runs.
+    /// A pairing is running.
     InProgress,
-    /// It failed.
+    /// The pairing failed.
     Error,
-    /// It failed, as more than one router was in pairing mode.
+    /// The pairing failed because more than one router was in pairing mode.
     Overlap,
-    /// It succeeded.
+    /// The pairing succeeded.
     Success,
 }
 
 impl Pattern {
-    /// How an ending is told, and for how long.
-    fn of_ending(ended: &TaskResult) -> (Self, Duration) {
-        match (ended.task, ended.result) {
+    /// Returns the pattern that shows `result`, and for how long.
+    fn of_result(result: &TaskResult) -> (Self, Duration) {
+        match (result.task, result.result) {
             (TaskKind::Pair, Ok(())) => (Self::Success, SUCCESS_PATTERN_WINDOW),
             (TaskKind::Pair, Err(Cause::Driver(ErrorKind::Overlap))) => {
                 (Self::Overlap, FAILURE_PATTERN_WINDOW)
@@ -80,14 +81,15 @@ impl Pattern {
             (TaskKind::Pair, Err(cause)) if cause != Cause::Cancelled => {
                 (Self::Error, FAILURE_PATTERN_WINDOW)
             }
-            // Nobody asked for this one: it is found when the device starts.
+            // No user has requested this task: it is how the device reports damage when it starts.
             (TaskKind::Configure, Err(Cause::Corrupt)) => (Self::Error, FAILURE_PATTERN_WINDOW),
             (TaskKind::Pair, Err(_)) | (TaskKind::Configure, _) => (Self::Dark, Duration::ZERO),
         }
     }
 
-    /// Milliseconds on, off, on, off, …, again and again; nothing where it does not blink.
-    fn beat(self) -> &'static [u64] {
+    /// Returns the milliseconds on, off, on, off, … that repeat. Empty if the pattern does not
+    /// blink.
+    fn intervals_ms(self) -> &'static [u64] {
         match self {
             Self::Dark | Self::Success => &[],
             Self::InProgress => &[200, 100],
@@ -97,62 +99,63 @@ impl Pattern {
     }
 }
 
-/// What the lamp is to do at one moment.
+/// The state of the lamp at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Light {
-    /// What it tells.
+    /// The pattern that the lamp shows.
     pub pattern: Pattern,
-    /// Whether it is lit.
+    /// Whether the lamp is lit.
     pub lit: bool,
-    /// When that changes next, as long as the status stays; none: not at all.
-    pub next: Option<Instant>,
+    /// When the lamp changes next, or `None` if it stays as it is until the status changes.
+    pub next_change: Option<Instant>,
 }
 
 impl Light {
-    /// What tells of `status` at `now`.
+    /// Returns the light that shows `status` at `now`.
     pub fn of(status: &Status, now: Instant) -> Self {
         if status.is_pairing() {
-            // On the clock's own beat, so that it goes on evenly from one phase to the next.
+            // Counted from the clock's zero, so that it blinks evenly from one phase to the next.
             return Self::blink(Pattern::InProgress, Duration::from_millis(now.as_millis()), now);
         }
-        let dark = Self { pattern: Pattern::Dark, lit: false, next: None };
-        let Some(ended) = &status.last else { return dark };
-        let (pattern, shown) = Pattern::of_ending(ended);
-        let (over, age) = (ended.at.after(shown), now.since(ended.at));
-        if now >= over {
+        let dark = Self { pattern: Pattern::Dark, lit: false, next_change: None };
+        let Some(result) = &status.last else { return dark };
+        let (pattern, window) = Pattern::of_result(result);
+        let (end, age) = (result.at.after(window), now.since(result.at));
+        if now >= end {
             return dark;
         }
         let light = Self::blink(pattern, age, now);
-        Self { next: Some(light.next.map_or(over, |next| next.min(over))), ..light }
+        Self { next_change: Some(light.next_change.map_or(end, |next| next.min(end))), ..light }
     }
 
-    /// The beat of `pattern` when it has been going for `age`.
+    /// Returns the light of a `pattern` that began `age` ago.
     fn blink(pattern: Pattern, age: Duration, now: Instant) -> Self {
-        let steps = pattern.beat();
-        let period: u64 = steps.iter().sum();
-        let Some(mut into) = u64::try_from(age.as_millis()).unwrap_or(0).checked_rem(period) else {
-            return Self { pattern, lit: pattern == Pattern::Success, next: None };
+        let intervals = pattern.intervals_ms();
+        let period: u64 = intervals.iter().sum();
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(0);
+        let Some(mut elapsed) = age_ms.checked_rem(period) else {
+            return Self { pattern, lit: pattern == Pattern::Success, next_change: None };
         };
         let mut lit = true;
-        for step in steps {
-            if into < *step {
-                let next = now.after(Duration::from_millis(step - into));
-                return Self { pattern, lit, next: Some(next) };
+        for interval in intervals {
+            if elapsed < *interval {
+                let next = now.after(Duration::from_millis(interval - elapsed));
+                return Self { pattern, lit, next_change: Some(next) };
             }
-            into -= step;
+            elapsed -= interval;
             lit = !lit;
         }
-        Self { pattern, lit: false, next: None }
+        Self { pattern, lit: false, next_change: None }
     }
 }
 
-/// Blinks the lamp on `pin`, which is lit at the level `active`, for ever. The future may be dropped at
-/// any time; the lamp stays as it is then.
+/// Runs the lamp on `pin` forever. The lamp is lit while the pin is at the level `active`. The
+/// future may be dropped at any time. The lamp then stays as it is.
 ///
-/// A pin that fails is told in the log, once, and tried again at the next change. Listening takes a
-/// seat at the desk; without a free one, it waits for one.
-pub async fn serve<P, C, M, const N: usize>(
+/// If the pin fails, the error is logged once, and the pin is tried again at the next change. The
+/// task uses one of the control's `N` receivers. If none is free, it waits for one.
+pub async fn run<P, C, M, const N: usize>(
     mut pin: P,
     clock: C,
     control: &Control<M, N>,
@@ -173,28 +176,29 @@ where
         failing = done.is_err();
     };
     set(false);
-    let mut news = seat(control, &clock).await;
-    let mut status = news.get().await;
-    let mut shown = false;
+    let mut receiver = listen(control, &clock).await;
+    let mut status = receiver.get().await;
+    let mut lit = false;
     loop {
         let light = Light::of(&status, clock.now());
-        if shown != light.lit {
-            shown = light.lit;
-            set(shown);
+        if lit != light.lit {
+            lit = light.lit;
+            set(lit);
         }
-        select(news.changed(), sleep(&clock, light.next)).await;
-        status = news.get().await;
+        select(receiver.changed(), sleep(&clock, light.next_change)).await;
+        status = receiver.get().await;
     }
 }
 
-async fn seat<'d, M: RawMutex, const N: usize>(
+/// Waits until a receiver of the status is free.
+async fn listen<'d, M: RawMutex, const N: usize>(
     control: &'d Control<M, N>,
     clock: &impl Clock,
 ) -> Receiver<'d, M, Status, N> {
     loop {
         match control.listen() {
-            Some(seat) => return seat,
-            None => clock.sleep_until(clock.now().after(NO_SEAT)).await,
+            Some(receiver) => return receiver,
+            None => clock.sleep_until(clock.now().after(LISTEN_INTERVAL)).await,
         }
     }
 }

@@ -1,24 +1,25 @@
-//! Wi-Fi Protected Setup by push button (PBC), as a device needs it: "press the button on the router
-//! and you are online", and whatever else happens, the device is no worse off than before.
+//! Wi-Fi Protected Setup by push button (PBC), from the device's side: press the button on the
+//! router and the device is online. Whatever else happens, the device is no worse off than before.
 //!
 //! The core is hardware-agnostic: no `std`, no allocator, no `unsafe`, no clock. It consists of
 //!
-//! * the rules ([`Settings::after_success`], [`Settings::after_failure`]) and the machine
-//!   ([`Machine`]): modes, the two-minute window, retries, the way back;
-//! * the journal ([`Record`]) that survives a power cut at any moment;
+//! * the rules ([`Settings::after_success`], [`Settings::after_failure`]) and the [`Machine`]:
+//!   modes, the two-minute window, retries and the restoring of the previous settings;
+//! * the journal ([`Record`]), which survives a power cut at any moment;
 //! * three small traits for a platform to implement: [`WifiDriver`], [`SettingsStore`], [`Clock`];
-//! * the [`Runner`], which does what the machine says, and the [`Control`], where requests come in and
-//!   the [`Status`] goes out;
-//! * what routers say ([`wsc`]): information elements, credentials, session overlap;
-//! * the device's own [`button`] and [`lamp`], on the pins of `embedded-hal`.
+//! * the [`Runner`], which executes the machine's commands, and the [`Control`], which takes
+//!   requests and publishes the [`Status`];
+//! * the parsers for what routers send ([`wsc`]): information elements, credentials, session
+//!   overlap;
+//! * the device's own [`button`] and [`lamp`], on `embedded-hal` pins.
 //!
 //! # How to use it
 //!
-//! 1. Make a [`Control`]. Everything that starts a pairing or shows its status talks to it.
-//! 2. Boot a [`Runner`] with your driver, store and clock: it brings the device to what its record
-//!    says.
-//! 3. Run it, for ever.
-//! 4. Start a pairing at the desk; watch the status.
+//! 1. Create a [`Control`]. Every front end that starts a pairing or shows the status uses it.
+//! 2. Boot a [`Runner`] with your driver, store and clock. It brings the device into the state that
+//!    the stored record requires.
+//! 3. Run it forever.
+//! 4. Start a pairing on the control, and watch the status.
 //!
 //! ```
 //! # #[cfg(feature = "sim")]
@@ -28,30 +29,35 @@
 //! use embassy_futures::select::{Either, select};
 //! use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 //! use wps_core::sim::{Air, Disk, ManualClock, Router};
-//! use wps_core::{Control, Phase, AfterFailure, Runner, Settings};
+//! use wps_core::{AfterFailure, Control, Phase, Runner, Settings};
 //!
-//! // A simulated world; on a device: its driver, its flash, its timer.
+//! // A simulated radio, disk and clock. On a device: its driver, its flash, its timer.
 //! let air = Air::<NoopRawMutex>::new();
 //! let disk = Disk::<NoopRawMutex>::new();
 //! let clock = ManualClock::<NoopRawMutex>::new();
-//! air.add(Router::new(b"home", b"correct horse"));
+//! air.add_router(Router::new(b"home", b"correct horse"));
 //!
 //! let control = Control::<NoopRawMutex, 4>::new(); // 1
 //! let factory_settings = Settings::Off { remembered: None };
 //! block_on(async {
 //!     let mut runner = Runner::boot( // 2
-//!         air.radio(&clock), disk.store(), &clock, &control, factory_settings, AfterFailure::default(),
+//!         air.radio(&clock),
+//!         disk.store(),
+//!         &clock,
+//!         &control,
+//!         factory_settings,
+//!         AfterFailure::default(),
 //!     ).await.unwrap();
 //!     let user = async {
 //!         let mut status = control.listen().unwrap();
 //!         status.get_and(|status| status.phase == Phase::Idle).await; // booted
 //!         control.start(Duration::ZERO).await.unwrap(); // 4
-//!         air.press(b"home");
+//!         air.press_button(b"home");
 //!         status.get_and(|status| status.phase == Phase::Idle).await
 //!     };
 //!     match select(select(runner.run(), clock.fast_forward()), user).await { // 3
 //!         Either::Second(status) => assert!(status.last.unwrap().result.is_ok()),
-//!         Either::First(_) => unreachable!("both run for ever"),
+//!         Either::First(_) => unreachable!("both run forever"),
 //!     }
 //! });
 //! # }
@@ -59,9 +65,10 @@
 //!
 //! # Security
 //!
-//! PBC is convenient, not strong: anybody in range may pair within the two minutes. That is the
-//! standard's own trade; after pairing, WPS is best switched off on the router. This crate keeps its
-//! side: secrets are redacted in everything that prints, and wiped from memory when dropped.
+//! PBC is convenient, not strong: anyone in range can pair within the two minutes. That is a
+//! trade-off of the standard itself. After pairing, WPS is best switched off on the router. This
+//! crate redacts secrets in everything that it prints, and wipes them from memory when they are
+//! dropped.
 #![no_std]
 
 pub mod button;

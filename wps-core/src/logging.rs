@@ -1,4 +1,5 @@
-//! One `info!` for both worlds: `defmt` where that feature is on, else `log`, else nothing.
+//! One `info!` macro for both loggers: `defmt` if that feature is enabled, otherwise `log`,
+//! otherwise nothing.
 
 macro_rules! info {
     ($text:literal $(, $value:expr)* $(,)?) => {{
@@ -13,7 +14,7 @@ macro_rules! info {
 
 pub(crate) use info;
 
-/// A value that only knows `Debug`, for `defmt` too.
+/// Makes a value that implements only `Debug` usable with `defmt`, too.
 pub(crate) struct Debug<'a, T>(pub(crate) &'a T);
 
 impl<T: core::fmt::Debug> core::fmt::Debug for Debug<'_, T> {

@@ -1,29 +1,35 @@
-//! The pairing machine: a state, what it wants done, and what each answer leads to.
+//! The pairing machine: its state, the command that each state gives, and the transitions.
 //!
 //! ```text
 //! Idle ─Start→ Snapshotting ─→ Journaling ─→ Searching ─→ Joining ─→ Committing ─→ Idle
-//!   ↑           failed:     │           │ ↺ retry   │ ↺ retry    │
-//!   └───────── untouched ───┤           │           │            │
-//!                           │ failed,   │ failed,   │            │ save
-//!                           │ cancelled │ cancelled,│            │ failed
-//!                           ▼           ▼ window    ▼ closed     ▼
-//!                          Closing ← Restoring ←────┴────────────┘
-//!                             ↓         ↑ │ tried in vain, Start
-//!                            Idle       │ └────→ Snapshotting
-//!                              boot, or lost at rest
+//!   ↑               │ failed,       │ failed,    │ ↺ retry   │ ↺ retry    │ save
+//!   └───────────────┘ cancelled     │ cancelled  │ failed,   │ failed,    │ failed
+//!                                   │            │ cancelled │ cancelled  │
+//!                                   │            │ or window │ or window  │
+//!                                   ▼            ▼ closed    ▼ closed     ▼
+//!                                Closing ←── Restoring ←─────┴────────────┘
+//!                                   ▼          ↑ │ apply failed, Start
+//!                                 Idle         │ └────→ Snapshotting
+//!                                           boot, or configuration lost while idle
 //! ```
 //!
-//! A change of settings from outside takes nearly the same way: from Opening through Parting, then to a
-//! network through Joining, to anything else through Applying in its place.
+//! A change of settings from outside follows almost the same path: Snapshotting, Journaling,
+//! ReplyGrace, then Joining if the new settings name a network, otherwise Applying, and in the end
+//! Committing.
 //!
-//! What to do is a function of the state, and the state moves only on the answer. Noting asks the
-//! driver what must be put back; Opening writes the journal. The radio is touched only after that, so
-//! only with a journal on disk. The requester gets time to receive its answer: a pairing looks around
-//! meanwhile, but the radio does not leave its network yet; a change of settings waits, in Parting.
-//! Committing writes the new settings and closes the journal in one save. Restoring puts the radio
-//! back; Closing closes the journal. While the radio does not take what is to be put back, a request is
-//! taken as at rest: what cannot be put back must not lock people out. If that comes to nothing before
-//! it has touched the radio, it is Restoring again.
+//! The command is a function of the state, and only an input changes the state:
+//!
+//! * Snapshotting asks the driver what must be restored later, and Journaling writes the journal.
+//!   The radio is touched only after that, so never without a journal on disk.
+//! * The requester gets time to receive its reply: the reply grace. During this time a pairing
+//!   already scans, but the radio does not leave its network yet. A change of settings waits in
+//!   ReplyGrace.
+//! * Committing writes the new settings and closes the journal in one save.
+//! * Restoring puts the radio back, and Closing closes the journal.
+//!
+//! While the radio does not accept the settings to restore, Restoring takes requests as Idle does.
+//! Otherwise settings that cannot be restored would lock the user out. If such a request fails
+//! before it has touched the radio, the machine goes back to Restoring.
 
 mod table;
 
@@ -38,105 +44,111 @@ use crate::status::{Cause, Phase, Status, TaskKind, TaskResult};
 use crate::store::Loaded;
 use crate::time::Instant;
 
-/// What a pairing or a change of settings carries along.
+/// A running pairing or change of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Job {
-    task: TaskKind,
+struct Task {
+    kind: TaskKind,
     deadline: Instant,
-    /// Why the last try inside the window failed; until then, why the radio is not as it should be.
-    last: Option<Cause>,
+    /// Why the last try inside the window failed. Before the radio is touched: why the settings
+    /// could not be restored, if the task was started from Restoring.
+    last_error: Option<Cause>,
 }
 
-/// Small, so that a transition moves little: what is large stays where it is in the [`Machine`].
+/// The state of the machine. It is small, so that a transition copies little: large values stay in
+/// place in the [`Machine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum State {
     Idle { last: Option<TaskResult> },
-    Snapshotting { job: Job, reply_grace: Duration, until: Instant },
-    Journaling { job: Job, reply_grace: Duration, until: Instant },
-    ReplyGrace { job: Job, until: Instant },
-    Searching { job: Job, step: Search },
-    Joining { job: Job, turn: usize, step: Step },
-    Applying { job: Job, until: Instant },
-    Committing { job: Job, until: Instant },
-    Restoring { ended: Option<TaskResult>, retry: Retry },
-    Closing { ended: TaskResult, retry: Retry },
+    Snapshotting { task: Task, reply_grace: Duration, until: Instant },
+    Journaling { task: Task, reply_grace: Duration, until: Instant },
+    ReplyGrace { task: Task, until: Instant },
+    Searching { task: Task, step: SearchStep },
+    Joining { task: Task, index: usize, step: Step },
+    Applying { task: Task, until: Instant },
+    Committing { task: Task, until: Instant },
+    Restoring { result: Option<TaskResult>, retry: Backoff },
+    Closing { result: TaskResult, retry: Backoff },
 }
 
-/// What a job is to lead to.
+/// The result that a task works towards.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
-enum Goal {
-    /// Nothing but what is: no job, or a pairing to which nobody has offered a network yet.
-    Open,
-    /// One of these networks.
+enum Target {
+    /// No task is running, or a pairing has not been offered a network yet.
+    Unset,
+    /// One of these networks is to be joined.
     Networks(Offer),
-    /// These settings.
+    /// These settings are to be in force.
     Settings(Settings),
 }
 
-impl Goal {
-    /// The network to join at the `turn`th try.
-    fn network(&self, turn: usize) -> Option<&Credentials> {
+impl Target {
+    /// Returns the network to join at `index`, or `None` if no network is to be joined.
+    fn network(&self, index: usize) -> Option<&Credentials> {
         match self {
-            Self::Networks(offer) => Some(offer.at(turn)),
+            Self::Networks(offer) => Some(offer.at(index)),
             Self::Settings(Settings::Station { network }) => Some(network),
-            Self::Open
+            Self::Unset
             | Self::Settings(
                 Settings::Platform | Settings::AccessPoint { .. } | Settings::Off { .. },
             ) => None,
         }
     }
 
-    /// How many networks there are to try.
-    fn networks(&self) -> usize {
+    /// Returns the number of networks to try.
+    fn network_count(&self) -> usize {
         match self {
             Self::Networks(offer) => offer.count(),
-            Self::Open | Self::Settings(_) => 1,
+            Self::Unset | Self::Settings(_) => 1,
         }
     }
 }
 
-/// Trying, or pausing between two tries, until then.
+/// A try, or the pause before the next one, and when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {
     Try(Instant),
     Pause(Instant),
 }
 
-/// After a try that failed the previous settings go back on the air before the pause.
+/// A step of the search. After a failed try the previous settings are restored before the pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Search {
-    /// The radio may leave its network from then on.
-    Look(Instant),
-    PutBack(Instant),
+enum SearchStep {
+    /// The radio searches, and may leave its network from this instant on.
+    Pair(Instant),
+    Restore(Instant),
     Pause(Instant),
 }
 
-/// Tries that must succeed in the end.
+/// Tries that are repeated until one succeeds, with growing pauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Retry {
+struct Backoff {
     step: Step,
-    /// The next pause, in seconds.
+    /// The length of the next pause, in seconds.
     pause_s: u8,
+    /// Why the last try failed.
     trouble: Option<Cause>,
 }
 
-/// The pairing machine. It has no clock and does no I/O: feed it what happened with
-/// [`handle`](Self::handle), do what [`command`](Self::command) says.
+/// The pairing machine.
+///
+/// It has no clock and does no I/O. Execute what [`command`](Self::command) returns, and pass what
+/// happened to [`handle`](Self::handle).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine {
     state: State,
-    /// In force, or to be put back.
+    /// The settings in force, or to be restored.
     settings: Settings,
-    /// What else is to be put back; empty while nothing is.
+    /// What else is to be restored. Empty if there is nothing to restore.
     snapshot: Snapshot,
-    goal: Goal,
+    target: Target,
     after_failure: AfterFailure,
 }
 
 impl Machine {
-    /// Starts with what the store gave, or with `factory_settings` where it gave nothing: first make the radio
-    /// match, then close a journal that was left open, then rest.
+    /// Creates a machine from what the store has loaded, or from `factory_settings` if there was no
+    /// record. It first makes the radio match the settings, then closes a journal that was left
+    /// open, and is idle after that.
     pub fn boot(
         now: Instant,
         loaded: Loaded,
@@ -145,85 +157,89 @@ impl Machine {
     ) -> Self {
         let failed = |task, cause| Some(TaskResult { task, result: Err(cause), at: now });
         let nothing = Snapshot::default();
-        let (settings, snapshot, ended) = match loaded {
+        let (settings, snapshot, result) = match loaded {
             Loaded::Nothing => (factory_settings, nothing, None),
             Loaded::Corrupt => {
                 (factory_settings, nothing, failed(TaskKind::Configure, Cause::Corrupt))
             }
             Loaded::Record(Record::Settled(settings)) => (settings, nothing, None),
             Loaded::Record(Record::Pairing { before, snapshot }) => {
-                let ended = failed(TaskKind::Pair, Cause::Interrupted);
-                (before.after_failure(after_failure), snapshot, ended)
+                let result = failed(TaskKind::Pair, Cause::Interrupted);
+                (before.after_failure(after_failure), snapshot, result)
             }
             Loaded::Record(Record::Configuring { before, snapshot }) => {
                 (before, snapshot, failed(TaskKind::Configure, Cause::Interrupted))
             }
         };
-        let retry = Retry::first(now.after(APPLY_TIMEOUT));
-        let state = State::Restoring { ended, retry };
-        Self { state, settings, snapshot, goal: Goal::Open, after_failure }
+        let retry = Backoff::start(now.after(APPLY_TIMEOUT));
+        let state = State::Restoring { result, retry };
+        Self { state, settings, snapshot, target: Target::Unset, after_failure }
     }
 
-    /// What to do now.
+    /// Returns the command to execute now.
     pub fn command(&self) -> Command {
         let (settings, snapshot) = (&self.settings, &self.snapshot);
         match self.state {
             State::Idle { .. } => Command::Idle,
             State::Snapshotting { until, .. } => Command::Snapshot(until),
-            State::Journaling { job, until, .. } => {
+            State::Journaling { task, until, .. } => {
                 let (before, snapshot) = (settings.clone(), snapshot.clone());
-                let journal = match job.task {
+                let journal = match task.kind {
                     TaskKind::Pair => Record::Pairing { before, snapshot },
                     TaskKind::Configure => Record::Configuring { before, snapshot },
                 };
                 Command::Save(journal, until)
             }
             State::ReplyGrace { until, .. }
-            | State::Searching { step: Search::Pause(until), .. }
+            | State::Searching { step: SearchStep::Pause(until), .. }
             | State::Joining { step: Step::Pause(until), .. }
-            | State::Restoring { retry: Retry { step: Step::Pause(until), .. }, .. }
-            | State::Closing { retry: Retry { step: Step::Pause(until), .. }, .. } => {
+            | State::Restoring { retry: Backoff { step: Step::Pause(until), .. }, .. }
+            | State::Closing { retry: Backoff { step: Step::Pause(until), .. }, .. } => {
                 Command::Pause(until)
             }
-            State::Searching { job, step: Search::Look(leave) } => {
-                Command::Pair { until: job.deadline.max(leave), leave }
+            State::Searching { task, step: SearchStep::Pair(disconnect_after) } => {
+                Command::Pair { until: task.deadline.max(disconnect_after), disconnect_after }
             }
-            State::Joining { job, turn, step: Step::Try(until) } => match self.goal.network(turn) {
-                Some(network) => Command::Join(network.clone(), snapshot.clone(), until),
-                // Nobody joins without a network; if it were so, the window would end it.
-                None => Command::Pause(job.deadline),
-            },
+            State::Joining { task, index, step: Step::Try(until) } => {
+                match self.target.network(index) {
+                    Some(network) => Command::Join(network.clone(), snapshot.clone(), until),
+                    // Unreachable: Joining always has a network. If not, the window would end it.
+                    None => Command::Pause(task.deadline),
+                }
+            }
             State::Applying { until, .. } => {
-                Command::Apply(self.wanted().clone(), snapshot.clone(), until)
+                Command::Apply(self.target_settings().clone(), snapshot.clone(), until)
             }
-            State::Searching { step: Search::PutBack(until), .. }
-            | State::Restoring { retry: Retry { step: Step::Try(until), .. }, .. } => {
+            State::Searching { step: SearchStep::Restore(until), .. }
+            | State::Restoring { retry: Backoff { step: Step::Try(until), .. }, .. } => {
                 Command::Apply(settings.clone(), snapshot.clone(), until)
             }
             State::Committing { until, .. } => {
-                Command::Save(Record::Settled(self.wanted().clone()), until)
+                Command::Save(Record::Settled(self.target_settings().clone()), until)
             }
-            State::Closing { retry: Retry { step: Step::Try(until), .. }, .. } => {
+            State::Closing { retry: Backoff { step: Step::Try(until), .. }, .. } => {
                 Command::Save(Record::Settled(settings.clone()), until)
             }
         }
     }
 
-    /// Takes what happened at `now`. An answer to another command than the current one is ignored.
+    /// Handles what happened at `now`. An answer to another command than the current one is
+    /// ignored.
     pub fn handle(&mut self, now: Instant, input: Input) {
-        self.state = self.next(now, input);
+        self.state = self.next_state(now, input);
     }
 
-    /// Takes a request. Whether that changed what is to be done: if so, the machine is in another state.
-    pub(crate) fn ask(&mut self, now: Instant, request: Input) -> bool {
+    /// Handles a request and returns whether the state changed. If it did, so did the command.
+    pub(crate) fn handle_request(&mut self, now: Instant, request: Input) -> bool {
         let before = mem::discriminant(&self.state);
         self.handle(now, request);
         mem::discriminant(&self.state) != before
     }
 
-    /// What a request that comes now is told, before [`handle`](Self::handle) takes it. None: it has
-    /// to wait for [`answer`](Self::answer).
-    pub fn admit(&self, task: TaskKind) -> Option<Result<(), RequestError>> {
+    /// Returns the reply to a request that arrives now. Call it before [`handle`](Self::handle).
+    /// Returns `None` if the reply must be deferred until [`deferred_reply`](Self::deferred_reply)
+    /// returns one.
+    pub fn immediate_reply(&self, kind: TaskKind) -> Option<Result<(), RequestError>> {
         match self.state {
             State::Idle { .. } => None,
             State::Restoring { retry, .. } => match retry.trouble {
@@ -233,21 +249,21 @@ impl Machine {
             State::Closing { retry, .. } => {
                 Some(Err(retry.trouble.map_or(RequestError::Busy, RequestError::Failed)))
             }
-            State::Snapshotting { job, .. }
-            | State::Journaling { job, .. }
-            | State::ReplyGrace { job, .. }
-            | State::Searching { job, .. }
-            | State::Joining { job, .. }
-            | State::Applying { job, .. }
-            | State::Committing { job, .. } => match (job.task, task) {
-                (TaskKind::Pair, TaskKind::Pair) => self.answer(),
+            State::Snapshotting { task, .. }
+            | State::Journaling { task, .. }
+            | State::ReplyGrace { task, .. }
+            | State::Searching { task, .. }
+            | State::Joining { task, .. }
+            | State::Applying { task, .. }
+            | State::Committing { task, .. } => match (task.kind, kind) {
+                (TaskKind::Pair, TaskKind::Pair) => self.deferred_reply(),
                 (TaskKind::Pair | TaskKind::Configure, _) => Some(Err(RequestError::Busy)),
             },
         }
     }
 
-    /// What the requests that wait are told; none: nothing is journalled yet, keep waiting.
-    pub fn answer(&self) -> Option<Result<(), RequestError>> {
+    /// Returns the reply to deferred requests, or `None` until the journal is written.
+    pub fn deferred_reply(&self) -> Option<Result<(), RequestError>> {
         match self.state {
             State::Snapshotting { .. } | State::Journaling { .. } => None,
             State::ReplyGrace { .. }
@@ -255,8 +271,8 @@ impl Machine {
             | State::Joining { .. }
             | State::Applying { .. }
             | State::Committing { .. } => Some(Ok(())),
-            State::Restoring { ended: Some(TaskResult { result: Err(cause), .. }), .. }
-            | State::Closing { ended: TaskResult { result: Err(cause), .. }, .. }
+            State::Restoring { result: Some(TaskResult { result: Err(cause), .. }), .. }
+            | State::Closing { result: TaskResult { result: Err(cause), .. }, .. }
             | State::Idle { last: Some(TaskResult { result: Err(cause), .. }), .. } => {
                 Some(Err(RequestError::Failed(cause)))
             }
@@ -266,45 +282,49 @@ impl Machine {
         }
     }
 
-    /// The settings in force, while nothing is under way.
-    pub fn settled(&self) -> Option<&Settings> {
+    /// Returns the settings in force, or `None` unless the machine is idle.
+    pub fn settings_in_force(&self) -> Option<&Settings> {
         matches!(self.state, State::Idle { .. }).then_some(&self.settings)
     }
 
-    /// What to tell people.
+    /// Returns the status for the user. The search progress and `off_air` are not known here.
     pub fn status(&self) -> Status {
-        let told = |job: Job, pairing| match job.task {
+        let phase_of = |task: Task, pairing| match task.kind {
             TaskKind::Pair => pairing,
             TaskKind::Configure => Phase::Configuring,
         };
-        let (phase, job, last, trouble) = match self.state {
+        let (phase, task, last, trouble) = match self.state {
             State::Idle { last } => (Phase::Idle, None, last, None),
-            State::Restoring { ended, retry } => (Phase::Restoring, None, ended, retry.trouble),
-            State::Closing { ended, retry } => (Phase::Restoring, None, Some(ended), retry.trouble),
-            State::Snapshotting { job, .. }
-            | State::Journaling { job, .. }
-            | State::ReplyGrace { job, .. } => {
-                (told(job, Phase::Journaling), Some(job), None, None)
+            State::Restoring { result, retry } => (Phase::Restoring, None, result, retry.trouble),
+            State::Closing { result, retry } => {
+                (Phase::Restoring, None, Some(result), retry.trouble)
             }
-            State::Searching { job, .. } => (Phase::Searching, Some(job), None, job.last),
-            State::Joining { job, turn, .. } => {
-                let joining = self.goal.network(turn).map_or(Phase::Searching, |network| {
+            State::Snapshotting { task, .. }
+            | State::Journaling { task, .. }
+            | State::ReplyGrace { task, .. } => {
+                (phase_of(task, Phase::Journaling), Some(task), None, None)
+            }
+            State::Searching { task, .. } => (Phase::Searching, Some(task), None, task.last_error),
+            State::Joining { task, index, .. } => {
+                let joining = self.target.network(index).map_or(Phase::Searching, |network| {
                     Phase::Joining { ssid: network.ssid.clone() }
                 });
-                (told(job, joining), Some(job), None, job.last)
+                (phase_of(task, joining), Some(task), None, task.last_error)
             }
-            State::Applying { job, .. } => (Phase::Configuring, Some(job), None, None),
-            State::Committing { job, .. } => (told(job, Phase::Saving), Some(job), None, None),
+            State::Applying { task, .. } => (Phase::Configuring, Some(task), None, None),
+            State::Committing { task, .. } => {
+                (phase_of(task, Phase::Saving), Some(task), None, None)
+            }
         };
         let settings = if matches!(self.state, State::Committing { .. }) {
-            self.wanted()
+            self.target_settings()
         } else {
             &self.settings
         };
         Status {
             phase,
-            deadline: job.map(|job| job.deadline),
-            seen: SearchProgress::default(),
+            deadline: task.map(|task| task.deadline),
+            progress: SearchProgress::default(),
             off_air: false,
             mode: settings.mode(),
             network: settings.network().map(|network| network.ssid.clone()),
@@ -313,11 +333,11 @@ impl Machine {
         }
     }
 
-    /// The settings that the job is to leave behind: as they are, while it has none.
-    fn wanted(&self) -> &Settings {
-        match &self.goal {
-            Goal::Settings(settings) => settings,
-            Goal::Open | Goal::Networks(_) => &self.settings,
+    /// Returns the settings that the task leads to, or the present ones if none are set.
+    fn target_settings(&self) -> &Settings {
+        match &self.target {
+            Target::Settings(settings) => settings,
+            Target::Unset | Target::Networks(_) => &self.settings,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The one record that survives a power cut, and how it looks on disk.
+//! The one record that survives a power cut, and its format on disk.
 
 mod wire;
 
@@ -8,34 +8,34 @@ use zeroize::Zeroizing;
 use self::wire::{Reader, Writer};
 use crate::settings::{AfterFailure, Settings, Snapshot};
 
-/// What is on disk. The journal of a running pairing is one variant of it, so that opening and
-/// closing the journal is the same atomic write as saving settings.
+/// The record on disk. The journal of a running task is a variant of it, so that opening and
+/// closing the journal are the same atomic write as saving settings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Record {
-    /// Nothing under way: boot with these.
+    /// No task was running. The device boots with these settings.
     Settled(Settings),
-    /// A pairing was under way: boot with what a failed one leaves.
+    /// A pairing was running. The device boots with the settings after a failed pairing.
     Pairing {
-        /// The settings it started from.
+        /// The settings before the pairing.
         before: Settings,
-        /// The driver's note of what else to put back.
+        /// What the driver must restore in addition.
         snapshot: Snapshot,
     },
-    /// A change of the settings was under way: boot with the previous ones.
+    /// A change of the settings was running. The device boots with the previous settings.
     Configuring {
-        /// The settings it started from.
+        /// The settings before the change.
         before: Settings,
-        /// The driver's note of what else to put back.
+        /// What the driver must restore in addition.
         snapshot: Snapshot,
     },
 }
 
 impl Record {
-    /// The most bytes that [`encode`](Self::encode) needs.
+    /// The maximum number of bytes that [`encode`](Self::encode) needs.
     pub const MAX_LEN: usize = 512;
 
-    /// The settings to boot with.
+    /// Returns the settings to boot with.
     #[must_use]
     pub fn recover(self, after_failure: AfterFailure) -> Settings {
         match self {
@@ -44,42 +44,43 @@ impl Record {
         }
     }
 
-    /// Writes the record into `buffer` and returns the bytes used: a version byte, the record, and a
-    /// CRC-32 of both.
+    /// Encodes the record into `buffer` and returns the bytes used: a version byte, the record, and
+    /// a CRC-32 of both.
     ///
-    /// The bytes hold secrets: wipe them after use, as `Zeroizing` does.
+    /// The bytes contain secrets. Wipe them after use, for example with `Zeroizing`.
     ///
     /// # Errors
-    /// [`RecordError::Space`] if `buffer` is shorter than the record; [`Self::MAX_LEN`] is always enough.
+    /// [`RecordError::Space`] if `buffer` is too short. [`Self::MAX_LEN`] bytes are always enough.
     pub fn encode<'a>(&self, buffer: &'a mut [u8]) -> Result<&'a [u8], RecordError> {
         let mut writer = Writer { buffer: &mut *buffer, len: 0 };
         writer.byte(VERSION);
         writer.record(self);
         let end = writer.len;
-        let sum = CRC.checksum(buffer.get(..end).ok_or(RecordError::Space)?);
-        let tail = buffer.get_mut(end..end + SUM_LEN).ok_or(RecordError::Space)?;
-        tail.copy_from_slice(&sum.to_le_bytes());
-        buffer.get(..end + SUM_LEN).ok_or(RecordError::Space)
+        let crc = CRC.checksum(buffer.get(..end).ok_or(RecordError::Space)?);
+        let tail = buffer.get_mut(end..end + CRC_LEN).ok_or(RecordError::Space)?;
+        tail.copy_from_slice(&crc.to_le_bytes());
+        buffer.get(..end + CRC_LEN).ok_or(RecordError::Space)
     }
 
-    /// Encodes into a buffer of its own that is wiped when dropped, and gives the bytes to `write`.
+    /// Encodes the record into a temporary buffer, which is wiped when dropped, and passes the
+    /// bytes to `write`.
     ///
     /// # Errors
-    /// As [`encode`](Self::encode); with this buffer it does not happen.
+    /// The same as [`encode`](Self::encode), but this buffer is always long enough.
     pub fn with_encoded<R>(&self, write: impl FnOnce(&[u8]) -> R) -> Result<R, RecordError> {
         let mut buffer = Zeroizing::new([0; Self::MAX_LEN]);
         Ok(write(self.encode(buffer.as_mut_slice())?))
     }
 
-    /// Reads what [`encode`](Self::encode) wrote.
+    /// Decodes the bytes that [`encode`](Self::encode) has written.
     ///
     /// # Errors
-    /// [`RecordError::Corrupt`] for anything else, [`RecordError::Version`] for a record of a later
-    /// version of this software.
-    #[inline(never)] // so that its stack is given back
+    /// [`RecordError::Version`] for a record of a later version of this software,
+    /// [`RecordError::Corrupt`] for anything else.
+    #[inline(never)] // so that its stack is released
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        let (body, sum) = bytes.split_last_chunk::<SUM_LEN>().ok_or(RecordError::Corrupt)?;
-        if CRC.checksum(body) != u32::from_le_bytes(*sum) {
+        let (body, crc) = bytes.split_last_chunk::<CRC_LEN>().ok_or(RecordError::Corrupt)?;
+        if CRC.checksum(body) != u32::from_le_bytes(*crc) {
             return Err(RecordError::Corrupt);
         }
         match body.split_first() {
@@ -94,22 +95,22 @@ impl Record {
     }
 }
 
-/// Why bytes are no record.
+/// The error of encoding or decoding a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RecordError {
     /// The buffer is too short.
     #[error("the buffer is too short for the record")]
     Space,
-    /// Not a whole, unharmed record.
+    /// The bytes are not a complete, undamaged record.
     #[error("the saved settings are damaged")]
     Corrupt,
-    /// Written by a later version.
+    /// The record was written by a later version.
     #[error("the saved settings have format {0}, which this version does not know")]
     Version(u8),
 }
 
 const VERSION: u8 = 1;
-/// Without a table: that would be 1 KiB of flash for what is seldom computed.
+/// Computed without a table, which would take 1 KiB of flash for a rare computation.
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
-const SUM_LEN: usize = 4;
+const CRC_LEN: usize = 4;

@@ -1,4 +1,5 @@
-//! Does what the machine says, on real hands: driver, store and clock.
+//! The task that executes the machine's commands with the driver, the store and the clock, and
+//! takes the requests of the front ends.
 
 use core::future::{Future, pending, poll_fn};
 use core::pin::{Pin, pin};
@@ -9,7 +10,7 @@ use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 
 use crate::command::{Command, Input};
-use crate::control::{Control, Request, Wait};
+use crate::control::{Control, ReplyAfter, Request};
 use crate::driver::{DriverError, ErrorKind, Link, PairContext, PairEvent, WifiDriver};
 use crate::logging::info;
 use crate::machine::Machine;
@@ -21,17 +22,18 @@ use crate::wsc::OverlapDetector;
 #[cfg(feature = "scan")]
 use crate::{scan::ScanResults, time::Instant};
 
-/// How long a driver may take to tell about its link.
+/// The time for the driver to return the state of its link.
 const LINK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a driver may take to look around.
+/// The time for the driver to scan.
 #[cfg(feature = "scan")]
 const SCAN_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a look around is good for: a radio hears less of its own network meanwhile.
+/// The shortest time between two scans for the user. A radio receives less from its own network
+/// while it scans.
 #[cfg(feature = "scan")]
 const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The machine with its hands.
+/// Runs a [`Machine`] with a driver, a store and a clock.
 pub struct Runner<'d, D, S, C, M: RawMutex, const N: usize> {
     machine: Machine,
     driver: D,
@@ -39,9 +41,9 @@ pub struct Runner<'d, D, S, C, M: RawMutex, const N: usize> {
     clock: C,
     control: &'d Control<M, N>,
     overlap_detector: OverlapDetector,
-    /// Until when the last look around is good.
+    /// The earliest instant of the next scan, or `None` before the first one.
     #[cfg(feature = "scan")]
-    scanned: Option<Instant>,
+    next_scan: Option<Instant>,
 }
 
 impl<'d, D, S, C, M, const N: usize> Runner<'d, D, S, C, M, N>
@@ -51,11 +53,12 @@ where
     C: Clock,
     M: RawMutex,
 {
-    /// Loads the record and puts the parts together. `factory_settings` is what a device begins with that has
-    /// never been set up.
+    /// Loads the record and creates the runner. A device that has never been set up starts with
+    /// `factory_settings`.
     ///
     /// # Errors
-    /// The store could not be read. Nothing was touched; do not go on.
+    /// The store's error if the record could not be read. Nothing was touched. Do not go on: the
+    /// record may be intact, and would be overwritten.
     pub async fn boot(
         driver: D,
         mut store: S,
@@ -65,7 +68,7 @@ where
         after_failure: AfterFailure,
     ) -> Result<Self, S::Error> {
         let loaded = store.load().await?;
-        control.set_settings(None); // of a runner that was here before
+        control.set_settings(None); // an earlier runner may have left some
         Ok(Self {
             machine: Machine::boot(clock.now(), loaded, factory_settings, after_failure),
             driver,
@@ -74,15 +77,16 @@ where
             control,
             overlap_detector: OverlapDetector::default(),
             #[cfg(feature = "scan")]
-            scanned: None,
+            next_scan: None,
         })
     }
 
-    /// Runs for ever. The future may be dropped at any time, and `run` called again: it goes on
-    /// where it was.
+    /// Runs forever. The future may be dropped at any time. A new call of `run` then continues
+    /// where the old one stopped.
     ///
-    /// Give it a task of its own on executors whose wakers do not know their own clones (tokio's
-    /// `block_on` is one): sharing that task with a busy server, it is polled at every turn.
+    /// Spawn it as a separate task on executors whose wakers do not recognise their own clones
+    /// (tokio's `block_on` is one). In a task shared with a busy server, it would be polled at
+    /// every wake-up.
     pub async fn run(&mut self) -> ! {
         self.control.publish(&self.machine);
         loop {
@@ -90,197 +94,204 @@ where
         }
     }
 
-    /// The machine, to look at.
+    /// Returns the machine, for inspection.
     pub fn machine(&self) -> &Machine {
         &self.machine
     }
 
-    /// What to do now. While the machine rests, there is time for those who want to know something.
-    fn work(&self) -> Work {
-        let resting = self.machine.settled().is_some();
-        if resting && self.control.is_awaited(Wait::Link) {
-            return Work::Look;
+    /// Returns what to do next. The driver answers queries only while the machine is idle.
+    fn next_activity(&self) -> Activity {
+        let idle = self.machine.settings_in_force().is_some();
+        if idle && self.control.has_deferred(ReplyAfter::Link) {
+            return Activity::ReadLink;
         }
         #[cfg(feature = "scan")]
-        if resting && self.control.is_awaited(Wait::Scan) {
-            return Work::LookAround;
+        if idle && self.control.has_deferred(ReplyAfter::Scan) {
+            return Activity::Scan;
         }
-        Work::Obey
+        Activity::RunCommand
     }
 
-    /// Works until that is done, its time is over, or a request makes it something else.
+    /// Performs one activity until it is done, its time is over, or a request replaces it.
     async fn step(&mut self) {
-        let work = self.work();
+        let activity = self.next_activity();
         let Self { machine, driver, store, clock, control, overlap_detector, .. } = self;
         let clock = &*clock;
         let command = machine.command();
-        let until = match work {
-            Work::Obey => command.until(),
-            Work::Look => Some(clock.now().after(LINK_TIMEOUT)),
+        let until = match activity {
+            Activity::RunCommand => command.until(),
+            Activity::ReadLink => Some(clock.now().after(LINK_TIMEOUT)),
             #[cfg(feature = "scan")]
-            Work::LookAround => Some(clock.now().after(SCAN_TIMEOUT)),
+            Activity::Scan => Some(clock.now().after(SCAN_TIMEOUT)),
         };
-        // `dyn`: else each move of an answer on its way out is spelled out byte by byte.
-        let mut working: Pin<&mut dyn Future<Output = Done>> =
-            pin!(perform(work, &command, driver, store, clock, control, overlap_detector));
-        let mut sleeping = pin!(until.map(|at| clock.sleep_until(at)));
+        // `dyn`, because otherwise the compiler unrolls each move of the returned value bytewise.
+        let mut work: Pin<&mut dyn Future<Output = ActivityResult>> =
+            pin!(perform(activity, &command, driver, store, clock, control, overlap_detector));
+        let mut timer = pin!(until.map(|at| clock.sleep_until(at)));
         let done = loop {
-            let over = poll_fn(|cx| match sleeping.as_mut().as_pin_mut() {
-                Some(sleeping) => sleeping.poll(cx),
+            let timeout = poll_fn(|cx| match timer.as_mut().as_pin_mut() {
+                Some(timer) => timer.poll(cx),
                 None => Poll::Pending,
             });
-            let next = select3(working.as_mut(), over, control.requests.receive()).await;
-            let (ticket, request) = match next {
+            let next = select3(work.as_mut(), timeout, control.requests.receive()).await;
+            let (id, request) = match next {
                 Either3::First(done) => break done,
-                Either3::Second(()) => match work {
-                    Work::Obey => break Done::Answer(Input::Elapsed),
-                    Work::Look => break Done::Looked(None),
+                Either3::Second(()) => match activity {
+                    Activity::RunCommand => break ActivityResult::Command(Input::Elapsed),
+                    Activity::ReadLink => break ActivityResult::Link(None),
                     #[cfg(feature = "scan")]
-                    Work::LookAround => {
+                    Activity::Scan => {
                         control.set_scan(None);
-                        break Done::LookedAround;
+                        break ActivityResult::Scan;
                     }
                 },
-                Either3::Third(asked) => asked,
+                Either3::Third(received) => received,
             };
-            let resting = machine.settled().is_some();
+            let idle = machine.settings_in_force().is_some();
             let (reply, input) = match request {
                 Request::Start(TaskKind::Pair, reply_grace) => (
-                    machine.admit(TaskKind::Pair),
+                    machine.immediate_reply(TaskKind::Pair),
                     Input::Start { reply_grace: reply_grace.into() },
                 ),
-                Request::Start(TaskKind::Configure, reply_grace) => match control.take_wanted() {
-                    Some(settings) => {
-                        let input = Input::Configure { settings, reply_grace: reply_grace.into() };
-                        (machine.admit(TaskKind::Configure), input)
+                Request::Start(TaskKind::Configure, reply_grace) => {
+                    match control.take_requested_settings() {
+                        Some(settings) => {
+                            let reply_grace = reply_grace.into();
+                            let input = Input::Configure { settings, reply_grace };
+                            (machine.immediate_reply(TaskKind::Configure), input)
+                        }
+                        None => continue, // impossible: request and settings are sent together
                     }
-                    None => continue, // they come together
-                },
+                }
                 Request::Cancel => (Some(Ok(())), Input::Cancel),
-                // A look around takes long: what was known last has to do.
-                Request::Link if resting && !work.is_long() => {
-                    control.hold(ticket, Wait::Link);
-                    if work == Work::Look {
+                // A scan takes too long to wait for. Its requester gets the last known link.
+                Request::Link if idle && !activity.is_long() => {
+                    control.defer_reply(id, ReplyAfter::Link);
+                    if activity == Activity::ReadLink {
                         continue;
                     }
-                    break Done::Disturbed;
+                    break ActivityResult::Interrupted;
                 }
                 #[cfg(feature = "scan")]
-                Request::Scan if resting && self.scanned.is_none_or(|it| it <= clock.now()) => {
-                    control.hold(ticket, Wait::Scan);
-                    if work != Work::Obey {
+                Request::Scan if idle && self.next_scan.is_none_or(|it| it <= clock.now()) => {
+                    control.defer_reply(id, ReplyAfter::Scan);
+                    if activity != Activity::RunCommand {
                         continue;
                     }
-                    break Done::Disturbed;
+                    break ActivityResult::Interrupted;
                 }
                 Request::Link => {
-                    control.reply(ticket, Ok(()));
+                    control.reply(id, Ok(()));
                     continue;
                 }
                 #[cfg(feature = "scan")]
                 Request::Scan => {
-                    control.reply(ticket, Ok(()));
+                    control.reply(id, Ok(()));
                     continue;
                 }
             };
-            let disturbed = machine.ask(clock.now(), input);
+            let changed = machine.handle_request(clock.now(), input);
             match reply {
-                Some(reply) => control.reply(ticket, reply),
-                None => control.hold(ticket, Wait::Start),
+                Some(reply) => control.reply(id, reply),
+                None => control.defer_reply(id, ReplyAfter::Journaling),
             }
-            // A request that changes nothing must not disturb the work.
-            if disturbed {
-                break Done::Disturbed;
+            // A request that changes nothing must not interrupt the work.
+            if changed {
+                break ActivityResult::Interrupted;
             }
         };
         match done {
-            Done::Answer(input) => {
+            ActivityResult::Command(input) => {
                 if matches!(input, Input::Applied(Ok(()))) {
-                    control.report(PairEvent::OnAir);
+                    control.on_pair_event(PairEvent::OnAir);
                 }
                 machine.handle(clock.now(), input);
             }
-            Done::Looked(link) => {
+            ActivityResult::Link(link) => {
                 control.set_link(link);
-                control.reply_all(Wait::Link, Ok(()));
+                control.reply_deferred(ReplyAfter::Link, Ok(()));
             }
             #[cfg(feature = "scan")]
-            Done::LookedAround => {
-                self.scanned = Some(clock.now().after(SCAN_INTERVAL));
-                control.reply_all(Wait::Scan, Ok(()));
+            ActivityResult::Scan => {
+                self.next_scan = Some(clock.now().after(SCAN_INTERVAL));
+                control.reply_deferred(ReplyAfter::Scan, Ok(()));
             }
-            Done::Disturbed => {}
+            ActivityResult::Interrupted => {}
         }
-        if let Some(answer) = machine.answer() {
-            control.reply_all(Wait::Start, answer);
+        if let Some(reply) = machine.deferred_reply() {
+            control.reply_deferred(ReplyAfter::Journaling, reply);
         }
-        if machine.settled().is_none() {
-            // The driver is busy: what was known last has to do.
-            control.reply_all(Wait::Link, Ok(()));
+        if machine.settings_in_force().is_none() {
+            // The driver is busy. These requesters get what was last known.
+            control.reply_deferred(ReplyAfter::Link, Ok(()));
             #[cfg(feature = "scan")]
-            control.reply_all(Wait::Scan, Ok(()));
+            control.reply_deferred(ReplyAfter::Scan, Ok(()));
         }
-        control.set_settings(machine.settled());
+        control.set_settings(machine.settings_in_force());
         control.publish(machine);
     }
 }
 
-/// What the hands are at.
+/// What the runner is doing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Work {
-    /// The machine's command.
-    Obey,
-    /// What the radio is doing.
-    Look,
-    /// Who is in range.
+enum Activity {
+    /// Executing the machine's command.
+    RunCommand,
+    /// Reading the state of the link.
+    ReadLink,
+    /// Scanning for access points.
     #[cfg(feature = "scan")]
-    LookAround,
+    Scan,
 }
 
-impl Work {
+impl Activity {
     fn is_long(self) -> bool {
         match self {
-            Self::Obey | Self::Look => false,
+            Self::RunCommand | Self::ReadLink => false,
             #[cfg(feature = "scan")]
-            Self::LookAround => true,
+            Self::Scan => true,
         }
     }
 }
 
+/// How an [`Activity`] ended.
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
-enum Done {
-    Answer(Input),
-    Looked(Option<Link>),
+enum ActivityResult {
+    /// The command was executed, or its time is over.
+    Command(Input),
+    /// The link was read, or could not be.
+    Link(Option<Link>),
+    /// The scan is over. The results are in the control.
     #[cfg(feature = "scan")]
-    LookedAround,
-    /// A request made it something else.
-    Disturbed,
+    Scan,
+    /// A request has made another activity more urgent.
+    Interrupted,
 }
 
-/// Does it. When to give up is the caller's to watch.
+/// Performs an activity. The caller enforces the time limit.
 async fn perform<D: WifiDriver, S: SettingsStore, C: Clock, M: RawMutex, const N: usize>(
-    work: Work,
+    activity: Activity,
     command: &Command,
     driver: &mut D,
     store: &mut S,
     clock: &C,
     control: &Control<M, N>,
     overlap_detector: &mut OverlapDetector,
-) -> Done {
+) -> ActivityResult {
     let kind = |error: D::Error| -> ErrorKind {
         info!("radio: {:?}", crate::logging::Debug(&error));
         error.kind()
     };
-    match work {
-        Work::Obey => {}
-        Work::Look => return Done::Looked(driver.link().await.ok()),
+    match activity {
+        Activity::RunCommand => {}
+        Activity::ReadLink => return ActivityResult::Link(driver.link().await.ok()),
         #[cfg(feature = "scan")]
-        Work::LookAround => {
+        Activity::Scan => {
             control.set_scan(driver.scan().await.ok());
-            return Done::LookedAround;
+            return ActivityResult::Scan;
         }
     }
-    Done::Answer(match command {
+    ActivityResult::Command(match command {
         Command::Idle => {
             driver.config_lost().await;
             info!("radio: the settings in force are lost");
@@ -297,24 +308,25 @@ async fn perform<D: WifiDriver, S: SettingsStore, C: Clock, M: RawMutex, const N
         Command::Apply(settings, snapshot, _) => {
             Input::Applied(driver.apply(settings, snapshot).await.map_err(kind))
         }
-        Command::Pair { leave, .. } => {
+        Command::Pair { disconnect_after, .. } => {
             let failure = {
-                let tell = |news| control.report(news);
-                let reply_grace = pin!(clock.sleep_until(*leave));
+                let on_event = |event| control.on_pair_event(event);
+                let reply_grace = pin!(clock.sleep_until(*disconnect_after));
                 let context =
-                    PairContext::new(overlap_detector, &tell).with_reply_grace(reply_grace);
+                    PairContext::new(overlap_detector, &on_event).with_reply_grace(reply_grace);
                 #[cfg(feature = "scan")]
-                let hear = |heard: &ScanResults| control.set_scan(Some(heard.clone()));
+                let on_scan_results =
+                    |results: &ScanResults| control.set_scan(Some(results.clone()));
                 #[cfg(feature = "scan")]
-                let context = context.on_scan_results(&hear);
+                let context = context.on_scan_results(&on_scan_results);
                 let mut context = context;
                 match driver.pair(&mut context).await {
-                    Ok(offer) => return Done::Answer(Input::Offered(Ok(offer))),
+                    Ok(offer) => return ActivityResult::Command(Input::Offered(Ok(offer))),
                     Err(error) => kind(error),
                 }
             };
-            // What comes now may move the radio, though the driver has not left yet.
-            clock.sleep_until(*leave).await;
+            // The next command may disconnect the radio, even if the driver has not done so yet.
+            clock.sleep_until(*disconnect_after).await;
             Input::Offered(Err(failure))
         }
         Command::Join(network, snapshot, _) => {

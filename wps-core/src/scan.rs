@@ -1,4 +1,4 @@
-//! The networks in range, for people who set Wi-Fi up by hand.
+//! The networks in range, for users who set up Wi-Fi by hand.
 
 use heapless::Vec;
 
@@ -6,21 +6,21 @@ use crate::driver::{Cipher, Security};
 use crate::settings::Ssid;
 use crate::wsc::Bssid;
 
-/// An access point in range, as far as the radio can tell; what it cannot tell is `None`.
+/// An access point in range. A field is `None` if the radio cannot report it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct BssInfo {
-    /// Its address.
+    /// The access point's address.
     pub bssid: Bssid,
-    /// Its network; none if hidden.
+    /// The network's name, or `None` if it is hidden.
     pub ssid: Option<Ssid>,
     /// The channel's centre frequency in MHz.
     pub frequency_mhz: Option<u16>,
     /// The channel width in MHz: 20, or 40 and more.
     pub width_mhz: Option<u16>,
-    /// Of a wide channel: whether its second half is above the first.
-    pub second_above: Option<bool>,
-    /// Signal strength in dBm.
+    /// Whether the secondary channel is above the primary one, for a channel wider than 20 MHz.
+    pub secondary_above: Option<bool>,
+    /// The signal strength in dBm.
     pub signal_dbm: Option<i16>,
     /// How stations authenticate.
     pub security: Option<Security>,
@@ -28,25 +28,25 @@ pub struct BssInfo {
     pub pairwise_cipher: Option<Cipher>,
     /// The cipher for traffic to all stations.
     pub group_cipher: Option<Cipher>,
-    /// Wi-Fi generation: 4 (n), 5 (ac), 6 (ax), …
+    /// The Wi-Fi generation: 4 (n), 5 (ac), 6 (ax), …
     pub generation: Option<u8>,
-    /// The country it says it is in, two letters.
+    /// The country that the access point reports: a code of two letters.
     pub country: Option<[u8; 2]>,
-    /// Whether it speaks WPS.
+    /// Whether the access point supports WPS.
     pub wps: bool,
-    /// Whether its WPS button was pressed: it is in pairing mode now.
+    /// Whether the access point's WPS button was pressed, so that it is in pairing mode now.
     pub pressed: Option<bool>,
 }
 
 impl BssInfo {
-    /// One of which nothing else is known.
+    /// Creates an entry of which nothing but the address is known.
     pub fn new(bssid: Bssid) -> Self {
         Self {
             bssid,
             ssid: None,
             frequency_mhz: None,
             width_mhz: None,
-            second_above: None,
+            secondary_above: None,
             signal_dbm: None,
             security: None,
             pairwise_cipher: None,
@@ -62,28 +62,29 @@ impl BssInfo {
 /// The access points in range, the strongest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct ScanResults(Vec<BssInfo, { ScanResults::MAX }>);
+pub struct ScanResults(Vec<BssInfo, { ScanResults::MAX_LEN }>);
 
 impl ScanResults {
-    /// How many are kept: of more, the weakest are left out.
-    pub const MAX: usize = 32;
+    /// The maximum number of access points. If there are more, the weakest are dropped.
+    pub const MAX_LEN: usize = 32;
 
-    /// Adds one, in its place; a later one with the same address replaces the earlier.
-    pub fn add(&mut self, neighbour: BssInfo) {
-        self.0.retain(|other| other.bssid != neighbour.bssid);
-        let weaker = |other: &BssInfo| other.signal_dbm < neighbour.signal_dbm;
-        let place = self.0.iter().position(weaker).unwrap_or(self.0.len());
+    /// Inserts an access point at its position by signal strength. It replaces an earlier entry
+    /// with the same address.
+    pub fn add(&mut self, bss: BssInfo) {
+        self.0.retain(|other| other.bssid != bss.bssid);
+        let weaker = |other: &BssInfo| other.signal_dbm < bss.signal_dbm;
+        let index = self.0.iter().position(weaker).unwrap_or(self.0.len());
         if self.0.is_full() {
-            if place == self.0.len() {
+            if index == self.0.len() {
                 return;
             }
             self.0.pop();
         }
-        // There is room now, and the place is inside.
-        let _ = self.0.insert(place, neighbour);
+        // Cannot fail: there is room, and the index is within bounds.
+        let _ = self.0.insert(index, bss);
     }
 
-    /// From the strongest to the weakest.
+    /// Iterates over the access points from the strongest to the weakest.
     pub fn iter(&self) -> core::slice::Iter<'_, BssInfo> {
         self.0.iter()
     }

@@ -1,19 +1,20 @@
-//! What a device remembers about Wi-Fi, and the two rules that say what a pairing leaves behind.
+//! The Wi-Fi settings of a device, and the two rules that decide which settings remain after a
+//! pairing.
 
 use core::fmt;
 
 use heapless::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A network name: 1 to 32 bytes of any encoding (IEEE 802.11-2020, 9.4.2.2), so never a `str`.
+/// A network name: 1 to 32 bytes in any encoding (IEEE 802.11-2020, 9.4.2.2), so not a `str`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Ssid(Vec<u8, 32, u8>);
 
 impl Ssid {
-    /// Copies `bytes`.
+    /// Creates a name by copying `bytes`.
     ///
     /// # Errors
-    /// [`InvalidValue::SsidLength`] unless there are 1 to 32.
+    /// [`InvalidValue::SsidLength`] unless there are 1 to 32 bytes.
     pub fn new(bytes: &[u8]) -> Result<Self, InvalidValue> {
         if bytes.is_empty() {
             return Err(InvalidValue::SsidLength);
@@ -21,13 +22,13 @@ impl Ssid {
         Vec::from_slice(bytes).map(Self).map_err(|_| InvalidValue::SsidLength)
     }
 
-    /// The name as it goes on air.
+    /// Returns the bytes of the name, as they are transmitted.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// The name for people: bytes that are not UTF-8 become replacement characters.
+/// Formats the name for users. Bytes that are not UTF-8 become replacement characters.
 impl fmt::Display for Ssid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
@@ -40,7 +41,7 @@ impl fmt::Display for Ssid {
     }
 }
 
-/// As a byte string, escaped: safe to log whatever the network calls itself.
+/// Formats the name as an escaped byte string, so that any name is safe to log.
 impl fmt::Debug for Ssid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.0.escape_ascii())
@@ -56,13 +57,13 @@ impl defmt::Format for Ssid {
 
 /// A WPA passphrase (8 to 63 bytes without control characters) or a raw PSK (64 hex digits).
 ///
-/// It never prints itself: `Debug` and `defmt::Format` are redacted, there is no `Display` and no
-/// `Serialize`, and its memory is wiped when it is dropped.
+/// It cannot be printed by accident: `Debug` and `defmt::Format` are redacted, and there is no
+/// `Display` and no `Serialize`. Its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq, Hash, Zeroize, ZeroizeOnDrop)]
 pub struct Passphrase(Vec<u8, 64, u8>);
 
 impl Passphrase {
-    /// Copies `bytes`.
+    /// Creates a passphrase by copying `bytes`.
     ///
     /// # Errors
     /// [`InvalidValue::Passphrase`] if no WPA network can have it (IEEE 802.11-2020, J.4.1).
@@ -78,12 +79,13 @@ impl Passphrase {
         }
     }
 
-    /// The secret itself.
+    /// Returns the secret itself.
     pub fn reveal(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether this is a raw PSK in hex rather than a passphrase. It is of no use to WPA3 (SAE).
+    /// Returns whether this is a raw PSK in hex rather than a passphrase. WPA3 (SAE) cannot use
+    /// one.
     pub fn is_raw_psk(&self) -> bool {
         self.0.len() == 64
     }
@@ -102,13 +104,13 @@ impl defmt::Format for Passphrase {
     }
 }
 
-/// A network and its secret, always together.
+/// A network's name and its secret, always together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Credentials {
-    /// Its name.
+    /// The network's name.
     pub ssid: Ssid,
-    /// Its secret; none for an open network.
+    /// The network's secret, or `None` for an open network.
     pub passphrase: Option<Passphrase>,
 }
 
@@ -116,60 +118,61 @@ pub struct Credentials {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AccessPoint {
-    /// Its name and secret.
+    /// The network's name and secret.
     pub network: Credentials,
-    /// The channel number, or none to leave it to the driver.
+    /// The channel number, or `None` if the driver chooses.
     pub channel: Option<u8>,
 }
 
-/// What the radio is for.
+/// The role of the radio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Mode {
-    /// Join somebody's network.
+    /// The device joins a network.
     Station,
-    /// Be the network.
+    /// The device is an access point with a network of its own.
     AccessPoint,
-    /// Radio off.
+    /// The radio is off.
     Off,
 }
 
-/// The settings a device boots with: all that each mode needs to come back.
+/// The Wi-Fi settings that a device boots with. They hold everything that each mode needs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Settings {
-    /// Station mode, as the platform had it before us: networks in its own configuration, whose
-    /// keys nobody can read back.
+    /// Station mode with the networks in the platform's own configuration, as they were before this
+    /// software was used. Their keys cannot be read back.
     Platform,
-    /// Station mode with this network. The platform's own networks stay beside it.
+    /// Station mode with this network. The platform's own networks stay available.
     Station {
-        /// The network it is paired with.
+        /// The network that the device is paired with.
         network: Credentials,
     },
-    /// Be the network.
+    /// Access point mode.
     AccessPoint {
         /// The device's own network.
         access_point: AccessPoint,
-        /// A network it was once paired with; kept, not used.
+        /// A network that the device was once paired with. It is kept, but not used.
         remembered: Option<Credentials>,
     },
-    /// Radio off.
+    /// The radio is off.
     Off {
-        /// A network it was once paired with; kept, not used.
+        /// A network that the device was once paired with. It is kept, but not used.
         remembered: Option<Credentials>,
     },
 }
 
 impl Settings {
-    /// What a successful pairing leaves behind: station mode with the new network.
+    /// Returns the settings after a successful pairing: station mode with the new network.
     #[must_use]
     pub fn after_success(network: Credentials) -> Self {
         Self::Station { network }
     }
 
-    /// What a failed pairing leaves behind: the previous settings, except that a device that was an
-    /// access point goes dark unless `after_failure` says otherwise. Credentials stay remembered.
+    /// Returns the settings after a failed pairing, given the previous ones: the same settings,
+    /// except that the radio of an access point is switched off unless `after_failure` says
+    /// otherwise. Credentials stay remembered.
     #[must_use]
     pub fn after_failure(self, after_failure: AfterFailure) -> Self {
         match self {
@@ -183,7 +186,7 @@ impl Settings {
         }
     }
 
-    /// The network the device is paired with, in use or only remembered.
+    /// Returns the network that the device is paired with, in use or only remembered.
     pub fn network(&self) -> Option<&Credentials> {
         match self {
             Self::Platform => None,
@@ -192,7 +195,7 @@ impl Settings {
         }
     }
 
-    /// The mode these settings ask for.
+    /// Returns the mode of the radio with these settings.
     pub fn mode(&self) -> Mode {
         match self {
             Self::Platform | Self::Station { .. } => Mode::Station,
@@ -202,36 +205,38 @@ impl Settings {
     }
 }
 
-/// What a failed pairing does to a device that was an access point.
+/// What happens after a failed pairing of a device that was an access point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum AfterFailure {
-    /// Wi-Fi is off: the specification's rule.
+    /// Wi-Fi is switched off, as the specification requires.
     #[default]
     AccessPointOff,
-    /// The access point comes back: for a device that nobody can reach once its Wi-Fi is off.
+    /// The access point is restored, for a device that cannot be reached without Wi-Fi.
     AccessPointBack,
 }
 
-/// A driver's own note of what to put back after a pairing beside the [`Settings`]: which of the
-/// platform's networks were enabled, which one was current. Opaque to everybody else. Empty where a
-/// platform has nothing of its own.
+/// What a driver must restore after a pairing in addition to the [`Settings`]: which of the
+/// platform's networks were enabled, and which one was in use.
+///
+/// The format belongs to the driver. The snapshot is empty if the platform has no networks of its
+/// own.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Snapshot(pub(crate) Vec<u8, { Snapshot::MAX_LEN }, u8>);
 
 impl Snapshot {
-    /// The most a driver may note, in bytes.
+    /// The maximum length in bytes.
     pub const MAX_LEN: usize = 64;
 
-    /// Copies `bytes`.
+    /// Creates a snapshot by copying `bytes`.
     ///
     /// # Errors
-    /// [`InvalidValue::SnapshotLength`] if there are more than [`Self::MAX_LEN`].
+    /// [`InvalidValue::SnapshotLength`] if there are more than [`Self::MAX_LEN`] bytes.
     pub fn new(bytes: &[u8]) -> Result<Self, InvalidValue> {
         Vec::from_slice(bytes).map(Self).map_err(|_| InvalidValue::SnapshotLength)
     }
 
-    /// What the driver noted.
+    /// Returns the bytes that the driver has recorded.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -250,19 +255,19 @@ impl defmt::Format for Snapshot {
     }
 }
 
-/// A value that cannot be.
+/// The error for an invalid value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum InvalidValue {
     /// A network name must have 1 to 32 bytes.
     #[error("a network name has 1 to 32 bytes")]
     SsidLength,
-    /// A secret that no WPA network can have.
+    /// No WPA network can have this secret.
     #[error(
         "a Wi-Fi password has 8 to 63 characters, none of them a control character, or 64 hex digits"
     )]
     Passphrase,
-    /// More than a record holds.
+    /// A snapshot has at most [`Snapshot::MAX_LEN`] bytes.
     #[error("a driver's snapshot has at most 64 bytes")]
     SnapshotLength,
 }

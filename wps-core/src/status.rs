@@ -1,33 +1,33 @@
-//! What people see: the status, why a pairing failed, and what to do about it.
+//! The status for users: what the device is doing, why a task failed, and what to do about it.
 
 use crate::driver::{ErrorKind, SearchProgress};
 use crate::settings::{Mode, Ssid};
 use crate::time::Instant;
 
-/// What the device is doing, for the page, the lamp and the log. Holds no secrets.
+/// What the device is doing, for the web page, the lamp and the log. Contains no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Status {
-    /// What is under way.
+    /// The current phase.
     pub phase: Phase,
-    /// When the window closes, while one is open.
+    /// When the window closes, or `None` if no window is open.
     pub deadline: Option<Instant>,
-    /// What is in sight, while a pairing looks for its router.
-    pub seen: SearchProgress,
+    /// The progress of the search, while a pairing searches for its router.
+    pub progress: SearchProgress,
     /// Whether the radio has left its network, or stopped its access point, in order to pair.
     pub off_air: bool,
-    /// The mode of the settings in force, or being put back.
+    /// The mode of the settings that are in force or being restored.
     pub mode: Mode,
     /// The saved network, in use or only remembered.
     pub network: Option<Ssid>,
-    /// How the last pairing or change of settings ended.
+    /// The result of the last pairing or change of settings.
     pub last: Option<TaskResult>,
-    /// What keeps the device from coming to rest; it is being tried again.
+    /// Why the device could not become idle so far. The failed operation is being repeated.
     pub trouble: Option<Cause>,
 }
 
 impl Status {
-    /// Whether a pairing is running: from its start until it ended and everything is put back.
+    /// Returns whether a pairing is running. It no longer is while the settings are being restored.
     pub fn is_pairing(&self) -> bool {
         match self.phase {
             Phase::Idle | Phase::Configuring | Phase::Restoring => false,
@@ -36,42 +36,44 @@ impl Status {
     }
 }
 
-/// What is under way.
+/// A phase of the device's work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Phase {
-    /// Nothing.
+    /// No task is running.
     Idle,
-    /// A pairing was asked for, and is being journalled; the radio has not been touched.
+    /// A pairing was requested, and the journal is being written. The radio has not been touched.
     Journaling,
-    /// Looking for a router whose button was pressed, and exchanging credentials with it.
+    /// The pairing is searching for a router whose button was pressed, and exchanging credentials
+    /// with it.
     Searching,
-    /// Joining the network that was handed over.
+    /// The pairing is joining a network that the router has handed over.
     Joining {
-        /// Its name.
+        /// The network's name.
         ssid: Ssid,
     },
-    /// Joined; the credentials are being saved.
+    /// The network has been joined, and the credentials are being saved.
     Saving,
     /// The settings are being changed from outside.
     Configuring,
-    /// Something ended, or was lost, and is being put back; or the device has just started.
+    /// The settings are being restored after a task, after the radio has lost them, or because the
+    /// device has just started.
     Restoring,
 }
 
-/// How a pairing or a change of settings ended.
+/// The result of a pairing or of a change of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TaskResult {
-    /// What it was.
+    /// The kind of task.
     pub task: TaskKind,
-    /// How it ended.
+    /// Success, or the cause of the failure.
     pub result: Result<(), Cause>,
-    /// When.
+    /// When the task ended.
     pub at: Instant,
 }
 
-/// The two things that can be asked for.
+/// The two kinds of task that can be requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TaskKind {
@@ -82,8 +84,9 @@ pub enum TaskKind {
 }
 
 impl TaskKind {
-    /// What to do when it failed with `cause`: [`Cause::advice`], except where that speaks of the
-    /// router's button and somebody has typed a password.
+    /// Returns what the user can do after this task has failed with `cause`. This is
+    /// [`Cause::advice`], except where that advice assumes a push button and the user has typed a
+    /// password.
     pub fn advice(self, cause: Cause) -> &'static str {
         match (self, cause) {
             (Self::Configure, Cause::NotJoined) => {
@@ -105,27 +108,27 @@ impl TaskKind {
     }
 }
 
-/// Why something failed.
+/// The cause of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Cause {
-    /// The window closed and no router's button had been pressed.
+    /// The window closed before any router's button was pressed.
     #[error("no router's WPS button was pressed within two minutes")]
     TimedOut,
-    /// Somebody cancelled.
+    /// A user cancelled the task.
     #[error("cancelled")]
     Cancelled,
     /// The network was not joined in time.
     #[error("the network could not be joined in time")]
     NotJoined,
-    /// The radio, or the router on it.
+    /// The radio or the router failed.
     #[error(transparent)]
     Driver(#[from] ErrorKind),
     /// The record could not be saved.
     #[error("the settings could not be saved")]
     Store,
-    /// Power was cut, or the program ended, in the middle.
+    /// Power was cut, or the program ended, before the task was complete.
     #[error("it was interrupted by a restart")]
     Interrupted,
     /// The saved settings were damaged when the device started.
@@ -134,7 +137,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// A short name for programs.
+    /// Returns a short name for use by programs.
     pub fn name(self) -> &'static str {
         match self {
             Self::TimedOut => "timed_out",
@@ -162,7 +165,8 @@ impl Cause {
         }
     }
 
-    /// What to do about it: the specification's troubleshooting table, and its like for the rest.
+    /// Returns what the user can do about it. This is the specification's troubleshooting table,
+    /// extended to the other causes.
     pub fn advice(self) -> &'static str {
         match self {
             Self::TimedOut => {
@@ -229,6 +233,6 @@ impl Cause {
     }
 }
 
-/// What to do after a pairing that succeeded: the specification's best practice.
+/// What the user should do after a successful pairing: the specification's best practice.
 pub const ADVICE_AFTER_SUCCESS: &str =
     "WPS is best switched off on the router now: it is a door that you no longer need.";

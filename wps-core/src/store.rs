@@ -1,32 +1,36 @@
-//! Where the one record lives that survives a power cut: the [`SettingsStore`] contract.
+//! Storage for the one record that survives a power cut: the [`SettingsStore`] contract.
 
 use core::fmt;
 
 use crate::record::Record;
 
-/// Somewhere to keep one [`Record`].
+/// Storage for one [`Record`].
 ///
 /// # For store authors
 ///
-/// * `save` is **atomic**: after a power cut, a failure or a dropped future, `load` gives the old
+/// * `save` is **atomic**: after a power cut, a failure or a dropped future, `load` returns the old
 ///   record or the new one, never a mixture and never nothing.
-/// * `save` is **durable** once it returned `Ok`.
-/// * There is **one writer**: a dropped `save` has happened, or never happens, before the next one
-///   starts. No late write.
-/// * Bytes that are no record are **kept aside**, never silently overwritten: see [`Loaded::Corrupt`].
+/// * `save` is **durable** once it has returned `Ok`.
+/// * There is **one writer**: a dropped `save` must have taken effect before the next one starts,
+///   or never take effect. A late write is not allowed.
+/// * Bytes that are not a record are **put aside**, never silently overwritten: see
+///   [`Loaded::Corrupt`].
 #[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
 pub trait SettingsStore {
-    /// What can go wrong.
+    /// The store's own error.
     type Error: fmt::Debug;
 
-    /// What is stored. Called once, before the first `save`.
+    /// Loads the record. Called once, before the first `save`.
     ///
     /// # Errors
-    /// The store could not be read (permission, I/O). The caller must not go on: what cannot be read
-    /// may be fine, and would be overwritten.
+    /// An error of the store if it could not be read (permission, I/O). The caller must not go on:
+    /// the stored record may be intact, and would be overwritten.
     async fn load(&mut self) -> Result<Loaded, Self::Error>;
 
     /// Replaces the record.
+    ///
+    /// # Errors
+    /// An error of the store if the record could not be saved.
     async fn save(&mut self, record: &Record) -> Result<(), Self::Error>;
 }
 
@@ -42,7 +46,7 @@ impl<T: SettingsStore + ?Sized> SettingsStore for &mut T {
     }
 }
 
-/// What a store found.
+/// What a store has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 pub enum Loaded {
@@ -50,6 +54,6 @@ pub enum Loaded {
     Nothing,
     /// A record.
     Record(Record),
-    /// Something that is no record. The store has kept it aside.
+    /// Bytes that are not a record. The store has put them aside.
     Corrupt,
 }

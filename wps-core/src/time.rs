@@ -1,39 +1,39 @@
-//! Time as the machine sees it: milliseconds on the caller's clock, handed in.
+//! Time for the machine: milliseconds on the caller's clock, passed as an argument.
 
 use core::time::Duration;
 
-/// A moment on the caller's monotonic clock, in milliseconds since it began.
+/// An instant on the caller's monotonic clock, in milliseconds since the clock began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Instant(u64);
 
 impl Instant {
-    /// A number of milliseconds since the clock began.
+    /// Creates an instant from the number of milliseconds since the clock began.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// The number of milliseconds since the clock began.
+    /// Returns the number of milliseconds since the clock began.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// This moment, `by` later; stops at the end of time instead of wrapping.
+    /// Returns the instant that is `by` later. Saturates at the maximum instead of wrapping.
     #[must_use]
-    #[inline(never)] // it is called in many places, and 64 bits are long on a small core
+    #[inline(never)] // it has many callers, and 64-bit arithmetic is large on a small core
     pub const fn after(self, by: Duration) -> Self {
-        // Not `as_millis`: 128-bit arithmetic is code that a small core has to bring along.
+        // Not `as_millis`: it needs 128-bit arithmetic, which adds code on a small core.
         let millis = by.as_secs().saturating_mul(1000).saturating_add(by.subsec_millis() as u64);
         Self(self.0.saturating_add(millis))
     }
 
-    /// How long after `earlier` this is; zero if it is not.
+    /// Returns the time from `earlier` to this instant, or zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// A duration of which many wait in a queue: whole milliseconds, at most 49 days, in a quarter of the room.
+/// A compact duration for queues: whole milliseconds, at most 49 days, in a quarter of the memory.
 #[derive(Clone, Copy)]
 pub(crate) struct Millis(u32);
 
@@ -50,12 +50,12 @@ impl From<Millis> for Duration {
     }
 }
 
-/// A monotonic clock that runs through suspend and can be waited on.
+/// A monotonic clock that keeps running during suspend, and can be awaited.
 ///
 /// See [For driver authors](crate::driver#for-driver-authors).
 #[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
 pub trait Clock {
-    /// The current moment. Never goes back.
+    /// Returns the current instant. It never goes back.
     fn now(&self) -> Instant;
 
     /// Resolves once `now() >= at`. Dropping the future has no effect.

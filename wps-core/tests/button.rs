@@ -1,5 +1,5 @@
-//! The device's button: what counts as a press, what a press does, on virtual time. Times are in
-//! milliseconds in transcripts of levels, in seconds in stories of a device.
+//! The device's button on virtual time: what counts as a press, and what a press does. Transcripts
+//! of levels use milliseconds, scripts of a device use seconds.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 
-use common::{Site, hotspot, off, ssid};
+use common::{Environment, hotspot, off, ssid};
 use embassy_futures::block_on;
 use embassy_futures::select::{Either4, select4};
 use embedded_hal::digital::{Error, ErrorKind, ErrorType, InputPin};
@@ -23,10 +23,10 @@ use wps_core::{Cause, Clock, Instant, Mode, Phase, Status};
 const DEBOUNCE: u64 = 30;
 const LONG: u64 = 3_000;
 
-/// From this millisecond on the button is pressed, or not.
+/// The changes of a button: the time in milliseconds, and whether it is pressed from then on.
 type Levels = [(u64, bool)];
 
-/// The presses of a button that is told of each change of its level, and asked when it wants to be.
+/// Returns the presses if the button is sampled at each change and at each time that it asks for.
 fn presses(levels: &Levels) -> Vec<(u64, Press)> {
     let mut button = Button::new(&ButtonConfig::default());
     let mut seen = Vec::new();
@@ -35,8 +35,10 @@ fn presses(levels: &Levels) -> Vec<(u64, Press)> {
     };
     let (mut now, mut level) = (0, false);
     for (at, pressed) in levels.iter().copied().chain([(u64::MAX, false)]) {
-        while let Some(next) = button.next().map(Instant::as_millis).filter(|next| *next < at) {
-            assert!(next > now || now == 0, "it asks to be sampled again and again at {now}");
+        while let Some(next) =
+            button.next_sample().map(Instant::as_millis).filter(|next| *next < at)
+        {
+            assert!(next > now || now == 0, "the next sample is not later than {now}");
             now = next;
             sample(&mut button, now, level);
         }
@@ -48,7 +50,7 @@ fn presses(levels: &Levels) -> Vec<(u64, Press)> {
     seen
 }
 
-/// The same of a button that is looked at each millisecond, until `end`.
+/// Returns the presses if the button is sampled every millisecond until `end`.
 fn presses_polled(levels: &Levels, end: u64) -> Vec<(u64, Press)> {
     let mut button = Button::new(&ButtonConfig::default());
     let level_at = |at| levels.iter().rev().find(|(since, _)| *since <= at);
@@ -68,18 +70,18 @@ fn transcript(levels: &Levels, expected: &[(u64, Press)]) {
 }
 
 #[test]
-fn a_short_press_is_told_when_it_is_over() {
+fn a_short_press_is_reported_when_it_ends() {
     transcript(&[(0, false), (1_000, true), (1_200, false)], &[(1_230, Press::Short)]);
 }
 
 #[test]
-fn a_long_press_is_told_while_the_button_is_held_and_once() {
+fn a_long_press_is_reported_once_while_the_button_is_held() {
     transcript(&[(0, false), (1_000, true), (90_000, false)], &[(4_000, Press::Long)]);
     transcript(&[(0, false), (1_000, true)], &[(4_000, Press::Long)]);
 }
 
 #[test]
-fn long_and_short_differ_by_a_millisecond() {
+fn a_millisecond_separates_short_and_long() {
     transcript(&[(0, false), (1_000, true), (3_999, false)], &[(4_029, Press::Short)]);
     transcript(&[(0, false), (1_000, true), (4_001, false)], &[(4_000, Press::Long)]);
 }
@@ -91,17 +93,17 @@ fn a_contact_that_opens_for_a_moment_is_still_held() {
 }
 
 #[test]
-fn bounces_are_no_presses() {
+fn bounces_are_ignored() {
     let bouncing = [
         (0, false),
         (1_000, true),
         (1_004, false),
         (1_005, true),
         (1_013, false),
-        (1_014, true), // from now on it is held
+        (1_014, true), // held from here on
         (1_500, false),
         (1_502, true),
-        (1_509, false), // from now on it is open
+        (1_509, false), // released from here on
     ];
     transcript(&bouncing, &[(1_539, Press::Short)]);
     transcript(&[(0, false), (1_000, true), (1_029, false)], &[]);
@@ -112,19 +114,19 @@ fn bounces_are_no_presses() {
 fn a_button_held_at_the_start_does_nothing_until_it_is_released() {
     let held = [(0, true), (60_000, false), (61_000, true), (61_500, false)];
     transcript(&held, &[(61_530, Press::Short)]);
-    // Not for a moment only.
+    // A release for a moment does not count.
     transcript(&[(0, true), (5_000, false), (5_010, true), (60_000, false)], &[]);
 }
 
 #[test]
-fn each_press_is_told() {
+fn each_press_is_reported() {
     let levels = [(0, false), (100, true), (200, false), (300, true), (400, false), (500, true)];
     let expected = [(230, Press::Short), (430, Press::Short), (3_500, Press::Long)];
     transcript(&levels, &expected);
 }
 
 #[test]
-fn a_source_that_does_not_bounce_is_believed_at_once() {
+fn without_debounce_a_level_counts_at_once() {
     let config = ButtonConfig { debounce: Duration::ZERO, ..ButtonConfig::default() };
     let mut button = Button::new(&config);
     let at = Instant::from_millis(7);
@@ -134,10 +136,10 @@ fn a_source_that_does_not_bounce_is_believed_at_once() {
 }
 
 #[test]
-fn what_a_press_means() {
+fn the_action_of_each_press_in_each_phase() {
     let joining = Phase::Joining { ssid: ssid(b"home") };
     let phases = [
-        // phase, short ignored, short starts, long
+        // phase, short press if ignored, short press if it starts, long press
         (Phase::Idle, None, Some(Action::Start), Some(Action::Start)),
         (Phase::Journaling, None, None, Some(Action::Cancel)),
         (Phase::Searching, None, None, Some(Action::Cancel)),
@@ -150,7 +152,7 @@ fn what_a_press_means() {
         let status = Status {
             phase,
             deadline: None,
-            seen: SearchProgress::Looking,
+            progress: SearchProgress::Looking,
             off_air: false,
             mode: Mode::Off,
             network: None,
@@ -165,7 +167,7 @@ fn what_a_press_means() {
     }
 }
 
-/// Levels that change so quickly that none of them counts; ends with `pressed`.
+/// Generates levels that change too quickly to count. They alternate, starting with `pressed`.
 fn bounces(pressed: bool) -> impl Strategy<Value = Vec<(u64, bool)>> {
     vec((1..DEBOUNCE, 1..DEBOUNCE), 0..6).prop_map(move |pairs| {
         let each = pairs.into_iter().flat_map(|(on, off)| [(on, pressed), (off, !pressed)]);
@@ -173,21 +175,21 @@ fn bounces(pressed: bool) -> impl Strategy<Value = Vec<(u64, bool)>> {
     })
 }
 
-/// Lengths and levels, one after the other, as levels and their times.
+/// Converts consecutive levels with their lengths into levels with their start times.
 fn timeline(steps: impl IntoIterator<Item = (u64, bool)>) -> Vec<(u64, bool)> {
     let mut at = 0;
-    let mut begins = |length| {
+    let mut start_of = |length| {
         at += length;
         at - length
     };
-    steps.into_iter().map(|(length, level)| (begins(length), level)).collect()
+    steps.into_iter().map(|(length, level)| (start_of(length), level)).collect()
 }
 
 proptest! {
     #[test]
     fn a_bouncing_press_is_one_press(
         closing in bounces(true),
-        // A level that ends in the very millisecond in which it would count does not.
+        // A level that ends in the millisecond in which it would start to count does not count.
         held in DEBOUNCE + 1..2 * LONG,
         opening in bounces(false),
     ) {
@@ -198,7 +200,7 @@ proptest! {
         steps.push((1_000, false));
         let seen = presses(&timeline(steps));
         prop_assert_eq!(seen.len(), 1, "{:?}", seen);
-        // Bounces while it opens may make it a little longer than it was held.
+        // Bounces at the release may make the press a little longer.
         if held < LONG - 6 * 2 * DEBOUNCE {
             prop_assert_eq!(seen[0].1, Press::Short);
         } else if held >= LONG {
@@ -207,7 +209,7 @@ proptest! {
     }
 
     #[test]
-    fn what_never_lasts_is_never_a_press(levels in bounces(true)) {
+    fn short_bounces_are_never_a_press(levels in bounces(true)) {
         let steps = [(1_000, false)].into_iter().chain(levels).chain([(1_000, false)]);
         prop_assert_eq!(presses(&timeline(steps)), []);
     }
@@ -221,29 +223,29 @@ proptest! {
         let seen = presses(&levels);
         let end = levels.last().map_or(0, |(at, _)| at + 1_000);
         let released = |at: u64| levels.iter().rev().find(|it| it.0 <= at).is_none_or(|it| !it.1);
-        // A millisecond in which the button has been open for as long as it takes to count.
-        let rests = |from: u64, to: u64| {
+        // Whether the button was released for the whole debounce time at some millisecond.
+        let is_released_within = |from: u64, to: u64| {
             (from..to).any(|at| at >= DEBOUNCE && (at - DEBOUNCE..=at).all(released))
         };
         for pair in seen.windows(2) {
-            prop_assert!(rests(pair[0].0, pair[1].0 + 1), "{:?}", seen);
+            prop_assert!(is_released_within(pair[0].0, pair[1].0 + 1), "{:?}", seen);
         }
-        prop_assert_eq!(presses_polled(&levels, end), seen, "however often it is looked at");
+        prop_assert_eq!(presses_polled(&levels, end), seen, "independent of the sampling rate");
     }
 }
 
-/// The contact under a finger.
+/// The contact of a button.
 struct Contact {
     pressed: Cell<bool>,
-    /// Whoever waits misses what changes.
-    deaf: Cell<bool>,
-    broken: Cell<bool>,
+    /// `wait_for` does not notice changes.
+    misses_changes: Cell<bool>,
+    failing: Cell<bool>,
 }
 
 #[derive(Debug)]
-struct Broken;
+struct PinError;
 
-impl Error for Broken {
+impl Error for PinError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Other
     }
@@ -251,282 +253,286 @@ impl Error for Broken {
 
 impl Contact {
     const fn new(pressed: bool) -> Self {
-        Self { pressed: Cell::new(pressed), deaf: Cell::new(false), broken: Cell::new(false) }
+        Self {
+            pressed: Cell::new(pressed),
+            misses_changes: Cell::new(false),
+            failing: Cell::new(false),
+        }
     }
 
-    async fn wait_for(&self, high: bool) -> Result<(), Broken> {
-        // Nobody wakes it: the clock's turns poll it again.
+    async fn wait_for(&self, high: bool) -> Result<(), PinError> {
+        // There is no waker: `fast_forward` polls the task again.
         poll_fn(|_| match self.is_high() {
-            Ok(now) if now != high || self.deaf.get() => Poll::Pending,
-            told => Poll::Ready(told.map(|_| ())),
+            Ok(now) if now != high || self.misses_changes.get() => Poll::Pending,
+            level => Poll::Ready(level.map(|_| ())),
         })
         .await
     }
 
-    /// The contact is to ground, under a pull-up.
-    fn is_high(&self) -> Result<bool, Broken> {
-        if self.broken.get() { Err(Broken) } else { Ok(!self.pressed.get()) }
+    /// Returns the level of a contact to ground with a pull-up.
+    fn is_high(&self) -> Result<bool, PinError> {
+        if self.failing.get() { Err(PinError) } else { Ok(!self.pressed.get()) }
     }
 }
 
-/// A pin that can be waited on.
+/// A pin that supports waiting for a level.
 struct Pin<'c>(&'c Contact);
 
 impl ErrorType for Pin<'_> {
-    type Error = Broken;
+    type Error = PinError;
 }
 
 impl InputPin for Pin<'_> {
-    fn is_high(&mut self) -> Result<bool, Broken> {
+    fn is_high(&mut self) -> Result<bool, PinError> {
         self.0.is_high()
     }
 
-    fn is_low(&mut self) -> Result<bool, Broken> {
+    fn is_low(&mut self) -> Result<bool, PinError> {
         self.0.is_high().map(|high| !high)
     }
 }
 
 impl Wait for Pin<'_> {
-    async fn wait_for_high(&mut self) -> Result<(), Broken> {
+    async fn wait_for_high(&mut self) -> Result<(), PinError> {
         self.0.wait_for(true).await
     }
 
-    async fn wait_for_low(&mut self) -> Result<(), Broken> {
+    async fn wait_for_low(&mut self) -> Result<(), PinError> {
         self.0.wait_for(false).await
     }
 
-    async fn wait_for_rising_edge(&mut self) -> Result<(), Broken> {
+    async fn wait_for_rising_edge(&mut self) -> Result<(), PinError> {
         unreachable!("an edge between two waits would be missed")
     }
 
-    async fn wait_for_falling_edge(&mut self) -> Result<(), Broken> {
+    async fn wait_for_falling_edge(&mut self) -> Result<(), PinError> {
         unreachable!("an edge between two waits would be missed")
     }
 
-    async fn wait_for_any_edge(&mut self) -> Result<(), Broken> {
+    async fn wait_for_any_edge(&mut self) -> Result<(), PinError> {
         unreachable!("an edge between two waits would be missed")
     }
 }
 
-/// A device with a button, and a person in front of it.
-struct Person<'s> {
-    site: &'s Site,
+/// The user of a device with a button.
+struct User<'s> {
+    env: &'s Environment,
     contact: &'s Contact,
 }
 
-impl Person<'_> {
-    async fn at(&self, seconds: f64) {
+impl User<'_> {
+    async fn wait_until(&self, seconds: f64) {
         let at = Instant::from_millis((seconds * 1000.0).round() as u64);
-        self.site.clock.sleep_until(at).await;
-        settle().await;
+        self.env.clock.sleep_until(at).await;
+        yield_to_others().await;
     }
 
-    fn pushes(&self) {
+    fn press(&self) {
         self.contact.pressed.set(true);
     }
 
-    fn lets_go(&self) {
+    fn release(&self) {
         self.contact.pressed.set(false);
     }
 
     #[track_caller]
-    fn sees(&self, phase: Phase) {
-        let status = self.site.control().status().expect("it has started");
+    fn expect(&self, phase: Phase) {
+        let status = self.env.control().status().expect("it has started");
         assert_eq!(status.phase, phase, "{status:?}");
     }
 
     #[track_caller]
-    fn sees_ended(&self, result: Result<(), Cause>) {
-        self.sees(Phase::Idle);
-        let last = self.site.control().status().and_then(|status| status.last);
+    fn expect_ended(&self, result: Result<(), Cause>) {
+        self.expect(Phase::Idle);
+        let last = self.env.control().status().and_then(|status| status.last);
         assert_eq!(last.map(|last| last.result), Some(result));
     }
 }
 
-/// Lets everybody else do what there is to do now.
-async fn settle() {
+/// Yields until the other futures have done all that is due now.
+async fn yield_to_others() {
     for _ in 0..16 {
         embassy_futures::yield_now().await;
     }
 }
 
-/// Lets `story` happen; gives the pin's error if it comes first.
-fn tell(
-    site: &Site,
-    button: impl Future<Output = Broken>,
-    story: impl Future<Output = ()>,
-) -> Option<Broken> {
-    let device = async { site.runner().await.run().await };
-    match block_on(select4(device, button, story, site.clock.fast_forward())) {
+/// Runs a device until `script` ends. Returns the pin's error if that ends the button task before.
+fn run_device(
+    env: &Environment,
+    button: impl Future<Output = PinError>,
+    script: impl Future<Output = ()>,
+) -> Option<PinError> {
+    let device = async { env.runner().await.run().await };
+    match block_on(select4(device, button, script, env.clock.fast_forward())) {
         Either4::Second(error) => Some(error),
         Either4::Third(()) => None,
     }
 }
 
-/// Tells a story of a device that was an access point, with a pin that can be waited on and with one
-/// that cannot.
-fn with_button(config: ButtonConfig, held: bool, story: impl AsyncFn(Person<'_>)) {
+/// Runs `script` on a device in access point mode, once with a pin that supports waiting and once
+/// with a polled pin.
+fn with_button(config: ButtonConfig, held: bool, script: impl AsyncFn(User<'_>)) {
     for polled in [false, true] {
-        let (site, contact) = (Site::settled(hotspot(None)), Contact::new(held));
-        let (pin, clock) = (Pin(&contact), &site.clock);
+        let (env, contact) = (Environment::settled(hotspot(None)), Contact::new(held));
+        let (pin, clock) = (Pin(&contact), &env.clock);
         let button = async {
             if polled {
                 let pin = Polled::new(pin, clock, Duration::from_millis(10));
-                button::serve(pin, clock, site.control(), config).await
+                button::run(pin, clock, env.control(), config).await
             } else {
-                button::serve(pin, clock, site.control(), config).await
+                button::run(pin, clock, env.control(), config).await
             }
         };
-        let story = story(Person { site: &site, contact: &contact });
-        assert!(tell(&site, button, story).is_none());
+        let script = script(User { env: &env, contact: &contact });
+        assert!(run_device(&env, button, script).is_none());
     }
 }
 
 #[test]
 fn a_long_press_starts_and_a_long_press_cancels() {
-    with_button(ButtonConfig::default(), false, async |person| {
-        person.at(10.0).await;
-        person.pushes();
-        person.at(12.95).await;
-        person.sees(Phase::Idle);
-        person.at(13.05).await;
-        person.sees(Phase::Searching); // and it is still held
-        person.at(20.0).await;
-        person.sees(Phase::Searching);
-        person.lets_go();
+    with_button(ButtonConfig::default(), false, async |user| {
+        user.wait_until(10.0).await;
+        user.press();
+        user.wait_until(12.95).await;
+        user.expect(Phase::Idle);
+        user.wait_until(13.05).await;
+        user.expect(Phase::Searching); // while the button is still held
+        user.wait_until(20.0).await;
+        user.expect(Phase::Searching);
+        user.release();
 
-        person.at(21.0).await;
-        person.pushes();
-        person.at(23.95).await;
-        person.sees(Phase::Searching);
-        person.at(25.0).await;
-        person.sees_ended(Err(Cause::Cancelled));
-        person.at(60.0).await;
-        person.sees_ended(Err(Cause::Cancelled)); // held for ever, it never begins anew
+        user.wait_until(21.0).await;
+        user.press();
+        user.wait_until(23.95).await;
+        user.expect(Phase::Searching);
+        user.wait_until(25.0).await;
+        user.expect_ended(Err(Cause::Cancelled));
+        user.wait_until(60.0).await;
+        user.expect_ended(Err(Cause::Cancelled)); // while it is held, no other pairing starts
     });
 }
 
 #[test]
 fn a_held_button_pairs_once() {
-    with_button(ButtonConfig::default(), false, async |person| {
-        person.at(10.0).await;
-        person.pushes();
-        person.at(14.0).await;
-        person.sees(Phase::Searching);
-        person.site.air.press(b"home");
-        person.at(300.0).await;
-        person.sees_ended(Ok(()));
+    with_button(ButtonConfig::default(), false, async |user| {
+        user.wait_until(10.0).await;
+        user.press();
+        user.wait_until(14.0).await;
+        user.expect(Phase::Searching);
+        user.env.air.press_button(b"home");
+        user.wait_until(300.0).await;
+        user.expect_ended(Ok(()));
     });
 }
 
 #[test]
 fn a_short_press_does_nothing() {
-    with_button(ButtonConfig::default(), false, async |person| {
-        person.at(10.0).await;
-        person.pushes();
-        person.at(11.0).await;
-        person.lets_go();
-        person.at(20.0).await;
-        person.sees(Phase::Idle);
+    with_button(ButtonConfig::default(), false, async |user| {
+        user.wait_until(10.0).await;
+        user.press();
+        user.wait_until(11.0).await;
+        user.release();
+        user.wait_until(20.0).await;
+        user.expect(Phase::Idle);
     });
 }
 
 #[test]
-fn a_short_press_starts_if_it_is_to_and_never_cancels() {
+fn a_short_press_starts_if_configured_and_never_cancels() {
     let config = ButtonConfig { short_press: ShortPress::Starts, ..ButtonConfig::default() };
-    with_button(config, false, async |person| {
+    with_button(config, false, async |user| {
         for begin in [10.0, 20.0] {
-            person.at(begin).await;
-            person.pushes();
-            person.at(begin + 0.2).await;
-            person.lets_go();
-            person.at(begin + 0.3).await;
-            person.sees(Phase::Searching);
+            user.wait_until(begin).await;
+            user.press();
+            user.wait_until(begin + 0.2).await;
+            user.release();
+            user.wait_until(begin + 0.3).await;
+            user.expect(Phase::Searching);
         }
     });
 }
 
 #[test]
 fn a_device_that_boots_with_its_button_held_does_not_pair() {
-    with_button(ButtonConfig::default(), true, async |person| {
-        person.at(30.0).await;
-        person.sees(Phase::Idle);
-        person.lets_go();
-        person.at(31.0).await;
-        person.pushes();
-        person.at(34.1).await;
-        person.sees(Phase::Searching);
+    with_button(ButtonConfig::default(), true, async |user| {
+        user.wait_until(30.0).await;
+        user.expect(Phase::Idle);
+        user.release();
+        user.wait_until(31.0).await;
+        user.press();
+        user.wait_until(34.1).await;
+        user.expect(Phase::Searching);
     });
 }
 
 #[test]
-fn a_start_that_is_refused_does_not_end_the_button() {
-    with_button(ButtonConfig::default(), false, async |person| {
-        person.at(10.0).await;
-        person.site.disk.set_fault(Some(DiskFault::Full));
-        person.pushes();
-        person.at(14.0).await;
-        person.site.disk.set_fault(None);
-        person.lets_go();
-        person.at(60.0).await;
-        person.sees_ended(Err(Cause::Store));
-        person.pushes();
-        person.at(63.1).await;
-        person.sees(Phase::Searching);
+fn a_refused_start_does_not_end_the_button_task() {
+    with_button(ButtonConfig::default(), false, async |user| {
+        user.wait_until(10.0).await;
+        user.env.disk.set_fault(Some(DiskFault::Full));
+        user.press();
+        user.wait_until(14.0).await;
+        user.env.disk.set_fault(None);
+        user.release();
+        user.wait_until(60.0).await;
+        user.expect_ended(Err(Cause::Store));
+        user.press();
+        user.wait_until(63.1).await;
+        user.expect(Phase::Searching);
     });
 }
 
 #[test]
-fn a_press_before_the_device_has_started_is_lost() {
-    let (site, contact) = (Site::settled(off(None)), Contact::new(false));
-    let clock = &site.clock;
-    let button = button::serve(Pin(&contact), clock, site.control(), ButtonConfig::default());
-    let story = async {
+fn a_press_before_the_runner_has_started_is_lost() {
+    let (env, contact) = (Environment::settled(off(None)), Contact::new(false));
+    let clock = &env.clock;
+    let button = button::run(Pin(&contact), clock, env.control(), ButtonConfig::default());
+    let script = async {
         clock.sleep_until(Instant::from_millis(1_000)).await;
         contact.pressed.set(true);
         clock.sleep_until(Instant::from_millis(5_000)).await;
         contact.pressed.set(false);
     };
     assert!(matches!(
-        block_on(select4(button, story, clock.fast_forward(), std::future::pending::<()>())),
+        block_on(select4(button, script, clock.fast_forward(), std::future::pending::<()>())),
         Either4::Second(())
     ));
-    let mut world = site.boot();
-    world.pass(1.0);
-    world.expect(Phase::Idle);
-    assert_eq!(world.status().last, None);
+    let mut sim = env.boot();
+    sim.advance(1.0);
+    sim.expect(Phase::Idle);
+    assert_eq!(sim.status().last, None);
 }
 
 #[test]
-fn a_press_counts_as_long_only_if_the_pin_still_says_so() {
-    let (site, contact) = (Site::settled(off(None)), Contact::new(false));
-    let button = button::serve(Pin(&contact), &site.clock, site.control(), ButtonConfig::default());
-    let story = async {
-        let person = Person { site: &site, contact: &contact };
-        person.at(10.0).await;
-        person.pushes();
-        person.at(11.0).await;
-        contact.deaf.set(true);
-        person.lets_go();
-        person.at(20.0).await;
-        person.sees(Phase::Idle);
+fn a_press_is_long_only_if_the_pin_is_still_pressed() {
+    let (env, contact) = (Environment::settled(off(None)), Contact::new(false));
+    let button = button::run(Pin(&contact), &env.clock, env.control(), ButtonConfig::default());
+    let script = async {
+        let user = User { env: &env, contact: &contact };
+        user.wait_until(10.0).await;
+        user.press();
+        user.wait_until(11.0).await;
+        contact.misses_changes.set(true);
+        user.release();
+        user.wait_until(20.0).await;
+        user.expect(Phase::Idle);
     };
-    assert!(tell(&site, button, story).is_none());
+    assert!(run_device(&env, button, script).is_none());
 }
 
 #[test]
-fn a_pin_that_fails_ends_the_button_and_nothing_else() {
-    let (site, contact) = (Site::settled(off(None)), Contact::new(false));
-    let button = button::serve(Pin(&contact), &site.clock, site.control(), ButtonConfig::default());
+fn a_failing_pin_ends_only_the_button_task() {
+    let (env, contact) = (Environment::settled(off(None)), Contact::new(false));
+    let button = button::run(Pin(&contact), &env.clock, env.control(), ButtonConfig::default());
     let log = RefCell::new(Vec::new());
-    let story = async {
-        let person = Person { site: &site, contact: &contact };
-        person.at(10.0).await;
-        contact.broken.set(true);
-        log.borrow_mut().push("broken");
-        person.at(11.0).await;
-        log.borrow_mut().push("still there");
+    let script = async {
+        let user = User { env: &env, contact: &contact };
+        user.wait_until(10.0).await;
+        contact.failing.set(true);
+        log.borrow_mut().push("failing");
+        user.wait_until(11.0).await;
+        log.borrow_mut().push("still running");
     };
-    assert!(tell(&site, button, story).is_some());
-    assert_eq!(*log.borrow(), ["broken"]);
+    assert!(run_device(&env, button, script).is_some());
+    assert_eq!(*log.borrow(), ["failing"]);
 }

@@ -1,90 +1,97 @@
-//! Drops the runner's future after every possible number of polls, and runs it again: nothing is lost.
-//! And cuts power there instead, once or twice: the device boots into what its record says.
+//! Tests of dropped futures and power cuts. Drops the runner's future after every possible number
+//! of polls and runs it again: nothing is lost. Also cuts power after as many polls, once or twice:
+//! the device boots with the settings that its record requires.
 
 mod common;
 
-use common::{PARTING, Site, World, home, hotspot, net, off, old, station};
+use common::{Environment, REPLY_GRACE_DELAY, Simulation, home, hotspot, net, off, old, station};
 use wps_core::sim::{DiskFault, RouterKind};
 use wps_core::{Cause, ErrorKind, Record, Settings};
 
-/// What somebody does at a second.
-type Event = (f64, fn(&mut World<'_>));
+/// An action, and the second at which it happens.
+type Step = (f64, fn(&mut Simulation<'_>));
 
-/// Something that a device goes through, from its boot to its rest.
-struct Story {
+/// A case to run from the boot of a device until it is idle.
+struct Case {
     before: Settings,
     router: RouterKind,
-    events: &'static [Event],
+    steps: &'static [Step],
     until: f64,
     result: Result<(), Cause>,
     after: Settings,
-    /// What a power cut in the middle leaves.
+    /// The settings that a power cut during the task leaves.
     interrupted: Settings,
 }
 
-impl Story {
-    fn site(&self) -> Site {
-        let site = Site::settled(self.before.clone());
-        site.air.set_kind(b"home", self.router);
-        site
+impl Case {
+    fn environment(&self) -> Environment {
+        let env = Environment::settled(self.before.clone());
+        env.air.set_kind(b"home", self.router);
+        env
     }
 
-    /// Lets it happen, as long as power is not cut.
-    fn tell(&self, world: &mut World<'_>) {
-        for (at, event) in self.events {
-            world.at(*at);
-            if world.site.cuts.borrow().is_empty() {
-                event(world);
-                world.settle();
+    /// Runs the steps. Skips those after a power cut.
+    fn run(&self, sim: &mut Simulation<'_>) {
+        for (at, action) in self.steps {
+            sim.advance_to(*at);
+            if sim.env.records_at_cuts.borrow().is_empty() {
+                action(sim);
+                sim.run_until_stalled();
             }
         }
-        world.at(self.until);
-        if !world.site.cuts.borrow().is_empty() {
-            world.site.disk.set_fault(None);
-            world.pass(20.0); // more than the longest pause
+        sim.advance_to(self.until);
+        if !sim.env.records_at_cuts.borrow().is_empty() {
+            sim.env.disk.set_fault(None);
+            sim.advance(20.0); // more than the longest retry delay
         }
     }
 
-    /// How often the runner is polled when nobody disturbs it.
-    fn polls(&self) -> usize {
-        let site = self.site();
-        let mut world = site.boot();
-        self.tell(&mut world);
-        world.expect_ended(self.result);
-        world.expect_settled(&self.after);
-        site.polls()
+    /// Returns how often the runner is polled without interruptions.
+    fn poll_count(&self) -> usize {
+        let env = self.environment();
+        let mut sim = env.boot();
+        self.run(&mut sim);
+        sim.expect_ended(self.result);
+        sim.expect_settled(&self.after);
+        env.poll_count()
     }
 
-    /// Told again with the future dropped after every number of polls, it ends the same.
-    fn with_dropped_futures(&self) {
-        for polls in 0..=self.polls() {
-            let site = self.site();
-            let mut world = site.boot_and_drop(polls);
-            self.tell(&mut world);
-            world.expect_ended(self.result);
-            world.expect_settled(&self.after);
+    /// Checks that the result is the same if the future is dropped after any number of polls.
+    fn check_dropped_futures(&self) {
+        for polls in 0..=self.poll_count() {
+            let env = self.environment();
+            let mut sim = env.boot_and_drop_after(polls);
+            self.run(&mut sim);
+            sim.expect_ended(self.result);
+            sim.expect_settled(&self.after);
         }
     }
 
-    /// Told again with power cuts, it ends with what the disk says then, and that is right.
-    fn with_power_cuts(&self, second: &[usize]) {
-        for first in 0..=self.polls() {
+    /// Checks that after a power cut at any poll the device has the settings that the record on the
+    /// disk requires. `second` lists the polls for the second cut, counted from the boot. Zero
+    /// means no second cut.
+    fn check_power_cuts(&self, second: &[usize]) {
+        for first in 0..=self.poll_count() {
             for second in second {
-                let site = self.site();
+                let env = self.environment();
                 let cuts = if *second == 0 { vec![first] } else { vec![first, *second] };
-                let mut world = site.boot_and_cut(cuts);
-                self.tell(&mut world);
-                let cut = site.cuts.borrow()[0].clone();
-                let expected = self.recovered(&cut.expect("a whole record"));
-                world.expect_settled(&expected);
-                for cut in site.cuts.borrow().iter() {
-                    assert_eq!(self.recovered(cut.as_ref().expect("a whole record")), expected);
+                let mut sim = env.boot_and_cut_power_after(cuts);
+                self.run(&mut sim);
+                let cut = env.records_at_cuts.borrow()[0].clone();
+                let expected = self.expected_after(&cut.expect("a whole record"));
+                sim.expect_settled(&expected);
+                for cut in env.records_at_cuts.borrow().iter() {
+                    assert_eq!(
+                        self.expected_after(cut.as_ref().expect("a whole record")),
+                        expected
+                    );
                 }
             }
         }
     }
 
-    fn recovered(&self, disk: &Record) -> Settings {
+    /// Checks a record that was found on the disk, and returns the settings to boot with.
+    fn expected_after(&self, disk: &Record) -> Settings {
         match disk {
             Record::Settled(settings) => {
                 let known = [&self.before, &self.after, &self.interrupted];
@@ -99,23 +106,23 @@ impl Story {
     }
 }
 
-fn post(world: &mut World<'_>) {
-    world.ask_start(PARTING);
+fn start_over_wifi(sim: &mut Simulation<'_>) {
+    sim.request_start(REPLY_GRACE_DELAY);
 }
 
-fn press(world: &mut World<'_>) {
-    world.press("home");
+fn press_router(sim: &mut Simulation<'_>) {
+    sim.press_router("home");
 }
 
-fn cancel(world: &mut World<'_>) {
-    world.ask_cancel();
+fn cancel(sim: &mut Simulation<'_>) {
+    sim.request_cancel();
 }
 
-fn success() -> Story {
-    Story {
+fn success() -> Case {
+    Case {
         before: hotspot(None),
         router: RouterKind::GuestFirst,
-        events: &[(1.0, post), (2.0, press)],
+        steps: &[(1.0, start_over_wifi), (2.0, press_router)],
         until: 10.0,
         result: Ok(()),
         after: station(home()),
@@ -123,11 +130,11 @@ fn success() -> Story {
     }
 }
 
-fn time_out() -> Story {
-    Story {
+fn time_out() -> Case {
+    Case {
         before: hotspot(Some(old())),
         router: RouterKind::Ordinary,
-        events: &[(1.0, post)],
+        steps: &[(1.0, start_over_wifi)],
         until: 123.0,
         result: Err(Cause::TimedOut),
         after: off(Some(old())),
@@ -135,11 +142,11 @@ fn time_out() -> Story {
     }
 }
 
-fn cancelled_while_joining() -> Story {
-    Story {
+fn cancelled_while_joining() -> Case {
+    Case {
         before: station(old()),
         router: RouterKind::WrongKey,
-        events: &[(1.0, post), (1.5, press), (6.1, cancel)],
+        steps: &[(1.0, start_over_wifi), (1.5, press_router), (6.1, cancel)],
         until: 10.0,
         result: Err(Cause::Cancelled),
         after: station(old()),
@@ -147,12 +154,12 @@ fn cancelled_while_joining() -> Story {
     }
 }
 
-/// While the answer is on its way: a pairing looks around meanwhile.
-fn cancelled_early() -> Story {
-    Story {
+/// Cancelled during the reply grace, while the pairing already searches.
+fn cancelled_early() -> Case {
+    Case {
         before: hotspot(None),
         router: RouterKind::Ordinary,
-        events: &[(1.0, post), (1.2, cancel)],
+        steps: &[(1.0, start_over_wifi), (1.2, cancel)],
         until: 10.0,
         result: Err(Cause::Cancelled),
         after: off(None),
@@ -160,16 +167,16 @@ fn cancelled_early() -> Story {
     }
 }
 
-fn router_lost() -> Story {
-    fn back(world: &mut World<'_>) {
-        world.site.air.set_kind(b"home", RouterKind::Ordinary);
-        world.site.air.power(b"home", true);
-        world.press("home");
+fn router_lost() -> Case {
+    fn restart_router(sim: &mut Simulation<'_>) {
+        sim.env.air.set_kind(b"home", RouterKind::Ordinary);
+        sim.env.air.set_power(b"home", true);
+        sim.press_router("home");
     }
-    Story {
+    Case {
         before: off(None),
         router: RouterKind::Vanishes,
-        events: &[(1.0, post), (1.5, press), (6.0, back)],
+        steps: &[(1.0, start_over_wifi), (1.5, press_router), (6.0, restart_router)],
         until: 12.0,
         result: Ok(()),
         after: station(home()),
@@ -177,17 +184,17 @@ fn router_lost() -> Story {
     }
 }
 
-fn commit_failed() -> Story {
-    fn fill(world: &mut World<'_>) {
-        world.site.disk.set_fault(Some(DiskFault::Full));
+fn commit_failed() -> Case {
+    fn fill_disk(sim: &mut Simulation<'_>) {
+        sim.env.disk.set_fault(Some(DiskFault::Full));
     }
-    fn empty(world: &mut World<'_>) {
-        world.site.disk.set_fault(None);
+    fn free_disk(sim: &mut Simulation<'_>) {
+        sim.env.disk.set_fault(None);
     }
-    Story {
+    Case {
         before: hotspot(Some(old())),
         router: RouterKind::Ordinary,
-        events: &[(1.0, post), (1.5, press), (2.2, fill), (6.0, empty)],
+        steps: &[(1.0, start_over_wifi), (1.5, press_router), (2.2, fill_disk), (6.0, free_disk)],
         until: 30.0,
         result: Err(Cause::Store),
         after: off(Some(old())),
@@ -195,14 +202,14 @@ fn commit_failed() -> Story {
     }
 }
 
-fn configured() -> Story {
-    fn configure(world: &mut World<'_>) {
-        world.ask_configure(station(home()));
+fn configured() -> Case {
+    fn configure(sim: &mut Simulation<'_>) {
+        sim.request_configure(station(home()));
     }
-    Story {
+    Case {
         before: hotspot(Some(old())),
         router: RouterKind::Ordinary,
-        events: &[(1.0, configure)],
+        steps: &[(1.0, configure)],
         until: 10.0,
         result: Ok(()),
         after: station(home()),
@@ -210,14 +217,14 @@ fn configured() -> Story {
     }
 }
 
-fn rolled_back() -> Story {
-    fn configure(world: &mut World<'_>) {
-        world.ask_configure(station(net(b"home", b"battery staple")));
+fn rolled_back() -> Case {
+    fn configure(sim: &mut Simulation<'_>) {
+        sim.request_configure(station(net(b"home", b"battery staple")));
     }
-    Story {
+    Case {
         before: hotspot(None),
         router: RouterKind::Ordinary,
-        events: &[(1.0, configure)],
+        steps: &[(1.0, configure)],
         until: 40.0,
         result: Err(Cause::Driver(ErrorKind::WrongKey)),
         after: hotspot(None),
@@ -225,22 +232,22 @@ fn rolled_back() -> Story {
     }
 }
 
-macro_rules! stories {
-    ($($story:ident),+) => {
+macro_rules! cases {
+    ($($case:ident),+) => {
         mod dropped {
-            $(#[test] fn $story() { super::$story().with_dropped_futures(); })+
+            $(#[test] fn $case() { super::$case().check_dropped_futures(); })+
         }
         mod power_cut {
-            $(#[test] fn $story() { super::$story().with_power_cuts(&[0]); })+
+            $(#[test] fn $case() { super::$case().check_power_cuts(&[0]); })+
         }
         mod power_cut_twice {
-            // The second one at every step of the boot that puts things back.
-            $(#[test] fn $story() { super::$story().with_power_cuts(&[1, 2, 3, 4, 5, 6]); })+
+            // The second cut at every step of the boot, while the settings are being restored.
+            $(#[test] fn $case() { super::$case().check_power_cuts(&[1, 2, 3, 4, 5, 6]); })+
         }
     };
 }
 
-stories![
+cases![
     success,
     time_out,
     cancelled_while_joining,

@@ -1,11 +1,11 @@
-//! What goes out by defmt: types and the log of whole pairings, searched for secrets.
+//! Searches the defmt output of single types and of whole pairings for secrets.
 //!
-//! Of text in the source only an index is sent; all else is bytes, and those are looked at. Build it
-//! with `DEFMT_LOG=info`: without, defmt leaves the log out.
+//! defmt sends text of the source as an index, and everything else as bytes. The tests search these
+//! bytes. Build them with `DEFMT_LOG=info`: otherwise defmt compiles the log statements out.
 
 mod common;
 
-use common::{Site, hotspot, net, off, old, ssid, station};
+use common::{Environment, hotspot, net, off, old, ssid, station};
 use defmt::Format;
 use wps_core::driver::Offer;
 use wps_core::sim::{DiskFault, RouterKind};
@@ -13,29 +13,29 @@ use wps_core::{Passphrase, Record, Settings, Snapshot};
 
 const SECRET: &[u8] = b"Tr0ub4dor&3 xyzzy";
 
-/// The bytes that `value` sends.
-fn sent(value: &impl Format) -> Vec<u8> {
+/// Returns the bytes that defmt sends for `value`.
+fn encoded(value: &impl Format) -> Vec<u8> {
     defmt::export::fetch_bytes();
     defmt::println!("{}", value);
     defmt::export::fetch_bytes()
 }
 
-fn holds(bytes: &[u8], secret: &[u8]) -> bool {
+fn contains(bytes: &[u8], secret: &[u8]) -> bool {
     bytes.windows(secret.len()).any(|part| part == secret)
 }
 
 #[track_caller]
 fn expect_redacted(value: &impl Format) {
-    let bytes = sent(value);
+    let bytes = encoded(value);
     assert!(!bytes.is_empty());
-    assert!(!holds(&bytes, &SECRET[4..12]), "{}", bytes.escape_ascii());
+    assert!(!contains(&bytes, &SECRET[4..12]), "{}", bytes.escape_ascii());
 }
 
 #[test]
 fn the_search_for_secrets_would_find_them() {
-    assert!(holds(&sent(&SECRET), SECRET));
-    assert!(holds(&sent(&ssid(SECRET)), SECRET), "a name is no secret");
-    assert!(holds(&sent(&net(SECRET, b"correct horse")), SECRET));
+    assert!(contains(&encoded(&SECRET), SECRET));
+    assert!(contains(&encoded(&ssid(SECRET)), SECRET), "a name is not secret");
+    assert!(contains(&encoded(&net(SECRET, b"correct horse")), SECRET));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn no_type_sends_a_secret() {
     }
 }
 
-/// Those of the simulated world.
+/// The secrets of the simulated device and its routers.
 const SECRETS: [&[u8]; 5] =
     [b"correct horse", b"old password", b"on the label", b"not the right key", b"battery staple"];
 
@@ -81,23 +81,23 @@ fn no_pairing_logs_a_secret() {
         for kind in KINDS {
             for fault in [None, Some(DiskFault::Full)] {
                 defmt::export::fetch_bytes();
-                let site = Site::settled(before.clone());
-                site.air.set_kind(b"home", kind);
-                let mut world = site.booted();
-                world.ask_start(common::PARTING);
-                world.at(2.0);
-                world.press("home");
-                world.at(5.0);
-                site.disk.set_fault(fault);
-                world.at(130.0);
-                site.disk.set_fault(None);
-                world.at(170.0);
-                world.configure(station(net(b"new", b"battery staple")));
-                world.at(180.0);
+                let env = Environment::settled(before.clone());
+                env.air.set_kind(b"home", kind);
+                let mut sim = env.booted();
+                sim.request_start(common::REPLY_GRACE_DELAY);
+                sim.advance_to(2.0);
+                sim.press_router("home");
+                sim.advance_to(5.0);
+                env.disk.set_fault(fault);
+                sim.advance_to(130.0);
+                env.disk.set_fault(None);
+                sim.advance_to(170.0);
+                sim.configure(station(net(b"new", b"battery staple")));
+                sim.advance_to(180.0);
                 let log = defmt::export::fetch_bytes();
-                expect_sent(&world.status());
+                expect_no_leak(&sim.status());
                 assert!(log.len() > 20, "{} bytes: was it built with DEFMT_LOG=info?", log.len());
-                let leak = SECRETS.into_iter().find(|secret| holds(&log, secret));
+                let leak = SECRETS.into_iter().find(|secret| contains(&log, secret));
                 assert_eq!(leak, None, "{kind:?} {before:?}");
             }
         }
@@ -105,8 +105,8 @@ fn no_pairing_logs_a_secret() {
 }
 
 #[track_caller]
-fn expect_sent(status: &impl Format) {
-    let bytes = sent(status);
-    let leak = SECRETS.into_iter().find(|secret| holds(&bytes, secret));
+fn expect_no_leak(status: &impl Format) {
+    let bytes = encoded(status);
+    let leak = SECRETS.into_iter().find(|secret| contains(&bytes, secret));
     assert_eq!(leak, None);
 }

@@ -1,12 +1,12 @@
-//! The device's lamp: each pattern as a transcript, what is told by which, and the task on virtual
-//! time.
+//! The device's lamp: the transcript of each pattern, the pattern of each status, and the lamp task
+//! on virtual time.
 
 mod common;
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use common::{Site, hotspot, off, ssid};
+use common::{Environment, hotspot, off, ssid};
 use embassy_futures::block_on;
 use embassy_futures::select::{Either4, select4};
 use embedded_hal::digital::{Error, ErrorKind as PinErrorKind, ErrorType, OutputPin, PinState};
@@ -22,8 +22,17 @@ fn ms(millis: u64) -> Instant {
 }
 
 fn status(phase: Phase, last: Option<TaskResult>) -> Status {
-    let (seen, mode) = (SearchProgress::Looking, Mode::Station);
-    Status { phase, deadline: None, seen, off_air: false, mode, network: None, last, trouble: None }
+    let (progress, mode) = (SearchProgress::Looking, Mode::Station);
+    Status {
+        phase,
+        deadline: None,
+        progress,
+        off_air: false,
+        mode,
+        network: None,
+        last,
+        trouble: None,
+    }
 }
 
 fn ended(task: TaskKind, result: Result<(), Cause>, at: u64) -> Status {
@@ -36,7 +45,8 @@ fn paired(result: Result<(), Cause>) -> Status {
 
 const OVERLAP: Cause = Cause::Driver(ErrorKind::Overlap);
 
-/// What the lamp does from a millisecond on: the times at which it changes, and to what.
+/// Returns the changes of the lamp between two times in milliseconds, starting with its first
+/// level.
 fn changes(status: &Status, from: u64, to: u64) -> Vec<(u64, bool)> {
     let mut changes = Vec::new();
     let mut at = Some(ms(from));
@@ -45,10 +55,13 @@ fn changes(status: &Status, from: u64, to: u64) -> Vec<(u64, bool)> {
         if changes.last().is_none_or(|(_, lit)| *lit != light.lit) {
             changes.push((now.as_millis(), light.lit));
         }
-        assert!(light.next.is_none_or(|next| next > now), "it asks again and again at {now:?}");
-        at = light.next;
+        assert!(
+            light.next_change.is_none_or(|next| next > now),
+            "the next change is not later than {now:?}"
+        );
+        at = light.next_change;
     }
-    // It does not change at any other moment.
+    // It does not change at any other time.
     for at in from..to {
         let (_, lit) = changes.iter().rev().find(|(since, _)| *since <= at).expect("a level");
         assert_eq!(Light::of(status, ms(at)).lit, *lit, "at {at}");
@@ -66,9 +79,9 @@ fn in_progress() {
 #[test]
 fn error_for_two_minutes() {
     let failed = paired(Err(Cause::TimedOut));
-    let seen = changes(&failed, 1_000, 500_000);
-    assert_eq!(seen[..4], [(1_000, true), (1_100, false), (1_200, true), (1_300, false)]);
-    assert_eq!(seen.last(), Some(&(120_900, false)));
+    let observed = changes(&failed, 1_000, 500_000);
+    assert_eq!(observed[..4], [(1_000, true), (1_100, false), (1_200, true), (1_300, false)]);
+    assert_eq!(observed.last(), Some(&(120_900, false)));
     assert_eq!(Light::of(&failed, ms(120_999)).pattern, Pattern::Error);
     assert_eq!(Light::of(&failed, ms(121_000)).pattern, Pattern::Dark);
 }
@@ -76,7 +89,7 @@ fn error_for_two_minutes() {
 #[test]
 fn overlap_for_two_minutes() {
     let failed = paired(Err(OVERLAP));
-    let seen = changes(&failed, 1_000, 500_000);
+    let observed = changes(&failed, 1_000, 500_000);
     let blinks = [
         (1_000, true),
         (1_100, false),
@@ -87,11 +100,11 @@ fn overlap_for_two_minutes() {
         (1_600, true),
         (1_700, false),
         (1_800, true),
-        (1_900, false), // 0.1 s of the blink and 0.5 s
+        (1_900, false), // for 0.6 s: the rest of the blink, 0.1 s, and the gap, 0.5 s
         (2_500, true),
     ];
-    assert_eq!(seen[..11], blinks);
-    assert!(seen.last().is_some_and(|(at, lit)| (119_000..121_000).contains(at) && !lit));
+    assert_eq!(observed[..11], blinks);
+    assert!(observed.last().is_some_and(|(at, lit)| (119_000..121_000).contains(at) && !lit));
     assert_eq!(Light::of(&failed, ms(120_999)).pattern, Pattern::Overlap);
     assert_eq!(Light::of(&failed, ms(121_000)).pattern, Pattern::Dark);
 }
@@ -102,22 +115,25 @@ fn success_for_five_minutes() {
 }
 
 #[test]
-fn an_ending_long_past_is_dark_whenever_it_is_looked_at() {
+fn a_result_of_long_ago_is_dark() {
     for result in [Ok(()), Err(OVERLAP), Err(Cause::NotJoined)] {
-        let dark = Light { pattern: Pattern::Dark, lit: false, next: None };
+        let dark = Light { pattern: Pattern::Dark, lit: false, next_change: None };
         assert_eq!(Light::of(&paired(result), ms(301_000)), dark);
         assert_eq!(Light::of(&paired(result), ms(u64::MAX)), dark);
     }
 }
 
 #[test]
-fn an_ending_shows_its_last_part_to_whoever_looks_late() {
+fn a_late_query_shows_the_rest_of_the_pattern() {
     let late = Light::of(&paired(Ok(())), ms(300_000));
-    assert_eq!(late, Light { pattern: Pattern::Success, lit: true, next: Some(ms(301_000)) });
+    assert_eq!(
+        late,
+        Light { pattern: Pattern::Success, lit: true, next_change: Some(ms(301_000)) }
+    );
 }
 
 #[test]
-fn what_is_told_by_which_pattern() {
+fn the_pattern_of_each_status() {
     let pattern = |status| Light::of(&status, ms(1_000)).pattern;
     for phase in
         [Phase::Journaling, Phase::Searching, Phase::Joining { ssid: ssid(b"home") }, Phase::Saving]
@@ -145,147 +161,148 @@ fn what_is_told_by_which_pattern() {
     for (task, result, expected) in endings {
         assert_eq!(pattern(ended(task, result, 1_000)), expected, "{task:?} {result:?}");
     }
-    // While it is being put back, too.
+    // Also while the settings are being restored.
     let last = Some(TaskResult { task: TaskKind::Pair, result: Err(OVERLAP), at: ms(900) });
     assert_eq!(pattern(status(Phase::Restoring, last)), Pattern::Overlap);
 }
 
-/// A lamp that notes what it is told and when, in milliseconds.
-struct Lamp<'s> {
-    site: &'s Site,
-    told: &'s RefCell<Vec<(u64, PinState)>>,
-    broken: &'s Cell<bool>,
+/// A pin that records each level and its time in milliseconds.
+struct RecordingPin<'s> {
+    env: &'s Environment,
+    levels: &'s RefCell<Vec<(u64, PinState)>>,
+    failing: &'s Cell<bool>,
 }
 
 #[derive(Debug)]
-struct Broken;
+struct PinError;
 
-impl Error for Broken {
+impl Error for PinError {
     fn kind(&self) -> PinErrorKind {
         PinErrorKind::Other
     }
 }
 
-impl ErrorType for Lamp<'_> {
-    type Error = Broken;
+impl ErrorType for RecordingPin<'_> {
+    type Error = PinError;
 }
 
-impl OutputPin for Lamp<'_> {
-    fn set_low(&mut self) -> Result<(), Broken> {
+impl OutputPin for RecordingPin<'_> {
+    fn set_low(&mut self) -> Result<(), PinError> {
         self.set_state(PinState::Low)
     }
 
-    fn set_high(&mut self) -> Result<(), Broken> {
+    fn set_high(&mut self) -> Result<(), PinError> {
         self.set_state(PinState::High)
     }
 
-    fn set_state(&mut self, level: PinState) -> Result<(), Broken> {
-        if self.broken.get() {
-            return Err(Broken);
+    fn set_state(&mut self, level: PinState) -> Result<(), PinError> {
+        if self.failing.get() {
+            return Err(PinError);
         }
-        self.told.borrow_mut().push((self.site.clock.now().as_millis(), level));
+        self.levels.borrow_mut().push((self.env.clock.now().as_millis(), level));
         Ok(())
     }
 }
 
-/// What a lamp on a low-active pin is told while `story` happens to a device.
-fn watched(
-    site: &Site,
-    broken: &Cell<bool>,
-    story: impl Future<Output = ()>,
+/// Runs a device with a lamp on an active-low pin until `script` ends. Returns the levels of the
+/// pin.
+fn record_levels(
+    env: &Environment,
+    failing: &Cell<bool>,
+    script: impl Future<Output = ()>,
 ) -> Vec<(u64, PinState)> {
-    let told = RefCell::default();
-    let lamp = Lamp { site, told: &told, broken };
-    let lamp = lamp::serve(lamp, &site.clock, site.control(), PinState::Low);
-    let device = async { site.runner().await.run().await };
-    let Either4::Third(()) = block_on(select4(device, lamp, story, site.clock.fast_forward()));
-    told.into_inner()
+    let levels = RefCell::default();
+    let lamp = RecordingPin { env, levels: &levels, failing };
+    let lamp = lamp::run(lamp, &env.clock, env.control(), PinState::Low);
+    let device = async { env.runner().await.run().await };
+    let Either4::Third(()) = block_on(select4(device, lamp, script, env.clock.fast_forward()));
+    levels.into_inner()
 }
 
 const ON: PinState = PinState::Low;
 const OFF: PinState = PinState::High;
 
 #[test]
-fn a_lamp_tells_of_a_pairing() {
-    let site = Site::settled(off(None));
-    let sleep = |until| site.clock.sleep_until(ms(until));
-    let told = watched(&site, &Cell::new(false), async {
+fn a_lamp_shows_a_pairing() {
+    let env = Environment::settled(off(None));
+    let sleep = |until| env.clock.sleep_until(ms(until));
+    let levels = record_levels(&env, &Cell::new(false), async {
         sleep(9_000).await;
-        site.control().start(Duration::ZERO).await.expect("it starts");
+        env.control().start(Duration::ZERO).await.expect("it starts");
         sleep(9_950).await;
-        site.air.press(b"home");
+        env.air.press_button(b"home");
         sleep(400_000).await;
     });
     let started = [(0, OFF), (9_000, ON), (9_200, OFF), (9_300, ON), (9_500, OFF), (9_600, ON)];
-    assert_eq!(told[..6], started);
-    let ended = site.control().status().and_then(|status| status.last).expect("it ended");
+    assert_eq!(levels[..6], started);
+    let ended = env.control().status().and_then(|status| status.last).expect("it ended");
     assert_eq!(ended.result, Ok(()));
     let over = ended.at.as_millis() + 300_000;
-    assert_eq!(told.last(), Some(&(over, OFF)));
-    let before = told[told.len() - 2];
+    assert_eq!(levels.last(), Some(&(over, OFF)));
+    let before = levels[levels.len() - 2];
     assert!(before.1 == ON && before.0 <= ended.at.as_millis(), "{before:?}");
 }
 
 #[test]
-fn a_lamp_tells_of_an_overlap() {
-    let site = Site::settled(off(None));
-    site.air.add(Router::new(b"neighbour", b"another key"));
-    site.air.press(b"home");
-    site.air.press(b"neighbour");
-    let told = watched(&site, &Cell::new(false), async {
-        site.clock.sleep_until(ms(9_000)).await;
-        site.control().start(Duration::ZERO).await.expect("it starts");
-        site.clock.sleep_until(ms(400_000)).await;
+fn a_lamp_shows_an_overlap() {
+    let env = Environment::settled(off(None));
+    env.air.add_router(Router::new(b"neighbour", b"another key"));
+    env.air.press_button(b"home");
+    env.air.press_button(b"neighbour");
+    let levels = record_levels(&env, &Cell::new(false), async {
+        env.clock.sleep_until(ms(9_000)).await;
+        env.control().start(Duration::ZERO).await.expect("it starts");
+        env.clock.sleep_until(ms(400_000)).await;
     });
-    let ended = site.control().status().and_then(|status| status.last).expect("it ended");
+    let ended = env.control().status().and_then(|status| status.last).expect("it ended");
     assert_eq!(ended.result, Err(OVERLAP));
     let at = ended.at.as_millis();
-    let rest = told.iter().filter(|(when, _)| *when > at + 300).take(8);
+    let rest = levels.iter().filter(|(when, _)| *when > at + 300).take(8);
     let expected = [400, 500, 600, 700, 800, 900, 1_500, 1_600].map(|after| at + after).into_iter();
-    assert!(expected.eq(rest.map(|(when, _)| *when)), "{told:?}");
-    assert_eq!(told.last().map(|it| it.1), Some(OFF));
-    assert!(told.last().is_some_and(|(when, _)| *when <= at + 120_000));
+    assert!(expected.eq(rest.map(|(when, _)| *when)), "{levels:?}");
+    assert_eq!(levels.last().map(|it| it.1), Some(OFF));
+    assert!(levels.last().is_some_and(|(when, _)| *when <= at + 120_000));
 }
 
 #[test]
-fn a_pairing_cut_short_is_told_at_the_next_start() {
-    let site = Site::settled(off(None));
+fn an_interrupted_pairing_is_shown_after_the_next_boot() {
+    let env = Environment::settled(off(None));
     let snapshot = wps_core::Snapshot::default();
-    site.disk.put(&Record::Pairing { before: hotspot(None), snapshot });
-    let told = watched(&site, &Cell::new(false), site.clock.sleep_until(ms(400_000)));
-    assert_eq!(told[..4], [(0, OFF), (0, ON), (100, OFF), (200, ON)]);
-    assert_eq!(told.last(), Some(&(119_900, OFF)));
+    env.disk.write_record(&Record::Pairing { before: hotspot(None), snapshot });
+    let levels = record_levels(&env, &Cell::new(false), env.clock.sleep_until(ms(400_000)));
+    assert_eq!(levels[..4], [(0, OFF), (0, ON), (100, OFF), (200, ON)]);
+    assert_eq!(levels.last(), Some(&(119_900, OFF)));
 }
 
 #[test]
-fn a_lamp_that_fails_is_tried_again_and_disturbs_nobody() {
-    let (site, broken) = (Site::settled(off(None)), Cell::new(true));
-    let told = watched(&site, &broken, async {
-        site.clock.sleep_until(ms(9_000)).await;
-        site.control().start(Duration::ZERO).await.expect("it starts");
-        site.clock.sleep_until(ms(9_250)).await;
-        broken.set(false);
-        site.clock.sleep_until(ms(9_550)).await;
-        broken.set(true);
-        site.air.press(b"home");
-        site.clock.sleep_until(ms(20_000)).await;
+fn a_failing_lamp_is_retried_and_does_not_disturb_the_pairing() {
+    let (env, failing) = (Environment::settled(off(None)), Cell::new(true));
+    let levels = record_levels(&env, &failing, async {
+        env.clock.sleep_until(ms(9_000)).await;
+        env.control().start(Duration::ZERO).await.expect("it starts");
+        env.clock.sleep_until(ms(9_250)).await;
+        failing.set(false);
+        env.clock.sleep_until(ms(9_550)).await;
+        failing.set(true);
+        env.air.press_button(b"home");
+        env.clock.sleep_until(ms(20_000)).await;
     });
-    assert_eq!(told, [(9_300, ON), (9_500, OFF)]);
-    let ended = site.control().status().and_then(|status| status.last).expect("it ended");
+    assert_eq!(levels, [(9_300, ON), (9_500, OFF)]);
+    let ended = env.control().status().and_then(|status| status.last).expect("it ended");
     assert_eq!(ended.result, Ok(()));
 }
 
 #[test]
-fn a_lamp_waits_for_a_seat() {
-    let site = Site::settled(off(None));
-    let mut seats: Vec<_> = (0..common::FRONTS).map(|_| site.control().listen()).collect();
-    assert!(seats.iter().all(Option::is_some) && site.control().listen().is_none());
-    let told = watched(&site, &Cell::new(false), async {
-        site.clock.sleep_until(ms(9_000)).await;
-        site.control().start(Duration::ZERO).await.expect("it starts");
-        site.clock.sleep_until(ms(10_500)).await;
-        seats.pop();
-        site.clock.sleep_until(ms(11_450)).await;
+fn a_lamp_waits_for_a_free_listener() {
+    let env = Environment::settled(off(None));
+    let mut listeners: Vec<_> = (0..common::SLOTS).map(|_| env.control().listen()).collect();
+    assert!(listeners.iter().all(Option::is_some) && env.control().listen().is_none());
+    let levels = record_levels(&env, &Cell::new(false), async {
+        env.clock.sleep_until(ms(9_000)).await;
+        env.control().start(Duration::ZERO).await.expect("it starts");
+        env.clock.sleep_until(ms(10_500)).await;
+        listeners.pop();
+        env.clock.sleep_until(ms(11_450)).await;
     });
-    assert_eq!(told, [(0, OFF), (11_100, ON), (11_300, OFF), (11_400, ON)]);
+    assert_eq!(levels, [(0, OFF), (11_100, ON), (11_300, OFF), (11_400, ON)]);
 }

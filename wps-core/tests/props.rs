@@ -1,9 +1,12 @@
-//! Properties: of the stored form over all records and all damage, and of the whole device over random
-//! days. None calls the function that it checks to find out what to expect.
+//! Property tests: of the stored format, over all records and all kinds of damage; and of the whole
+//! device, over random scenarios. No property calls the function under test to compute the expected
+//! result.
 
 mod common;
 
-use common::day::{DISK_FAULTS, Day, Deed, FAULTS, KINDS, ROUTERS, known_settings};
+use common::scenario::{
+    Action, DISK_FAULTS, RADIO_FAULTS, ROUTER_KINDS, ROUTERS, Scenario, known_settings,
+};
 use common::{hotspot, net, off, station};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -12,10 +15,11 @@ use wps_core::{
     Ssid,
 };
 
-/// The longest record: version, variant, variant; the access point's and the remembered network, each
-/// with 32 bytes of name and 64 of key and their lengths; the channel and whether there is one; whether
-/// there is a remembered network; 64 bytes of snapshot and their length; the checksum.
-const LONGEST: usize =
+/// The length of the longest record. In order: the version and two variant numbers; the access
+/// point's network, with 32 bytes of name and 64 bytes of key, each after its length; the channel,
+/// with a flag; the remembered network, with a flag; 64 bytes of snapshot after their length; the
+/// checksum.
+const LONGEST_RECORD: usize =
     1 + 1 + 1 + (1 + 32 + 1 + 64) + (1 + 1) + 1 + (1 + 32 + 1 + 64) + (1 + 64) + 4;
 
 fn any_credentials() -> impl Strategy<Value = Credentials> {
@@ -62,7 +66,7 @@ fn encoded(record: &Record) -> Vec<u8> {
     record.encode(&mut buffer).expect("MAX_LEN is always enough").to_vec()
 }
 
-/// CRC-32 as of ISO 3309, bit by bit.
+/// Computes the CRC-32 of ISO 3309 bit by bit.
 fn checksum(bytes: &[u8]) -> [u8; 4] {
     let mut sum = u32::MAX;
     for byte in bytes {
@@ -74,7 +78,7 @@ fn checksum(bytes: &[u8]) -> [u8; 4] {
     (!sum).to_le_bytes()
 }
 
-fn sealed(bytes: &[u8]) -> Vec<u8> {
+fn with_checksum(bytes: &[u8]) -> Vec<u8> {
     [bytes, &checksum(bytes)].concat()
 }
 
@@ -82,13 +86,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_record_comes_back_from_its_bytes(record in any_record()) {
+    fn every_record_survives_encoding_and_decoding(record in any_record()) {
         let bytes = encoded(&record);
-        prop_assert!(bytes.len() <= LONGEST);
+        prop_assert!(bytes.len() <= LONGEST_RECORD);
         prop_assert_eq!(Record::decode(&bytes), Ok(record.clone()));
         let same = record.with_encoded(|encoded| encoded == bytes);
         prop_assert_eq!(same, Ok(true));
-        // It fits exactly, and says so where it does not.
+        // A buffer of exactly this length is enough, and a shorter one is an error.
         let mut exact = vec![0; bytes.len()];
         prop_assert!(record.encode(&mut exact).is_ok());
         for short in 0..bytes.len() {
@@ -97,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn a_torn_record_is_none(record in any_record()) {
+    fn a_truncated_record_is_corrupt(record in any_record()) {
         let bytes = encoded(&record);
         for end in 0..bytes.len() {
             prop_assert_eq!(Record::decode(&bytes[..end]), Err(RecordError::Corrupt), "{}", end);
@@ -105,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn the_head_of_one_record_and_the_tail_of_another_are_none(
+    fn a_mixture_of_two_records_is_corrupt(
         one in any_record(),
         other in any_record(),
         cut in any::<prop::sample::Index>(),
@@ -118,12 +122,15 @@ proptest! {
     }
 
     #[test]
-    fn a_longer_record_is_none(record in any_record(), tail in vec(any::<u8>(), 1..20)) {
+    fn a_record_with_extra_bytes_is_corrupt(
+        record in any_record(),
+        tail in vec(any::<u8>(), 1..20),
+    ) {
         let bytes = encoded(&record);
         let longer = [&bytes[..], &tail].concat();
         prop_assert_eq!(Record::decode(&longer), Err(RecordError::Corrupt));
-        // Also where the checksum is right.
-        let longer = sealed(&[&bytes[..bytes.len() - 4], &tail].concat());
+        // Also with a valid checksum.
+        let longer = with_checksum(&[&bytes[..bytes.len() - 4], &tail].concat());
         prop_assert_eq!(Record::decode(&longer), Err(RecordError::Corrupt));
     }
 
@@ -132,30 +139,30 @@ proptest! {
         prop_assert_eq!(Record::decode(&bytes), Err(RecordError::Corrupt));
     }
 
-    /// Past the checksum: what still decodes is a record that can be stored again.
+    /// If damaged bytes with a valid checksum still decode, the record can be stored again.
     #[test]
-    fn damage_with_a_right_checksum_never_panics(
+    fn damage_with_a_valid_checksum_never_panics(
         record in any_record(),
         place in any::<prop::sample::Index>(),
         byte in any::<u8>(),
     ) {
         let mut contents = encoded(&record);
         contents.truncate(contents.len() - 4);
-        // All but the version byte.
+        // Any byte except the version.
         let place = 1 + place.index(contents.len() - 1);
         contents[place] = byte;
-        match Record::decode(&sealed(&contents)) {
+        match Record::decode(&with_checksum(&contents)) {
             Ok(record) => prop_assert_eq!(Record::decode(&encoded(&record)), Ok(record)),
             Err(error) => prop_assert_eq!(error, RecordError::Corrupt),
         }
     }
 
     #[test]
-    fn a_record_of_a_later_version_says_so(
+    fn a_record_of_a_later_version_is_recognised(
         version in 2_u8..,
         contents in vec(any::<u8>(), 0..300),
     ) {
-        let bytes = sealed(&[&[version], &contents[..]].concat());
+        let bytes = with_checksum(&[&[version], &contents[..]].concat());
         prop_assert_eq!(Record::decode(&bytes), Err(RecordError::Version(version)));
     }
 }
@@ -166,7 +173,7 @@ proptest! {
     })]
 
     #[test]
-    fn a_record_with_a_flipped_bit_is_none(record in any_record()) {
+    fn a_record_with_a_flipped_bit_is_corrupt(record in any_record()) {
         let mut bytes = encoded(&record);
         for bit in 0..bytes.len() * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
@@ -185,19 +192,20 @@ fn the_longest_record_fits() {
     };
     let snapshot = Snapshot::new(&[0xff; Snapshot::MAX_LEN]).expect("fits");
     let record = Record::Pairing { before, snapshot };
-    assert_eq!(encoded(&record).len(), LONGEST);
-    const { assert!(LONGEST <= Record::MAX_LEN) }
+    assert_eq!(encoded(&record).len(), LONGEST_RECORD);
+    const { assert!(LONGEST_RECORD <= Record::MAX_LEN) }
     assert_eq!(Record::decode(&encoded(&record)), Ok(record));
 }
 
-/// Devices in the field hold such bytes: a change that breaks this test is a new version.
+/// Devices in the field store these bytes. A change that breaks this test needs a new version
+/// number.
 #[test]
 fn the_stored_form_of_version_1() {
     let name = |name: &[u8]| [&[name.len() as u8], name].concat();
     let [home, key, device] = [&b"home"[..], b"correct horse", b"device"].map(name);
     let label = name(b"on the label");
     let snapshot = name(b"noted");
-    let noted = || Snapshot::new(b"noted").expect("short");
+    let driver_snapshot = || Snapshot::new(b"noted").expect("short");
     for (record, contents) in [
         (Record::Settled(Settings::Platform), vec![1, 0, 0]),
         (Record::Settled(station(common::home())), [&[1, 0, 1][..], &home, &key].concat()),
@@ -206,35 +214,35 @@ fn the_stored_form_of_version_1() {
             [&[1, 0, 1][..], &home, &[0]].concat(),
         ),
         (
-            Record::Pairing { before: hotspot(Some(common::home())), snapshot: noted() },
+            Record::Pairing { before: hotspot(Some(common::home())), snapshot: driver_snapshot() },
             [&[1, 1, 2][..], &device, &label, &[1, 6, 1], &home, &key, &snapshot].concat(),
         ),
         (
-            Record::Configuring { before: off(None), snapshot: noted() },
+            Record::Configuring { before: off(None), snapshot: driver_snapshot() },
             [&[1, 2, 3, 0][..], &snapshot].concat(),
         ),
     ] {
-        assert_eq!(encoded(&record), sealed(&contents), "{record:?}");
+        assert_eq!(encoded(&record), with_checksum(&contents), "{record:?}");
     }
 }
 
-fn any_deed() -> impl Strategy<Value = Deed> {
+fn any_action() -> impl Strategy<Value = Action> {
     let router = || prop::sample::select(ROUTERS.to_vec());
-    let kind = prop::sample::select(KINDS.to_vec());
-    let fault = prop::sample::select(FAULTS.to_vec());
+    let kind = prop::sample::select(ROUTER_KINDS.to_vec());
+    let fault = prop::sample::select(RADIO_FAULTS.to_vec());
     let disk_fault = prop::sample::select(DISK_FAULTS.to_vec());
     prop_oneof![
-        6 => any::<bool>().prop_map(Deed::Start),
-        1 => Just(Deed::Cancel),
-        1 => prop::sample::select(known_settings()).prop_map(Deed::Configure),
-        1 => Just(Deed::AskLink),
-        4 => router().prop_map(Deed::Press),
-        1 => router().prop_map(Deed::Release),
-        1 => (router(), any::<bool>()).prop_map(|(router, on)| Deed::Switch(router, on)),
-        2 => kind.prop_map(Deed::Make),
-        1 => prop::option::of(fault).prop_map(Deed::BreakRadio),
-        1 => Just(Deed::RestartPlatform),
-        2 => prop::option::of(disk_fault).prop_map(Deed::BreakDisk),
+        6 => any::<bool>().prop_map(Action::Start),
+        1 => Just(Action::Cancel),
+        1 => prop::sample::select(known_settings()).prop_map(Action::Configure),
+        1 => Just(Action::QueryLink),
+        4 => router().prop_map(Action::PressRouter),
+        1 => router().prop_map(Action::ReleaseRouter),
+        1 => (router(), any::<bool>()).prop_map(|(router, on)| Action::PowerRouter(router, on)),
+        2 => kind.prop_map(Action::SetRouterKind),
+        1 => prop::option::of(fault).prop_map(Action::SetRadioFault),
+        1 => Just(Action::RestartPlatform),
+        2 => prop::option::of(disk_fault).prop_map(Action::SetDiskFault),
     ]
 }
 
@@ -244,15 +252,16 @@ proptest! {
     })]
 
     #[test]
-    fn whatever_happens_the_device_comes_to_rest_in_order(
-        before in prop::option::of(prop::sample::select(known_settings())),
+    fn every_scenario_keeps_the_invariants(
+        initial in prop::option::of(prop::sample::select(known_settings())),
         back in any::<bool>(),
-        order in any::<u64>(),
-        dropped in 0_usize..400,
-        cuts in vec(0_usize..400, 0..=2),
-        deeds in vec((0_u32..40_000, any_deed()), 0..24),
+        poll_seed in any::<u64>(),
+        drop_after in 0_usize..400,
+        power_cuts in vec(0_usize..400, 0..=2),
+        actions in vec((0_u32..40_000, any_action()), 0..24),
     ) {
-        let after_failure = if back { AfterFailure::AccessPointBack } else { AfterFailure::AccessPointOff };
-        Day { before, after_failure, order, dropped, cuts, deeds }.live();
+        let after_failure =
+            if back { AfterFailure::AccessPointBack } else { AfterFailure::AccessPointOff };
+        Scenario { initial, after_failure, poll_seed, drop_after, power_cuts, actions }.run();
     }
 }

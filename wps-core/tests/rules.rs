@@ -1,5 +1,5 @@
-//! The rules of the specification as a literal table, which does not call the code that states them;
-//! what people are told about every cause; and that nothing prints a secret.
+//! The rules of the specification as a literal table that does not call the code under test; the
+//! name and advice of every cause; and the check that no type prints a secret.
 
 mod common;
 
@@ -17,7 +17,7 @@ use wps_core::{
 };
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// How a pairing can end.
+/// The ways in which a pairing can end.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
     Paired,
@@ -29,7 +29,7 @@ enum Ending {
     CommitFailed,
     PowerCutWhileSearching,
     PowerCutWhileJoining,
-    RadioAbsent,
+    NoDevice,
     DiskFull,
     CancelledEarly,
 }
@@ -44,10 +44,11 @@ const FAILED: [Ending; 8] = [
     Ending::PowerCutWhileSearching,
     Ending::PowerCutWhileJoining,
 ];
-const UNTOUCHED: [Ending; 3] = [Ending::RadioAbsent, Ending::DiskFull, Ending::CancelledEarly];
+const UNTOUCHED: [Ending; 3] = [Ending::NoDevice, Ending::DiskFull, Ending::CancelledEarly];
 
-/// Started from; with the policy; a failure leaves: mode, network, record.
-fn what_a_failure_leaves() -> [(Settings, AfterFailure, Mode, Option<Credentials>, Settings); 12] {
+/// Returns for each kind of settings and each [`AfterFailure`] what a failed pairing leaves: the
+/// mode, the network and the settings in the record.
+fn failure_table() -> [(Settings, AfterFailure, Mode, Option<Credentials>, Settings); 12] {
     use AfterFailure::{AccessPointBack, AccessPointOff};
     use Mode::{AccessPoint, Off, Station};
     let platform = || Settings::Platform;
@@ -74,11 +75,12 @@ enum Event {
     PowerCut,
 }
 
-const STARTED: Instant = Instant::from_millis(1_000);
+const START: Instant = Instant::from_millis(1_000);
 const DEADLINE: Instant = Instant::from_millis(121_000);
 
-/// What makes the pairing end so, if it is this command's turn.
-fn event(ending: Ending, command: &Command) -> Option<Event> {
+/// Returns the event that makes the pairing end this way, or `None` if it has to come at a later
+/// command.
+fn event_for(ending: Ending, command: &Command) -> Option<Event> {
     use Event::{At, Now, PowerCut};
     Some(match (ending, command) {
         (Ending::TimedOut, Command::Pair { until, .. }) => At(*until, Input::Elapsed),
@@ -89,7 +91,7 @@ fn event(ending: Ending, command: &Command) -> Option<Event> {
         (Ending::CommitFailed, Command::Save(Record::Settled(_), _)) => Now(Input::Saved(Err(()))),
         (Ending::PowerCutWhileSearching, Command::Pair { .. }) => PowerCut,
         (Ending::PowerCutWhileJoining, Command::Join(..)) => PowerCut,
-        (Ending::RadioAbsent, Command::Snapshot(_)) => {
+        (Ending::NoDevice, Command::Snapshot(_)) => {
             Now(Input::SnapshotTaken(Err(ErrorKind::NoDevice)))
         }
         (Ending::DiskFull, Command::Save(Record::Pairing { .. }, _)) => Now(Input::Saved(Err(()))),
@@ -98,9 +100,10 @@ fn event(ending: Ending, command: &Command) -> Option<Event> {
     })
 }
 
-/// Leads a machine through a pairing by hand; what is on the disk in the end, and the machine.
+/// Drives a machine through a pairing. Returns the record that is on the disk in the end, and the
+/// machine.
 fn pair(before: &Settings, after_failure: AfterFailure, ending: Ending) -> (Record, Machine) {
-    let now = STARTED;
+    let now = START;
     let boot =
         |disk: &Record| Machine::boot(now, Loaded::Record(disk.clone()), off(None), after_failure);
     let mut disk = Record::Settled(before.clone());
@@ -112,7 +115,7 @@ fn pair(before: &Settings, after_failure: AfterFailure, ending: Ending) -> (Reco
     let mut ending = Some(ending);
     loop {
         let command = machine.command();
-        if let Some(event) = ending.and_then(|ending| event(ending, &command)) {
+        if let Some(event) = ending.and_then(|ending| event_for(ending, &command)) {
             ending = None;
             match event {
                 Event::Now(input) => machine.handle(now, input),
@@ -150,14 +153,14 @@ fn expect(
 ) {
     let status = machine.status();
     assert_eq!(disk, &Record::Settled(record.clone()), "saved");
-    assert_eq!(machine.settled(), Some(record), "in force");
+    assert_eq!(machine.settings_in_force(), Some(record), "in force");
     assert_eq!(status.mode, mode);
     assert_eq!(status.network.as_ref(), network.map(|network| &network.ssid));
 }
 
 #[test]
-fn a_failure_leaves_the_previous_settings_but_an_access_point_goes_dark() {
-    for (before, after_failure, mode, network, record) in what_a_failure_leaves() {
+fn a_failure_restores_the_previous_settings_except_an_access_point() {
+    for (before, after_failure, mode, network, record) in failure_table() {
         for ending in FAILED {
             let end = pair(&before, after_failure, ending);
             assert!(end.1.status().last.expect("ended").result.is_err(), "{ending:?}");
@@ -171,7 +174,7 @@ fn a_failure_leaves_the_previous_settings_but_an_access_point_goes_dark() {
 
 #[test]
 fn a_success_leaves_station_mode_with_the_new_network() {
-    for (before, after_failure, ..) in what_a_failure_leaves() {
+    for (before, after_failure, ..) in failure_table() {
         let end = pair(&before, after_failure, Ending::Paired);
         assert_eq!(end.1.status().last.expect("ended").result, Ok(()));
         expect(&end, Mode::Station, Some(&home()), &station(home()));
@@ -180,20 +183,20 @@ fn a_success_leaves_station_mode_with_the_new_network() {
 }
 
 #[test]
-fn what_ends_before_the_radio_was_touched_changes_nothing() {
-    for (before, after_failure, ..) in what_a_failure_leaves() {
+fn a_failure_before_the_radio_is_touched_changes_nothing() {
+    for (before, after_failure, ..) in failure_table() {
         for ending in UNTOUCHED {
             let (disk, machine) = pair(&before, after_failure, ending);
             assert!(machine.status().last.expect("ended").result.is_err(), "{ending:?}");
             assert_eq!(disk, Record::Settled(before.clone()), "{ending:?}");
-            assert_eq!(machine.settled(), Some(&before), "{ending:?}");
+            assert_eq!(machine.settings_in_force(), Some(&before), "{ending:?}");
         }
     }
 }
 
 #[test]
-fn a_record_boots_into_what_it_says() {
-    for (before, after_failure, _, _, failed) in what_a_failure_leaves() {
+fn the_boot_settings_of_each_record() {
+    for (before, after_failure, _, _, failed) in failure_table() {
         let snapshot = Snapshot::new(b"noted").expect("short");
         let settled = Record::Settled(before.clone());
         let pairing = Record::Pairing { before: before.clone(), snapshot: snapshot.clone() };
@@ -202,7 +205,7 @@ fn a_record_boots_into_what_it_says() {
         for (record, settings, snapshot) in [
             (settled, &before, Snapshot::default()),
             (pairing, &failed, snapshot.clone()),
-            // A change of settings is no pairing: it is rolled back.
+            // A change of settings is rolled back. The failure rule of a pairing does not apply.
             (configuring, &before, snapshot),
         ] {
             let (now, until) = (Instant::from_millis(0), Instant::from_millis(15_000));
@@ -219,7 +222,7 @@ fn a_record_boots_into_what_it_says() {
 }
 
 #[test]
-fn the_default_policy_is_the_specifications_rule() {
+fn the_default_after_failure_is_the_specifications_rule() {
     assert_eq!(AfterFailure::default(), AfterFailure::AccessPointOff);
 }
 
@@ -241,7 +244,7 @@ const KINDS: [ErrorKind; 14] = [
 ];
 
 fn causes() -> Vec<Cause> {
-    let own = [
+    let without_kind = [
         Cause::TimedOut,
         Cause::Cancelled,
         Cause::NotJoined,
@@ -249,11 +252,11 @@ fn causes() -> Vec<Cause> {
         Cause::Interrupted,
         Cause::Corrupt,
     ];
-    own.into_iter().chain(KINDS.map(Cause::Driver)).collect()
+    without_kind.into_iter().chain(KINDS.map(Cause::Driver)).collect()
 }
 
 #[test]
-fn every_cause_has_a_name_of_its_own_and_says_what_to_do() {
+fn every_cause_has_a_unique_name_and_advice() {
     let names: BTreeSet<_> = causes().into_iter().map(Cause::name).collect();
     assert_eq!(names.len(), causes().len());
     for cause in causes() {
@@ -267,7 +270,7 @@ fn every_cause_has_a_name_of_its_own_and_says_what_to_do() {
 }
 
 #[test]
-fn the_advice_is_that_of_the_troubleshooting_table() {
+fn the_advice_matches_the_troubleshooting_table() {
     for (cause, words) in [
         (Cause::TimedOut, "WPS button within two minutes"),
         (Cause::TimedOut, "by hand"),
@@ -280,7 +283,7 @@ fn the_advice_is_that_of_the_troubleshooting_table() {
 }
 
 #[test]
-fn what_cannot_pass_within_the_window() {
+fn the_final_error_kinds() {
     use ErrorKind::{
         Blocked, Insecure, ManagedByOther, NoDevice, NotPermitted, Overlap, Unsupported,
     };
@@ -290,7 +293,7 @@ fn what_cannot_pass_within_the_window() {
     }
 }
 
-/// A pairing that joins the first of two networks, since second 1.
+/// Returns a machine that joins the first of two offered networks since second 1.
 fn joining() -> Machine {
     let now = Instant::from_millis(1_000);
     let loaded = Loaded::Record(Record::Settled(station(old())));
@@ -310,7 +313,7 @@ fn joining() -> Machine {
 }
 
 #[test]
-fn what_cannot_pass_ends_a_join_at_once() {
+fn a_final_error_ends_a_join_at_once() {
     for kind in KINDS {
         let mut machine = joining();
         machine.handle(Instant::from_millis(2_000), Input::Joined(Err(kind)));
@@ -320,7 +323,7 @@ fn what_cannot_pass_ends_a_join_at_once() {
 }
 
 #[test]
-fn a_network_that_does_not_answer_is_followed_by_the_next_and_comes_again_after_the_last() {
+fn the_next_network_is_tried_after_a_timeout_and_the_first_again_after_the_last() {
     let mut machine = joining();
     let mut now = Instant::from_millis(1_000);
     for network in [net(b"guest", b"correct horse"), home(), net(b"guest", b"correct horse")] {
@@ -335,8 +338,8 @@ fn a_network_that_does_not_answer_is_followed_by_the_next_and_comes_again_after_
 
 const SECRET: &[u8] = b"Tr0ub4dor&3 xyzzy";
 
-/// The secret in every form in which a program could print it by accident.
-fn forms(secret: &[u8]) -> Vec<String> {
+/// Returns the secret in every encoding in which a program could print it by accident.
+fn secret_encodings(secret: &[u8]) -> Vec<String> {
     let list = |each: &dyn Fn(&u8) -> String, between: &str| {
         let bytes: Vec<_> = secret.iter().map(each).collect();
         bytes.join(between)
@@ -357,7 +360,7 @@ fn forms(secret: &[u8]) -> Vec<String> {
 fn expect_redacted(value: &impl Debug) {
     for text in [format!("{value:?}"), format!("{value:#?}"), format!("{value:x?}")] {
         let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for form in forms(SECRET).into_iter().chain(forms(&SECRET[4..12])) {
+        for form in secret_encodings(SECRET).into_iter().chain(secret_encodings(&SECRET[4..12])) {
             assert!(!text.contains(&form) && !flat.contains(&form), "{text}");
         }
     }
@@ -374,7 +377,7 @@ fn the_search_for_secrets_would_find_them() {
 }
 
 #[test]
-fn nothing_prints_a_secret() {
+fn no_type_prints_a_secret() {
     let secret = || net(b"home", SECRET);
     let offer = || Offer::new([secret(), secret(), secret()]).expect("three");
     let snapshot = || Snapshot::new(SECRET).expect("short");
@@ -452,8 +455,8 @@ fn nothing_prints_a_secret() {
     expect_redacted(&Link::default());
 }
 
-/// Nobody can look at memory that was given back without unsafe code: that it is wiped then is up to
-/// `ZeroizeOnDrop`; that this wipes all of it, to what `zeroize` does.
+/// Freed memory cannot be inspected without unsafe code. The test relies on `ZeroizeOnDrop` to wipe
+/// the passphrase on drop, and checks what `zeroize` leaves.
 #[test]
 fn a_passphrase_is_wiped_when_dropped() {
     fn wiped_when_dropped<T: ZeroizeOnDrop>(_: &T) {}

@@ -1,4 +1,5 @@
-//! A look around: what is kept of it, how often it is done, and that nobody has to wait for it.
+//! Scans for access points: which results are kept, how often the radio scans, and that no request
+//! waits for a scan.
 
 use std::time::Duration;
 
@@ -7,79 +8,80 @@ use embassy_futures::select::{Either3, select3};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use wps_core::driver::Security;
-use wps_core::sim::{Air, Disk, Fault, ManualClock, Router, RouterKind};
+use wps_core::sim::{Air, Disk, ManualClock, RadioFault, Router, RouterKind};
 use wps_core::wsc::Bssid;
 use wps_core::{
     AfterFailure, BssInfo, Clock, Control, ErrorKind, Instant, Phase, Runner, ScanResults, Settings,
 };
 
-fn heard(number: u8, signal_dbm: i16) -> BssInfo {
+fn bss_info(number: u8, signal_dbm: i16) -> BssInfo {
     BssInfo { signal_dbm: Some(signal_dbm), ..BssInfo::new(Bssid([number; 6])) }
 }
 
-fn kept(neighbours: &ScanResults) -> Vec<(u8, Option<i16>)> {
-    neighbours.iter().map(|it| (it.bssid.0[0], it.signal_dbm)).collect()
+fn entries(results: &ScanResults) -> Vec<(u8, Option<i16>)> {
+    results.iter().map(|it| (it.bssid.0[0], it.signal_dbm)).collect()
 }
 
 #[test]
 fn the_strongest_come_first_and_each_address_once() {
-    let mut neighbours = ScanResults::default();
+    let mut results = ScanResults::default();
     for (number, signal_dbm) in [(1, -60), (2, -40), (3, -80), (4, -40), (1, -90)] {
-        neighbours.add(heard(number, signal_dbm));
+        results.add(bss_info(number, signal_dbm));
     }
-    neighbours.add(BssInfo::new(Bssid([5; 6])));
+    results.add(BssInfo::new(Bssid([5; 6])));
     assert_eq!(
-        kept(&neighbours),
+        entries(&results),
         [(2, Some(-40)), (4, Some(-40)), (3, Some(-80)), (1, Some(-90)), (5, None)]
     );
 }
 
 #[test]
-fn of_too_many_the_weakest_are_left_out() {
-    let many = (0..100_u8).map(|number| heard(number, -(i16::from(number) * 37 % 100)));
-    let mut neighbours = ScanResults::default();
-    many.for_each(|it| neighbours.add(it));
-    let signals: Vec<_> = kept(&neighbours).into_iter().filter_map(|(_, dbm)| dbm).collect();
+fn the_weakest_are_left_out_if_there_are_too_many() {
+    let many = (0..100_u8).map(|number| bss_info(number, -(i16::from(number) * 37 % 100)));
+    let mut results = ScanResults::default();
+    many.for_each(|it| results.add(it));
+    let signals: Vec<_> = entries(&results).into_iter().filter_map(|(_, dbm)| dbm).collect();
     assert_eq!(signals, (0..32).map(|dbm| -dbm).collect::<Vec<i16>>());
 }
 
-struct World {
+/// A running device with two routers in range, "home" and "cafe".
+struct Environment {
     air: Air<NoopRawMutex>,
     clock: ManualClock<NoopRawMutex>,
     control: Control<NoopRawMutex, 4>,
 }
 
-impl World {
-    /// Two routers in range, a device at rest.
-    fn visit(user: impl AsyncFnOnce(&Self)) {
-        let world = Self { air: Air::new(), clock: ManualClock::new(), control: Control::new() };
-        world.air.add(Router::new(b"home", b"correct horse"));
-        world.air.add(Router::new(b"cafe", b"").of_kind(RouterKind::WithoutWps));
+impl Environment {
+    /// Boots the device and calls `user` once it is idle.
+    fn run(user: impl AsyncFnOnce(&Self)) {
+        let env = Self { air: Air::new(), clock: ManualClock::new(), control: Control::new() };
+        env.air.add_router(Router::new(b"home", b"correct horse"));
+        env.air.add_router(Router::new(b"cafe", b"").with_kind(RouterKind::WithoutWps));
         let disk = Disk::<NoopRawMutex>::new();
         block_on(async {
             let (radio, factory_settings) =
-                (world.air.radio(&world.clock), Settings::Off { remembered: None });
+                (env.air.radio(&env.clock), Settings::Off { remembered: None });
             let after_failure = AfterFailure::default();
             let booted = Runner::boot(
                 radio,
                 disk.store(),
-                &world.clock,
-                &world.control,
+                &env.clock,
+                &env.control,
                 factory_settings,
                 after_failure,
             )
             .await;
-            let mut runner = booted.expect("a blank disk");
-            let visit = async {
-                world.until(Phase::Idle).await;
-                user(&world).await;
+            let mut runner = booted.expect("an empty disk");
+            let user = async {
+                env.wait_until(Phase::Idle).await;
+                user(&env).await;
             };
-            let visited = select3(runner.run(), visit, world.clock.fast_forward()).await;
-            let Either3::Second(()) = visited;
+            let Either3::Second(()) = select3(runner.run(), user, env.clock.fast_forward()).await;
         });
     }
 
-    async fn until(&self, phase: Phase) {
+    /// Waits until the status shows this phase.
+    async fn wait_until(&self, phase: Phase) {
         while self.control.status().is_none_or(|status| status.phase != phase) {
             yield_now().await;
         }
@@ -87,7 +89,7 @@ impl World {
 
     async fn names(&self) -> Option<Vec<String>> {
         let shown = |it: &BssInfo| it.ssid.as_ref().map_or(String::new(), ToString::to_string);
-        self.control.scan().await.map(|neighbours| neighbours.iter().map(shown).collect())
+        self.control.scan().await.map(|results| results.iter().map(shown).collect())
     }
 
     fn now(&self) -> Instant {
@@ -100,10 +102,10 @@ fn names(expected: &[&str]) -> Option<Vec<String>> {
 }
 
 #[test]
-fn it_hears_what_is_on_the_air() {
-    World::visit(async |world| {
-        world.air.press(b"home");
-        let scan = world.control.scan().await.expect("a radio that works");
+fn a_scan_returns_the_access_points_in_range() {
+    Environment::run(async |env| {
+        env.air.press_button(b"home");
+        let scan = env.control.scan().await.expect("a radio that works");
         let [home, cafe] = &scan.iter().collect::<Vec<_>>()[..] else { panic!("{scan:?}") };
         assert_eq!((home.security, cafe.security), (Some(Security::Wpa2), Some(Security::Open)));
         assert_eq!((home.wps, home.pressed), (true, Some(true)));
@@ -113,75 +115,75 @@ fn it_hears_what_is_on_the_air() {
 }
 
 #[test]
-fn the_last_result_is_good_for_five_seconds() {
-    World::visit(async |world| {
-        assert_eq!(world.names().await, names(&["home", "cafe"]));
-        let mark_scanned = world.now();
-        world.air.power(b"cafe", false);
-        while world.now() < mark_scanned.after(Duration::from_millis(4_900)) {
-            assert_eq!(world.names().await, names(&["home", "cafe"]));
-            world.clock.sleep_until(world.now().after(Duration::from_millis(100))).await;
+fn a_result_is_cached_for_five_seconds() {
+    Environment::run(async |env| {
+        assert_eq!(env.names().await, names(&["home", "cafe"]));
+        let scanned_at = env.now();
+        env.air.set_power(b"cafe", false);
+        while env.now() < scanned_at.after(Duration::from_millis(4_900)) {
+            assert_eq!(env.names().await, names(&["home", "cafe"]));
+            env.clock.sleep_until(env.now().after(Duration::from_millis(100))).await;
         }
-        world.clock.sleep_until(mark_scanned.after(Duration::from_secs(5))).await;
-        assert_eq!(world.names().await, names(&["home"]));
+        env.clock.sleep_until(scanned_at.after(Duration::from_secs(5))).await;
+        assert_eq!(env.names().await, names(&["home"]));
     });
 }
 
 #[test]
-fn while_pairing_it_tells_what_that_hears_and_at_once() {
-    World::visit(async |world| {
-        assert_eq!(world.names().await, names(&["home", "cafe"]));
-        world.clock.sleep_until(world.now().after(Duration::from_secs(10))).await;
-        world.control.start(Duration::ZERO).await.expect("nothing is under way");
-        world.until(Phase::Searching).await;
-        for (on, heard) in [(false, &["home"][..]), (true, &["home", "cafe"])] {
-            world.air.power(b"cafe", on);
-            world.clock.sleep_until(world.now().after(Duration::from_secs(1))).await;
-            let asked = world.now();
-            assert_eq!(world.names().await, names(heard));
-            assert_eq!(world.now(), asked);
+fn during_a_pairing_it_returns_the_results_of_the_search_at_once() {
+    Environment::run(async |env| {
+        assert_eq!(env.names().await, names(&["home", "cafe"]));
+        env.clock.sleep_until(env.now().after(Duration::from_secs(10))).await;
+        env.control.start(Duration::ZERO).await.expect("nothing is under way");
+        env.wait_until(Phase::Searching).await;
+        for (on, expected) in [(false, &["home"][..]), (true, &["home", "cafe"])] {
+            env.air.set_power(b"cafe", on);
+            env.clock.sleep_until(env.now().after(Duration::from_secs(1))).await;
+            let requested_at = env.now();
+            assert_eq!(env.names().await, names(expected));
+            assert_eq!(env.now(), requested_at);
         }
     });
 }
 
-/// A look around takes the simulated radio 0.9 s, a real one longer.
+/// A scan takes 0.9 s on the simulated radio, and longer on a real one.
 #[test]
-fn a_start_does_not_wait_for_a_look_around_nor_the_other_way_round() {
-    World::visit(async |world| {
-        let begun = world.now();
+fn a_start_and_a_scan_do_not_wait_for_each_other() {
+    Environment::run(async |env| {
+        let began = env.now();
         let start = async {
             yield_now().await;
-            world.control.start(Duration::ZERO).await
+            env.control.start(Duration::ZERO).await
         };
-        let (scan, started) = embassy_futures::join::join(world.control.scan(), start).await;
+        let (scan, started) = embassy_futures::join::join(env.control.scan(), start).await;
         assert_eq!((scan, started), (None, Ok(())));
-        assert!(world.now().since(begun) < Duration::from_millis(300));
-        world.until(Phase::Searching).await;
+        assert!(env.now().since(began) < Duration::from_millis(300));
+        env.wait_until(Phase::Searching).await;
     });
 }
 
 #[test]
-fn many_who_ask_cause_one_look_around() {
-    World::visit(async |world| {
-        let begun = world.now();
-        let ask = || world.control.scan();
+fn simultaneous_requests_share_one_scan() {
+    Environment::run(async |env| {
+        let began = env.now();
+        let ask = || env.control.scan();
         let (one, two, three) = embassy_futures::join::join3(ask(), ask(), ask()).await;
         assert!(one.is_some() && one == two && two == three);
-        assert_eq!(world.now().since(begun), Duration::from_millis(900));
+        assert_eq!(env.now().since(began), Duration::from_millis(900));
     });
 }
 
 #[test]
-fn a_radio_that_fails_knows_nothing() {
-    World::visit(async |world| {
-        assert_eq!(world.names().await, names(&["home", "cafe"]));
-        world.clock.sleep_until(world.now().after(Duration::from_secs(10))).await;
-        world.air.set_fault(Some(Fault::Fails(ErrorKind::NoDevice)));
-        assert_eq!(world.names().await, None);
-        world.clock.sleep_until(world.now().after(Duration::from_secs(10))).await;
-        world.air.set_fault(Some(Fault::Mute));
-        let asked = world.now();
-        assert_eq!(world.names().await, None);
-        assert_eq!(world.now().since(asked), Duration::from_secs(15));
+fn a_failing_radio_returns_no_results() {
+    Environment::run(async |env| {
+        assert_eq!(env.names().await, names(&["home", "cafe"]));
+        env.clock.sleep_until(env.now().after(Duration::from_secs(10))).await;
+        env.air.set_fault(Some(RadioFault::Fails(ErrorKind::NoDevice)));
+        assert_eq!(env.names().await, None);
+        env.clock.sleep_until(env.now().after(Duration::from_secs(10))).await;
+        env.air.set_fault(Some(RadioFault::Unresponsive));
+        let requested_at = env.now();
+        assert_eq!(env.names().await, None);
+        assert_eq!(env.now().since(requested_at), Duration::from_secs(15));
     });
 }

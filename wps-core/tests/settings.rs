@@ -1,4 +1,4 @@
-//! Names and keys: what may be one, and how they show themselves.
+//! Network names and keys: which bytes are valid, and how they are displayed.
 
 use wps_core::{InvalidValue, Passphrase, Snapshot, Ssid};
 
@@ -14,7 +14,7 @@ fn a_name_is_1_to_32_bytes() {
 }
 
 #[test]
-fn a_name_is_shown_to_people_as_text() {
+fn a_name_is_displayed_as_text() {
     for (name, shown) in [
         (&b"home"[..], "home"),
         ("Zürich 🏠".as_bytes(), "Zürich 🏠"),
@@ -42,7 +42,7 @@ fn a_key_is_a_passphrase_or_a_raw_psk() {
 }
 
 #[test]
-fn secrets_say_that_they_are_there() {
+fn the_debug_output_of_secrets_is_redacted() {
     let key = Passphrase::new(b"correct horse").expect("a key");
     assert_eq!(format!("{key:?}"), "Passphrase(..)");
     assert_eq!(key.reveal(), b"correct horse");

@@ -1,12 +1,12 @@
-//! What routers say about WPS: parsers and judgements against captured frames, against the known
-//! errors of real routers, and against arbitrary bytes.
+//! Tests of the WPS parsers, the overlap detector and the scan plan. The parsers get captured
+//! frames, the known errors of real routers, and arbitrary bytes.
 
 use wps_core::wsc::{
     Advertisement, Bssid, CredentialError, Decision, MAX_CREDENTIALS, OverlapDetector, Router,
     ScanPlan, Uuid, credentials,
 };
 
-/// Hex with spaces and line breaks; lines that begin with `#` are comments.
+/// Decodes hex digits. Ignores white space and lines that start with `#`.
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text
         .lines()
@@ -18,7 +18,7 @@ fn hex(text: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
-/// A WPS attribute.
+/// Encodes a WPS attribute.
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(value.len()).expect("short");
     [&kind.to_be_bytes()[..], &length.to_be_bytes(), value].concat()
@@ -37,13 +37,13 @@ mod element {
     const DEVICE_PASSWORD_ID: u16 = 0x1012;
     const MANUFACTURER: u16 = 0x1021;
 
-    /// An information element.
+    /// Encodes an information element.
     fn element(id: u8, body: &[u8]) -> Vec<u8> {
         let length = u8::try_from(body.len()).expect("fits one element");
         [&[id, length], body].concat()
     }
 
-    /// A vendor element with a piece of WPS.
+    /// Encodes a vendor element that carries WPS attributes, or a part of them.
     fn wps(attributes: &[u8]) -> Vec<u8> {
         element(0xdd, &[&[0x00, 0x50, 0xf2, 0x04], attributes].concat())
     }
@@ -53,7 +53,7 @@ mod element {
     }
 
     fn parse(elements: &[u8]) -> Advertisement {
-        Advertisement::parse(elements).expect("knows WPS")
+        Advertisement::parse(elements).expect("has WPS")
     }
 
     fn name(advertisement: &Advertisement) -> Option<&[u8]> {
@@ -61,7 +61,7 @@ mod element {
     }
 
     #[test]
-    fn a_beacon_of_hostapd_at_rest() {
+    fn an_idle_beacon_of_hostapd() {
         let beacon = parse(&hex(BEACON_IDLE));
         assert_eq!(name(&beacon), Some(&b"labnet"[..]));
         assert_eq!(beacon.uuid, None);
@@ -73,7 +73,7 @@ mod element {
     fn a_beacon_of_hostapd_with_its_button_pressed() {
         let beacon = parse(&hex(BEACON_PRESSED));
         assert_eq!(name(&beacon), Some(&b"labnet"[..]));
-        assert_eq!(beacon.uuid, None, "a beacon does not say whose it is");
+        assert_eq!(beacon.uuid, None, "a beacon carries no UUID");
         assert!(beacon.pressed);
         assert!(beacon.version2);
     }
@@ -82,26 +82,26 @@ mod element {
     fn a_probe_response_of_hostapd_with_its_button_pressed() {
         let response = parse(&hex(PROBE_RESPONSE_PRESSED));
         assert_eq!(name(&response), Some(&b"labnet"[..]));
-        assert_eq!(response.uuid.expect("says whose it is").to_string(), UUID);
+        assert_eq!(response.uuid.expect("a UUID").to_string(), UUID);
         assert!(response.pressed);
         assert!(response.version2);
     }
 
     #[test]
-    fn the_probe_response_wins_and_the_beacon_fills_in() {
+    fn the_probe_response_takes_precedence_over_the_beacon() {
         let idle = hex(BEACON_IDLE);
         let response = hex(PROBE_RESPONSE_PRESSED);
-        let both = Advertisement::merged(&response, &idle).expect("knows WPS");
+        let both = Advertisement::merged(&response, &idle).expect("has WPS");
         assert_eq!(both.uuid.expect("from the response").to_string(), UUID);
         assert!(both.pressed);
 
         let nameless = wps(&[]);
-        let both = Advertisement::merged(&nameless, &hex(BEACON_PRESSED)).expect("knows WPS");
+        let both = Advertisement::merged(&nameless, &hex(BEACON_PRESSED)).expect("has WPS");
         assert_eq!(name(&both), Some(&b"labnet"[..]));
-        assert!(!both.pressed, "the probe response wins");
+        assert!(!both.pressed, "the probe response takes precedence");
 
-        let says_uuid = wps(&attribute(0x1047, &[7; 16]));
-        let both = Advertisement::merged(&nameless, &says_uuid).expect("knows WPS");
+        let with_uuid = wps(&attribute(0x1047, &[7; 16]));
+        let both = Advertisement::merged(&nameless, &with_uuid).expect("has WPS");
         assert_eq!(both.uuid, Some(Uuid([7; 16])));
 
         assert_eq!(Advertisement::merged(&[], &idle), Advertisement::parse(&idle));
@@ -110,14 +110,14 @@ mod element {
     }
 
     #[test]
-    fn a_router_without_wps_is_none() {
+    fn elements_without_wps_give_none() {
         let wpa1 = element(0xdd, &[0x00, 0x50, 0xf2, 0x01, 0x01, 0x00]);
         assert_eq!(Advertisement::parse(&[]), None);
         assert_eq!(Advertisement::parse(&[element(0, b"labnet"), wpa1].concat()), None);
     }
 
     #[test]
-    fn pressed_takes_selected_registrar_and_push_button() {
+    fn pressed_requires_selected_registrar_and_push_button() {
         let selected = |value: &[u8]| attribute(SELECTED_REGISTRAR, value);
         let password = |value: &[u8]| attribute(DEVICE_PASSWORD_ID, value);
         for (attributes, expected) in [
@@ -138,7 +138,7 @@ mod element {
     }
 
     #[test]
-    fn wrong_selected_registrar_config_methods_do_not_matter() {
+    fn wrong_selected_registrar_config_methods_are_ignored() {
         for methods in [&[0, 0][..], &[0, 4], &[]] {
             let attributes = [attribute(0x1053, methods), pressed()].concat();
             assert!(parse(&wps(&attributes)).pressed);
@@ -146,7 +146,7 @@ mod element {
     }
 
     #[test]
-    fn a_wps_element_cut_into_pieces_at_any_byte_is_one() {
+    fn a_wps_element_split_at_any_byte_is_reassembled() {
         let attributes =
             [pressed(), attribute(0x1047, &[7; 16]), attribute(0x1049, &hex("00372a 00 01 20"))]
                 .concat();
@@ -165,7 +165,7 @@ mod element {
     }
 
     #[test]
-    fn a_damaged_end_keeps_what_was_read() {
+    fn attributes_before_a_damaged_end_are_kept() {
         let damaged = [pressed(), hex("1047 0010 0102")].concat();
         let advertisement = parse(&wps(&damaged));
         assert!(advertisement.pressed);
@@ -177,7 +177,7 @@ mod element {
     }
 
     #[test]
-    fn a_uuid_of_another_length_is_none() {
+    fn a_uuid_of_a_wrong_length_is_ignored() {
         for length in [0, 15, 17] {
             let elements = wps(&attribute(0x1047, &vec![1; length]));
             assert_eq!(parse(&elements).uuid, None);
@@ -185,7 +185,7 @@ mod element {
     }
 
     #[test]
-    fn what_does_not_fit_is_cut() {
+    fn attributes_beyond_the_buffer_are_ignored() {
         let filler = attribute(MANUFACTURER, &[b'x'; 240]);
         let early = [wps(&pressed()), wps(&filler), wps(&filler), wps(&filler)].concat();
         assert!(parse(&early).pressed);
@@ -194,7 +194,7 @@ mod element {
     }
 
     #[test]
-    fn a_hidden_name_is_none() {
+    fn a_hidden_name_is_ignored() {
         for hidden in [&[][..], &[0], &[0; 32]] {
             let elements = [element(0, hidden), wps(&pressed())].concat();
             assert_eq!(parse(&elements).ssid, None);
@@ -206,7 +206,7 @@ mod element {
     }
 
     #[test]
-    fn the_first_name_counts() {
+    fn the_first_name_is_used() {
         let elements = [element(0, b"one"), element(0, b"two"), wps(&[])].concat();
         assert_eq!(name(&parse(&elements)), Some(&b"one"[..]));
     }
@@ -251,7 +251,7 @@ mod element {
         }
 
         #[test]
-        fn a_truncated_frame_never_says_anything_else(cut in 0_usize..196) {
+        fn a_truncated_frame_never_gives_other_values(cut in 0_usize..196) {
             let whole = hex(PROBE_RESPONSE_PRESSED);
             if let Some(part) = Advertisement::parse(&whole[..cut]) {
                 prop_assert_eq!(name(&part), Some(&b"labnet"[..]));
@@ -277,16 +277,17 @@ mod credential {
     const TKIP: u16 = 4;
     const AES: u16 = 8;
 
-    /// The sub-attributes of a Credential, as hostapd orders them.
-    struct Sent<'a> {
+    /// A Credential attribute as a router sends it, with its sub-attributes in the order of
+    /// hostapd.
+    struct SentCredential<'a> {
         ssid: &'a [u8],
         authentication: u16,
         encryption: u16,
         key: Option<&'a [u8]>,
     }
 
-    impl Sent<'_> {
-        fn inside(&self) -> Vec<u8> {
+    impl SentCredential<'_> {
+        fn sub_attributes(&self) -> Vec<u8> {
             [
                 attribute(0x1026, &[1]),
                 attribute(0x1045, self.ssid),
@@ -299,11 +300,11 @@ mod credential {
         }
 
         fn bytes(&self) -> Vec<u8> {
-            attribute(0x100e, &self.inside())
+            attribute(0x100e, &self.sub_attributes())
         }
     }
 
-    const HOME: Sent<'static> = Sent {
+    const HOME: SentCredential<'static> = SentCredential {
         ssid: b"home",
         authentication: WPA2_PSK,
         encryption: AES,
@@ -312,7 +313,7 @@ mod credential {
 
     type Pair = (Vec<u8>, Option<Vec<u8>>);
 
-    /// Names and keys, in order.
+    /// Returns the names and keys that are read, in order.
     fn read(bytes: &[u8]) -> Result<Vec<Pair>, CredentialError> {
         let networks = credentials(bytes)?;
         let plain = networks.iter().map(|network| {
@@ -331,7 +332,7 @@ mod credential {
     }
 
     #[test]
-    fn as_wpa_supplicant_reports_it() {
+    fn a_credential_as_wpa_supplicant_reports_it() {
         let received = hex("100e0038 1026000101 10450006 6c61626e6574 100300020020 100f00020008
              1027000f 636f727265637420686f7273652033 10200006 020000000100");
         assert_eq!(received.len(), 4 + 0x38);
@@ -342,26 +343,26 @@ mod credential {
     fn name_padded_with_nuls() {
         let mut ssid = [0; 32];
         ssid[..4].copy_from_slice(b"home");
-        assert_eq!(read(&Sent { ssid: &ssid, ..HOME }.bytes()), home());
+        assert_eq!(read(&SentCredential { ssid: &ssid, ..HOME }.bytes()), home());
     }
 
     #[test]
     fn name_padded_beyond_32_bytes() {
         let mut ssid = [0; 40];
         ssid[..4].copy_from_slice(b"home");
-        assert_eq!(read(&Sent { ssid: &ssid, ..HOME }.bytes()), home());
+        assert_eq!(read(&SentCredential { ssid: &ssid, ..HOME }.bytes()), home());
     }
 
     #[test]
     fn name_with_a_nul_inside_is_kept() {
-        let sent = Sent { ssid: b"a\0b", ..HOME };
+        let sent = SentCredential { ssid: b"a\0b", ..HOME };
         assert_eq!(read(&sent.bytes()), Ok(vec![pair(b"a\0b", b"correct horse")]));
     }
 
     #[test]
     fn key_with_a_terminating_nul() {
         let key = Some(&b"correct horse\0"[..]);
-        assert_eq!(read(&Sent { key, ..HOME }.bytes()), home());
+        assert_eq!(read(&SentCredential { key, ..HOME }.bytes()), home());
     }
 
     #[test]
@@ -369,13 +370,13 @@ mod credential {
         let mut key = [0; 64];
         key[..13].copy_from_slice(b"correct horse");
         let key = Some(&key[..]);
-        assert_eq!(read(&Sent { key, ..HOME }.bytes()), home());
+        assert_eq!(read(&SentCredential { key, ..HOME }.bytes()), home());
     }
 
     #[test]
-    fn key_too_short_once_its_nul_is_gone() {
+    fn key_too_short_without_its_nul() {
         let key = Some(&b"7 chars\0"[..]);
-        assert_eq!(read(&Sent { key, ..HOME }.bytes()), Err(CredentialError::Key));
+        assert_eq!(read(&SentCredential { key, ..HOME }.bytes()), Err(CredentialError::Key));
     }
 
     #[test]
@@ -389,21 +390,21 @@ mod credential {
             &[b'x'; 64],
             &[b'a'; 65],
         ] {
-            let sent = Sent { key: Some(key), ..HOME };
+            let sent = SentCredential { key: Some(key), ..HOME };
             assert_eq!(read(&sent.bytes()), Err(CredentialError::Key), "{key:?}");
         }
     }
 
     #[test]
-    fn key_missing_though_the_network_has_one() {
-        let sent = Sent { key: None, ..HOME };
+    fn key_missing_for_a_protected_network() {
+        let sent = SentCredential { key: None, ..HOME };
         assert_eq!(read(&sent.bytes()), Err(CredentialError::Key));
     }
 
     #[test]
-    fn key_of_64_hex_digits_is_kept_as_it_is() {
+    fn key_of_64_hex_digits_is_a_raw_psk() {
         let psk = b"0123456789abcdefABCDEF98765432100123456789abcdefABCDEF9876543210";
-        let sent = Sent { key: Some(psk), ..HOME };
+        let sent = SentCredential { key: Some(psk), ..HOME };
         assert_eq!(read(&sent.bytes()), Ok(vec![pair(b"home", psk)]));
         assert!(
             credentials(&sent.bytes()).unwrap()[0]
@@ -416,20 +417,20 @@ mod credential {
     #[test]
     fn open_network_without_a_key() {
         for key in [None, Some(&b""[..]), Some(b"\0"), Some(b"ignored")] {
-            let sent = Sent { authentication: OPEN, encryption: NONE, key, ..HOME };
+            let sent = SentCredential { authentication: OPEN, encryption: NONE, key, ..HOME };
             assert_eq!(read(&sent.bytes()), Ok(vec![(b"home".to_vec(), None)]));
         }
     }
 
     #[test]
     fn open_network_with_a_stray_byte_after_the_key() {
-        let inside = [
+        let sub_attributes = [
             hex("1026000101"),
             attribute(0x1045, b"home"),
             hex("10030002 0001  100f0002 0001  10270000 00  10200006 020000000100"),
         ]
         .concat();
-        let sent = [attribute(0x100e, &inside), HOME.bytes()].concat();
+        let sent = [attribute(0x100e, &sub_attributes), HOME.bytes()].concat();
         assert_eq!(
             read(&sent),
             Ok(vec![(b"home".to_vec(), None), pair(b"home", b"correct horse")])
@@ -443,7 +444,7 @@ mod credential {
         let encryption = attribute(0x100f, &[0, 8]);
         let key = attribute(0x1027, b"correct horse");
         let index = attribute(0x1026, &[]);
-        for inside in [
+        for sub_attributes in [
             [&ssid[..], &authentication, &encryption, &key, &[]].concat(),
             [&key[..], &encryption, &authentication, &ssid, &index].concat(),
             [&ssid[..], &authentication, &encryption, &key, &attribute(0x1020, &[0xff; 5])]
@@ -451,7 +452,7 @@ mod credential {
             [&attribute(0x1020, &[0xff; 6])[..], &ssid, &authentication, &encryption, &key]
                 .concat(),
         ] {
-            assert_eq!(read(&attribute(0x100e, &inside)), home());
+            assert_eq!(read(&attribute(0x100e, &sub_attributes)), home());
         }
     }
 
@@ -463,7 +464,7 @@ mod credential {
             (WPA2_PSK, TKIP | AES),
             (WPA_PSK, AES),
         ] {
-            let sent = Sent { authentication, encryption, ..HOME };
+            let sent = SentCredential { authentication, encryption, ..HOME };
             assert_eq!(read(&sent.bytes()), home());
         }
     }
@@ -479,17 +480,17 @@ mod credential {
             (WPA_PSK | WPA2_PSK, TKIP),
             (WPA_PSK, WEP | TKIP),
         ] {
-            let sent = Sent { authentication, encryption, ..HOME };
+            let sent = SentCredential { authentication, encryption, ..HOME };
             assert_eq!(read(&sent.bytes()), Err(CredentialError::Insecure));
         }
     }
 
     #[test]
-    fn networks_without_a_password_to_join_with_are_refused() {
+    fn networks_that_cannot_be_joined_with_a_password_are_refused() {
         for (authentication, encryption) in
             [(WPA2_ENTERPRISE, AES), (WPA2_ENTERPRISE, NONE), (OPEN, AES), (0, 0)]
         {
-            let sent = Sent { authentication, encryption, ..HOME };
+            let sent = SentCredential { authentication, encryption, ..HOME };
             assert_eq!(read(&sent.bytes()), Err(CredentialError::Malformed));
         }
     }
@@ -497,15 +498,16 @@ mod credential {
     #[test]
     fn a_credential_without_name_or_type_is_malformed() {
         for ssid in [&b""[..], &[0; 32], &[b'x'; 33]] {
-            let sent = Sent { ssid, ..HOME };
+            let sent = SentCredential { ssid, ..HOME };
             assert_eq!(read(&sent.bytes()), Err(CredentialError::Malformed));
         }
         for missing in [0x1045_u16, 0x1003, 0x100f] {
-            let mut inside = HOME.inside();
-            let at = inside.windows(2).position(|pair| pair == missing.to_be_bytes()).unwrap();
-            inside[at] = 0x20;
+            let mut sub_attributes = HOME.sub_attributes();
+            let at =
+                sub_attributes.windows(2).position(|pair| pair == missing.to_be_bytes()).unwrap();
+            sub_attributes[at] = 0x20;
             assert_eq!(
-                read(&attribute(0x100e, &inside)),
+                read(&attribute(0x100e, &sub_attributes)),
                 Err(CredentialError::Malformed),
                 "{missing:#x}"
             );
@@ -515,14 +517,19 @@ mod credential {
     }
 
     #[test]
-    fn several_come_in_the_routers_order_and_others_are_skipped() {
-        let guest = Sent { ssid: b"guest", authentication: OPEN, encryption: NONE, key: None };
-        let wep =
-            Sent { ssid: b"old", authentication: SHARED, encryption: WEP, key: Some(b"abcde") };
+    fn credentials_keep_the_routers_order_and_unusable_ones_are_skipped() {
+        let guest =
+            SentCredential { ssid: b"guest", authentication: OPEN, encryption: NONE, key: None };
+        let wep = SentCredential {
+            ssid: b"old",
+            authentication: SHARED,
+            encryption: WEP,
+            key: Some(b"abcde"),
+        };
         let received = [
             attribute(0x104a, &[0x10]),
             wep.bytes(),
-            attribute(0x1018, &Sent { ssid: b"not this", ..HOME }.inside()),
+            attribute(0x1018, &SentCredential { ssid: b"not this", ..HOME }.sub_attributes()),
             HOME.bytes(),
             attribute(0x1049, &hex("00372a 00 01 20")),
             guest.bytes(),
@@ -535,18 +542,18 @@ mod credential {
     }
 
     #[test]
-    fn the_first_three_usable_ones_count() {
+    fn the_first_three_usable_credentials_are_kept() {
         let names: [&[u8]; 5] = [b"a", b"b", b"c", b"d", b"e"];
         let received: Vec<u8> =
-            names.iter().flat_map(|ssid| Sent { ssid, ..HOME }.bytes()).collect();
+            names.iter().flat_map(|ssid| SentCredential { ssid, ..HOME }.bytes()).collect();
         let expected: Vec<Pair> =
             names[..MAX_CREDENTIALS].iter().map(|ssid| pair(ssid, b"correct horse")).collect();
         assert_eq!(read(&received), Ok(expected));
     }
 
     #[test]
-    fn duplicates_collapse() {
-        let other_key = Sent { key: Some(b"battery staple"), ..HOME };
+    fn duplicates_are_removed() {
+        let other_key = SentCredential { key: Some(b"battery staple"), ..HOME };
         let received = [HOME.bytes(), HOME.bytes(), other_key.bytes(), HOME.bytes()].concat();
         assert_eq!(
             read(&received),
@@ -555,10 +562,15 @@ mod credential {
     }
 
     #[test]
-    fn the_error_is_that_of_the_first_and_tells_no_secret() {
-        let short = Sent { key: Some(b"hushed"), ..HOME };
-        let wep = Sent { authentication: SHARED, encryption: WEP, key: Some(b"hushed"), ..HOME };
-        let nameless = Sent { ssid: b"", key: Some(b"hushed hushed"), ..HOME };
+    fn the_error_is_that_of_the_first_credential_and_contains_no_secret() {
+        let short = SentCredential { key: Some(b"hushed"), ..HOME };
+        let wep = SentCredential {
+            authentication: SHARED,
+            encryption: WEP,
+            key: Some(b"hushed"),
+            ..HOME
+        };
+        let nameless = SentCredential { ssid: b"", key: Some(b"hushed hushed"), ..HOME };
         for (received, expected) in [
             ([short.bytes(), wep.bytes()], CredentialError::Key),
             ([wep.bytes(), short.bytes()], CredentialError::Insecure),
@@ -577,9 +589,9 @@ mod credential {
         (prop::collection::vec(byte, 1..=32), key)
     }
 
-    fn sent((ssid, key): &Pair) -> Sent<'_> {
+    fn sent((ssid, key): &Pair) -> SentCredential<'_> {
         let open = key.is_none();
-        Sent {
+        SentCredential {
             ssid,
             authentication: if open { OPEN } else { WPA2_PSK },
             encryption: if open { NONE } else { AES },
@@ -604,12 +616,15 @@ mod credential {
                 0..8,
             ),
         ) {
-            let inside: Vec<u8> = parts.iter().flat_map(|(kind, value)| attribute(*kind, value)).collect();
-            let _ = credentials(&attribute(0x100e, &inside));
+            let sub_attributes: Vec<u8> =
+                parts.iter().flat_map(|(kind, value)| attribute(*kind, value)).collect();
+            let _ = credentials(&attribute(0x100e, &sub_attributes));
         }
 
         #[test]
-        fn what_was_sent_is_read(networks in prop::collection::hash_set(network(), 1..=3)) {
+        fn valid_credentials_are_read_as_sent(
+            networks in prop::collection::hash_set(network(), 1..=3),
+        ) {
             let networks: Vec<Pair> = networks.into_iter().collect();
             let bytes: Vec<u8> = networks.iter().flat_map(|pair| sent(pair).bytes()).collect();
             prop_assert_eq!(read(&bytes), Ok(networks));
@@ -632,8 +647,8 @@ mod credential {
             network in network(),
             cut in any::<prop::sample::Index>(),
         ) {
-            let inside = sent(&network).inside();
-            let bytes = attribute(0x100e, &inside[..cut.index(inside.len())]);
+            let sub_attributes = sent(&network).sub_attributes();
+            let bytes = attribute(0x100e, &sub_attributes[..cut.index(sub_attributes.len())]);
             if let Ok(found) = read(&bytes) {
                 prop_assert_eq!(found, vec![network]);
             }
@@ -659,62 +674,62 @@ mod overlap {
         }
     }
 
-    /// Every channel was looked at.
-    fn is_complete() -> ScanPlan {
-        let mut sweep = ScanPlan::new([2412]);
-        sweep.mark_scanned(&[2412]);
-        assert!(sweep.is_complete());
-        sweep
+    /// Returns a plan of which every channel has been scanned.
+    fn complete_plan() -> ScanPlan {
+        let mut plan = ScanPlan::new([2412]);
+        plan.mark_scanned(&[2412]);
+        assert!(plan.is_complete());
+        plan
     }
 
-    /// The verdict at the end of a window in which these were sighted, one look each.
-    fn verdict_after(sighted: &[Router]) -> Decision {
-        let sweep = is_complete();
+    /// Returns the decision after these pressed routers were seen, one in each scan step.
+    fn decision_after(seen: &[Router]) -> Decision {
+        let plan = complete_plan();
         let mut overlap_detector = OverlapDetector::new();
-        for router in sighted {
-            overlap_detector.decide(std::slice::from_ref(router), &sweep);
+        for router in seen {
+            overlap_detector.decide(std::slice::from_ref(router), &plan);
         }
-        overlap_detector.decide(&[], &sweep)
+        overlap_detector.decide(&[], &plan)
     }
 
     #[test]
-    fn nobody_pressed() {
+    fn no_router_is_pressed() {
         let mut overlap_detector = OverlapDetector::new();
-        assert_eq!(overlap_detector.decide(&[], &is_complete()), Decision::NoRouter);
+        assert_eq!(overlap_detector.decide(&[], &complete_plan()), Decision::NoRouter);
         let nowhere = ScanPlan::new([]);
         assert_eq!(overlap_detector.decide(&[], &nowhere), Decision::NoRouter);
     }
 
     #[test]
-    fn one_router_goes() {
+    fn a_single_router_is_chosen() {
         let one = router(1, RED);
         let mut overlap_detector = OverlapDetector::new();
         assert_eq!(
-            overlap_detector.decide(std::slice::from_ref(&one), &is_complete()),
+            overlap_detector.decide(std::slice::from_ref(&one), &complete_plan()),
             Decision::Pair(one)
         );
     }
 
     #[test]
-    fn it_waits_until_every_channel_was_looked_at() {
+    fn it_waits_until_every_channel_is_scanned() {
         let seen = [router(1, RED)];
         let mut overlap_detector = OverlapDetector::new();
-        let mut sweep = ScanPlan::new([2412, 5180]);
-        sweep.mark_scanned(&[2412]);
-        assert_eq!(overlap_detector.decide(&seen, &sweep), Decision::KeepScanning);
-        sweep.mark_scanned(&[5180]);
-        assert!(matches!(overlap_detector.decide(&seen, &sweep), Decision::Pair(_)));
+        let mut plan = ScanPlan::new([2412, 5180]);
+        plan.mark_scanned(&[2412]);
+        assert_eq!(overlap_detector.decide(&seen, &plan), Decision::KeepScanning);
+        plan.mark_scanned(&[5180]);
+        assert!(matches!(overlap_detector.decide(&seen, &plan), Decision::Pair(_)));
     }
 
     #[test]
-    fn a_plan_without_channels_never_says_go() {
+    fn a_plan_without_channels_never_allows_pairing() {
         let mut overlap_detector = OverlapDetector::new();
-        let decide = overlap_detector.decide(&[router(1, RED)], &ScanPlan::new([]));
-        assert_eq!(decide, Decision::KeepScanning);
+        let decision = overlap_detector.decide(&[router(1, RED)], &ScanPlan::new([]));
+        assert_eq!(decision, Decision::KeepScanning);
     }
 
     #[test]
-    fn two_routers_overlap_at_once_whatever_was_looked_at() {
+    fn two_routers_overlap_at_once_whichever_channels_are_scanned() {
         let mut overlap_detector = OverlapDetector::new();
         let both = [router(1, RED), router(2, BLUE)];
         assert_eq!(overlap_detector.decide(&both, &ScanPlan::new([2412, 5180])), Decision::Overlap);
@@ -722,89 +737,93 @@ mod overlap {
 
     #[test]
     fn two_routers_one_after_the_other_overlap_until_the_window_closes() {
-        let sweep = is_complete();
+        let plan = complete_plan();
         let mut overlap_detector = OverlapDetector::new();
-        assert!(matches!(overlap_detector.decide(&[router(1, RED)], &sweep), Decision::Pair(_)));
-        assert_eq!(overlap_detector.decide(&[], &sweep), Decision::NoRouter);
-        assert_eq!(overlap_detector.decide(&[router(2, BLUE)], &sweep), Decision::Overlap);
-        assert_eq!(overlap_detector.decide(&[], &sweep), Decision::Overlap);
-        assert_eq!(overlap_detector.decide(&[router(1, RED)], &sweep), Decision::Overlap);
+        assert!(matches!(overlap_detector.decide(&[router(1, RED)], &plan), Decision::Pair(_)));
+        assert_eq!(overlap_detector.decide(&[], &plan), Decision::NoRouter);
+        assert_eq!(overlap_detector.decide(&[router(2, BLUE)], &plan), Decision::Overlap);
+        assert_eq!(overlap_detector.decide(&[], &plan), Decision::Overlap);
+        assert_eq!(overlap_detector.decide(&[router(1, RED)], &plan), Decision::Overlap);
     }
 
     #[test]
-    fn what_was_sighted_in_an_earlier_attempt_counts() {
+    fn routers_of_an_earlier_try_count() {
         let mut overlap_detector = OverlapDetector::new();
         overlap_detector.record_pressed(&router(1, RED));
-        assert_eq!(overlap_detector.decide(&[router(2, BLUE)], &is_complete()), Decision::Overlap);
+        assert_eq!(
+            overlap_detector.decide(&[router(2, BLUE)], &complete_plan()),
+            Decision::Overlap
+        );
     }
 
     #[test]
-    fn a_router_with_two_bands_is_one_and_the_louder_band_is_taken() {
+    fn a_dual_band_router_counts_once_and_its_stronger_band_is_used() {
         let low = router(1, RED);
         let high = Router { frequency_mhz: 5180, signal_dbm: -40, ..router(2, RED) };
         for both in [[low.clone(), high.clone()], [high.clone(), low]] {
             let mut overlap_detector = OverlapDetector::new();
             assert_eq!(
-                overlap_detector.decide(&both, &is_complete()),
+                overlap_detector.decide(&both, &complete_plan()),
                 Decision::Pair(high.clone())
             );
         }
     }
 
     #[test]
-    fn the_loudest_now_in_sight_is_taken_not_one_that_has_gone() {
-        let sweep = is_complete();
+    fn the_strongest_visible_band_is_used_not_one_that_is_gone() {
+        let plan = complete_plan();
         let mut overlap_detector = OverlapDetector::new();
-        let gone = Router { signal_dbm: -20, ..router(1, RED) };
-        let here = router(2, RED);
-        overlap_detector.decide(&[gone], &sweep);
+        let vanished = Router { signal_dbm: -20, ..router(1, RED) };
+        let visible = router(2, RED);
+        overlap_detector.decide(&[vanished], &plan);
         assert_eq!(
-            overlap_detector.decide(std::slice::from_ref(&here), &sweep),
-            Decision::Pair(here)
+            overlap_detector.decide(std::slice::from_ref(&visible), &plan),
+            Decision::Pair(visible)
         );
     }
 
     #[test]
-    fn the_same_bssid_is_one_router_and_may_show_its_uuid_later() {
+    fn one_bssid_is_one_router_and_may_show_its_uuid_later() {
         let same = [router(1, None), router(1, RED), router(1, None)];
-        assert_eq!(verdict_after(&same), Decision::NoRouter);
+        assert_eq!(decision_after(&same), Decision::NoRouter);
         let with_its_other_band =
             [router(1, None), router(1, RED), router(2, RED), router(2, None)];
-        assert_eq!(verdict_after(&with_its_other_band), Decision::NoRouter);
+        assert_eq!(decision_after(&with_its_other_band), Decision::NoRouter);
     }
 
     #[test]
-    fn a_bssid_that_changes_its_uuid_does_not_excuse_another() {
+    fn a_bssid_that_changes_its_uuid_does_not_merge_with_another() {
         let changed = [router(1, RED), router(1, BLUE)];
-        assert_eq!(verdict_after(&changed), Decision::NoRouter);
-        let beside_another = [router(1, RED), router(1, BLUE), router(2, BLUE)];
-        assert_eq!(verdict_after(&beside_another), Decision::Overlap);
+        assert_eq!(decision_after(&changed), Decision::NoRouter);
+        let with_another = [router(1, RED), router(1, BLUE), router(2, BLUE)];
+        assert_eq!(decision_after(&with_another), Decision::Overlap);
     }
 
     #[test]
-    fn a_missing_uuid_on_another_bssid_cannot_be_shown_to_be_the_same() {
+    fn a_second_bssid_without_a_uuid_counts_as_another_router() {
         for two in [
             [router(1, None), router(2, None)],
             [router(1, RED), router(2, None)],
             [router(1, None), router(2, RED)],
         ] {
-            assert_eq!(verdict_after(&two), Decision::Overlap);
+            assert_eq!(decision_after(&two), Decision::Overlap);
         }
     }
 
     #[test]
-    fn a_router_with_more_access_points_than_are_remembered_is_still_one() {
+    fn a_router_with_more_access_points_than_fit_still_counts_once() {
         let many: Vec<Router> = (0..30).map(|bssid| router(bssid, RED)).collect();
-        assert_eq!(verdict_after(&many), Decision::NoRouter);
+        assert_eq!(decision_after(&many), Decision::NoRouter);
         let mut and_another = many;
         and_another.push(router(99, BLUE));
-        assert_eq!(verdict_after(&and_another), Decision::Overlap);
+        assert_eq!(decision_after(&and_another), Decision::Overlap);
         and_another.push(router(100, RED));
-        assert_eq!(verdict_after(&and_another), Decision::Overlap, "for the rest of the window");
+        assert_eq!(decision_after(&and_another), Decision::Overlap, "for the rest of the window");
     }
 
     proptest! {
-        /// The rule from the other side: put the sightings of the whole window together first, then ask.
+        /// States the rule in another way: collects the routers of the whole window first, then
+        /// counts them.
         #[test]
         fn overlap_is_more_than_one_router_in_the_window_in_any_order(
             owners in prop::collection::vec(0..3_u8, 6),
@@ -816,17 +835,18 @@ mod overlap {
                 let owner = with_uuid.then_some(owners[bssid]);
                 let known = uuids.entry(bssid).or_default();
                 *known = known.or(owner);
-                overlap_detector.record_pressed(&router(bssid as u8, owner.map(|owner| Uuid([owner; 16]))));
+                let uuid = owner.map(|owner| Uuid([owner; 16]));
+                overlap_detector.record_pressed(&router(bssid as u8, uuid));
             }
             let routers: HashSet<_> = uuids.values().collect();
             let one = uuids.len() <= 1 || (routers.len() == 1 && !routers.contains(&None));
             let expected = if one { Decision::NoRouter } else { Decision::Overlap };
-            prop_assert_eq!(overlap_detector.decide(&[], &is_complete()), expected);
+            prop_assert_eq!(overlap_detector.decide(&[], &complete_plan()), expected);
         }
     }
 }
 
-mod sweep {
+mod scan_plan {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
@@ -840,192 +860,193 @@ mod sweep {
         [&RADAR[..], &FIVE, &TWO_POINT_FOUR].concat()
     }
 
-    /// As the documentation says: two at a time, radar channels alone, and after each two looks one
-    /// for the likely channels, if everything was covered before.
+    /// Returns the number of steps that the documentation promises: two channels in each step,
+    /// radar channels alone, and after every two steps one for the likely channels if the plan was
+    /// complete.
     fn steps_per_pass(channels: &[u16]) -> usize {
         let radar = |frequency: &&u16| {
             **frequency > 5000
                 && ![5180..=5240, 5745..=5825].iter().any(|band| band.contains(*frequency))
         };
         let radar = channels.iter().filter(radar).count();
-        let looks = radar + (channels.len() - radar).div_ceil(2);
-        looks + looks.div_ceil(2)
+        let steps = radar + (channels.len() - radar).div_ceil(2);
+        steps + steps.div_ceil(2)
     }
 
-    /// A look that succeeds.
-    fn look(sweep: &mut ScanPlan) -> Vec<u16> {
-        let look = sweep.next_step();
-        sweep.mark_scanned(&look);
-        look.to_vec()
+    /// Performs the next step successfully and returns its channels.
+    fn scan_next_step(plan: &mut ScanPlan) -> Vec<u16> {
+        let step = plan.next_step();
+        plan.mark_scanned(&step);
+        step.to_vec()
     }
 
     #[test]
     fn first_2_4_ghz_then_5_ghz_then_radar_channels() {
-        let mut sweep = ScanPlan::new(all());
+        let mut plan = ScanPlan::new(all());
         let visited: Vec<u16> =
-            (0..steps_per_pass(&all())).flat_map(|_| look(&mut sweep)).collect();
+            (0..steps_per_pass(&all())).flat_map(|_| scan_next_step(&mut plan)).collect();
         let planned = [&TWO_POINT_FOUR[..], &FIVE, &RADAR].concat();
         assert!(visited.starts_with(&planned), "{visited:?}");
     }
 
     #[test]
-    fn covered_after_the_last_channel_and_not_before() {
-        let mut sweep = ScanPlan::new(all());
+    fn complete_after_the_last_channel_and_not_before() {
+        let mut plan = ScanPlan::new(all());
         let mut visited = BTreeSet::new();
         while visited.len() < all().len() {
-            assert!(!sweep.is_complete());
-            visited.extend(look(&mut sweep));
+            assert!(!plan.is_complete());
+            visited.extend(scan_next_step(&mut plan));
         }
-        assert!(sweep.is_complete());
-        assert!(sweep.steps_per_pass() == steps_per_pass(&all()));
+        assert!(plan.is_complete());
+        assert!(plan.steps_per_pass() == steps_per_pass(&all()));
     }
 
     #[test]
-    fn only_channels_where_wps_can_live_and_each_once() {
-        let mut sweep = ScanPlan::new([
+    fn only_channels_that_can_have_wps_and_each_once() {
+        let mut plan = ScanPlan::new([
             900, 2411, 2412, 2412, 2484, 2485, 5160, 5170, 5180, 5190, 5250, 5340, 5480, 5720,
             5725, 5740, 5745, 5855, 5870, 5885, 5905, 5955, 60480, 2412,
         ]);
-        let looks: Vec<Vec<u16>> = (0..4).map(|_| look(&mut sweep)).collect();
-        assert_eq!(looks, [vec![2412, 2484], vec![5180, 5745], vec![5720], vec![5885]]);
-        assert!(sweep.is_complete());
+        let steps: Vec<Vec<u16>> = (0..4).map(|_| scan_next_step(&mut plan)).collect();
+        assert_eq!(steps, [vec![2412, 2484], vec![5180, 5745], vec![5720], vec![5885]]);
+        assert!(plan.is_complete());
     }
 
     #[test]
-    fn no_channels_no_look_and_never_covered() {
-        let mut sweep = ScanPlan::new([5955]);
-        assert!(sweep.next_step().is_empty());
-        sweep.mark_scanned(&[5955]);
-        sweep.mark_wps(5955);
-        assert!(sweep.next_step().is_empty());
-        assert!(!sweep.is_complete());
+    fn a_plan_without_channels_has_no_steps_and_is_never_complete() {
+        let mut plan = ScanPlan::new([5955]);
+        assert!(plan.next_step().is_empty());
+        plan.mark_scanned(&[5955]);
+        plan.mark_wps(5955);
+        assert!(plan.next_step().is_empty());
+        assert!(!plan.is_complete());
     }
 
     #[test]
     fn more_channels_than_fit() {
-        let mut sweep = ScanPlan::new(2412..=2484);
-        let visited: BTreeSet<u16> = (0..64).flat_map(|_| look(&mut sweep)).collect();
+        let mut plan = ScanPlan::new(2412..=2484);
+        let visited: BTreeSet<u16> = (0..64).flat_map(|_| scan_next_step(&mut plan)).collect();
         assert_eq!(visited.len(), 64);
-        assert!(sweep.is_complete());
+        assert!(plan.is_complete());
     }
 
     #[test]
-    fn once_covered_the_next_look_and_every_third_is_for_where_wps_was_seen() {
-        let mut sweep = ScanPlan::new(all());
-        sweep.mark_wps(2437);
-        sweep.mark_wps(2462);
+    fn once_complete_the_next_step_and_every_third_scans_the_channels_with_wps() {
+        let mut plan = ScanPlan::new(all());
+        plan.mark_wps(2437);
+        plan.mark_wps(2462);
         let mut first = Vec::new();
-        while !sweep.is_complete() {
-            first.extend(look(&mut sweep));
+        while !plan.is_complete() {
+            first.extend(scan_next_step(&mut plan));
         }
         assert_eq!(first, [&TWO_POINT_FOUR[..], &FIVE, &RADAR].concat(), "each once");
         for number in 0..40 {
-            let mut look = look(&mut sweep);
-            look.sort_unstable();
-            assert_eq!(look == [2437, 2462], number % 3 == 0, "look {number}: {look:?}");
+            let mut step = scan_next_step(&mut plan);
+            step.sort_unstable();
+            assert_eq!(step == [2437, 2462], number % 3 == 0, "step {number}: {step:?}");
         }
     }
 
     #[test]
-    fn radar_channels_are_looked_at_alone() {
-        let mut sweep = ScanPlan::new(all());
-        sweep.mark_wps(5500);
+    fn radar_channels_are_scanned_alone() {
+        let mut plan = ScanPlan::new(all());
+        plan.mark_wps(5500);
         for _ in 0..60 {
-            let look = look(&mut sweep);
-            assert!(look.len() == 1 || !look.iter().any(|frequency| RADAR.contains(frequency)));
+            let step = scan_next_step(&mut plan);
+            assert!(step.len() == 1 || !step.iter().any(|frequency| RADAR.contains(frequency)));
         }
     }
 
-    /// The channels of the looks that are for the likely ones.
-    fn likely(sweep: &mut ScanPlan) -> BTreeSet<u16> {
-        while !sweep.is_complete() {
-            look(sweep);
+    /// Returns the channels of those steps that scan the likely channels.
+    fn likely(plan: &mut ScanPlan) -> BTreeSet<u16> {
+        while !plan.is_complete() {
+            scan_next_step(plan);
         }
         (0..40)
-            .map(|number| (number, look(sweep)))
+            .map(|number| (number, scan_next_step(plan)))
             .filter(|(number, _)| number % 3 == 0)
-            .flat_map(|(_, look)| look)
+            .flat_map(|(_, step)| step)
             .collect()
     }
 
     #[test]
-    fn a_crowd_of_routers_leaves_the_latest_four() {
-        let mut sweep = ScanPlan::new(all());
+    fn the_latest_four_channels_with_wps_are_kept() {
+        let mut plan = ScanPlan::new(all());
         for frequency in all() {
-            sweep.mark_wps(frequency);
+            plan.mark_wps(frequency);
         }
-        assert_eq!(likely(&mut sweep), TWO_POINT_FOUR[9..].iter().copied().collect());
+        assert_eq!(likely(&mut plan), TWO_POINT_FOUR[9..].iter().copied().collect());
     }
 
     #[test]
-    fn wps_seen_again_is_seen_latest() {
-        let mut sweep = ScanPlan::new(all());
+    fn a_channel_with_wps_again_becomes_the_latest() {
+        let mut plan = ScanPlan::new(all());
         for frequency in [5700, 5180, 5200, 5220, 5700, 5240] {
-            sweep.mark_wps(frequency);
+            plan.mark_wps(frequency);
         }
-        assert_eq!(likely(&mut sweep), BTreeSet::from([5700, 5200, 5220, 5240]));
+        assert_eq!(likely(&mut plan), BTreeSet::from([5700, 5200, 5220, 5240]));
     }
 
     #[test]
-    fn wps_outside_the_plan_takes_no_place() {
-        let mut sweep = ScanPlan::new(all());
-        sweep.mark_wps(5700);
+    fn wps_outside_the_plan_is_ignored() {
+        let mut plan = ScanPlan::new(all());
+        plan.mark_wps(5700);
         for elsewhere in [5955, 5975, 5995, 6015, 5885] {
-            sweep.mark_wps(elsewhere);
+            plan.mark_wps(elsewhere);
         }
-        assert_eq!(likely(&mut sweep), BTreeSet::from([5700]));
+        assert_eq!(likely(&mut plan), BTreeSet::from([5700]));
     }
 
     #[test]
-    fn one_scan_of_everything_covers() {
-        let mut sweep = ScanPlan::new(all());
-        let everything: Vec<u16> = sweep.frequencies().collect();
-        sweep.mark_scanned(&everything);
-        assert!(sweep.is_complete());
+    fn one_scan_of_all_channels_completes_the_plan() {
+        let mut plan = ScanPlan::new(all());
+        let everything: Vec<u16> = plan.frequencies().collect();
+        plan.mark_scanned(&everything);
+        assert!(plan.is_complete());
         for _ in 0..20 {
-            look(&mut sweep);
-            assert!(sweep.is_complete());
+            scan_next_step(&mut plan);
+            assert!(plan.is_complete());
         }
     }
 
     #[test]
-    fn failed_looks_age_the_others() {
-        let mut sweep = ScanPlan::new(all());
-        sweep.mark_scanned(&all());
+    fn failed_steps_let_the_other_scans_expire() {
+        let mut plan = ScanPlan::new(all());
+        plan.mark_scanned(&all());
         for _ in 0..steps_per_pass(&all()) {
-            sweep.next_step();
+            plan.next_step();
         }
-        assert!(!sweep.is_complete());
+        assert!(!plan.is_complete());
     }
 
     #[test]
     fn a_refused_channel_is_found_alone_and_removed() {
-        let mut sweep = ScanPlan::new(all());
+        let mut plan = ScanPlan::new(all());
         let mut removed = false;
         for _ in 0..60 {
-            let look = sweep.next_step();
-            if !look.contains(&5260) {
-                sweep.mark_scanned(&look);
-            } else if look.len() == 1 {
-                assert!(!sweep.is_complete());
-                sweep.remove(5260);
+            let step = plan.next_step();
+            if !step.contains(&5260) {
+                plan.mark_scanned(&step);
+            } else if step.len() == 1 {
+                assert!(!plan.is_complete());
+                plan.remove(5260);
                 removed = true;
             }
         }
         assert!(removed);
-        assert!(sweep.is_complete());
-        let visited: BTreeSet<u16> = (0..30).flat_map(|_| look(&mut sweep)).collect();
+        assert!(plan.is_complete());
+        let visited: BTreeSet<u16> = (0..30).flat_map(|_| scan_next_step(&mut plan)).collect();
         assert_eq!(visited.len(), 27);
         assert!(!visited.contains(&5260));
     }
 
     #[test]
     fn a_removed_channel_is_no_longer_likely() {
-        let mut sweep = ScanPlan::new(all());
-        sweep.mark_wps(5260);
-        sweep.remove(5260);
+        let mut plan = ScanPlan::new(all());
+        plan.mark_wps(5260);
+        plan.remove(5260);
         for _ in 0..40 {
-            assert!(!look(&mut sweep).contains(&5260));
+            assert!(!scan_next_step(&mut plan).contains(&5260));
         }
     }
 
@@ -1040,65 +1061,69 @@ mod sweep {
 
     proptest! {
         #[test]
-        fn one_sweep_visits_every_channel_wherever_wps_is(
+        fn one_pass_visits_every_channel_wherever_wps_is(
             channels in channels(),
             before in 0..10_usize,
-            wps in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 0..6), 100),
+            wps in prop::collection::vec(
+                prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+                100,
+            ),
         ) {
-            let mut sweep = ScanPlan::new(channels.iter().copied());
+            let mut plan = ScanPlan::new(channels.iter().copied());
             let mut visited = BTreeSet::new();
-            let one_sweep = steps_per_pass(&channels);
-            for (done, routers) in wps.iter().take(before + one_sweep).enumerate() {
-                let look = look(&mut sweep);
-                prop_assert!(look.len() <= ScanPlan::MAX_CHANNELS_PER_STEP);
+            let one_pass = steps_per_pass(&channels);
+            for (done, routers) in wps.iter().take(before + one_pass).enumerate() {
+                let step = scan_next_step(&mut plan);
+                prop_assert!(step.len() <= ScanPlan::MAX_CHANNELS_PER_STEP);
                 if done >= before {
-                    visited.extend(look);
+                    visited.extend(step);
                 }
                 for router in routers {
-                    sweep.mark_wps(*router.get(&channels));
+                    plan.mark_wps(*router.get(&channels));
                 }
-                prop_assert!(done + 1 < one_sweep || sweep.is_complete());
+                prop_assert!(done + 1 < one_pass || plan.is_complete());
             }
             prop_assert_eq!(visited, channels.into_iter().collect());
         }
 
         #[test]
-        fn not_covered_before_every_channel_was_visited(
+        fn not_complete_before_every_channel_is_visited(
             channels in channels(),
             wps in any::<prop::sample::Index>(),
         ) {
-            let mut sweep = ScanPlan::new(channels.iter().copied());
-            sweep.mark_wps(*wps.get(&channels));
+            let mut plan = ScanPlan::new(channels.iter().copied());
+            plan.mark_wps(*wps.get(&channels));
             let mut visited = BTreeSet::new();
             for _ in 0..2 * channels.len() {
-                prop_assert_eq!(sweep.is_complete(), visited.len() == channels.len());
-                visited.extend(look(&mut sweep));
+                prop_assert_eq!(plan.is_complete(), visited.len() == channels.len());
+                visited.extend(scan_next_step(&mut plan));
             }
-            prop_assert!(sweep.is_complete());
+            prop_assert!(plan.is_complete());
         }
 
         #[test]
-        fn a_failing_channel_is_uncovered_and_starves_nobody(
+        fn a_failing_channel_keeps_the_plan_incomplete_and_starves_no_other(
             channels in channels(),
             bad in any::<prop::sample::Index>(),
             wps in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
         ) {
             let bad = *bad.get(&channels);
-            let mut sweep = ScanPlan::new(channels.iter().copied());
+            let mut plan = ScanPlan::new(channels.iter().copied());
             for router in wps {
-                sweep.mark_wps(*router.get(&channels));
+                plan.mark_wps(*router.get(&channels));
             }
-            // As long as it may take until each was at the head of the queue once, and then for good.
-            let mut since = std::collections::HashMap::new();
+            // The bound is the number of steps after which every channel was at the head of the
+            // queue once. It holds from then on as well.
+            let mut last_scanned = std::collections::HashMap::new();
             for number in 0..400_usize {
-                let look = sweep.next_step();
-                if !look.contains(&bad) {
-                    sweep.mark_scanned(&look);
-                    since.extend(look.iter().map(|&frequency| (frequency, number)));
+                let step = plan.next_step();
+                if !step.contains(&bad) {
+                    plan.mark_scanned(&step);
+                    last_scanned.extend(step.iter().map(|&frequency| (frequency, number)));
                 }
-                prop_assert!(!sweep.is_complete());
+                prop_assert!(!plan.is_complete());
                 for frequency in channels.iter().filter(|&&frequency| frequency != bad) {
-                    let last = since.get(frequency).copied().unwrap_or(0);
+                    let last = last_scanned.get(frequency).copied().unwrap_or(0);
                     prop_assert!(number - last <= 3 * channels.len() + 4, "{} starves", frequency);
                 }
             }

@@ -6,15 +6,15 @@ use wps_core::driver::{Link, Offer, PairContext, SearchProgress, Security};
 use wps_core::wsc::Bssid;
 use wps_core::{AccessPoint, Credentials, Mode, ScanResults, Settings, Snapshot, Ssid, WifiDriver};
 
-use crate::event::SCANNED;
+use crate::event::SCAN_FINISHED;
 use crate::layout::{
     AUTH_OPEN, AUTH_WPA2, AccessPointConfig, CIPHER_CCMP, MODE_ACCESS_POINT, MODE_STATION,
 };
 use crate::station::{self, Link as StationLink, STATION};
-use crate::{EspError, Keeper, credentials, ffi, heard, pairing};
+use crate::{EspError, Reconnector, bss_info, credentials, ffi, pairing};
 
-/// What keeps the library running: esp-radio's `WifiController`. On a host, where tests play the
-/// library, `()`.
+/// The value that keeps the library running: esp-radio's `WifiController`. On a host, where the
+/// tests provide a fake library, it is `()`.
 pub trait Controller {}
 
 #[cfg(any(target_arch = "riscv32", target_arch = "xtensa"))]
@@ -25,31 +25,34 @@ impl Controller for () {}
 
 /// The radio of an ESP32: a station, an access point, or off.
 ///
-/// It keeps nothing between two verbs. Each that moves the radio stops it and tells it all anew: what
-/// was left of before, a dropped future's search or the configuration that the library writes by
-/// itself, cannot act any more.
+/// The driver keeps no state between two method calls. Each method that changes what the radio does
+/// stops the radio first and then configures it completely. So nothing from before can act any
+/// more: neither the search of a dropped future nor the configuration that the library writes by
+/// itself.
 ///
-/// It leaves its network, or its own access point, as soon as a pairing begins: the library looks for
-/// routers only so. It is in one thread with its [`Keeper`].
+/// The radio leaves its network, or stops its own access point, as soon as a pairing begins: the
+/// library cannot search for routers otherwise. The driver stays in one thread with its
+/// [`Reconnector`].
 pub struct Driver<C> {
     _controller: C,
-    in_one_thread: PhantomData<*const ()>,
+    /// Keeps this type in the thread of its reconnector.
+    _not_send: PhantomData<*const ()>,
 }
 
 impl<C: Controller> Driver<C> {
-    /// The driver for the radio that `controller` has started, which it keeps: dropped, it would end
-    /// Wi-Fi. From now on nobody else tells the library anything.
+    /// Creates the driver for the radio that `controller` has started. It takes the controller,
+    /// because dropping the controller ends Wi-Fi. From now on nothing else may call the library.
     ///
     /// # Errors
-    /// The library could not be told to keep its configuration in RAM only.
+    /// Returns an error if the library cannot be set to keep its configuration in RAM only.
     pub fn new(controller: C) -> Result<Self, EspError> {
         ffi::set_storage_ram()?;
-        Ok(Self { _controller: controller, in_one_thread: PhantomData })
+        Ok(Self { _controller: controller, _not_send: PhantomData })
     }
 
-    /// Who keeps its station connected. One is enough.
-    pub fn keeper(&self) -> Keeper {
-        Keeper { in_one_thread: PhantomData }
+    /// Returns the [`Reconnector`], which keeps the station connected. One is enough.
+    pub fn reconnector(&self) -> Reconnector {
+        Reconnector { _not_send: PhantomData }
     }
 }
 
@@ -59,16 +62,16 @@ impl<C: Controller> WifiDriver for Driver<C> {
     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), EspError> {
         match settings {
             Settings::Platform => Err(EspError::Unsupported(
-                "an ESP32 has no networks of its own: begin with an access point, or off",
+                "an ESP32 has no platform networks: start with an access point, or with Wi-Fi off",
             )),
             Settings::Station { network } => {
                 if !station::is_joined(network)? {
-                    station::try_to_join(network)?;
+                    station::start_join(network)?;
                 }
-                STATION.keep(true);
+                STATION.set_reconnect(true);
                 Ok(())
             }
-            Settings::AccessPoint { access_point, .. } => serve(access_point),
+            Settings::AccessPoint { access_point, .. } => start_access_point(access_point),
             Settings::Off { .. } => station::switch_off(),
         }
     }
@@ -82,15 +85,15 @@ impl<C: Controller> WifiDriver for Driver<C> {
     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), EspError> {
         // After a pairing the library may have joined by itself.
         if !station::is_joined(network)? {
-            let context = Joining::begin(network)?;
-            let is_over = |now: &station::State| now.link != StationLink::Trying;
-            match STATION.until(is_over).await.link {
-                StationLink::Up => context.succeeded(),
+            let guard = JoinGuard::start(network)?;
+            let is_over = |state: &station::State| state.link != StationLink::Connecting;
+            match STATION.wait_for(is_over).await.link {
+                StationLink::Up => guard.disarm(),
                 StationLink::Down(reason) => return Err(EspError::Link { reason }),
-                StationLink::Trying => {}
+                StationLink::Connecting => {}
             }
         }
-        STATION.keep(true);
+        STATION.set_reconnect(true);
         Ok(())
     }
 
@@ -103,69 +106,72 @@ impl<C: Controller> WifiDriver for Driver<C> {
     }
 
     async fn scan(&mut self) -> Result<ScanResults, EspError> {
-        let mut heard = ScanResults::default();
+        let mut results = ScanResults::default();
         if ffi::mode()? != MODE_STATION {
-            // An access point cannot look around without leaving its channel.
-            return Ok(heard);
+            // An access point cannot scan without leaving its channel.
+            return Ok(results);
         }
-        let _scan = Scan::begin()?;
-        SCANNED.wait().await;
-        while let Ok(record) = ffi::next_record() {
-            heard.add(heard::neighbour(&record));
+        let _guard = ScanGuard::start()?;
+        SCAN_FINISHED.wait().await;
+        while let Ok(record) = ffi::next_scan_record() {
+            results.add(bss_info::from_record(&record));
         }
-        Ok(heard)
+        Ok(results)
     }
 }
 
-/// A try to join that is under way. Dropped, it ends.
-struct Joining;
+/// An attempt to join that is in progress. Dropping it ends the attempt.
+struct JoinGuard;
 
-impl Joining {
-    fn begin(network: &Credentials) -> Result<Self, EspError> {
-        station::try_to_join(network)?;
+impl JoinGuard {
+    fn start(network: &Credentials) -> Result<Self, EspError> {
+        station::start_join(network)?;
         Ok(Self)
     }
 
-    fn succeeded(self) {
+    /// Keeps the link after the attempt has succeeded.
+    fn disarm(self) {
         core::mem::forget(self);
     }
 }
 
-impl Drop for Joining {
+impl Drop for JoinGuard {
     fn drop(&mut self) {
-        // A failure does not matter: the next verb stops the radio.
+        // An error does not matter here: the next method that changes the radio stops it first.
         let _ = ffi::disconnect();
     }
 }
 
-/// A scan that is under way, and its results in the library's memory. Dropped, both are gone.
-struct Scan;
+/// A scan in progress, with its results in the library's memory. Dropping it ends the scan and
+/// frees the results.
+struct ScanGuard;
 
-impl Scan {
-    fn begin() -> Result<Self, EspError> {
-        SCANNED.reset();
+impl ScanGuard {
+    fn start() -> Result<Self, EspError> {
+        SCAN_FINISHED.reset();
         ffi::scan_start()?;
         Ok(Self)
     }
 }
 
-impl Drop for Scan {
+impl Drop for ScanGuard {
     fn drop(&mut self) {
-        // Neither fails but for there being nothing to stop or to clear.
+        // These calls fail only if there is nothing to stop or to clear.
         let _ = ffi::scan_stop();
-        let _ = ffi::clear_records();
+        let _ = ffi::clear_scan_records();
     }
 }
 
-fn serve(access_point: &AccessPoint) -> Result<(), EspError> {
+fn start_access_point(access_point: &AccessPoint) -> Result<(), EspError> {
     station::switch_off()?;
     ffi::set_mode(MODE_ACCESS_POINT)?;
-    ffi::set_access_point(&mut configuration(access_point))?;
+    ffi::set_access_point_config(&mut access_point_config(access_point))?;
     ffi::start()
 }
 
-/// WPA2 with AES where there is a key; up to four stations.
-fn configuration(access_point: &AccessPoint) -> AccessPointConfig {
+/// Returns the configuration for an access point: WPA2 with AES if there is a key, otherwise open;
+/// up to four stations.
+fn access_point_config(access_point: &AccessPoint) -> AccessPointConfig {
     let AccessPoint { network, channel } = access_point;
     let mut config = AccessPointConfig::empty();
     let key = network.passphrase.as_ref().map_or(&[][..], |key| key.reveal());
@@ -185,8 +191,8 @@ fn configuration(access_point: &AccessPoint) -> AccessPointConfig {
 
 fn station_link() -> Result<Link, EspError> {
     let link = match STATION.state().link {
-        StationLink::Up => heard::link(&ffi::joined()?),
-        StationLink::Trying | StationLink::Down(_) => {
+        StationLink::Up => bss_info::link(&ffi::joined_ap()?),
+        StationLink::Connecting | StationLink::Down(_) => {
             Link { mode: Some(Mode::Station), ..Link::default() }
         }
     };
@@ -194,13 +200,13 @@ fn station_link() -> Result<Link, EspError> {
 }
 
 fn access_point_link() -> Result<Link, EspError> {
-    let config = ffi::access_point()?;
+    let config = ffi::access_point_config()?;
     let name = config.ssid.get(..config.ssid_len.into()).unwrap_or_default();
     Ok(Link {
         up: true,
         mode: Some(Mode::AccessPoint),
         ssid: Ssid::new(name).ok(),
-        frequency_mhz: heard::frequency_mhz(config.channel),
+        frequency_mhz: bss_info::frequency_mhz(config.channel),
         security: Some(if config.authmode == AUTH_OPEN { Security::Open } else { Security::Wpa2 }),
         address: ffi::access_point_address().ok().map(Bssid),
         ..Link::default()

@@ -1,43 +1,44 @@
-//! What can go wrong, in one sentence.
+//! The driver's errors. Each one prints as one sentence.
 
 use core::fmt;
 
 use wps_core::wsc::CredentialError;
 use wps_core::{DriverError, ErrorKind};
 
-use crate::layout::NOT_INIT;
+use crate::layout::ERR_NOT_INIT;
 
-/// Why the driver failed. Its `Debug`, which gets into the runner's log, is its sentence.
+/// The reason why the driver failed. `Debug`, which the runner uses for its log, prints the same
+/// sentence as `Display`.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EspError {
-    /// A call of Espressif's library failed.
-    #[error("{call}: {code:#x} {}", name(*code))]
+    /// A call to Espressif's library failed.
+    #[error("{call}: {code:#x} {}", error_name(*code))]
     Library {
-        /// The function.
+        /// The name of the function.
         call: &'static str,
-        /// What it returned.
+        /// The code that it returned.
         code: i32,
     },
-    /// The library posted an event of a form that is not known.
+    /// The library posted an event in an unknown format.
     #[error(
         "Wi-Fi event {id} came with {length} bytes, which it never has: build with the version of \
          esp-radio that wps-hal-esp names"
     )]
     Event {
-        /// Its number.
+        /// The number of the event.
         id: i32,
         /// The length of its payload in bytes.
         length: usize,
     },
-    /// Not with this radio.
+    /// The radio does not support what was requested.
     #[error("{0}")]
     Unsupported(&'static str),
-    /// What the router handed over cannot be used.
+    /// The credentials that the router handed over cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
     /// The exchange with a router failed.
-    #[error("the exchange failed: {} (reason {reason})", wps_kind(*reason))]
+    #[error("the exchange failed: {} (reason {reason})", exchange_error_kind(*reason))]
     Exchange {
         /// The library's `wifi_event_sta_wps_fail_reason_t`.
         reason: u32,
@@ -45,8 +46,8 @@ pub enum EspError {
     /// More than one router is pairing.
     #[error("more than one router is pairing")]
     Overlap,
-    /// The network was not joined, or left.
-    #[error("not joined: {} (reason {reason})", link_kind(*reason))]
+    /// The station could not join the network, or was disconnected from it.
+    #[error("not joined: {} (reason {reason})", link_error_kind(*reason))]
     Link {
         /// The library's `wifi_err_reason_t`: below 200 the reason code of IEEE 802.11.
         reason: u8,
@@ -69,47 +70,47 @@ impl defmt::Format for EspError {
 impl DriverError for EspError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Library { code: NOT_INIT, .. } => ErrorKind::NoDevice,
+            Self::Library { code: ERR_NOT_INIT, .. } => ErrorKind::NoDevice,
             Self::Library { .. } | Self::Event { .. } => ErrorKind::Other,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Credentials(CredentialError::Insecure) => ErrorKind::Insecure,
             Self::Credentials(CredentialError::Key | CredentialError::Malformed) => {
                 ErrorKind::Refused
             }
-            Self::Exchange { reason } => wps_kind(*reason),
+            Self::Exchange { reason } => exchange_error_kind(*reason),
             Self::Overlap => ErrorKind::Overlap,
-            Self::Link { reason } => link_kind(*reason),
+            Self::Link { reason } => link_error_kind(*reason),
         }
     }
 }
 
-/// What the library says of an exchange that failed.
-fn wps_kind(reason: u32) -> ErrorKind {
+/// Converts the library's reason for a failed exchange.
+fn exchange_error_kind(reason: u32) -> ErrorKind {
     match reason {
-        // M2D: the router does not want to, because it is pairing with somebody else.
+        // The router sent M2D: it is pairing with another device.
         1 => ErrorKind::RouterBusy,
-        // It sent us away.
+        // The router deauthenticated the station.
         2 => ErrorKind::Refused,
-        // "Normal": mostly it fell silent.
+        // "Normal": in most cases the router stopped responding.
         _ => ErrorKind::RouterLost,
     }
 }
 
-/// What the library says of a network that was not joined.
-fn link_kind(reason: u8) -> ErrorKind {
+/// Converts the library's reason for a network that was not joined.
+fn link_error_kind(reason: u8) -> ErrorKind {
     match reason {
-        // MIC failure, the handshake's time-outs, authentication expired or failed.
+        // MIC failure, timeouts of the handshake, authentication expired or failed.
         2 | 14 | 15 | 23 | 202 | 204 => ErrorKind::WrongKey,
-        // No access point of this name, or none that suits.
+        // No access point with this name, or none that is suitable.
         201 | 210 | 212 => ErrorKind::NotFound,
-        // None that is at least WPA2.
+        // No access point with this name has at least WPA2.
         211 => ErrorKind::Insecure,
         _ => ErrorKind::Other,
     }
 }
 
-/// The names of `esp_err.h`, `esp_wifi.h` and `esp_wps.h`.
-fn name(code: i32) -> &'static str {
+/// Returns the name of the code in `esp_err.h`, `esp_wifi.h` or `esp_wps.h`.
+fn error_name(code: i32) -> &'static str {
     match code {
         -1 => "ESP_FAIL",
         0x101 => "ESP_ERR_NO_MEM",
@@ -119,7 +120,7 @@ fn name(code: i32) -> &'static str {
         0x105 => "ESP_ERR_NOT_FOUND",
         0x106 => "ESP_ERR_NOT_SUPPORTED",
         0x107 => "ESP_ERR_TIMEOUT",
-        NOT_INIT => "ESP_ERR_WIFI_NOT_INIT",
+        ERR_NOT_INIT => "ESP_ERR_WIFI_NOT_INIT",
         0x3002 => "ESP_ERR_WIFI_NOT_STARTED",
         0x3003 => "ESP_ERR_WIFI_NOT_STOPPED",
         0x3004 => "ESP_ERR_WIFI_IF",

@@ -1,7 +1,8 @@
-//! What the library tells, read from the bytes that it posts.
+//! Parses the events that the library posts.
 //!
-//! The ends of a pairing are taken from esp-radio, which would read a success through pointers that
-//! are none. Of those that it needs, too, the driver notes what happened to the link.
+//! The driver takes the events that end a pairing and does not pass them on: esp-radio would read
+//! a success through pointers that are not valid. All other events go on to esp-radio. From some
+//! of them the driver also records the state of the link.
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
@@ -11,74 +12,74 @@ use wps_core::wsc::{CredentialError, MAX_CREDENTIALS};
 
 use crate::credentials;
 use crate::layout::{
-    REASON_AT, SCAN_DONE, STATION_CONNECTED, STATION_DISCONNECTED, STATION_STOP, SUCCESS_LEN,
+    REASON_OFFSET, SCAN_DONE, STATION_CONNECTED, STATION_DISCONNECTED, STATION_STOP, SUCCESS_LEN,
     WPS_FAILED, WPS_OVERLAP, WPS_PIN, WPS_SUCCESS, WPS_TIMED_OUT,
 };
 use crate::station::{Link, STATION};
 
-/// Reason codes of IEEE 802.11.
-const UNSPECIFIED: u8 = 1;
-const LEFT: u8 = 8;
+// Reason codes of IEEE 802.11.
+const REASON_UNSPECIFIED: u8 = 1;
+const REASON_ASSOC_LEAVE: u8 = 8;
 
-/// How the library's search for a pressed router ended.
+/// The event that ended the library's search for a router whose button was pressed.
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 pub(crate) enum WpsEvent {
-    /// With these networks.
+    /// The router handed over these networks.
     Success(Result<Offer, CredentialError>),
-    /// With one network, which is in the station's configuration.
+    /// The router handed over one network, which is in the station's configuration.
     SuccessInConfig,
-    /// The exchange failed.
+    /// The exchange failed, with the library's reason code.
     Failed(u32),
     /// The library's own two minutes are over.
     TimedOut,
     /// More than one router is pairing.
     Overlap,
-    /// Of a form that is not known.
+    /// The event has an unknown format.
     Malformed { id: i32, length: usize },
 }
 
-/// The end of the search that is under way. Whoever begins one empties it first.
-pub(crate) static WPS: Signal<CriticalSectionRawMutex, WpsEvent> = Signal::new();
-/// The end of the scan that is under way, likewise.
-pub(crate) static SCANNED: Signal<CriticalSectionRawMutex, ()> = Signal::new();
+/// The end of the current search. Each search resets it before it starts.
+pub(crate) static WPS_EVENT: Signal<CriticalSectionRawMutex, WpsEvent> = Signal::new();
+/// The end of the current scan. Each scan resets it before it starts.
+pub(crate) static SCAN_FINISHED: Signal<CriticalSectionRawMutex, ()> = Signal::new();
 
-/// Takes note of a Wi-Fi event. Tells whether it is ours alone.
-pub(crate) fn heed(id: i32, payload: Option<&[u8]>, length: usize) -> bool {
+/// Handles a Wi-Fi event. Returns whether the event must not be passed on to esp-radio.
+pub(crate) fn on_event(id: i32, payload: Option<&[u8]>, length: usize) -> bool {
     match id {
         WPS_SUCCESS | WPS_FAILED | WPS_TIMED_OUT | WPS_OVERLAP => {
-            WPS.signal(wps_event(id, payload, length));
+            WPS_EVENT.signal(parse_wps_event(id, payload, length));
             true
         }
         WPS_PIN => true,
         SCAN_DONE => {
-            SCANNED.signal(());
+            SCAN_FINISHED.signal(());
             false
         }
         STATION_CONNECTED => {
-            STATION.now_is(Link::Up);
+            STATION.set_link(Link::Up);
             false
         }
         STATION_DISCONNECTED => {
-            // Whatever else is in it: the link is gone.
-            let reason = payload.and_then(|bytes| bytes.get(REASON_AT)).copied();
-            STATION.now_is(Link::Down(reason.unwrap_or(UNSPECIFIED)));
+            // The link is down even if the payload is malformed.
+            let reason = payload.and_then(|bytes| bytes.get(REASON_OFFSET)).copied();
+            STATION.set_link(Link::Down(reason.unwrap_or(REASON_UNSPECIFIED)));
             false
         }
         STATION_STOP => {
-            STATION.now_is(Link::Down(LEFT));
+            STATION.set_link(Link::Down(REASON_ASSOC_LEAVE));
             false
         }
         _ => false,
     }
 }
 
-fn wps_event(id: i32, payload: Option<&[u8]>, length: usize) -> WpsEvent {
+fn parse_wps_event(id: i32, payload: Option<&[u8]>, length: usize) -> WpsEvent {
     match (id, payload) {
         (WPS_SUCCESS, None) if length == 0 => WpsEvent::SuccessInConfig,
         (WPS_SUCCESS, Some([count, networks @ ..]))
             if length == SUCCESS_LEN && (1..=MAX_CREDENTIALS).contains(&usize::from(*count)) =>
         {
-            WpsEvent::Success(offer(networks, usize::from(*count)))
+            WpsEvent::Success(parse_networks(networks, usize::from(*count)))
         }
         (WPS_FAILED, Some(&[a, b, c, d])) => WpsEvent::Failed(u32::from_le_bytes([a, b, c, d])),
         (WPS_TIMED_OUT, None) if length == 0 => WpsEvent::TimedOut,
@@ -87,15 +88,15 @@ fn wps_event(id: i32, payload: Option<&[u8]>, length: usize) -> WpsEvent {
     }
 }
 
-/// The usable ones of the networks; if there is none, what is wrong with the first.
-fn offer(networks: &[u8], count: usize) -> Result<Offer, CredentialError> {
+/// Returns the usable networks. If there are none, returns the error of the first network.
+fn parse_networks(networks: &[u8], count: usize) -> Result<Offer, CredentialError> {
     let mut usable = Vec::<_, MAX_CREDENTIALS>::new();
     let mut first_error = None;
     for network in networks.chunks_exact(32 + 64).take(count) {
         let (ssid, key) = network.split_at(32);
         match credentials::read(ssid, key) {
             Ok(network) if usable.contains(&network) => {}
-            // Cannot fail: there is room for all.
+            // `push` cannot fail: there is room for all networks.
             Ok(network) => drop(usable.push(network)),
             Err(error) => drop(first_error.get_or_insert(error)),
         }

@@ -1,7 +1,7 @@
-//! All that is unsafe: the calls of Espressif's library, and the three functions that it calls.
+//! All unsafe code: the calls to Espressif's library, and the three functions that it calls.
 //!
-//! On a chip the symbols come from esp-radio and the library that it links. On a host the test binary
-//! defines them, so that this file itself is what is tested.
+//! On a chip, esp-radio and the library that it links define the symbols. On a host, the test
+//! binary defines them, so the tests run this file itself.
 #![allow(unsafe_code)]
 
 use core::ffi::{CStr, c_char, c_void};
@@ -14,9 +14,9 @@ use crate::layout::{
     StationConfig, WpsConfig,
 };
 
-// SAFETY: these are the declarations of `esp_wifi.h`, `esp_private/wifi.h` and `esp_wps.h`, with
-// structures that `layout` compares with the bindings; and of esp-radio's `common_adapter.rs`.
-// Functions that take no pointer are safe: the library checks its own state and answers with a code.
+// SAFETY: these are the declarations of `esp_wifi.h`, `esp_private/wifi.h`, `esp_wps.h` and
+// esp-radio's `common_adapter.rs`, with structures that `layout` compares with the bindings.
+// Functions that take no pointer are safe: the library checks its own state and returns a code.
 unsafe extern "C" {
     safe fn esp_wifi_set_storage(storage: u32) -> i32;
     safe fn esp_wifi_set_mode(mode: u32) -> i32;
@@ -45,12 +45,14 @@ unsafe extern "C" {
     ) -> i32;
 }
 
-// --- what the library calls -----------------------------------------------------------------------
+// --- called by the library -----------------------------------------------------------------------
 
-/// Takes the place of esp-radio's, which is only provided for where there is no other.
+/// Receives the library's events. This definition overrides esp-radio's function, which is linked
+/// under this name only if nothing else defines it.
 ///
 /// # Safety
-/// Called by the library: `base` is null or a C string, `data` null or `length` readable bytes.
+/// `base` must be null or point to a C string. `data` must be null or point to `length` readable
+/// bytes. The library's calls keep to that.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn esp_event_post(
     base: *const c_char,
@@ -62,31 +64,32 @@ unsafe extern "C" fn esp_event_post(
     // SAFETY: not null, so a C string by the contract above.
     if !base.is_null() && unsafe { CStr::from_ptr(base) } == c"WIFI_EVENT" {
         let payload = (!data.is_null()).then(|| {
-            // SAFETY: not null, so `length` readable bytes by the contract above. Nobody writes them
-            // before this function returns, and nothing keeps the slice.
+            // SAFETY: not null, so `length` readable bytes by the contract above. Nothing writes to
+            // them before this function returns, and nothing keeps the slice.
             unsafe { core::slice::from_raw_parts(data.cast_const().cast::<u8>(), length) }
         });
-        if event::heed(id, payload, length) {
+        if event::on_event(id, payload, length) {
             return 0;
         }
     }
-    // SAFETY: the library's own arguments, for the function that it would have called.
+    // SAFETY: the library's own arguments, passed to the function that it would otherwise have
+    // called.
     unsafe { __esp_radio_esp_event_post(base, id, data, length, ticks) }
 }
 
-/// The library's WPS calls this, and nothing defines it.
+/// The library's WPS code calls this function, but nothing else defines it.
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_connect() -> i32 {
     esp_wifi_connect_internal()
 }
 
-/// Likewise.
+/// The library's WPS code calls this function, but nothing else defines it.
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_disconnect() -> i32 {
     esp_wifi_disconnect_internal()
 }
 
-// --- what the driver calls ------------------------------------------------------------------------
+// --- called by the driver ------------------------------------------------------------------------
 
 pub(crate) fn set_storage_ram() -> Result<(), EspError> {
     check("esp_wifi_set_storage", esp_wifi_set_storage(STORAGE_RAM))
@@ -94,7 +97,7 @@ pub(crate) fn set_storage_ram() -> Result<(), EspError> {
 
 pub(crate) fn mode() -> Result<u32, EspError> {
     let mut mode = 0;
-    // SAFETY: the pointer is good for one `u32`.
+    // SAFETY: the pointer is valid for writing one `u32`.
     let code = unsafe { esp_wifi_get_mode(&mut mode) };
     check("esp_wifi_get_mode", code).map(|()| mode)
 }
@@ -111,28 +114,30 @@ pub(crate) fn stop() -> Result<(), EspError> {
     check("esp_wifi_stop", esp_wifi_stop())
 }
 
-pub(crate) fn set_station(config: &mut StationConfig) -> Result<(), EspError> {
-    // SAFETY: a `wifi_config_t` with the station's arm, as this interface wants it; it is copied.
+pub(crate) fn set_station_config(config: &mut StationConfig) -> Result<(), EspError> {
+    // SAFETY: a `wifi_config_t` with the `sta` member, as this interface requires; the library
+    // copies it.
     let code = unsafe { esp_wifi_set_config(INTERFACE_STATION, ptr::from_mut(config).cast()) };
     check("esp_wifi_set_config", code)
 }
 
-pub(crate) fn station() -> Result<StationConfig, EspError> {
+pub(crate) fn station_config() -> Result<StationConfig, EspError> {
     let mut config = StationConfig::empty();
-    // SAFETY: as long as a `wifi_config_t`, and any bytes are a valid one.
+    // SAFETY: as large as a `wifi_config_t`, and all bytes are valid values.
     let code = unsafe { esp_wifi_get_config(INTERFACE_STATION, ptr::from_mut(&mut config).cast()) };
     check("esp_wifi_get_config", code).map(|()| config)
 }
 
-pub(crate) fn set_access_point(config: &mut AccessPointConfig) -> Result<(), EspError> {
-    // SAFETY: a `wifi_config_t` with the access point's arm, as this interface wants it; it is copied.
+pub(crate) fn set_access_point_config(config: &mut AccessPointConfig) -> Result<(), EspError> {
+    // SAFETY: a `wifi_config_t` with the `ap` member, as this interface requires; the library
+    // copies it.
     let code = unsafe { esp_wifi_set_config(INTERFACE_ACCESS_POINT, ptr::from_mut(config).cast()) };
     check("esp_wifi_set_config", code)
 }
 
-pub(crate) fn access_point() -> Result<AccessPointConfig, EspError> {
+pub(crate) fn access_point_config() -> Result<AccessPointConfig, EspError> {
     let mut config = AccessPointConfig::empty();
-    // SAFETY: as long as a `wifi_config_t`, and any bytes are a valid one.
+    // SAFETY: as large as a `wifi_config_t`, and all bytes are valid values.
     let code =
         unsafe { esp_wifi_get_config(INTERFACE_ACCESS_POINT, ptr::from_mut(&mut config).cast()) };
     check("esp_wifi_get_config", code).map(|()| config)
@@ -146,9 +151,9 @@ pub(crate) fn disconnect() -> Result<(), EspError> {
     check("esp_wifi_disconnect_internal", esp_wifi_disconnect_internal())
 }
 
-/// All channels, in the library's own time.
+/// Starts a scan of all channels, and returns without waiting for its end.
 pub(crate) fn scan_start() -> Result<(), EspError> {
-    // SAFETY: null asks for the defaults.
+    // SAFETY: null selects the default parameters.
     let code = unsafe { esp_wifi_scan_start(ptr::null(), false) };
     check("esp_wifi_scan_start", code)
 }
@@ -157,22 +162,22 @@ pub(crate) fn scan_stop() -> Result<(), EspError> {
     check("esp_wifi_scan_stop", esp_wifi_scan_stop())
 }
 
-/// The next access point that was heard; an error after the last one.
-pub(crate) fn next_record() -> Result<ApRecord, EspError> {
+/// Returns the next access point that the scan found. Returns an error after the last one.
+pub(crate) fn next_scan_record() -> Result<ApRecord, EspError> {
     let mut record = ApRecord::empty();
-    // SAFETY: as long as a `wifi_ap_record_t`, and any bytes are a valid one.
+    // SAFETY: as large as a `wifi_ap_record_t`, and all bytes are valid values.
     let code = unsafe { esp_wifi_scan_get_ap_record(&mut record) };
     check("esp_wifi_scan_get_ap_record", code).map(|()| record)
 }
 
-pub(crate) fn clear_records() -> Result<(), EspError> {
+pub(crate) fn clear_scan_records() -> Result<(), EspError> {
     check("esp_wifi_clear_ap_list", esp_wifi_clear_ap_list())
 }
 
-/// The access point that the station is joined to.
-pub(crate) fn joined() -> Result<ApRecord, EspError> {
+/// Returns the access point that the station is joined to.
+pub(crate) fn joined_ap() -> Result<ApRecord, EspError> {
     let mut record = ApRecord::empty();
-    // SAFETY: as long as a `wifi_ap_record_t`, and any bytes are a valid one.
+    // SAFETY: as large as a `wifi_ap_record_t`, and all bytes are valid values.
     let code = unsafe { esp_wifi_sta_get_ap_info(&mut record) };
     check("esp_wifi_sta_get_ap_info", code).map(|()| record)
 }
@@ -199,7 +204,7 @@ pub(crate) fn wps_enable() -> Result<(), EspError> {
     check("esp_wifi_wps_enable", code)
 }
 
-/// Blocks for the one or two seconds in which the library makes its key.
+/// Starts the search. Blocks for the one or two seconds in which the library generates its key.
 pub(crate) fn wps_start() -> Result<(), EspError> {
     check("esp_wifi_wps_start", esp_wifi_wps_start())
 }

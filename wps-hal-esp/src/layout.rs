@@ -1,5 +1,7 @@
-//! The structures and numbers of Espressif's library, as far as the driver uses them. On a chip the
-//! compiler compares them with the bindings; `esp_wps_config_t` is in none, so it is only measured.
+//! The structures and constants of Espressif's library that the driver uses.
+//!
+//! On a chip, the compiler compares them with the bindings. The bindings lack `esp_wps_config_t`:
+//! its size and offsets were measured in the library.
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -16,7 +18,7 @@ pub(crate) const AUTH_WPA2: u32 = 3;
 pub(crate) const CIPHER_CCMP: u32 = 4;
 
 /// `ESP_ERR_WIFI_NOT_INIT`.
-pub(crate) const NOT_INIT: i32 = 0x3001;
+pub(crate) const ERR_NOT_INIT: i32 = 0x3001;
 
 // Wi-Fi events.
 pub(crate) const SCAN_DONE: i32 = 1;
@@ -29,12 +31,12 @@ pub(crate) const WPS_TIMED_OUT: i32 = 9;
 pub(crate) const WPS_PIN: i32 = 10;
 pub(crate) const WPS_OVERLAP: i32 = 11;
 
-/// Where the reason is in `wifi_event_sta_disconnected_t`.
-pub(crate) const REASON_AT: usize = 32 + 1 + 6;
-/// The length of a success event's payload: a count, and three times a name and a key.
+/// The offset of the reason in `wifi_event_sta_disconnected_t`.
+pub(crate) const REASON_OFFSET: usize = 32 + 1 + 6;
+/// The length of a success event's payload: a count, then three pairs of a name and a key.
 pub(crate) const SUCCESS_LEN: usize = 1 + 3 * (32 + 64);
 
-/// `esp_wps_config_t`. Where a name is empty the library puts its own.
+/// `esp_wps_config_t`. The library replaces an empty name by its own.
 #[repr(C)]
 pub(crate) struct WpsConfig {
     pub(crate) wps_type: u32,
@@ -56,7 +58,7 @@ impl WpsConfig {
     };
 }
 
-/// The station's arm of `wifi_config_t`.
+/// The `sta` member of the union `wifi_config_t`.
 #[repr(C)]
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct StationConfig {
@@ -79,7 +81,7 @@ pub(crate) struct StationConfig {
     pub(crate) sae_h2e_identifier: [u8; 32],
 }
 
-/// `wifi_scan_threshold_t`: what the station does not join.
+/// `wifi_scan_threshold_t`: the station joins no access point below these values.
 #[repr(C)]
 #[derive(Zeroize)]
 pub(crate) struct Threshold {
@@ -89,7 +91,7 @@ pub(crate) struct Threshold {
 }
 
 impl StationConfig {
-    /// For no network.
+    /// Returns a configuration without a network.
     pub(crate) const fn empty() -> Self {
         Self {
             ssid: [0; 32],
@@ -113,7 +115,7 @@ impl StationConfig {
     }
 }
 
-/// The access point's arm of `wifi_config_t`, which is as long as the station's.
+/// The `ap` member of the union `wifi_config_t`. It is as large as the `sta` member.
 #[repr(C)]
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct AccessPointConfig {
@@ -136,7 +138,7 @@ pub(crate) struct AccessPointConfig {
 }
 
 impl AccessPointConfig {
-    /// For no network.
+    /// Returns a configuration without a network.
     pub(crate) const fn empty() -> Self {
         Self {
             ssid: [0; 32],
@@ -159,7 +161,7 @@ impl AccessPointConfig {
     }
 }
 
-/// `wifi_ap_record_t`: an access point that was heard.
+/// `wifi_ap_record_t`: an access point that a scan found, or that the station is joined to.
 #[repr(C)]
 #[derive(Clone)]
 pub(crate) struct ApRecord {
@@ -172,7 +174,7 @@ pub(crate) struct ApRecord {
     pub(crate) pairwise_cipher: u32,
     pub(crate) group_cipher: u32,
     pub(crate) ant: u32,
-    /// Bits 0 to 7: b, g, n, long range, a, ac, ax, WPS.
+    /// Bits 0 to 7: 802.11b, g, n, long range, a, ac, ax, WPS.
     pub(crate) flags: u32,
     pub(crate) country: [u8; 12],
     pub(crate) he_ap: [u8; 2],
@@ -181,7 +183,7 @@ pub(crate) struct ApRecord {
 }
 
 impl ApRecord {
-    /// Of nothing.
+    /// Returns an empty record.
     pub(crate) const fn empty() -> Self {
         Self {
             bssid: [0; 6],
@@ -202,7 +204,7 @@ impl ApRecord {
     }
 }
 
-// On any machine: what was measured in the library.
+// On every target: compare with the values measured in the library.
 const _: () = {
     use core::mem::offset_of;
 
@@ -225,20 +227,20 @@ use esp_wifi_sys_esp32s2::include as sys;
 #[cfg(all(target_arch = "xtensa", feature = "esp32s3"))]
 use esp_wifi_sys_esp32s3::include as sys;
 
-// On a chip: what the bindings say.
+// On a chip: compare with the bindings.
 #[cfg(any(target_arch = "riscv32", target_arch = "xtensa"))]
 const _: () = {
     use core::mem::offset_of;
 
-    /// Each field is where the bindings have it.
-    macro_rules! same {
+    /// Asserts that each field has the same offset as in the bindings.
+    macro_rules! same_offsets {
         ($ours:ty, $theirs:ty: $($field:ident = $($their:ident).+),+ $(,)?) => {
             $(assert!(offset_of!($ours, $field) == offset_of!($theirs, $($their).+));)+
         };
     }
 
     assert!(size_of::<sys::wifi_config_t>() == size_of::<StationConfig>());
-    same!(StationConfig, sys::wifi_sta_config_t:
+    same_offsets!(StationConfig, sys::wifi_sta_config_t:
         ssid = ssid, password = password, scan_method = scan_method, bssid_set = bssid_set,
         bssid = bssid, channel = channel, listen_interval = listen_interval,
         sort_method = sort_method, threshold = threshold, pmf_capable = pmf_cfg.capable,
@@ -246,10 +248,10 @@ const _: () = {
         sae_pwe_h2e = sae_pwe_h2e, sae_pk_mode = sae_pk_mode, failure_retry_cnt = failure_retry_cnt,
         he_flags = _bitfield_2, sae_h2e_identifier = sae_h2e_identifier,
     );
-    same!(Threshold, sys::wifi_scan_threshold_t:
+    same_offsets!(Threshold, sys::wifi_scan_threshold_t:
         rssi = rssi, authmode = authmode, rssi_5g_adjustment = rssi_5g_adjustment,
     );
-    same!(AccessPointConfig, sys::wifi_ap_config_t:
+    same_offsets!(AccessPointConfig, sys::wifi_ap_config_t:
         ssid = ssid, password = password, ssid_len = ssid_len, channel = channel,
         authmode = authmode, ssid_hidden = ssid_hidden, max_connection = max_connection,
         beacon_interval = beacon_interval, csa_count = csa_count, dtim_period = dtim_period,
@@ -258,7 +260,7 @@ const _: () = {
         rest = _bitfield_1,
     );
     assert!(size_of::<sys::wifi_ap_record_t>() == size_of::<ApRecord>());
-    same!(ApRecord, sys::wifi_ap_record_t:
+    same_offsets!(ApRecord, sys::wifi_ap_record_t:
         bssid = bssid, ssid = ssid, primary = primary, second = second, rssi = rssi,
         authmode = authmode, pairwise_cipher = pairwise_cipher, group_cipher = group_cipher,
         ant = ant, flags = _bitfield_1, country = country, he_ap = he_ap, bandwidth = bandwidth,
@@ -266,16 +268,16 @@ const _: () = {
     );
     assert!(size_of::<sys::wifi_event_sta_wps_er_success_t>() == SUCCESS_LEN);
     assert!(offset_of!(sys::wifi_event_sta_wps_er_success_t, ap_cred) == 1);
-    assert!(offset_of!(sys::wifi_event_sta_disconnected_t, reason) == REASON_AT);
+    assert!(offset_of!(sys::wifi_event_sta_disconnected_t, reason) == REASON_OFFSET);
 
-    /// The numbers are those of the bindings.
-    macro_rules! equal {
+    /// Asserts that each constant has the same value as in the bindings.
+    macro_rules! same_values {
         ($($ours:expr => $theirs:ident),+ $(,)?) => {
             $(assert!($ours as u32 == sys::$theirs as u32);)+
         };
     }
 
-    equal! {
+    same_values! {
         STORAGE_RAM => wifi_storage_t_WIFI_STORAGE_RAM,
         INTERFACE_STATION => wifi_interface_t_WIFI_IF_STA,
         INTERFACE_ACCESS_POINT => wifi_interface_t_WIFI_IF_AP,
@@ -294,6 +296,6 @@ const _: () = {
         WPS_TIMED_OUT => wifi_event_t_WIFI_EVENT_STA_WPS_ER_TIMEOUT,
         WPS_PIN => wifi_event_t_WIFI_EVENT_STA_WPS_ER_PIN,
         WPS_OVERLAP => wifi_event_t_WIFI_EVENT_STA_WPS_ER_PBC_OVERLAP,
-        NOT_INIT => ESP_ERR_WIFI_NOT_INIT,
+        ERR_NOT_INIT => ESP_ERR_WIFI_NOT_INIT,
     }
 };

@@ -1,13 +1,15 @@
-//! Wi-Fi Protected Setup on ESP32 chips without an operating system: the traits of [`wps_core`] on
+//! Wi-Fi Protected Setup on ESP32 chips without an operating system. This crate implements the
+//! traits of [`wps_core`] on
 //!
-//! * esp-radio and the WPS of the library that it links: the driver [`Driver`], a station, an access
-//!   point, or off, and its [`Keeper`], who brings a lost link back;
+//! * esp-radio and the WPS code of the library that it links: [`Driver`], for a radio that is a
+//!   station, an access point, or off, and its [`Reconnector`], which restores a lost link;
 //! * flash: [`store`];
-//! * embassy-time: the clock [`EmbassyClock`].
+//! * embassy-time: [`EmbassyClock`].
 //!
-//! The chip is a feature: `esp32c3` or `esp32c6`. There are `esp32`, `esp32s2` and `esp32s3`, too;
-//! these need Espressif's own compiler, and we never built them. `defmt` or `log` says what the keeper
-//! does.
+//! A feature selects the chip: `esp32c3` or `esp32c6`. The features `esp32`, `esp32s2` and
+//! `esp32s3` exist, too, but these chips need Espressif's own compiler, and we have never built
+//! them. The features `defmt` and `log` select the logger, which reports the reconnector's errors.
+//! If both are on, it is `defmt`.
 //!
 //! ```no_run
 //! use embassy_futures::join::join;
@@ -15,7 +17,7 @@
 //! use wps_core::{Control, AfterFailure, Runner, Settings, SettingsStore};
 //! use wps_hal_esp::{Controller, Driver, EmbassyClock, EspError};
 //!
-//! /// A task, beside those of the network and the web server. `controller` is esp-radio's:
+//! /// A task next to those of the network and the web server. `controller` is esp-radio's:
 //! /// `WifiController::new(peripherals.WIFI, ControllerConfig::default())`.
 //! async fn wifi(
 //!     controller: impl Controller,
@@ -23,84 +25,93 @@
 //!     control: &Control<CriticalSectionRawMutex, 4>,
 //! ) -> Result<(), EspError> {
 //!     let driver = Driver::new(controller)?;
-//!     let mut keeper = driver.keeper();
-//!     let blank = Settings::Off { remembered: None }; // or an access point of its own
-//!     let boot = Runner::boot(driver, store, EmbassyClock, control, blank, AfterFailure::default());
+//!     let mut reconnector = driver.reconnector();
+//!     // Factory settings: Wi-Fi off, or the device's own access point.
+//!     let factory = Settings::Off { remembered: None };
+//!     let after_failure = AfterFailure::default();
+//!     let boot = Runner::boot(driver, store, EmbassyClock, control, factory, after_failure);
 //!     let Ok(mut runner) = boot.await else {
 //!         return Ok(()); // the flash could not be read
 //!     };
-//!     join(runner.run(), keeper.run(EmbassyClock)).await; // the desk starts pairings
+//!     // Other tasks start pairings through `control`.
+//!     join(runner.run(), reconnector.run(EmbassyClock)).await;
 //!     Ok(())
 //! }
 //! ```
 //!
 //! # The library
 //!
-//! Everything after esp-radio's start goes to Espressif's library by its C interface, all in one file:
-//! esp-radio's controller cannot switch the radio off, tells no WPS flag, waits for events in a
-//! channel that may lose them, and reads the library's WPS success through pointers that are none. What
-//! it does keep, the state of the links for embassy-net, it learns from the library's events, which
-//! are handed on to it. So the version of esp-radio is pinned, and the compiler compares the
-//! structures with the bindings of that version.
+//! After esp-radio has started the radio, this crate calls the C interface of Espressif's library
+//! directly, and all of these calls are in one file. It does not use esp-radio's controller, which
+//! cannot switch the radio off, does not report the WPS flag, waits for events in a channel that
+//! may lose them, and reads the library's WPS success through pointers that are not valid.
+//! esp-radio still keeps the state of the links for embassy-net. It learns that state from the
+//! library's events, which this crate passes on to it. For this reason the version of esp-radio is
+//! pinned, and the compiler compares the structures with the bindings of that version.
 //!
-//! This crate defines three C symbols: `esp_event_post`, in whose place esp-radio puts its own only
-//! where there is no other, and `esp_wifi_connect` and `esp_wifi_disconnect`, which the library's WPS
-//! needs and nobody has.
+//! This crate defines three C symbols. `esp_event_post` overrides esp-radio's function, which is
+//! linked under this name only if nothing else defines it. `esp_wifi_connect` and
+//! `esp_wifi_disconnect` are needed by the library's WPS code, and nothing else defines them.
 //!
 //! # What blocks
 //!
-//! As a pairing begins, and after each failed exchange again, the library makes a Diffie-Hellman key
-//! of 1536 bits: 199 million instructions, an estimated 1.2 to 2 s at 160 MHz. It does so in its own
-//! thread (`esp_wifi_wps_start` hands `wifi_station_wps_start` to the Wi-Fi task by
-//! `eloop_register_timeout_blocking` and waits on a semaphore; called *in* the Wi-Fi task it would be
-//! an assertion). That thread has a higher priority than the main one, whose executor it holds up from
-//! wherever the call comes; and a thread above it would not help HTTP, because the thread that
-//! calculates is the one that moves the packets. So there is no better place for the call:
+//! When a pairing begins, and again after each failed exchange, the library generates a
+//! Diffie-Hellman key of 1536 bits. This takes 199 million instructions, an estimated 1.2 to 2 s at
+//! 160 MHz. The library does it in its own thread: `esp_wifi_wps_start` hands
+//! `wifi_station_wps_start` to the Wi-Fi task by `eloop_register_timeout_blocking` and waits on a
+//! semaphore. (Called *in* the Wi-Fi task, it would fail an assertion.) That thread has a higher
+//! priority than the main one, so it blocks the main executor from wherever the call comes. A
+//! thread with an even higher priority would not help HTTP, because the thread that calculates is
+//! also the one that moves the packets. So there is no better place for the call:
 //!
-//! * the answer to a request is on the wire before: that is what a start's
-//!   [parting time](wps_core::command::Input::Start) is for;
-//! * the radio leaves its network right after, so nobody could be served for longer anyway;
-//! * a button and a lamp that must not stand still belong on an `esp_rtos::embassy::InterruptExecutor`:
-//!   an interrupt comes through.
+//! * The HTTP reply has been sent before. That is what the
+//!   [reply grace](wps_core::command::Input::Start) of a start is for.
+//! * The radio leaves its network right after, so it could not serve anybody for longer anyway.
+//! * A button and a lamp that must not stop belong on an
+//!   `esp_rtos::embassy::InterruptExecutor`: an interrupt still runs.
 //!
-//! # What it cannot do
+//! # Limits
 //!
-//! * **Stay on the air until a button is pressed.** The library leaves the network as it begins to look.
-//! * **Tell what is in sight.** It says [`Looking`](wps_core::driver::SearchProgress::Looking) until it has a
-//!   result, and a scan does not tell whether a button was pressed.
-//! * **Judge session overlap over the whole window.** The library judges one scan, and takes two
-//!   pressed routers without a UUID for two.
-//! * **Take over a network whose name is shorter than that of the router on the air**: the library copies
-//!   a single one over the latter, whose end stays, and does not tell the length.
-//! * **Join a network with a NUL in its name**, and look around while it is an access point or off.
+//! * **It cannot stay on the air until a button is pressed.** The library leaves the network when
+//!   it starts to search.
+//! * **It cannot report which routers are in range.** The progress is
+//!   [`Looking`](wps_core::driver::SearchProgress::Looking) until there is a result, and a scan
+//!   does not report whether a button was pressed.
+//! * **It cannot detect session overlap over the whole window.** The library decides after one
+//!   scan, and counts two pressed routers without a UUID as two.
+//! * **It cannot take over a network whose name is shorter than the name that the router
+//!   broadcasts.** The library copies the name of a single network over the broadcast name without
+//!   clearing it, so the end of the longer name remains, and it does not report the length.
+//! * **It cannot join a network with a NUL in its name**, and it cannot scan while it is an access
+//!   point or off.
 //!
-//! # Never on the air
+//! # Never tested on a chip
 //!
-//! There is no emulator for these chips and we had no board. The images of both link, the library's
-//! behaviour was read from its code, and the driver runs on a host against a fake of it that defines the
-//! same C symbols, through the same file, under Miri, too, and through
-//! the conformance suite of `wps-core`. **No part of it ever ran on a chip.** The README has a check-list for the
-//! first person with a board.
+//! There is no emulator for these chips, and we had no board. The images for both chips link. We
+//! read the library's behaviour from its code. On a host, the driver runs against a fake library
+//! that defines the same C symbols, through the same file, also under Miri, and through the
+//! conformance suite of `wps-core`. **No part of it has ever run on a chip.** The README has a
+//! checklist for the first person with a board.
 #![no_std]
 
+mod bss_info;
 mod clock;
 mod credentials;
 mod driver;
 mod error;
 mod event;
 mod ffi;
-mod heard;
-mod keeper;
 mod layout;
 mod logging;
 mod pairing;
+mod reconnector;
 mod station;
 pub mod store;
 
 pub use clock::EmbassyClock;
 pub use driver::{Controller, Driver};
 pub use error::EspError;
-pub use keeper::Keeper;
+pub use reconnector::Reconnector;
 
 #[cfg(all(
     any(target_arch = "riscv32", target_arch = "xtensa"),

@@ -1,4 +1,5 @@
-//! One `info!` for both worlds: `defmt` where that feature is on, else `log`, else nothing.
+//! An `info!` macro that uses `defmt` if that feature is on, otherwise `log` if that one is on,
+//! otherwise nothing.
 
 macro_rules! info {
     ($text:literal $(, $value:expr)* $(,)?) => {{

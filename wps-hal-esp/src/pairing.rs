@@ -1,25 +1,28 @@
-//! One search for a pressed router, and the exchange with it: both are the library's.
+//! One search for a router whose button was pressed, and the exchange with it. The library does
+//! both.
 //!
-//! Whatever ends it but a success, it leaves nothing behind that could act later.
+//! A search that does not succeed leaves nothing behind that could act later.
 
 use wps_core::driver::Offer;
 
-use crate::event::{WPS, WpsEvent};
+use crate::event::{WPS_EVENT, WpsEvent};
 use crate::layout::StationConfig;
 use crate::{EspError, credentials, ffi, station};
 
-/// Searches until a router hands over its networks. The library ends its search after two minutes of
-/// its own; whether they are over here is not its business, so it begins another one.
+/// Searches until a router hands over its networks.
+///
+/// The library ends every search after its own two minutes. The pairing window is not decided
+/// here, so this function then starts another search.
 pub(crate) async fn pair() -> Result<Offer, EspError> {
-    // Empty: on success the library writes its key over what is there, and of a longer one the end
-    // would stay.
+    // The configuration must be empty: on success the library copies the key over the old one
+    // without clearing it, so the end of a longer old key would remain.
     station::restart(&mut StationConfig::empty())?;
     loop {
-        let search = Search::begin()?;
-        let offer = match WPS.wait().await {
+        let guard = SearchGuard::start()?;
+        let offer = match WPS_EVENT.wait().await {
             WpsEvent::Success(offer) => offer?,
             WpsEvent::SuccessInConfig => {
-                let config = ffi::station()?;
+                let config = ffi::station_config()?;
                 Offer::from(credentials::read(&config.ssid, &config.password)?)
             }
             WpsEvent::TimedOut => continue,
@@ -27,38 +30,40 @@ pub(crate) async fn pair() -> Result<Offer, EspError> {
             WpsEvent::Overlap => return Err(EspError::Overlap),
             WpsEvent::Malformed { id, length } => return Err(EspError::Event { id, length }),
         };
-        search.succeeded();
+        guard.disarm();
         return Ok(offer);
     }
 }
 
-/// A search that is under way.
-struct Search;
+/// A search in progress. Dropping it ends the search.
+struct SearchGuard;
 
-impl Search {
-    fn begin() -> Result<Self, EspError> {
-        // Enabling takes back what the library was about to post for an earlier search, and nothing is
-        // posted before the start: what is there now is old, and what comes from now on is not.
+impl SearchGuard {
+    fn start() -> Result<Self, EspError> {
+        // `wps_enable` cancels an event that the library was about to post for an earlier search,
+        // and the library posts nothing before `wps_start`. So an event that is in the slot now is
+        // old, and every event after this point belongs to this search.
         ffi::wps_enable()?;
-        let search = Self;
-        WPS.reset();
+        let guard = Self;
+        WPS_EVENT.reset();
         ffi::wps_start()?;
-        Ok(search)
+        Ok(guard)
     }
 
-    /// With one network the library has disabled WPS and is joining by itself: let it.
-    fn succeeded(self) {
-        // It answers that there is nothing to do.
+    /// Ends the search after a success, without a disconnection: with one network, the library has
+    /// already disabled WPS and is joining by itself.
+    fn disarm(self) {
+        // With one network the library returns that there is nothing to do.
         let _ = ffi::wps_disable();
         core::mem::forget(self);
     }
 }
 
-impl Drop for Search {
+impl Drop for SearchGuard {
     fn drop(&mut self) {
-        // Neither has a failure that matters: the next verb stops the radio.
+        // Errors do not matter here: the next method that changes the radio stops it first.
         let _ = ffi::wps_disable();
         let _ = ffi::disconnect();
-        WPS.reset();
+        WPS_EVENT.reset();
     }
 }

@@ -1,4 +1,4 @@
-//! The station: what it was told, whether its link is up, and who waits for that.
+//! The station: its configuration, and the state of its link.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
@@ -12,42 +12,43 @@ use wps_core::Credentials;
 use crate::layout::{AUTH_OPEN, AUTH_WPA2, MODE_OFF, MODE_STATION, StationConfig};
 use crate::{EspError, credentials, ffi};
 
-/// The one station of the chip.
+/// The only station of the chip.
 pub(crate) static STATION: Station = Station::new();
 
-/// The library's events come from its own thread.
+/// The shared state of the station. It is behind a mutex because the library posts its events from
+/// its own thread.
 pub(crate) struct Station {
     inner: Mutex<CriticalSectionRawMutex, RefCell<Inner>>,
 }
 
 struct Inner {
     state: State,
-    /// The driver and its keeper.
+    /// Two wakers: the driver's and the reconnector's.
     wakers: MultiWakerRegistration<2>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State {
-    /// Whether the keeper is to bring a lost link back.
-    pub(crate) kept: bool,
+    /// Whether the reconnector restores a lost link.
+    pub(crate) reconnect: bool,
     pub(crate) link: Link,
-    /// How often it has tried to since there was one.
-    pub(crate) tries: u32,
+    /// How many times the reconnector has tried since the link was last up.
+    pub(crate) attempts: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
-    /// Not joined, for this reason.
+    /// Not joined, with the library's reason code.
     Down(u8),
-    /// The library is trying once.
-    Trying,
-    /// Joined and keyed.
+    /// The library is making its one attempt to join.
+    Connecting,
+    /// Joined, with the keys installed.
     Up,
 }
 
 impl Station {
     const fn new() -> Self {
-        let state = State { kept: false, link: Link::Down(0), tries: 0 };
+        let state = State { reconnect: false, link: Link::Down(0), attempts: 0 };
         let inner = Inner { state, wakers: MultiWakerRegistration::new() };
         Self { inner: Mutex::new(RefCell::new(inner)) }
     }
@@ -56,22 +57,22 @@ impl Station {
         self.inner.lock(|inner| inner.borrow().state)
     }
 
-    /// From the library.
-    pub(crate) fn now_is(&self, link: Link) {
-        self.change(|state| {
+    /// Records the state of the link that an event of the library reports.
+    pub(crate) fn set_link(&self, link: Link) {
+        self.update(|state| {
             state.link = link;
             if link == Link::Up {
-                state.tries = 0;
+                state.attempts = 0;
             }
         });
     }
 
-    /// From now on the keeper looks after the link, or does not.
-    pub(crate) fn keep(&self, kept: bool) {
-        self.change(|state| (state.kept, state.tries) = (kept, 0));
+    /// Enables or disables the reconnector, and resets its count of attempts.
+    pub(crate) fn set_reconnect(&self, reconnect: bool) {
+        self.update(|state| (state.reconnect, state.attempts) = (reconnect, 0));
     }
 
-    pub(crate) fn change(&self, change: impl FnOnce(&mut State)) {
+    pub(crate) fn update(&self, change: impl FnOnce(&mut State)) {
         self.inner.lock(|inner| {
             let inner = &mut *inner.borrow_mut();
             change(&mut inner.state);
@@ -79,12 +80,12 @@ impl Station {
         });
     }
 
-    /// Waits until the state is such.
-    pub(crate) async fn until(&self, wanted: impl Fn(&State) -> bool) -> State {
+    /// Waits until `condition` holds, and returns that state.
+    pub(crate) async fn wait_for(&self, condition: impl Fn(&State) -> bool) -> State {
         poll_fn(|cx| {
             self.inner.lock(|inner| {
                 let inner = &mut *inner.borrow_mut();
-                if wanted(&inner.state) {
+                if condition(&inner.state) {
                     return Poll::Ready(inner.state);
                 }
                 inner.wakers.register(cx.waker());
@@ -95,44 +96,46 @@ impl Station {
     }
 }
 
-/// Whether the link is up, and to exactly this network.
+/// Returns whether the link is up with exactly this network.
 pub(crate) fn is_joined(network: &Credentials) -> Result<bool, EspError> {
     if STATION.state().link != Link::Up || ffi::mode()? != MODE_STATION {
         return Ok(false);
     }
-    let config = ffi::station()?;
-    let told = credentials::read(&config.ssid, &config.password);
-    Ok(told.is_ok_and(|told| told == *network))
+    let config = ffi::station_config()?;
+    let configured = credentials::read(&config.ssid, &config.password);
+    Ok(configured.is_ok_and(|configured| configured == *network))
 }
 
-/// Tells the station this network, whatever the radio did before, and lets it try once.
-pub(crate) fn try_to_join(network: &Credentials) -> Result<(), EspError> {
-    restart(&mut configuration(network)?)?;
-    STATION.change(|state| state.link = Link::Trying);
+/// Configures the station for this network, in whatever mode the radio was before, and starts one
+/// attempt to join.
+pub(crate) fn start_join(network: &Credentials) -> Result<(), EspError> {
+    restart(&mut station_config(network)?)?;
+    STATION.update(|state| state.link = Link::Connecting);
     ffi::connect()
 }
 
-/// Brings the radio to station mode with this configuration and without a link, and takes it from the
-/// keeper. What the library began before ends when it is stopped.
+/// Restarts the radio in station mode with this configuration and without a link, and disables the
+/// reconnector. Stopping the radio ends everything that the library was still doing.
 pub(crate) fn restart(config: &mut StationConfig) -> Result<(), EspError> {
     switch_off()?;
     ffi::set_mode(MODE_STATION)?;
-    ffi::set_station(config)?;
+    ffi::set_station_config(config)?;
     ffi::start()
 }
 
-/// Takes the radio off the air.
+/// Switches the radio off, and disables the reconnector.
 pub(crate) fn switch_off() -> Result<(), EspError> {
-    STATION.keep(false);
+    STATION.set_reconnect(false);
     ffi::wps_disable()?;
     ffi::stop()?;
     ffi::set_mode(MODE_OFF)
 }
 
-/// One try, no retries of the library's own; of several access points the strongest, none below WPA2.
-fn configuration(network: &Credentials) -> Result<StationConfig, EspError> {
+/// Returns a configuration for one attempt, without the library's own retries. The station joins
+/// the strongest access point of the network, and none with less than WPA2.
+fn station_config(network: &Credentials) -> Result<StationConfig, EspError> {
     if network.ssid.as_bytes().contains(&0) {
-        // It is told no length.
+        // The configuration has no length field: a NUL ends the name.
         return Err(EspError::Unsupported(
             "this radio cannot join a network with a NUL in its name",
         ));
@@ -141,14 +144,14 @@ fn configuration(network: &Credentials) -> Result<StationConfig, EspError> {
     let key = network.passphrase.as_ref().map_or(&[][..], |key| key.reveal());
     credentials::write(&mut config.ssid, network.ssid.as_bytes());
     credentials::write(&mut config.password, key);
-    config.scan_method = ALL_CHANNELS;
+    config.scan_method = SCAN_ALL_CHANNELS;
     config.threshold.rssi = i8::MIN;
     config.threshold.authmode = if key.is_empty() { AUTH_OPEN } else { AUTH_WPA2 };
     config.pmf_capable = 1;
-    config.sae_pwe_h2e = BOTH_WAYS;
+    config.sae_pwe_h2e = SAE_PWE_BOTH;
     Ok(config)
 }
 
-const ALL_CHANNELS: u32 = 1;
-/// Hunting and pecking, and hash to element.
-const BOTH_WAYS: u32 = 3;
+const SCAN_ALL_CHANNELS: u32 = 1;
+/// Both SAE methods: hunting-and-pecking and hash-to-element.
+const SAE_PWE_BOTH: u32 = 3;

@@ -1,4 +1,4 @@
-//! The record in flash.
+//! Stores the settings record in flash.
 
 mod blocks;
 mod read_only;
@@ -9,57 +9,61 @@ use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 use wps_core::{Loaded, Record, SettingsStore};
 
-use blocks::{Blocks, Buffer, NUMBER};
+use blocks::{Buffer, EraseBlocks, NUMBER_LEN};
 
-/// A [`SettingsStore`] in a range of NOR flash that is its own, such as a partition.
+/// A [`SettingsStore`] in a range of NOR flash that nothing else uses, such as a partition.
 ///
-/// On an ESP32 the flash is `esp_storage::FlashStorage` in `embassy_embedded_hal`'s `BlockingAsync`; on
-/// other chips, whatever implements `embedded_storage_async`. The range has three erase blocks or more:
-/// on an ESP32 a `data` partition of 12 KiB in `partitions.csv`. Nobody else
-/// writes there; what was there before is reported as [`Loaded::Corrupt`] and overwritten by the first
-/// save. A longer range finds the record of a shorter one that began at the same place.
+/// On an ESP32 the flash is `esp_storage::FlashStorage` in `embassy_embedded_hal`'s
+/// `BlockingAsync`. On other chips it is any type that implements the traits of
+/// `embedded_storage_async`. The range needs three erase blocks or more: on an ESP32, a `data`
+/// partition of 12 KiB in `partitions.csv`. Nothing else may write to it. If the range already
+/// contains other data, `load` returns [`Loaded::Corrupt`], and the first save overwrites the data.
+/// A longer range finds the record of a shorter one that started at the same place.
 ///
-/// # How it keeps a record
+/// # How a record is kept
 ///
-/// The first block keeps damaged records, the others are the log. A save appends the record under the
-/// next number, reads it back, and acknowledges it by the number alone. A full block is left for the
-/// next one, which is erased first. So a save never erases or moves what the save before it wrote:
-/// after a power cut at any moment, the newest record that can be read is the old one or the new one.
-/// One that was acknowledged and cannot be read any more is damaged: `load` says so instead of bringing
-/// back an older one. `load` only reads; the next save first copies a damaged record aside, as long as
-/// there is room.
+/// The first block holds damaged records, and the other blocks are the log. A save appends the
+/// record with the next number, reads it back, and acknowledges it by appending the number alone.
+/// When a block is full, the store erases the next block and continues there. So a save never
+/// erases or moves what the save before it wrote: after a power cut at any moment, the newest
+/// readable record is either the old one or the new one.
+///
+/// A record that was acknowledged but cannot be read any more is damaged. `load` then returns
+/// [`Loaded::Corrupt`] and does not fall back to an older record. `load` only reads. The next save
+/// first copies the damaged record into the first block, as long as there is room.
 ///
 /// # Wear
 ///
-/// For sectors of 4 KiB, of which two are the log: a record of a station takes 60 bytes, the longest
-/// there can be 296. A pairing is two saves, and 34 of them share one erase. With 100,000 erases of a
-/// sector that is 6.8 million pairings, and never under 1.2 million.
+/// The numbers are for sectors of 4 KiB, two of which are the log. The record of a station takes
+/// 60 bytes, the longest possible record 296. A pairing saves two records, and 34 pairings share
+/// one erase. If a sector survives 100,000 erases, that is 6.8 million pairings, and never fewer
+/// than 1.2 million.
 ///
 /// # Secrets
 ///
-/// Flash is not wiped: passwords of earlier networks can be read from it until their block is erased,
-/// and the damaged ones for ever. Whoever may hold the device in hand and must not read them is a
-/// reason to switch on the chip's flash encryption.
+/// The store does not wipe flash. The passwords of earlier networks can be read from it until their
+/// block is erased, and those in damaged records forever. If the people who may hold the device
+/// must not read them, switch on the chip's flash encryption.
 pub struct FlashStore<F> {
-    blocks: Blocks<F>,
+    blocks: EraseBlocks<F>,
 }
 
-/// Why the settings could not be kept.
+/// The reason why the settings could not be loaded or saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError<E: fmt::Debug> {
     /// The range does not consist of erase blocks of this flash.
     #[error(
-        "{start:#x} to {end:#x} is no range of this flash: begin and end it at a multiple of \
+        "{start:#x} to {end:#x} is not a range of this flash: begin and end it at a multiple of \
          {block:#x}, not beyond {capacity:#x}"
     )]
     Range {
-        /// Where the range begins.
+        /// The start of the range.
         start: u32,
-        /// Where it ends.
+        /// The end of the range.
         end: u32,
-        /// The bytes of an erase block.
+        /// The size of an erase block in bytes.
         block: usize,
-        /// The bytes of the flash.
+        /// The size of the flash in bytes.
         capacity: usize,
     },
     /// The range is too short.
@@ -67,52 +71,52 @@ pub enum StoreError<E: fmt::Debug> {
         "a partition of {len} bytes is too small: make it at least {needed}, three erase blocks"
     )]
     TooSmall {
-        /// The bytes of the range.
+        /// The size of the range in bytes.
         len: usize,
-        /// Those it needs.
+        /// The size that the store needs.
         needed: usize,
     },
-    /// Not the kind of flash for this store.
+    /// The erase blocks of this flash are too small for a record.
     #[error("erase blocks of {block} bytes are too small: use a flash with at least {needed}")]
-    Block {
-        /// The bytes of an erase block.
+    BlockTooSmall {
+        /// The size of an erase block in bytes.
         block: usize,
-        /// Those it needs.
+        /// The size that the store needs.
         needed: usize,
     },
-    /// The flash failed.
+    /// An operation of the flash failed.
     #[error("the flash failed: {0:?}")]
     Flash(E),
-    /// What was written cannot be read back.
+    /// The record that was written cannot be read back.
     #[error("the flash does not keep what is written: it is worn out, or others write there too")]
     Worn,
 }
 
 impl<F: NorFlash> FlashStore<F> {
-    /// A store in `range` of `flash`, in bytes. Nothing is read or written yet.
+    /// Creates a store in `range` of `flash`, in bytes. Reads and writes nothing yet.
     ///
     /// # Errors
-    /// The range is too short, beyond the flash, or not made of whole erase blocks; or those are too
-    /// small for a record.
+    /// Returns an error if the range is too short, ends beyond the flash, or does not consist of
+    /// whole erase blocks, or if an erase block is too small for a record.
     pub fn new(flash: F, range: Range<u32>) -> Result<Self, StoreError<F::Error>> {
         let (block, capacity) = (F::ERASE_SIZE, flash.capacity());
         let Range { start, end } = range;
-        let whole = |address: u32| (address as usize).is_multiple_of(block);
-        if start > end || !whole(start) || !whole(end) || end as usize > capacity {
+        let is_aligned = |address: u32| (address as usize).is_multiple_of(block);
+        if start > end || !is_aligned(start) || !is_aligned(end) || end as usize > capacity {
             return Err(StoreError::Range { start, end, block, capacity });
         }
-        let needed = Blocks::<F>::BLOCK_NEEDED;
+        let needed = EraseBlocks::<F>::MIN_BLOCK_LEN;
         if block < needed {
-            return Err(StoreError::Block { block, needed });
+            return Err(StoreError::BlockTooSmall { block, needed });
         }
-        let (len, needed) = ((end - start) as usize, BLOCKS * block);
+        let (len, needed) = ((end - start) as usize, MIN_BLOCKS * block);
         if len < needed {
             return Err(StoreError::TooSmall { len, needed });
         }
-        Ok(Self { blocks: Blocks { flash, range } })
+        Ok(Self { blocks: EraseBlocks { flash, range } })
     }
 
-    /// Gives the flash back.
+    /// Returns the flash.
     pub fn into_inner(self) -> F {
         self.blocks.flash
     }
@@ -122,89 +126,89 @@ impl<F: NorFlash> SettingsStore for FlashStore<F> {
     type Error = StoreError<F::Error>;
 
     async fn load(&mut self) -> Result<Loaded, Self::Error> {
-        let found = self.look(&mut Buffer::new()).await?;
-        Ok(match found.newest {
-            Some(Newest { number, record: Some(record), .. }) if number == found.last => {
+        let log = self.read_log(&mut Buffer::new()).await?;
+        Ok(match log.newest {
+            Some(NewestRecord { number, record: Some(record), .. })
+                if number == log.highest_number =>
+            {
                 Loaded::Record(record)
             }
-            None if found.last == 0 && self.is_blank().await? => Loaded::Nothing,
+            None if log.highest_number == 0 && self.is_unused().await? => Loaded::Nothing,
             Some(_) | None => Loaded::Corrupt,
         })
     }
 
     async fn save(&mut self, record: &Record) -> Result<(), Self::Error> {
-        let found = self.look(&mut Buffer::new()).await?;
-        let mut next = self.log().next();
-        if let Some(newest) = found.newest {
+        let log = self.read_log(&mut Buffer::new()).await?;
+        let mut next = self.log_blocks().next();
+        if let Some(newest) = log.newest {
             if newest.record.is_none() {
-                self.keep_aside(&newest).await?;
+                self.preserve_damaged(&newest).await?;
             }
-            // If the flash fails here, it may be this block: the next one is tried all the same.
+            // If the flash fails here, only this block may be bad, so the next one is tried, too.
             if self
-                .append(newest.block, found.last.saturating_add(1), record)
+                .append(newest.block, log.highest_number.saturating_add(1), record)
                 .await
-                .is_ok_and(|kept| kept)
+                .is_ok_and(|stored| stored)
             {
                 return Ok(());
             }
-            // The newest record has to stay until there is a newer one.
-            next = self.log().find(|block| *block > newest.block).or(next);
+            // The newest record must stay until there is a newer one.
+            next = self.log_blocks().find(|block| *block > newest.block).or(next);
         }
         let next = next.ok_or(StoreError::Worn)?;
         self.blocks.erase(next).await?;
-        let kept = self.append(next, found.last.saturating_add(2), record).await?;
-        if kept { Ok(()) } else { Err(StoreError::Worn) }
+        let stored = self.append(next, log.highest_number.saturating_add(2), record).await?;
+        if stored { Ok(()) } else { Err(StoreError::Worn) }
     }
 }
 
 /// One block for damaged records, two for the log.
-const BLOCKS: usize = 3;
+const MIN_BLOCKS: usize = 3;
 
-/// What is in the log.
+/// The state of the log.
 #[derive(Default)]
-struct Found {
-    /// The highest number.
-    last: u32,
-    /// The newest record.
-    newest: Option<Newest>,
+struct LogState {
+    highest_number: u32,
+    newest: Option<NewestRecord>,
 }
 
-struct Newest {
+struct NewestRecord {
     number: u32,
     block: u32,
-    /// None if the flash has kept its bytes but they are no record.
+    /// `None` if the flash has kept the bytes but they are not a valid record.
     record: Option<Record>,
 }
 
 impl<F: NorFlash> FlashStore<F> {
-    /// The blocks of the log. They come after the one for damaged records, so that a longer range
-    /// finds the records of a shorter one.
-    fn log(&self) -> impl Iterator<Item = u32> + use<F> {
-        self.blocks.all().skip(1)
+    /// Returns the addresses of the log's blocks. They come after the block for damaged records, so
+    /// that a longer range finds the records of a shorter one.
+    fn log_blocks(&self) -> impl Iterator<Item = u32> + use<F> {
+        self.blocks.addresses().skip(1)
     }
 
-    async fn look(&mut self, buffer: &mut Buffer) -> Result<Found, StoreError<F::Error>> {
-        let mut found = Found::default();
-        for block in self.log() {
-            let take = |number, body: &[u8]| {
-                found.last = found.last.max(number);
-                let is_newer = found.newest.as_ref().is_none_or(|newest| newest.number < number);
+    async fn read_log(&mut self, buffer: &mut Buffer) -> Result<LogState, StoreError<F::Error>> {
+        let mut log = LogState::default();
+        for block in self.log_blocks() {
+            let inspect = |number, body: &[u8]| {
+                log.highest_number = log.highest_number.max(number);
+                let is_newer = log.newest.as_ref().is_none_or(|newest| newest.number < number);
                 if !body.is_empty() && is_newer {
-                    found.newest =
-                        Some(Newest { number, block, record: Record::decode(body).ok() });
+                    log.newest =
+                        Some(NewestRecord { number, block, record: Record::decode(body).ok() });
                 }
                 false
             };
-            self.blocks.visit(block, buffer, take).await?;
+            self.blocks.find(block, buffer, inspect).await?;
         }
-        Ok(found)
+        Ok(log)
     }
 
-    /// Whether nothing was ever saved. A first save that was cut off leaves its bytes in the first block
-    /// of the log; bytes in another are somebody's, and unreadable.
-    async fn is_blank(&mut self) -> Result<bool, StoreError<F::Error>> {
+    /// Returns whether nothing was ever saved. An interrupted first save leaves its bytes in the
+    /// first block of the log. Bytes in any other block are not ours, and unreadable.
+    async fn is_unused(&mut self) -> Result<bool, StoreError<F::Error>> {
         let mut buffer = Buffer::new();
-        for block in self.log().skip(1) {
+        for block in self.log_blocks().skip(1) {
             if !self.blocks.is_erased(block, &mut buffer).await? {
                 return Ok(false);
             }
@@ -212,9 +216,10 @@ impl<F: NorFlash> FlashStore<F> {
         Ok(true)
     }
 
-    /// Appends, reads back, acknowledges. Says whether all of it went well: the block may be full; or
-    /// the flash worn; or what a power cut left there may hide the record from sequential-storage,
-    /// which then finds it nowhere although it was written.
+    /// Appends the record, reads it back, and acknowledges it. Returns whether all of this
+    /// succeeded. It does not if the block is full or the flash is worn. It also does not if the
+    /// remains of a power cut hide the record from sequential-storage, which then does not find it
+    /// although it was written.
     async fn append(
         &mut self,
         block: u32,
@@ -222,33 +227,37 @@ impl<F: NorFlash> FlashStore<F> {
         record: &Record,
     ) -> Result<bool, StoreError<F::Error>> {
         let mut buffer = Buffer::new();
-        let (head, body) = buffer.0.split_at_mut(NUMBER);
+        let (head, body) = buffer.0.split_at_mut(NUMBER_LEN);
         head.copy_from_slice(&number.to_le_bytes());
         let Ok(body) = record.encode(body) else { return Ok(false) };
-        let len = NUMBER + body.len();
+        let len = NUMBER_LEN + body.len();
         if !self.blocks.append(block, &buffer, len).await? {
             return Ok(false);
         }
-        let is_it = |at, body: &[u8]| at == number && Record::decode(body).as_ref() == Ok(record);
-        if self.blocks.visit(block, &mut buffer, is_it).await?.is_none() {
+        let is_ours =
+            |found, body: &[u8]| found == number && Record::decode(body).as_ref() == Ok(record);
+        if self.blocks.find(block, &mut buffer, is_ours).await?.is_none() {
             return Ok(false);
         }
-        // The number is at the beginning of the buffer still: it was just read from there.
-        self.blocks.append(block, &buffer, NUMBER).await
+        // The number is still at the start of the buffer: it was just read back into it.
+        self.blocks.append(block, &buffer, NUMBER_LEN).await
     }
 
-    /// Copies a damaged record into the first block, beside those that are there. Once that is full,
-    /// the first ones are kept.
-    async fn keep_aside(&mut self, damaged: &Newest) -> Result<(), StoreError<F::Error>> {
-        let Some(aside) = self.blocks.all().next() else { return Ok(()) };
+    /// Copies a damaged record into the first block, after those that are already there. When that
+    /// block is full, it keeps the earlier ones.
+    async fn preserve_damaged(
+        &mut self,
+        damaged: &NewestRecord,
+    ) -> Result<(), StoreError<F::Error>> {
+        let Some(first_block) = self.blocks.addresses().next() else { return Ok(()) };
         let mut buffer = Buffer::new();
-        if self.blocks.visit(aside, &mut buffer, |_, _| true).await?.is_none() {
-            self.blocks.erase(aside).await?;
+        if self.blocks.find(first_block, &mut buffer, |_, _| true).await?.is_none() {
+            self.blocks.erase(first_block).await?;
         }
-        let is_it = |number, body: &[u8]| number == damaged.number && !body.is_empty();
-        let len = self.blocks.visit(damaged.block, &mut buffer, is_it).await?.map(<[u8]>::len);
+        let is_damaged = |number, body: &[u8]| number == damaged.number && !body.is_empty();
+        let len = self.blocks.find(damaged.block, &mut buffer, is_damaged).await?.map(<[u8]>::len);
         if let Some(len) = len {
-            self.blocks.append(aside, &buffer, len).await?;
+            self.blocks.append(first_block, &buffer, len).await?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The clock on embassy-time, whose time is moved by hand.
+//! The clock on embassy-time, on a mock timer driver that the test advances.
 
 use std::future::Future;
 use std::pin::pin;
@@ -9,17 +9,17 @@ use wps_core::{Clock, Instant};
 use wps_hal_esp::EmbassyClock;
 
 #[test]
-fn it_tells_milliseconds_and_sleeps_until_the_moment() {
+fn the_clock_counts_milliseconds_and_sleeps_until_the_given_time() {
     let driver = MockDriver::get();
     driver.advance(Duration::from_micros(1_500_999));
     let clock = EmbassyClock;
     assert_eq!(clock.now(), Instant::from_millis(1_500));
 
     let mut context = Context::from_waker(Waker::noop());
-    let mut passed = pin!(clock.sleep_until(Instant::from_millis(1_500)));
-    // An embassy timer lets others have their turn first.
-    let _ = passed.as_mut().poll(&mut context);
-    assert!(passed.as_mut().poll(&mut context).is_ready(), "a moment that has passed");
+    let mut past = pin!(clock.sleep_until(Instant::from_millis(1_500)));
+    // The first poll of an embassy timer is always pending, so that other tasks can run.
+    let _ = past.as_mut().poll(&mut context);
+    assert!(past.as_mut().poll(&mut context).is_ready(), "a time in the past");
     let mut sleep = pin!(clock.sleep_until(Instant::from_millis(2_000)));
     assert!(sleep.as_mut().poll(&mut context).is_pending());
     driver.advance(Duration::from_millis(499));

@@ -1,64 +1,69 @@
-//! The conformance suite on the driver, its `ffi.rs` and a fake library that lives among routers, on
-//! virtual time. What a chip does on the air it cannot tell.
+//! The conformance suite on the driver, its `ffi.rs` and the simulated library among routers, on
+//! virtual time. It cannot show what a chip does on the air.
 
 mod fake;
 
 use embassy_futures::select::{Either3, select3};
-use fake::air::{Link, Router, State, live};
-use fake::{Hand, play};
+use fake::simulation::{Link, Router, Simulation, run_simulation};
+use fake::{TestClock, block_on};
 use wps_core::conformance::{Check, ObservedState, Outcome, TestBed, Unavailable, run_all};
 use wps_core::{Clock, Credentials, Ssid};
 use wps_hal_esp::Driver;
 
-struct Bench<'c>(&'c Hand);
+/// A test bed with the simulated library.
+struct FakeTestBed<'c>(&'c TestClock);
 
-fn air<R>(act: impl FnOnce(&mut State) -> R) -> R {
-    fake::with(|library| act(library.air.as_mut().expect("a library that lives")))
+fn with_simulation<R>(act: impl FnOnce(&mut Simulation) -> R) -> R {
+    fake::with_library(|library| act(library.simulation.as_mut().expect("a simulation")))
 }
 
-impl<'c> TestBed for Bench<'c> {
+impl<'c> TestBed for FakeTestBed<'c> {
     type Driver = Driver<()>;
-    type Clock = &'c Hand;
+    type Clock = &'c TestClock;
 
-    fn clock(&self) -> &'c Hand {
+    fn clock(&self) -> &'c TestClock {
         self.0
     }
 
     async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Unavailable> {
         if platform.is_some() {
-            return Err(Unavailable("the library has no networks of its own"));
+            return Err(Unavailable("the library has no platform networks"));
         }
-        self.power_up(State::new(self.0.now()));
+        self.power_up(Simulation::new(self.0.now()));
         Ok(())
     }
 
     async fn driver(&mut self) -> Driver<()> {
-        Driver::new(()).expect("a library that is sound")
+        Driver::new(()).expect("a working library")
     }
 
-    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Unavailable> {
+    async fn start_router(&mut self, network: &Credentials) -> Result<(), Unavailable> {
         if network.ssid.as_bytes().contains(&0) {
-            return Err(Unavailable("for the library a name ends at its first NUL"));
+            return Err(Unavailable("for the library, a NUL ends the name"));
         }
-        self.switch_off(&network.ssid).await;
+        self.stop_router(&network.ssid).await;
         let router = Router { network: network.clone(), pressed: false };
-        air(|air| air.routers.push(router));
+        with_simulation(|simulation| simulation.routers.push(router));
         Ok(())
     }
 
-    async fn switch_off(&mut self, ssid: &Ssid) {
-        air(|air| air.routers.retain(|router| router.network.ssid != *ssid));
+    async fn stop_router(&mut self, ssid: &Ssid) {
+        with_simulation(|simulation| {
+            simulation.routers.retain(|router| router.network.ssid != *ssid)
+        });
     }
 
-    async fn press(&mut self, ssid: &Ssid) {
-        air(|air| air.router(ssid).expect("a router that is on").pressed = true);
+    async fn press_button(&mut self, ssid: &Ssid) {
+        with_simulation(|simulation| {
+            simulation.router(ssid).expect("a router that runs").pressed = true
+        });
     }
 
-    async fn seen(&mut self) -> Result<ObservedState, Unavailable> {
-        Ok(fake::with(|library| match (library.mode, library.started) {
-            (1, true) => match &library.air.as_ref().expect("a library that lives").link {
+    async fn observe(&mut self) -> Result<ObservedState, Unavailable> {
+        Ok(fake::with_library(|library| match (library.mode, library.started) {
+            (1, true) => match &library.simulation.as_ref().expect("a simulation").link {
                 Link::Joined(ssid) => ObservedState::Joined(ssid.clone()),
-                Link::Idle | Link::Trying(_) => ObservedState::Nothing,
+                Link::Idle | Link::Connecting(_) => ObservedState::Nothing,
             },
             (2, true) => {
                 let length = usize::from(library.access_point[96]);
@@ -69,54 +74,58 @@ impl<'c> TestBed for Bench<'c> {
     }
 
     async fn restart_platform(&mut self) -> Result<(), Unavailable> {
-        let (routers, flash) = air(|air| (std::mem::take(&mut air.routers), air.flash));
-        let mut air = State::new(self.0.now());
-        (air.routers, air.flash) = (routers, flash);
-        self.power_up(air);
+        let (routers, flash) = with_simulation(|simulation| {
+            (std::mem::take(&mut simulation.routers), simulation.flash)
+        });
+        let mut simulation = Simulation::new(self.0.now());
+        (simulation.routers, simulation.flash) = (routers, flash);
+        self.power_up(simulation);
         Ok(())
     }
 
-    async fn keeps(&mut self, network: &Credentials) -> Result<bool, Unavailable> {
+    async fn stores_credentials(&mut self, network: &Credentials) -> Result<bool, Unavailable> {
         let name = network.ssid.as_bytes();
-        Ok(air(|air| air.flash).is_some_and(|flash| flash.starts_with(name)))
+        Ok(with_simulation(|simulation| simulation.flash)
+            .is_some_and(|flash| flash.starts_with(name)))
     }
 
-    fn looks_around(&self) -> Result<(), Unavailable> {
-        Err(Unavailable("the library leaves its network when it begins to look for routers"))
+    fn supports_background_scan(&self) -> Result<(), Unavailable> {
+        Err(Unavailable("the library leaves its network when it starts to search for routers"))
     }
 }
 
-impl Bench<'_> {
-    /// The library as esp-radio leaves it, with what was in flash; what it told before is forgotten.
-    fn power_up(&self, air: State) {
+impl FakeTestBed<'_> {
+    /// Restarts the library. It is then as esp-radio leaves it, with the configuration that was in
+    /// flash. The driver's state of the link is reset.
+    fn power_up(&self, simulation: Simulation) {
         let mut library = fake::Library::new();
-        if let Some(flash) = air.flash {
+        if let Some(flash) = simulation.flash {
             library.station = flash;
         }
-        library.air = Some(air);
-        fake::with(|it| *it = library);
+        library.simulation = Some(simulation);
+        fake::with_library(|current| *current = library);
         fake::post(3, None);
     }
 }
 
 #[test]
-fn the_driver_keeps_the_contract() {
-    let _turn = fake::turn();
-    let clock = Hand::new();
-    let mut keeper = Driver::new(()).expect("a library that is sound").keeper();
-    let mut bench = Bench(&clock);
-    let all = select3(run_all(&mut bench), keeper.run(&clock), live(&clock));
-    let Either3::First(report) = play(&clock, all);
+fn the_driver_passes_the_conformance_suite() {
+    let _guard = fake::fresh_library();
+    let clock = TestClock::new();
+    let mut reconnector = Driver::new(()).expect("a working library").reconnector();
+    let mut test_bed = FakeTestBed(&clock);
+    let all = select3(run_all(&mut test_bed), reconnector.run(&clock), run_simulation(&clock));
+    let Either3::First(report) = block_on(&clock, all);
     println!("{report}");
     assert!(report.is_ok(), "{report}");
     let is_skipped = |check: &Check| matches!(report.outcome(*check), Some(Outcome::Skipped(_)));
     let skipped: Vec<_> = Check::ALL.into_iter().filter(is_skipped).collect();
-    let beyond_it = [
+    let not_possible = [
         Check::ConfigLost,
         Check::Platform,
         Check::StaysOnAir,
         Check::OverlapMemory,
         Check::RouterVanishes,
     ];
-    assert_eq!(skipped, beyond_it);
+    assert_eq!(skipped, not_possible);
 }

@@ -1,4 +1,4 @@
-//! Whole pairings: the machine of `wps-core` on the driver, and a fake library that lives among
+//! Complete pairings: the machine of `wps-core` on the driver and the simulated library among
 //! routers, on virtual time.
 
 mod fake;
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use embassy_futures::select::{Either4, select4};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use fake::air::{Link, Router, State, live};
-use fake::{Hand, play, turn};
+use fake::simulation::{Link, Router, Simulation, run_simulation};
+use fake::{TestClock, block_on, fresh_library};
 use wps_core::sim::Disk;
 use wps_core::{
     AccessPoint, AfterFailure, Cause, Clock, Control, Credentials, ErrorKind, Passphrase, Phase,
@@ -31,71 +31,74 @@ fn home() -> Credentials {
     network(b"home", b"correct horse")
 }
 
-fn air<R>(act: impl FnOnce(&mut State) -> R) -> R {
-    fake::with(|library| act(library.air.as_mut().expect("a library that lives")))
+fn with_simulation<R>(act: impl FnOnce(&mut Simulation) -> R) -> R {
+    fake::with_library(|library| act(library.simulation.as_mut().expect("a simulation")))
 }
 
-fn press(ssid: &[u8]) {
-    air(|air| air.router(&Ssid::new(ssid).unwrap()).expect("a router that is on").pressed = true);
+fn press_button(ssid: &[u8]) {
+    with_simulation(|simulation| {
+        simulation.router(&Ssid::new(ssid).unwrap()).expect("a router that runs").pressed = true
+    });
 }
 
-fn joined() -> Option<Ssid> {
-    air(|air| match &air.link {
+fn joined_network() -> Option<Ssid> {
+    with_simulation(|simulation| match &simulation.link {
         Link::Joined(ssid) => Some(ssid.clone()),
-        Link::Idle | Link::Trying(_) => None,
+        Link::Idle | Link::Connecting(_) => None,
     })
 }
 
-/// How a pairing ended, what is on disk then, whether the radio is on, and on which network.
+/// The state after a pairing: its result, the record on disk, whether the radio is on, and the
+/// network that it is joined to.
 #[derive(Debug, PartialEq)]
-struct Ending {
+struct PairingOutcome {
     result: Result<(), Cause>,
     record: Record,
     on: bool,
     joined: Option<Ssid>,
 }
 
-impl Ending {
+impl PairingOutcome {
     fn paired() -> Self {
         let record = Record::Settled(Settings::Station { network: home() });
         Self { result: Ok(()), record, on: true, joined: Some(home().ssid) }
     }
 
-    /// The device is back on the network of before.
-    fn back(cause: Cause) -> Self {
+    /// The pairing failed, and the device is back on its old network.
+    fn rolled_back(cause: Cause) -> Self {
         let record = Record::Settled(station());
         Self { result: Err(cause), record, on: true, joined: Some(old().ssid) }
     }
 }
 
-/// A device with these settings, and "old" and "home" in range; somebody starts a pairing, and then
-/// this happens.
-fn pairing<F: Future<Output = ()>>(
+/// Starts a pairing on a device with these settings, with the routers "old" and "home" in range,
+/// and then runs `then`. Returns the outcome of the pairing.
+fn pair<F: Future<Output = ()>>(
     before: Settings,
-    then: impl FnOnce(&'static Hand, &'static Control<Raw, 4>) -> F,
-) -> Ending {
-    pairing_after(Duration::ZERO, before, then)
+    then: impl FnOnce(&'static TestClock, &'static Control<Raw, 4>) -> F,
+) -> PairingOutcome {
+    pair_with_reply_grace(Duration::ZERO, before, then)
 }
 
-/// The same for somebody who needs time to receive the answer.
-fn pairing_after<F: Future<Output = ()>>(
-    parting: Duration,
+/// Does the same as [`pair`], with a reply grace.
+fn pair_with_reply_grace<F: Future<Output = ()>>(
+    reply_grace: Duration,
     before: Settings,
-    then: impl FnOnce(&'static Hand, &'static Control<Raw, 4>) -> F,
-) -> Ending {
-    let _turn = turn();
-    // They live as long as the test program: what happens then may refer to them.
-    let clock: &'static Hand = Box::leak(Box::new(Hand::new()));
+    then: impl FnOnce(&'static TestClock, &'static Control<Raw, 4>) -> F,
+) -> PairingOutcome {
+    let _guard = fresh_library();
+    // These are leaked so that `then` can borrow them for `'static`.
+    let clock: &'static TestClock = Box::leak(Box::new(TestClock::new()));
     let control: &'static Control<Raw, 4> = Box::leak(Box::new(Control::new()));
     let routers = [old(), home()].map(|network| Router { network, pressed: false });
-    let mut state = State::new(clock.now());
-    state.routers.extend(routers);
-    fake::with(|library| library.air = Some(state));
+    let mut simulation = Simulation::new(clock.now());
+    simulation.routers.extend(routers);
+    fake::with_library(|library| library.simulation = Some(simulation));
 
     let disk = Disk::<Raw>::new();
-    disk.put(&Record::Settled(before));
+    disk.write_record(&Record::Settled(before));
     let driver = Driver::new(()).unwrap();
-    let mut keeper = driver.keeper();
+    let mut reconnector = driver.reconnector();
     let factory_settings = Settings::Off { remembered: None };
     let all = async {
         let boot = Runner::boot(
@@ -111,25 +114,25 @@ fn pairing_after<F: Future<Output = ()>>(
             let mut status = control.listen().unwrap();
             status.get_and(|status| status.phase == Phase::Idle).await;
             clock.sleep_until(clock.now().after(Duration::from_secs(5))).await;
-            fake::calls();
-            control.start(parting).await.unwrap();
+            fake::take_calls();
+            control.start(reply_grace).await.unwrap();
             then(clock, control).await;
-            let ended = status.get_and(|status| status.phase == Phase::Idle).await;
+            let last_status = status.get_and(|status| status.phase == Phase::Idle).await;
             clock.sleep_until(clock.now().after(Duration::from_secs(5))).await;
-            ended
+            last_status
         };
-        match select4(runner.run(), keeper.run(clock), live(clock), user).await {
-            Either4::Fourth(ended) => ended,
+        match select4(runner.run(), reconnector.run(clock), run_simulation(clock), user).await {
+            Either4::Fourth(status) => status,
             Either4::First(never) | Either4::Second(never) | Either4::Third(never) => never,
         }
     };
-    let status = play(clock, all);
-    let result = status.last.expect("an ending").result;
-    let on = fake::with(|library| library.mode != 0 || library.started);
-    Ending { result, record: disk.record().unwrap(), on, joined: joined() }
+    let status = block_on(clock, all);
+    let result = status.last.expect("a result").result;
+    let on = fake::with_library(|library| library.mode != 0 || library.started);
+    PairingOutcome { result, record: disk.record().unwrap(), on, joined: joined_network() }
 }
 
-async fn pass(clock: &Hand, seconds: u64) {
+async fn sleep_seconds(clock: &TestClock, seconds: u64) {
     clock.sleep_until(clock.now().after(Duration::from_secs(seconds))).await;
 }
 
@@ -142,36 +145,36 @@ fn off(remembered: Option<Credentials>) -> Settings {
 }
 
 #[test]
-fn paired_joined_and_saved() {
+fn the_network_is_paired_joined_and_saved() {
     let access_point =
         AccessPoint { network: network(b"device", b"on the label"), channel: Some(6) };
     for before in [station(), off(None), Settings::AccessPoint { access_point, remembered: None }] {
-        let ending = pairing(before, async |clock, _| {
-            pass(clock, 100).await;
-            press(b"home");
+        let outcome = pair(before, async |clock, _| {
+            sleep_seconds(clock, 100).await;
+            press_button(b"home");
         });
-        assert_eq!(ending, Ending::paired());
+        assert_eq!(outcome, PairingOutcome::paired());
     }
 }
 
 #[test]
-fn nobody_presses_and_the_device_is_back_on_its_network() {
-    let ending = pairing(station(), async |clock, _| {
-        pass(clock, 60).await;
-        assert_eq!(joined(), None, "it left when it began to look");
-        pass(clock, 61).await;
+fn without_a_button_press_the_device_returns_to_its_network() {
+    let outcome = pair(station(), async |clock, _| {
+        sleep_seconds(clock, 60).await;
+        assert_eq!(joined_network(), None, "the radio left when the search started");
+        sleep_seconds(clock, 61).await;
     });
-    assert_eq!(ending, Ending::back(Cause::TimedOut));
+    assert_eq!(outcome, PairingOutcome::rolled_back(Cause::TimedOut));
 }
 
 #[test]
-fn session_overlap_ends_it_and_the_device_is_back_on_its_network() {
-    let ending = pairing(station(), async |clock, _| {
-        pass(clock, 10).await;
-        press(b"home");
-        press(b"old");
+fn session_overlap_ends_the_pairing_and_the_device_returns_to_its_network() {
+    let outcome = pair(station(), async |clock, _| {
+        sleep_seconds(clock, 10).await;
+        press_button(b"home");
+        press_button(b"old");
     });
-    assert_eq!(ending, Ending::back(Cause::Driver(ErrorKind::Overlap)));
+    assert_eq!(outcome, PairingOutcome::rolled_back(Cause::Driver(ErrorKind::Overlap)));
 }
 
 #[test]
@@ -179,52 +182,52 @@ fn after_a_failure_an_access_point_is_off_and_off_stays_off() {
     let access_point = AccessPoint { network: network(b"device", b"on the label"), channel: None };
     let access_point = Settings::AccessPoint { access_point, remembered: Some(old()) };
     for before in [access_point, off(Some(old()))] {
-        let ending = pairing(before, async |clock, _| pass(clock, 121).await);
+        let outcome = pair(before, async |clock, _| sleep_seconds(clock, 121).await);
         let record = Record::Settled(off(Some(old())));
         assert_eq!(
-            ending,
-            Ending { result: Err(Cause::TimedOut), record, on: false, joined: None }
+            outcome,
+            PairingOutcome { result: Err(Cause::TimedOut), record, on: false, joined: None }
         );
     }
 }
 
-/// The key is made before the start returns; HTTP stands still meanwhile.
+/// The library generates its key before the start returns, and HTTP stands still in that time.
 #[test]
-fn the_blocking_start_comes_after_the_answer_is_out() {
-    let parting = Duration::from_millis(500);
-    let ending = pairing_after(parting, station(), async |clock, control| {
+fn the_blocking_start_comes_after_the_reply_was_sent() {
+    let reply_grace = Duration::from_millis(500);
+    let outcome = pair_with_reply_grace(reply_grace, station(), async |clock, control| {
         let is_touched =
-            || fake::calls().iter().any(|call| call.contains("wps") || call.contains("stop"));
-        assert!(!is_touched(), "the requester has been told, and nothing else");
-        clock.sleep_until(clock.now().after(parting - Duration::from_millis(1))).await;
+            || fake::take_calls().iter().any(|call| call.contains("wps") || call.contains("stop"));
+        assert!(!is_touched(), "only the reply has been sent");
+        clock.sleep_until(clock.now().after(reply_grace - Duration::from_millis(1))).await;
         assert!(!is_touched());
         clock.sleep_until(clock.now().after(Duration::from_millis(2))).await;
-        assert!(fake::calls().contains(&"esp_wifi_wps_start"));
+        assert!(fake::take_calls().contains(&"esp_wifi_wps_start"));
         control.cancel().await;
     });
-    assert_eq!(ending, Ending::back(Cause::Cancelled));
+    assert_eq!(outcome, PairingOutcome::rolled_back(Cause::Cancelled));
 }
 
 #[test]
-fn an_exchange_that_fails_is_tried_again_within_the_window() {
-    let ending = pairing(station(), async |clock, _| {
-        pass(clock, 10).await;
+fn a_failed_exchange_is_retried_within_the_window() {
+    let outcome = pair(station(), async |clock, _| {
+        sleep_seconds(clock, 10).await;
         fake::post(fake::FAILED, Some(&2_u32.to_le_bytes()));
-        pass(clock, 10).await;
-        press(b"home");
+        sleep_seconds(clock, 10).await;
+        press_button(b"home");
     });
-    assert_eq!(ending, Ending::paired());
+    assert_eq!(outcome, PairingOutcome::paired());
 }
 
 #[test]
-fn cancelled_while_the_library_joins_by_itself() {
-    let ending = pairing(station(), async |clock, control| {
-        pass(clock, 10).await;
-        press(b"home");
-        // The exchange is over, the library joins, and has not told.
+fn a_pairing_can_be_cancelled_while_the_library_joins_by_itself() {
+    let outcome = pair(station(), async |clock, control| {
+        sleep_seconds(clock, 10).await;
+        press_button(b"home");
+        // The exchange is over. The library is joining and has not posted the success yet.
         clock.sleep_until(clock.now().after(Duration::from_millis(700))).await;
-        assert!(air(|air| air.is_trying()));
+        assert!(with_simulation(|simulation| simulation.is_connecting()));
         control.cancel().await;
     });
-    assert_eq!(ending, Ending::back(Cause::Cancelled));
+    assert_eq!(outcome, PairingOutcome::rolled_back(Cause::Cancelled));
 }

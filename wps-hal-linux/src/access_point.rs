@@ -1,75 +1,86 @@
-//! The device's own network, served by wpa_supplicant.
+//! Access point mode: the device's own network, served by wpa_supplicant.
 
 use wps_core::AccessPoint;
 
 use crate::error::LinuxError;
 use crate::event::Event;
-use crate::note::Note;
+use crate::platform_snapshot::PlatformSnapshot;
 use crate::reply::{Channel, channels};
 use crate::session::Session;
 
-/// wpa_supplicant's own choice where the settings leave it open: channel 11.
-const DEFAULT_MHZ: u16 = 2462;
-/// Channels are numbered anew from here, and nobody who sets one means those.
-const BEGIN_OF_6_GHZ: u16 = 5935;
+/// The frequency if the settings name no channel: channel 11, as in wpa_supplicant.
+const DEFAULT_FREQUENCY_MHZ: u16 = 2462;
+/// The start of the 6 GHz band, in MHz. Its channel numbers start from 1 again, and a channel in
+/// the settings never means one of them.
+const START_OF_6_GHZ_MHZ: u16 = 5935;
 
-/// Serves `access_point`, and nothing else; the platform's networks keep their flags for later. One
-/// that is served already is not disturbed. Gives its number.
+/// Serves `access_point` and returns the id of its network. Does not disturb an access point that
+/// is already served with these settings.
+///
+/// The platform's networks keep their enabled flags for later.
 pub(crate) async fn apply(
     session: &Session,
     access_point: &AccessPoint,
-    note: Option<&Note>,
+    snapshot: Option<&PlatformSnapshot>,
 ) -> Result<u32, LinuxError> {
-    let flags = session.flags(note).await?;
-    let id = match served(session, access_point).await? {
+    let flags = session.enabled_flags(snapshot).await?;
+    let id = match served_id(session, access_point).await? {
         Some(id) => id,
         None => {
             let frequency_mhz = frequency(session, access_point.channel).await?;
             session.remove_ours().await?;
             let id = session.add_access_point(access_point, frequency_mhz).await?;
-            session.forget_events();
-            // One of all bands would take longer than we are given. There may be none.
-            session.ask("ABORT_SCAN").await?;
-            session.select(id).await?;
+            session.discard_events();
+            // Abort a running scan, which could outlast the apply timeout. Harmless if there is
+            // none.
+            session.request("ABORT_SCAN").await?;
+            session.select_network(id).await?;
             wait_until_served(session, id).await?;
             id
         }
     };
-    session.set_flags(&flags).await?;
+    session.set_enabled_flags(&flags).await?;
     Ok(id)
 }
 
-/// Stops it in order to look around, and keeps wpa_supplicant from joining something else instead.
+/// Stops the access point so that the card can scan, without letting it join another network.
 pub(crate) async fn stop(session: &Session) -> Result<(), LinuxError> {
     session.remove_ours().await?;
-    session.order("DISCONNECT").await?;
+    session.command("DISCONNECT").await?;
     Ok(())
 }
 
-/// Our network, if it is served and is this one.
-async fn served(session: &Session, access_point: &AccessPoint) -> Result<Option<u32>, LinuxError> {
-    match session.served().await? {
-        Some(id) if session.is_marked_for(id, access_point).await? => Ok(Some(id)),
+/// Returns the id of our network if it is served and was added for `access_point`.
+async fn served_id(
+    session: &Session,
+    access_point: &AccessPoint,
+) -> Result<Option<u32>, LinuxError> {
+    match session.access_point_network_id().await? {
+        Some(id) if session.is_added_for(id, access_point).await? => Ok(Some(id)),
         Some(_) | None => Ok(None),
     }
 }
 
-/// The frequency for this channel, if this card may serve a network there.
+/// Returns the frequency of this channel. Without a channel, chooses one.
+///
+/// # Errors
+/// Returns an error if this card may not serve a network there.
 async fn frequency(session: &Session, channel: Option<u8>) -> Result<u16, LinuxError> {
-    let modes = session.ask("GET_CAPABILITY modes").await?;
+    let modes = session.request("GET_CAPABILITY modes").await?;
     if !modes.split_whitespace().any(|mode| mode == "AP") {
         return Err(LinuxError::Unsupported("this card cannot be an access point"));
     }
-    let reply = session.ask("GET_CAPABILITY freq").await?;
+    let reply = session.request("GET_CAPABILITY freq").await?;
     let mut allowed: Vec<Channel> = channels(&reply)
-        .filter(|channel| channel.may_begin && channel.frequency_mhz < BEGIN_OF_6_GHZ)
+        .filter(|channel| channel.may_initiate && channel.frequency_mhz < START_OF_6_GHZ_MHZ)
         .collect();
     allowed.sort_by_key(|channel| channel.frequency_mhz);
     allowed.dedup();
     let Some(wanted) = channel else {
-        let any = allowed.iter().find(|it| it.frequency_mhz == DEFAULT_MHZ).or(allowed.first());
-        let any = any.map(|channel| channel.frequency_mhz);
-        return any
+        let any =
+            allowed.iter().find(|it| it.frequency_mhz == DEFAULT_FREQUENCY_MHZ).or(allowed.first());
+        let frequency_mhz = any.map(|channel| channel.frequency_mhz);
+        return frequency_mhz
             .ok_or(LinuxError::Unsupported("no channel is allowed for an access point here"));
     };
     match allowed.iter().find(|channel| channel.number == wanted) {
@@ -85,11 +96,14 @@ async fn frequency(session: &Session, channel: Option<u8>) -> Result<u16, LinuxE
     }
 }
 
+/// Waits until the network with this id is served.
 async fn wait_until_served(session: &Session, id: u32) -> Result<(), LinuxError> {
     loop {
-        match session.event_soon().await? {
-            // Refused settings are not told by any event.
-            Some(Event::AccessPointUp) | None if session.served().await? == Some(id) => {
+        match session.event_or_timeout().await? {
+            // wpa_supplicant sends no event if the card refuses the settings.
+            Some(Event::AccessPointUp) | None
+                if session.access_point_network_id().await? == Some(id) =>
+            {
                 return Ok(());
             }
             None if session.is_scanning().await? => {}

@@ -1,16 +1,16 @@
-//! Time on Linux: `CLOCK_BOOTTIME`, which runs through suspend.
+//! The clock on Linux: `CLOCK_BOOTTIME`, which keeps running while the machine is suspended.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use wps_core::{Clock, Instant};
 
-/// The longest sleep before another look at the clock: tokio's timers stand still while the machine
-/// sleeps, so this is how late a deadline can be noticed after it wakes.
-const GLANCE: Duration = Duration::from_millis(500);
+/// The longest sleep before the clock is read again. tokio's timers stop while the machine is
+/// suspended, so a deadline can be noticed this much too late after it resumes.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A [`Clock`] on `CLOCK_BOOTTIME`: a window of two minutes is over after two minutes, also when the
-/// machine slept in between. Waits on tokio.
+/// A [`Clock`] on `CLOCK_BOOTTIME`, so a window of two minutes ends after two minutes even if the
+/// machine was suspended in between. Sleeps with tokio's timers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BootClock;
 
@@ -27,7 +27,7 @@ impl Clock for BootClock {
             if left.is_zero() {
                 return;
             }
-            tokio::time::sleep(left.min(GLANCE)).await;
+            tokio::time::sleep(left.min(POLL_INTERVAL)).await;
         }
     }
 }
@@ -37,14 +37,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn sleeps_until_the_moment_and_not_less() {
+    async fn never_wakes_before_the_instant() {
         let at = BootClock.now().after(Duration::from_millis(20));
         BootClock.sleep_until(at).await;
         assert!(BootClock.now() >= at);
     }
 
     #[tokio::test]
-    async fn a_moment_that_has_passed_is_no_wait() {
+    async fn an_instant_in_the_past_returns_at_once() {
         BootClock.sleep_until(Instant::from_millis(0)).await;
         BootClock.sleep_until(BootClock.now()).await;
     }

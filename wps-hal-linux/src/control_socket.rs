@@ -1,4 +1,4 @@
-//! A thin client for the control socket of wpa_supplicant: one request, one reply, and events.
+//! A thin client for wpa_supplicant's control socket: requests with their replies, and events.
 
 use std::io;
 use std::os::unix::net::UnixDatagram as StdSocket;
@@ -11,38 +11,41 @@ use zeroize::Zeroizing;
 
 use crate::event::Event;
 
-/// How long wpa_supplicant may take to answer. It answers within milliseconds, or it hangs.
-const REPLY_LIMIT: Duration = Duration::from_secs(5);
-/// The longest datagram wpa_supplicant sends (its reply buffer is 4 kB, an event may be longer).
-const DATAGRAM: usize = 8192;
+/// The longest wait for a reply. wpa_supplicant answers within milliseconds, or it hangs.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest datagram that wpa_supplicant sends, in bytes. Its reply buffer has 4 kB, and an
+/// event may be longer.
+const MAX_DATAGRAM: usize = 8192;
 
-/// Why wpa_supplicant could not be talked to.
+/// The error of a request to wpa_supplicant.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlSocketError {
-    /// There is no socket, or nobody behind it.
+    /// There is no control socket, or no process has it open.
     #[error(
         "wpa_supplicant does not run on this interface ({path}: {source}): start it with a control \
          socket (ctrl_interface=…)"
     )]
     Unreachable {
-        /// The socket.
+        /// The path of the socket.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The socket is there, but not for us.
+    /// This process has no permission to use the socket.
     #[error("no permission to use {0}: run as root, or as a member of the group that owns it")]
     Permission(PathBuf),
-    /// No reply.
+    /// wpa_supplicant did not reply in time.
     #[error("wpa_supplicant does not answer")]
-    Mute,
-    /// It said that it ends.
+    NoResponse,
+    /// wpa_supplicant has reported that it terminates.
     #[error("wpa_supplicant has ended: start it again")]
     Closed,
-    /// The socket broke: wpa_supplicant made it anew, or is gone. The next connection tells.
+    /// The socket broke: wpa_supplicant has created a new one, or is gone. The next connection
+    /// shows which.
     #[error("wpa_supplicant's control socket is gone: {0}")]
     Gone(io::Error),
-    /// A request was refused. The text is the request without its arguments, which may be secret.
+    /// wpa_supplicant refused a request. Holds the request without its arguments, which may be
+    /// secret, and the reply.
     #[error("wpa_supplicant refused {0}: {1}")]
     Refused(String, String),
 }
@@ -57,13 +60,15 @@ impl ControlSocket {
     /// Connects to the socket of `interface` in `directory`.
     ///
     /// # Errors
-    /// Nobody is behind it, or no permission.
+    /// Returns [`ControlSocketError::Unreachable`] if no process has the socket open, or
+    /// [`ControlSocketError::Permission`].
     pub fn connect(directory: &Path, interface: &str) -> Result<Self, ControlSocketError> {
         let path = directory.join(interface);
         let connect = || {
             let socket = StdSocket::unbound()?;
-            // Connected first, so that nobody else can ever send to us; then named by the kernel in
-            // the abstract space, where replies find us also from a private /tmp.
+            // Connect first, so that no other process can ever send to this socket. Then let the
+            // kernel choose a name in the abstract namespace, so that replies arrive even if this
+            // process has a private /tmp.
             socket.connect(&path)?;
             rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed())?;
             socket.set_nonblocking(true)?;
@@ -78,11 +83,13 @@ impl ControlSocket {
         }
     }
 
-    /// Sends `request` and returns the reply, which may hold secrets.
+    /// Sends `request` and returns the reply, which may contain secrets. `FAIL` is a reply like any
+    /// other; [`Self::command`] returns an error for it.
     ///
     /// # Errors
-    /// No reply in time, or the socket broke. `FAIL` is a reply, see [`Self::order`].
-    pub async fn ask(
+    /// Returns [`ControlSocketError::NoResponse`] if there is no reply in time, or
+    /// [`ControlSocketError::Gone`] if the socket broke.
+    pub async fn request(
         &self,
         request: impl AsRef<[u8]>,
     ) -> Result<Zeroizing<String>, ControlSocketError> {
@@ -90,26 +97,27 @@ impl ControlSocket {
             self.socket.send(request.as_ref()).await?;
             receive(&self.socket).await
         };
-        let reply = tokio::time::timeout(REPLY_LIMIT, exchange).await;
+        let reply = tokio::time::timeout(REPLY_TIMEOUT, exchange).await;
         let bytes =
-            reply.map_err(|_| ControlSocketError::Mute)?.map_err(ControlSocketError::Gone)?;
+            reply.map_err(|_| ControlSocketError::NoResponse)?.map_err(ControlSocketError::Gone)?;
         Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// Sends `request` and expects `OK`, or whatever else is not a refusal.
+    /// Sends `command` and returns the reply: `OK`, or anything else that is not a refusal.
     ///
     /// # Errors
-    /// As [`Self::ask`], and for `FAIL…` and `UNKNOWN COMMAND`.
-    pub async fn order(
+    /// Returns the errors of [`Self::request`], and [`ControlSocketError::Refused`] for the replies
+    /// `FAIL…` and `UNKNOWN COMMAND`.
+    pub async fn command(
         &self,
-        request: impl AsRef<[u8]>,
+        command: impl AsRef<[u8]>,
     ) -> Result<Zeroizing<String>, ControlSocketError> {
-        let request = request.as_ref();
-        let reply = self.ask(request).await?;
+        let command = command.as_ref();
+        let reply = self.request(command).await?;
         let refused = reply.starts_with("FAIL") || reply.starts_with("UNKNOWN");
         if refused {
             return Err(ControlSocketError::Refused(
-                without_arguments(request),
+                without_arguments(command),
                 reply.trim().into(),
             ));
         }
@@ -117,35 +125,37 @@ impl ControlSocket {
     }
 }
 
-/// The verb, and for a network's variable its number and name: never a value.
-fn without_arguments(request: &[u8]) -> String {
-    let words = if request.starts_with(b"SET_NETWORK") { 3 } else { 1 };
-    let words: Vec<_> = request.split(|byte| *byte == b' ').take(words).collect();
+/// Returns the name of the command. For `SET_NETWORK`, also returns the network's id and the name
+/// of the variable. Never returns a value.
+fn without_arguments(command: &[u8]) -> String {
+    let words = if command.starts_with(b"SET_NETWORK") { 3 } else { 1 };
+    let words: Vec<_> = command.split(|byte| *byte == b' ').take(words).collect();
     String::from_utf8_lossy(&words.join(&b' ')).into_owned()
 }
 
-/// A connection for events. It holds what happened since it was attached; keep it only as long as
-/// somebody reads, since wpa_supplicant drops listeners that do not.
+/// A connection for events. It buffers all events since [`Self::attach`]. Drop it when no task
+/// reads it any more, since wpa_supplicant disconnects clients that do not read.
 #[derive(Debug)]
 pub struct Events {
     control: ControlSocket,
 }
 
 impl Events {
-    /// Connects, and asks for events.
+    /// Connects and subscribes to events.
     ///
     /// # Errors
-    /// As [`ControlSocket::connect`] and [`ControlSocket::order`].
+    /// Returns the errors of [`ControlSocket::connect`] and [`ControlSocket::command`].
     pub async fn attach(directory: &Path, interface: &str) -> Result<Self, ControlSocketError> {
         let control = ControlSocket::connect(directory, interface)?;
-        control.order("ATTACH").await?;
+        control.command("ATTACH").await?;
         Ok(Self { control })
     }
 
-    /// The next event. Dropping the future loses none.
+    /// Waits for the next event. Dropping the future loses no event.
     ///
     /// # Errors
-    /// wpa_supplicant ended.
+    /// Returns [`ControlSocketError::Closed`] if wpa_supplicant terminates, or
+    /// [`ControlSocketError::Gone`] if the socket broke.
     pub async fn next(&self) -> Result<Event, ControlSocketError> {
         let bytes = receive(&self.control.socket).await.map_err(ControlSocketError::Gone)?;
         match Event::parse(&bytes) {
@@ -154,18 +164,19 @@ impl Events {
         }
     }
 
-    /// Forgets what has happened so far: events of an earlier attempt. wpa_supplicant has one thread,
-    /// so what came before the reply to the latest request is already here.
-    pub fn forget(&self) {
-        // Past tokio, which may not have noticed yet that there is something to read.
-        let mut buffer = Zeroizing::new([0; DATAGRAM]);
-        let (socket, now) = (&self.control.socket, RecvFlags::DONTWAIT);
-        while rustix::net::recv(socket, buffer.as_mut_slice(), now).is_ok() {}
+    /// Discards all events so far, which belong to an earlier attempt. wpa_supplicant has one
+    /// thread, so every event from before the reply to the latest request has already arrived.
+    pub fn discard_pending(&self) {
+        // Bypass tokio, which may not know yet that the socket is readable.
+        let mut buffer = Zeroizing::new([0; MAX_DATAGRAM]);
+        let (socket, flags) = (&self.control.socket, RecvFlags::DONTWAIT);
+        while rustix::net::recv(socket, buffer.as_mut_slice(), flags).is_ok() {}
     }
 }
 
+/// Waits for the next datagram.
 async fn receive(socket: &UnixDatagram) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut buffer = Zeroizing::new(vec![0; DATAGRAM]);
+    let mut buffer = Zeroizing::new(vec![0; MAX_DATAGRAM]);
     let length = socket.recv(&mut buffer).await?;
     buffer.truncate(length);
     Ok(buffer)

@@ -1,4 +1,4 @@
-//! The [`WifiDriver`] on wpa_supplicant's control socket.
+//! The [`WifiDriver`] that controls wpa_supplicant through its control socket.
 
 use std::future::pending;
 use std::path::{Path, PathBuf};
@@ -6,111 +6,124 @@ use std::path::{Path, PathBuf};
 use wps_core::driver::{Link, Offer, PairContext, SearchProgress};
 use wps_core::{Credentials, Mode, ScanResults, Settings, Snapshot, WifiDriver};
 
+use crate::applied_config::{AppliedConfig, CONFIG_POLL_INTERVAL, OtherNetwork};
 use crate::control_socket::{ControlSocket, ControlSocketError};
 use crate::error::LinuxError;
 use crate::exchange::{self, exchange};
-use crate::link::link;
-use crate::manager::manager_of;
-use crate::note::Note;
-use crate::scan::scan;
-use crate::search::find_pressed;
+use crate::link::read_link;
+use crate::manager::managed_by_other;
+use crate::platform_snapshot::PlatformSnapshot;
+use crate::radio_switch::{Power, RadioSwitch};
+use crate::scan::scan_all_channels;
+use crate::search::find_pressed_router;
 use crate::session::{Networks, Session};
-use crate::switch::{Power, Switch};
-use crate::told::{Elsewhere, GLANCE, Told};
 use crate::{access_point, station};
 
-/// A Wi-Fi interface under wpa_supplicant: a station, an access point, or off.
+/// A Wi-Fi interface that wpa_supplicant controls: a station, an access point, or off.
 ///
-/// It keeps nothing between two verbs but a mark of what it told last: each one opens the control socket
-/// anew and asks wpa_supplicant where it stands, so a restart of either side needs no care. While
-/// nothing else is to be done it looks every three seconds whether wpa_supplicant still knows.
-/// wpa_supplicant's configuration file is never written, and its own networks are put back as they
-/// were.
+/// Between two method calls the driver keeps only what it last configured. Each method opens a new
+/// connection to the control socket and asks wpa_supplicant for its state, so either side may
+/// restart at any time. While the driver is idle, it checks every three seconds whether
+/// wpa_supplicant still has this configuration.
 ///
-/// | mode | what it takes beside the control socket |
+/// The driver never writes wpa_supplicant's configuration file, and restores wpa_supplicant's own
+/// networks to the state in which it found them.
+///
+/// | mode | needs, in addition to the control socket |
 /// |---|---|
 /// | station | nothing |
-/// | access point | a card that can be one; a channel that is allowed in the country |
-/// | off, and back | write access to `/dev/rfkill`; without it, or where the radio has no rfkill, `CAP_NET_ADMIN` |
+/// | access point | a card that supports it; a channel that is allowed in the country |
+/// | off, and back | write access to `/dev/rfkill`; without it or without rfkill: `CAP_NET_ADMIN` |
 #[derive(Clone, Debug)]
 pub struct WpaSupplicant {
     directory: PathBuf,
     interface: String,
     freq_list: Vec<u16>,
-    /// If the radio is off without having been told so, that is flight mode: a failed pairing goes
-    /// back to it.
-    told: Told,
-    elsewhere: Elsewhere,
+    /// What this driver last configured. If the radio is off although this is not
+    /// [`AppliedConfig::RadioOff`], the device is in flight mode. A failed pairing returns to that.
+    applied_config: AppliedConfig,
+    other_network: OtherNetwork,
 }
 
 impl WpaSupplicant {
-    /// The interface whose control socket is in `directory` (`/run/wpa_supplicant` on most systems).
+    /// Creates a driver for `interface`, whose control socket is in `directory`
+    /// (`/run/wpa_supplicant` on most systems).
     pub fn new(directory: impl Into<PathBuf>, interface: impl Into<String>) -> Self {
         Self {
             directory: directory.into(),
             interface: interface.into(),
             freq_list: Vec::new(),
-            told: Told::Nothing,
-            elsewhere: Elsewhere::default(),
+            applied_config: AppliedConfig::Nothing,
+            other_network: OtherNetwork::default(),
         }
     }
 
-    /// The frequencies in MHz of the setting `freq_list` in wpa_supplicant's configuration, which cannot be
-    /// read back: a pairing looks nowhere else then, neither for its router nor for a second one, as
-    /// wpa_supplicant joins nowhere else. None: wherever the card may.
+    /// Limits pairings to these frequencies in MHz. An empty list allows every frequency that the
+    /// card may use.
+    ///
+    /// Set this to the `freq_list` of wpa_supplicant's configuration, which cannot be read through
+    /// the control socket: wpa_supplicant joins networks on no other frequency. A pairing then
+    /// scans only these frequencies, both for its router and for a second one.
     #[must_use]
     pub fn freq_list(mut self, frequencies_mhz: impl IntoIterator<Item = u16>) -> Self {
         self.freq_list = frequencies_mhz.into_iter().collect();
         self
     }
 
-    /// Whether a pairing could begin: the interface is there, nobody else manages it, its
-    /// wpa_supplicant answers, and no switch on the machine holds the radio off. Touches nothing.
+    /// Checks whether a pairing could start: the interface exists, no other program manages it, its
+    /// wpa_supplicant answers, and no hardware switch keeps the radio off. Changes nothing.
     ///
     /// # Errors
-    /// What is missing, and what to do about it.
+    /// Returns an error that says what is missing and what to do about it.
     pub async fn check(&self) -> Result<(), LinuxError> {
-        self.ready().await.map(drop)
+        self.checked_session().await.map(drop)
     }
 
-    async fn ready(&self) -> Result<Session, LinuxError> {
-        if !is_name(&self.interface) || !Path::new("/sys/class/net").join(&self.interface).exists()
+    /// Opens a session after the checks of [`Self::check`].
+    async fn checked_session(&self) -> Result<Session, LinuxError> {
+        if !is_interface_name(&self.interface)
+            || !Path::new("/sys/class/net").join(&self.interface).exists()
         {
             return Err(LinuxError::NoInterface(self.interface.clone()));
         }
-        if let Some(advice) = manager_of(&self.interface).await {
-            return Err(LinuxError::Managed(advice));
+        if let Some(advice) = managed_by_other(&self.interface).await {
+            return Err(LinuxError::ManagedByOther(advice));
         }
-        if self.switch().power() == Power::Locked {
-            return Err(LinuxError::Locked(self.interface.clone()));
+        if self.radio_switch().power() == Power::HardBlocked {
+            return Err(LinuxError::HardBlocked(self.interface.clone()));
         }
         Ok(self.session().await?)
     }
 
+    /// Opens a session.
     async fn session(&self) -> Result<Session, ControlSocketError> {
         Session::open(&self.directory, &self.interface).await
     }
 
-    fn switch(&self) -> Switch<'_> {
-        Switch::of(&self.interface)
+    fn radio_switch(&self) -> RadioSwitch<'_> {
+        RadioSwitch::new(&self.interface)
     }
 
-    /// Returns whether wpa_supplicant runs and what it was told last has to be applied again.
-    async fn has_lost(&mut self) -> bool {
+    /// Returns whether wpa_supplicant runs and what this driver configured must be applied again.
+    /// Returns `false` while it does not run, since it could not be configured again.
+    async fn is_config_lost(&mut self) -> bool {
         match ControlSocket::connect(&self.directory, &self.interface) {
-            Ok(control) => self.told.is_lost(&control, &mut self.elsewhere).await.unwrap_or(false),
+            Ok(control) => {
+                let lost = self.applied_config.is_lost(&control, &mut self.other_network);
+                lost.await.unwrap_or(false)
+            }
             Err(_) => false,
         }
     }
 
-    /// Switches the radio on, and lets it join nothing by itself meanwhile. Tells whether it was off.
-    async fn switch_on(&self, session: &Session) -> Result<bool, LinuxError> {
-        if self.switch().power() == Power::On && session.is_on().await? {
+    /// Turns the radio on without letting it join a network. Returns whether it was off.
+    async fn turn_radio_on(&self, session: &Session) -> Result<bool, LinuxError> {
+        if self.radio_switch().power() == Power::On && session.is_radio_on().await? {
             return Ok(false);
         }
-        session.order("DISCONNECT").await?;
-        self.switch().on().await?;
-        if session.is_seen(Power::On).await? {
+        session.command("DISCONNECT").await?;
+        self.radio_switch().turn_on().await?;
+        if session.wait_for_power(Power::On).await? {
             Ok(true)
         } else {
             Err(LinuxError::Blocked(self.interface.clone()))
@@ -118,8 +131,8 @@ impl WpaSupplicant {
     }
 }
 
-/// Whether a network interface may be called so: it becomes part of a path.
-fn is_name(interface: &str) -> bool {
+/// Returns whether this can be the name of a network interface. The name becomes part of a path.
+fn is_interface_name(interface: &str) -> bool {
     !matches!(interface, "" | "." | "..") && !interface.contains('/')
 }
 
@@ -128,26 +141,29 @@ impl WifiDriver for WpaSupplicant {
 
     async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), LinuxError> {
         let session = self.session().await?;
-        let note = Note::from_snapshot(snapshot);
-        let note = note.as_ref();
-        session.end_wps().await?;
-        exchange::reset(&session, note).await?;
+        let snapshot = PlatformSnapshot::from_snapshot(snapshot);
+        let snapshot = snapshot.as_ref();
+        session.cancel_wps().await?;
+        exchange::reset(&session, snapshot).await?;
         let off = settings.mode() == Mode::Off;
-        let flight_mode = match note {
-            Some(note) => note.power,
-            // At start: whoever switched the radio off did not want it on.
-            None if self.told != Told::Off => self.switch().power(),
+        // Anything but `On` is flight mode, to which the radio returns.
+        let power_to_restore = match snapshot {
+            Some(snapshot) => snapshot.power,
+            // At program start: if the radio is off, a user has turned it off, and it stays off.
+            None if self.applied_config != AppliedConfig::RadioOff => self.radio_switch().power(),
             None => Power::On,
         };
-        // Not forgotten before it is on again: this future may be dropped.
+        // Set before the radio is turned off, and replaced only once it is on again: this future
+        // may be dropped in between.
         if off {
-            self.told = Told::Off;
+            self.applied_config = AppliedConfig::RadioOff;
         }
         let mut was_off = false;
-        if !off && flight_mode == Power::On {
-            match self.switch_on(&session).await {
-                // Somebody wants it off now. It is put back, and acts when it is on.
-                Err(error @ (LinuxError::Blocked(_) | LinuxError::Locked(_)))
+        if !off && power_to_restore == Power::On {
+            match self.turn_radio_on(&session).await {
+                // Something outside this program keeps the radio off. Configure wpa_supplicant
+                // anyway: it connects once the radio is on.
+                Err(error @ (LinuxError::Blocked(_) | LinuxError::HardBlocked(_)))
                     if settings.mode() == Mode::Station =>
                 {
                     tracing::warn!("{error}");
@@ -155,48 +171,48 @@ impl WifiDriver for WpaSupplicant {
                 done => was_off = done?,
             }
         }
-        let told = match settings {
+        let applied_config = match settings {
             Settings::Platform => {
-                station::apply_platform(&session, note).await?;
-                if was_off && note.is_none() {
-                    session.ask("REASSOCIATE").await?;
+                station::apply_platform(&session, snapshot).await?;
+                if was_off && snapshot.is_none() {
+                    session.request("REASSOCIATE").await?;
                 }
-                Told::Nothing
+                AppliedConfig::Nothing
             }
             Settings::Station { network } => {
-                let id = station::apply_station(&session, network, note).await?;
-                Told::network(&session, id, &network.ssid).await?
+                let id = station::apply_station(&session, network, snapshot).await?;
+                AppliedConfig::from_network(&session, id, &network.ssid).await?
             }
-            Settings::AccessPoint { access_point, .. } if flight_mode == Power::On => {
-                let id = access_point::apply(&session, access_point, note).await?;
-                Told::network(&session, id, &access_point.network.ssid).await?
+            Settings::AccessPoint { access_point, .. } if power_to_restore == Power::On => {
+                let id = access_point::apply(&session, access_point, snapshot).await?;
+                AppliedConfig::from_network(&session, id, &access_point.network.ssid).await?
             }
             Settings::AccessPoint { .. } | Settings::Off { .. } => {
-                let flags = session.flags(note).await?;
+                let flags = session.enabled_flags(snapshot).await?;
                 session.remove_ours().await?;
-                session.set_flags(&flags).await?;
-                if off { Told::Off } else { Told::Nothing }
+                session.set_enabled_flags(&flags).await?;
+                if off { AppliedConfig::RadioOff } else { AppliedConfig::Nothing }
             }
         };
         if off {
-            // Whoever switches the radio on is not to find it joining something.
-            session.order("DISCONNECT").await?;
-            self.switch().off().await?;
-            session.is_seen(Power::Blocked).await?;
-        } else if flight_mode != Power::On {
-            self.switch().off_as(flight_mode).await?;
+            // If a user turns the radio on later, it must not join a network by itself.
+            session.command("DISCONNECT").await?;
+            self.radio_switch().turn_off().await?;
+            session.wait_for_power(Power::SoftBlocked).await?;
+        } else if power_to_restore != Power::On {
+            self.radio_switch().turn_off_as(power_to_restore).await?;
             tracing::warn!("{}", LinuxError::Blocked(self.interface.clone()));
         }
-        self.told = told;
+        self.applied_config = applied_config;
         Ok(())
     }
 
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, LinuxError> {
         let session = self.session().await?;
-        session.end_wps().await?;
+        session.cancel_wps().await?;
         context.report_progress(SearchProgress::Looking);
-        self.switch_on(&session).await?;
-        let router = find_pressed(&session, &self.freq_list, context).await?;
+        self.turn_radio_on(&session).await?;
+        let router = find_pressed_router(&session, &self.freq_list, context).await?;
         context.before_disconnect().await;
         context.report_progress(SearchProgress::Exchanging { ssid: router.ssid.clone() });
         exchange(&session, &router).await
@@ -204,45 +220,49 @@ impl WifiDriver for WpaSupplicant {
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), LinuxError> {
         let session = self.session().await?;
-        let note = Note::from_snapshot(snapshot);
-        session.end_wps().await?;
-        self.switch_on(&session).await?;
-        let id = station::join(&session, network, note.as_ref()).await?;
-        self.told = Told::network(&session, id, &network.ssid).await?;
-        Ok(exchange::reset(&session, note.as_ref()).await?)
+        let snapshot = PlatformSnapshot::from_snapshot(snapshot);
+        session.cancel_wps().await?;
+        self.turn_radio_on(&session).await?;
+        let id = station::join(&session, network, snapshot.as_ref()).await?;
+        self.applied_config = AppliedConfig::from_network(&session, id, &network.ssid).await?;
+        Ok(exchange::reset(&session, snapshot.as_ref()).await?)
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {
-        let session = self.ready().await?;
-        let Networks { platform, wps, .. } = session.networks().await?;
-        // It has disabled all others: nothing that could be noted now is worth putting back.
-        if wps.iter().any(|network| network.enabled) {
-            return Err(LinuxError::Managed(format!(
+        let session = self.checked_session().await?;
+        let Networks { platform, pairing, .. } = session.networks().await?;
+        // That pairing has disabled all other networks, so this state is not worth restoring.
+        if pairing.iter().any(|network| network.enabled) {
+            return Err(LinuxError::ManagedByOther(format!(
                 "another program is pairing {} through wpa_supplicant: wait two minutes",
                 self.interface
             )));
         }
-        let mut note = Note::of(&platform);
-        note.cred_processing = exchange::credential_processing(&session).await?;
-        note.methods_unset = exchange::methods_are_unset(&session).await?;
-        note.power = if self.told == Told::Off { Power::On } else { self.switch().power() };
-        Ok(note.to_snapshot())
+        let mut snapshot = PlatformSnapshot::new(&platform);
+        snapshot.cred_processing = exchange::cred_processing(&session).await?;
+        snapshot.config_methods_unset = exchange::are_config_methods_unset(&session).await?;
+        snapshot.power = if self.applied_config == AppliedConfig::RadioOff {
+            Power::On
+        } else {
+            self.radio_switch().power()
+        };
+        Ok(snapshot.to_snapshot())
     }
 
     async fn link(&mut self) -> Result<Link, LinuxError> {
-        Ok(link(&ControlSocket::connect(&self.directory, &self.interface)?).await?)
+        Ok(read_link(&ControlSocket::connect(&self.directory, &self.interface)?).await?)
     }
 
     async fn scan(&mut self) -> Result<ScanResults, LinuxError> {
-        scan(&self.session().await?, &self.interface).await
+        scan_all_channels(&self.session().await?, &self.interface).await
     }
 
     async fn config_lost(&mut self) {
-        if self.told == Told::Nothing {
+        if self.applied_config == AppliedConfig::Nothing {
             return pending().await;
         }
-        while !self.has_lost().await {
-            tokio::time::sleep(GLANCE).await;
+        while !self.is_config_lost().await {
+            tokio::time::sleep(CONFIG_POLL_INTERVAL).await;
         }
     }
 }

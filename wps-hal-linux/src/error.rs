@@ -1,4 +1,4 @@
-//! What can go wrong, in one sentence that says what to do.
+//! The errors of the driver. Each is one sentence that says what to do.
 
 use std::fmt;
 
@@ -7,51 +7,52 @@ use wps_core::{DriverError, ErrorKind};
 
 use crate::control_socket::ControlSocketError;
 
-/// Why the Linux driver failed. Its `Debug`, which gets into the runner's log, is its sentence.
+/// The error of the Linux driver. `Debug` prints the same sentence as `Display`, since the runner
+/// logs errors with `Debug`.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LinuxError {
-    /// wpa_supplicant could not be talked to, or refused.
+    /// A request to wpa_supplicant failed.
     #[error(transparent)]
     ControlSocket(#[from] ControlSocketError),
-    /// wpa_supplicant's reply makes no sense.
+    /// wpa_supplicant's reply to this request could not be understood.
     #[error("wpa_supplicant's reply to {0} makes no sense")]
-    Nonsense(&'static str),
+    InvalidReply(&'static str),
     /// Another program manages the interface. The text says what to do.
     #[error("{0}")]
-    Managed(String),
-    /// There is no such interface.
+    ManagedByOther(String),
+    /// There is no interface of this name.
     #[error(
         "there is no network interface {0}: plug the radio in, or look for its name with `ip link`"
     )]
     NoInterface(String),
-    /// The interface is no Wi-Fi radio.
+    /// The interface is not a Wi-Fi interface.
     #[error("{0} is no Wi-Fi interface: look for its name with `iw dev`")]
-    NoRadio(String),
-    /// The radio was switched off.
+    NotWireless(String),
+    /// The radio of this interface is switched off.
     #[error("the radio of {0} is switched off: `rfkill unblock wlan`, or `ip link set {0} up`")]
     Blocked(String),
-    /// The radio is switched off where software cannot reach it.
+    /// A switch or key that software cannot change (rfkill's hard block) keeps the radio off.
     #[error("the radio of {0} is switched off by a switch on the machine, or a key: move it")]
-    Locked(String),
-    /// No permission to switch the radio.
+    HardBlocked(String),
+    /// This process has no permission to switch the radio on or off.
     #[error(
         "no permission to switch the radio of {0} on or off: give this program write access to \
          /dev/rfkill, or CAP_NET_ADMIN"
     )]
-    MayNotSwitch(String),
-    /// The access point cannot be as its settings say. The text says what could be.
+    SwitchNotPermitted(String),
+    /// The card cannot serve the access point with these settings. The text says what to change.
     #[error("{0}")]
     AccessPoint(String),
-    /// Not with this card, or not with this version.
+    /// The card does not support the operation, or no channel is allowed. The text says which.
     #[error("{0}")]
     Unsupported(&'static str),
-    /// What the router handed over cannot be used.
+    /// The credentials that the router handed over cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
-    /// The router, or the network.
+    /// The pairing with the router, or the connection to the network, failed.
     #[error(transparent)]
-    Air(ErrorKind),
+    Wifi(ErrorKind),
 }
 
 impl fmt::Debug for LinuxError {
@@ -63,28 +64,27 @@ impl fmt::Debug for LinuxError {
 impl DriverError for LinuxError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::ControlSocket(ControlSocketError::Mute | ControlSocketError::Gone(_)) => {
+            Self::ControlSocket(ControlSocketError::NoResponse | ControlSocketError::Gone(_)) => {
                 ErrorKind::NoResponse
             }
             Self::ControlSocket(
                 ControlSocketError::Unreachable { .. } | ControlSocketError::Closed,
             )
             | Self::NoInterface(_)
-            | Self::NoRadio(_) => ErrorKind::NoDevice,
-            Self::ControlSocket(ControlSocketError::Refused(..)) | Self::Nonsense(_) => {
+            | Self::NotWireless(_) => ErrorKind::NoDevice,
+            Self::ControlSocket(ControlSocketError::Refused(..)) | Self::InvalidReply(_) => {
                 ErrorKind::Other
             }
-            Self::Managed(_) => ErrorKind::ManagedByOther,
-            Self::Blocked(_) | Self::Locked(_) => ErrorKind::Blocked,
-            Self::ControlSocket(ControlSocketError::Permission(_)) | Self::MayNotSwitch(_) => {
-                ErrorKind::NotPermitted
-            }
+            Self::ManagedByOther(_) => ErrorKind::ManagedByOther,
+            Self::Blocked(_) | Self::HardBlocked(_) => ErrorKind::Blocked,
+            Self::ControlSocket(ControlSocketError::Permission(_))
+            | Self::SwitchNotPermitted(_) => ErrorKind::NotPermitted,
             Self::Unsupported(_) | Self::AccessPoint(_) => ErrorKind::Unsupported,
             Self::Credentials(CredentialError::Insecure) => ErrorKind::Insecure,
             Self::Credentials(CredentialError::Key | CredentialError::Malformed) => {
                 ErrorKind::Refused
             }
-            Self::Air(kind) => *kind,
+            Self::Wifi(kind) => *kind,
         }
     }
 }

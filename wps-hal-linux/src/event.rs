@@ -1,66 +1,67 @@
-//! The events of wpa_supplicant that matter for a pairing.
+//! wpa_supplicant's events, as far as this driver uses them.
 
 use std::fmt;
 
 use wps_core::wsc::Bssid;
 use zeroize::Zeroizing;
 
-/// An event. What is not understood is [`Event::Other`], whatever it holds.
+/// An event of wpa_supplicant. Every event that this driver does not use is [`Event::Other`].
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A scan ended well.
+    /// A scan succeeded.
     ScanResults,
-    /// A scan failed with this (negative) error number of the kernel.
+    /// A scan failed with this error number of the kernel, which is negative.
     ScanFailed(i32),
-    /// A network is joined *and keyed*.
+    /// The connection to a network is complete: joined *and keyed*.
     Connected {
-        /// wpa_supplicant's number of the network.
+        /// wpa_supplicant's id of the network.
         id: u32,
     },
     /// The link is down.
     Disconnected {
-        /// The access point it was to.
+        /// The access point of that link.
         bssid: Option<Bssid>,
     },
-    /// A network is left alone for a while.
+    /// wpa_supplicant has disabled a network for some time, after a failure.
     TempDisabled {
-        /// wpa_supplicant's number of the network.
+        /// wpa_supplicant's id of the network.
         id: u32,
-        /// Whether its key is wrong, as far as can be told.
+        /// Whether the reason is a wrong key, as far as wpa_supplicant can detect that.
         wrong_key: bool,
     },
     /// No enabled network is in range.
     NetworkNotFound,
     /// The access point refused to authenticate or associate this device.
     Rejected,
-    /// The router handed over credentials: Credential attributes.
+    /// The router handed over credentials. Holds the Credential attributes.
     Credentials(Zeroizing<Vec<u8>>),
-    /// The exchange is complete.
+    /// The WPS exchange is complete.
     WpsSuccess,
-    /// The router has associated this device for the exchange.
+    /// The EAP exchange has started: the router has associated this device for the WPS exchange.
     EapStarted,
-    /// The exchange failed with this configuration error (0: none told).
+    /// The WPS exchange failed with this configuration error (0 if wpa_supplicant reported none).
     WpsFail(u16),
-    /// wpa_supplicant itself refused what was handed over: WEP, or TKIP only.
+    /// wpa_supplicant itself rejected the credentials: they are for WEP, or for TKIP only.
     WpsInsecure,
-    /// The router refused to go on, with this configuration error.
-    WpsRefused(u16),
+    /// The router sent M2D instead of M2: it does not continue the exchange, for this configuration
+    /// error. It sends 0 if it is not ready yet.
+    WpsM2d(u16),
     /// More than one router is in pairing mode.
     WpsOverlap,
-    /// The device's own access point serves.
+    /// The device's own access point is up.
     AccessPointUp,
-    /// The device's own access point does not serve any more, or could not begin.
+    /// The device's own access point has stopped, or could not start.
     AccessPointDown,
-    /// wpa_supplicant ends.
+    /// wpa_supplicant terminates.
     Terminating,
     /// Any other event.
     Other,
-    /// No event at all: no level is in front of it.
-    Garbage,
+    /// Not an event, since it does not start with a level such as `<3>`.
+    Malformed,
 }
 
-/// By name: credentials are never printed.
+/// Prints the name of the event and its numbers, but never the credentials.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -76,36 +77,38 @@ impl fmt::Debug for Event {
             Self::EapStarted => write!(f, "EapStarted"),
             Self::WpsInsecure => write!(f, "WpsInsecure"),
             Self::WpsFail(error) => write!(f, "WpsFail({error})"),
-            Self::WpsRefused(error) => write!(f, "WpsRefused({error})"),
+            Self::WpsM2d(error) => write!(f, "WpsM2d({error})"),
             Self::WpsOverlap => write!(f, "WpsOverlap"),
             Self::AccessPointUp => write!(f, "AccessPointUp"),
             Self::AccessPointDown => write!(f, "AccessPointDown"),
             Self::Terminating => write!(f, "Terminating"),
             Self::Other => write!(f, "Other"),
-            Self::Garbage => write!(f, "Garbage"),
+            Self::Malformed => write!(f, "Malformed"),
         }
     }
 }
 
 impl Event {
-    /// Reads one datagram: `<3>CTRL-EVENT-… key=value …`.
+    /// Parses one datagram, such as `<3>CTRL-EVENT-… key=value …`.
     pub fn parse(datagram: &[u8]) -> Self {
         let text = String::from_utf8_lossy(datagram);
         let text = Zeroizing::new(text.into_owned());
         let text = text.strip_prefix('<').and_then(|text| text.split_once('>'));
-        let Some((_, text)) = text else { return Self::Garbage };
+        let Some((_, text)) = text else { return Self::Malformed };
         let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
         match name {
             "CTRL-EVENT-SCAN-RESULTS" => Self::ScanResults,
-            "CTRL-EVENT-SCAN-FAILED" => value(rest, "ret").map_or(Self::Other, Self::ScanFailed),
-            "CTRL-EVENT-CONNECTED" => match value(rest, "[id") {
+            "CTRL-EVENT-SCAN-FAILED" => {
+                number_of(rest, "ret").map_or(Self::Other, Self::ScanFailed)
+            }
+            "CTRL-EVENT-CONNECTED" => match number_of(rest, "[id") {
                 Some(id) => Self::Connected { id },
                 None => Self::Other,
             },
             "CTRL-EVENT-DISCONNECTED" => {
-                Self::Disconnected { bssid: text_of(rest, "bssid").and_then(bssid) }
+                Self::Disconnected { bssid: text_of(rest, "bssid").and_then(parse_bssid) }
             }
-            "CTRL-EVENT-SSID-TEMP-DISABLED" => match value(rest, "id") {
+            "CTRL-EVENT-SSID-TEMP-DISABLED" => match number_of(rest, "id") {
                 Some(id) => {
                     Self::TempDisabled { id, wrong_key: rest.ends_with("reason=WRONG_KEY") }
                 }
@@ -113,14 +116,14 @@ impl Event {
             },
             "CTRL-EVENT-NETWORK-NOT-FOUND" => Self::NetworkNotFound,
             "CTRL-EVENT-ASSOC-REJECT" | "CTRL-EVENT-AUTH-REJECT" => Self::Rejected,
-            "WPS-CRED-RECEIVED" => hex(rest.trim())
+            "WPS-CRED-RECEIVED" => from_hex(rest.trim())
                 .filter(|bytes| !bytes.is_empty())
                 .map_or(Self::Other, |bytes| Self::Credentials(Zeroizing::new(bytes))),
             "WPS-SUCCESS" => Self::WpsSuccess,
             "CTRL-EVENT-EAP-STARTED" => Self::EapStarted,
-            "WPS-FAIL" if matches!(value(rest, "reason"), Some(1 | 2)) => Self::WpsInsecure,
-            "WPS-FAIL" => Self::WpsFail(value(rest, "config_error").unwrap_or(0)),
-            "WPS-M2D" => Self::WpsRefused(value(rest, "config_error").unwrap_or(0)),
+            "WPS-FAIL" if matches!(number_of(rest, "reason"), Some(1 | 2)) => Self::WpsInsecure,
+            "WPS-FAIL" => Self::WpsFail(number_of(rest, "config_error").unwrap_or(0)),
+            "WPS-M2D" => Self::WpsM2d(number_of(rest, "config_error").unwrap_or(0)),
             "WPS-OVERLAP-DETECTED" => Self::WpsOverlap,
             "AP-ENABLED" => Self::AccessPointUp,
             "AP-DISABLED" => Self::AccessPointDown,
@@ -130,31 +133,31 @@ impl Event {
     }
 }
 
-/// The number in `key=number`.
-fn value<T: std::str::FromStr>(text: &str, key: &str) -> Option<T> {
+/// Returns the number in `key=number`.
+fn number_of<T: std::str::FromStr>(text: &str, key: &str) -> Option<T> {
     text_of(text, key)?.parse().ok()
 }
 
-/// The word after `key=`. Names of networks come quoted and escaped and may hold anything but a
-/// quote, so only words outside quotes count.
+/// Returns the word after `key=`. Names of networks come in quotes, with escapes, and may contain
+/// anything but a quote. So only words outside of quotes count.
 fn text_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let outside_quotes = text.split('"').step_by(2);
     let mut words = outside_quotes.flat_map(str::split_whitespace);
     words.find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }
 
-/// `02:00:00:00:01:00`.
-pub(crate) fn bssid(text: &str) -> Option<Bssid> {
+/// Parses an address such as `02:00:00:00:01:00`.
+pub(crate) fn parse_bssid(text: &str) -> Option<Bssid> {
     let mut bytes = [0; 6];
     let mut parts = text.split(':');
     for byte in &mut bytes {
-        [*byte] = *hex(parts.next()?)?.as_array()?;
+        [*byte] = *from_hex(parts.next()?)?.as_array()?;
     }
     parts.next().is_none().then_some(Bssid(bytes))
 }
 
-/// Bytes from hex digits.
-pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
+/// Decodes hex digits. Returns `None` for any other character or for an odd number of digits.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let pairs = digits.chunks_exact(2);
     if !pairs.remainder().is_empty() {
@@ -168,7 +171,7 @@ pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
     pairs.map(pair).collect()
 }
 
-/// Bytes as hex digits.
+/// Encodes bytes as hex digits.
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -180,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_as_wpa_supplicant_2_10_sends_them() {
+    fn events_of_wpa_supplicant_2_10_are_parsed() {
         let ap = Some(Bssid([2, 0, 0, 0, 2, 0]));
         let expected = [
             ("<3>CTRL-EVENT-SCAN-RESULTS ", Event::ScanResults),
@@ -220,7 +223,7 @@ mod tests {
                 Event::WpsInsecure,
             ),
             ("<3>CTRL-EVENT-EAP-STARTED EAP authentication started", Event::EapStarted),
-            ("<3>WPS-M2D dev_password_id=4 config_error=12", Event::WpsRefused(12)),
+            ("<3>WPS-M2D dev_password_id=4 config_error=12", Event::WpsM2d(12)),
             ("<3>WPS-OVERLAP-DETECTED PBC session overlap", Event::WpsOverlap),
             ("<3>AP-ENABLED ", Event::AccessPointUp),
             ("<3>AP-DISABLED ", Event::AccessPointDown),
@@ -232,13 +235,13 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_six_pairs_of_hex_digits() {
-        assert_eq!(bssid("02:00:00:00:aB:10"), Some(Bssid([2, 0, 0, 0, 0xab, 0x10])));
-        // `from_str_radix` takes a sign: found by the fuzzer.
+    fn an_address_is_six_pairs_of_hex_digits() {
+        assert_eq!(parse_bssid("02:00:00:00:aB:10"), Some(Bssid([2, 0, 0, 0, 0xab, 0x10])));
+        // The fuzzer found the `+0`: `from_str_radix` accepts a sign.
         for bad in
             ["", "02:00:00:00:00", "02:00:00:00:00:00:00", "82:+0:28:00:aB:10", "2:0:0:0:0:0"]
         {
-            assert_eq!(bssid(bad), None, "{bad}");
+            assert_eq!(parse_bssid(bad), None, "{bad}");
         }
     }
 
@@ -250,15 +253,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_datagram_is_some_event(bytes: Vec<u8>) {
+        fn any_datagram_parses_without_a_panic(bytes: Vec<u8>) {
             let _ = Event::parse(&bytes);
             let _ = Event::parse(&[b"<3>WPS-CRED-RECEIVED ", &bytes[..]].concat());
             let _ = Event::parse(&[b"<3>CTRL-EVENT-DISCONNECTED bssid=", &bytes[..]].concat());
         }
 
         #[test]
-        fn hex_there_and_back(bytes: Vec<u8>) {
-            prop_assert_eq!(hex(&to_hex(&bytes)), Some(bytes));
+        fn hex_digits_decode_to_the_same_bytes(bytes: Vec<u8>) {
+            prop_assert_eq!(from_hex(&to_hex(&bytes)), Some(bytes));
         }
     }
 }

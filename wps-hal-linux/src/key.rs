@@ -1,4 +1,4 @@
-//! A key of an input device as a button: `KEY_WPS_BUTTON` of a case's own button, or any other.
+//! A key of an input device as a button: `KEY_WPS_BUTTON` of the device itself, or any other key.
 
 use std::convert::Infallible;
 use std::fs;
@@ -12,43 +12,46 @@ use embedded_hal_async::digital::Wait;
 use evdev::{Device, EventStream, EventType, KeyCode};
 use tokio::time::sleep;
 
-/// Between two looks for a device that is not there.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// The values of a key's events; 2 is the repetition of a key that is held.
+/// The time between two attempts to open a device that is not there.
+const OPEN_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// The value of a key event for a released key. The value 2 means that a held key repeats.
 const RELEASED: i32 = 0;
+/// The value of a key event for a pressed key.
 const PRESSED: i32 = 1;
 
-/// A key, as a pin that is high while it is pressed.
+/// A key of an input device, as a pin that is high while the key is pressed.
 ///
-/// It never fails: a device that is not there, or goes away, is told in the log, once, and waited for;
-/// its key counts as released. A key that is already down when its device appears counts as released
-/// too, until it was. Keys do not bounce (the kernel sees to that): give the button no `debounce`.
+/// The pin never fails. If the device is missing or goes away, this logs the reason once and waits
+/// for the device. The key counts as released meanwhile. A key that is already held down when its
+/// device appears counts as released until it has been released. Keys do not bounce, since the
+/// kernel debounces them, so use no `debounce` for the button.
 ///
-/// Waits on tokio.
+/// Must be used on a tokio runtime.
 pub struct Key {
-    device: Which,
+    device: DeviceSelector,
     code: KeyCode,
     events: Option<EventStream>,
     pressed: bool,
-    /// What was told last about a device that cannot be had.
-    told: Option<String>,
+    /// The error that was logged last, if the device cannot be opened.
+    last_error: Option<String>,
 }
 
+/// How to find the input device.
 #[derive(Clone, Debug)]
-enum Which {
+enum DeviceSelector {
     Path(PathBuf),
     Name(String),
 }
 
-/// Why there is no key.
+/// The reason why the key cannot be opened.
 #[derive(Debug, thiserror::Error)]
 enum KeyError {
     #[error("there is no input device {0}: plug it in, or see `cat /proc/bus/input/devices`")]
-    Absent(String),
-    #[error("{0} is no input device: see `cat /proc/bus/input/devices`")]
-    Another(String),
+    NoDevice(String),
+    #[error("{0} is not an input device: see `cat /proc/bus/input/devices`")]
+    NotInputDevice(String),
     #[error("the input device {0} has no key {1:?}: choose another key or another device")]
-    Keyless(String, KeyCode),
+    NoSuchKey(String, KeyCode),
     #[error("no permission to read {0}: add the user to the group that owns it (`input`)")]
     Permission(String),
     #[error("cannot read the input device {0}: {1}")]
@@ -56,22 +59,23 @@ enum KeyError {
 }
 
 impl Key {
-    /// The key `code` of a device: a path such as `/dev/input/event3`, or the name it gives itself,
-    /// which stays the same when it is plugged in elsewhere.
+    /// Creates a pin for the key `code` of a device. The device is a path such as
+    /// `/dev/input/event3`, or the name that the device reports, which stays the same if it is
+    /// plugged in elsewhere.
     pub fn new(device: &str, code: KeyCode) -> Self {
         let device = match device {
-            path if path.starts_with('/') => Which::Path(path.into()),
-            name => Which::Name(name.into()),
+            path if path.starts_with('/') => DeviceSelector::Path(path.into()),
+            name => DeviceSelector::Name(name.into()),
         };
-        Self { device, code, events: None, pressed: false, told: None }
+        Self { device, code, events: None, pressed: false, last_error: None }
     }
 
     /// Waits until the key is pressed or released. The future may be dropped at any time.
-    async fn change(&mut self) {
+    async fn wait_for_change(&mut self) {
         let before = self.pressed;
         while self.pressed == before {
             let Some(events) = &mut self.events else {
-                self.look().await;
+                self.open_or_wait().await;
                 continue;
             };
             match events.next_event().await {
@@ -90,34 +94,37 @@ impl Key {
         }
     }
 
-    /// Looks for the device, and pauses if there is none.
-    async fn look(&mut self) {
+    /// Tries to open the device. If that fails, logs a new reason and waits for
+    /// [`OPEN_RETRY_INTERVAL`].
+    async fn open_or_wait(&mut self) {
         match self.device.open(self.code) {
             Ok((path, events)) => {
                 tracing::info!("the button is {:?} of {}", self.code, path.display());
-                (self.events, self.told) = (Some(events), None);
+                (self.events, self.last_error) = (Some(events), None);
             }
             Err(error) => {
-                let told = error.to_string();
-                if self.told.as_ref() != Some(&told) {
-                    tracing::warn!("no button yet: {told}");
-                    self.told = Some(told);
+                let error = error.to_string();
+                if self.last_error.as_ref() != Some(&error) {
+                    tracing::warn!("no button yet: {error}");
+                    self.last_error = Some(error);
                 }
-                sleep(LOOK_AGAIN).await;
+                sleep(OPEN_RETRY_INTERVAL).await;
             }
         }
     }
 }
 
-impl Which {
+impl DeviceSelector {
+    /// Opens the first matching device that has the key, and returns its path and its events.
     fn open(&self, code: KeyCode) -> Result<(PathBuf, EventStream), KeyError> {
         let name = match self {
             Self::Path(path) => return open(path, code).map(|events| (path.clone(), events)),
             Self::Name(name) => name,
         };
-        // Several may have the name: one with keys, one with a mouse.
-        let mut found = Err(KeyError::Absent(name.clone()));
-        for path in called(name) {
+        // Several devices may have this name, for example the keyboard and the mouse of one
+        // receiver.
+        let mut found = Err(KeyError::NoDevice(name.clone()));
+        for path in devices_named(name) {
             found = open(&path, code).map(|events| (path, events));
             if found.is_ok() {
                 break;
@@ -127,40 +134,41 @@ impl Which {
     }
 }
 
-/// The devices of that name.
-fn called(name: &str) -> impl Iterator<Item = PathBuf> {
+/// Returns the paths of the input devices with this name.
+fn devices_named(name: &str) -> impl Iterator<Item = PathBuf> {
     let all = fs::read_dir("/sys/class/input").into_iter().flatten().flatten();
     let events = all.filter(|it| it.file_name().as_encoded_bytes().starts_with(b"event"));
-    let called = events.filter(move |it| {
+    let matching = events.filter(move |it| {
         fs::read_to_string(it.path().join("device/name")).is_ok_and(|it| it.trim_end() == name)
     });
-    called.map(|it| Path::new("/dev/input").join(it.file_name()))
+    matching.map(|it| Path::new("/dev/input").join(it.file_name()))
 }
 
+/// Opens the device at `path` if it has the key.
 fn open(path: &Path, code: KeyCode) -> Result<EventStream, KeyError> {
-    let shown = path.display().to_string();
+    let path_text = path.display().to_string();
     let fail = |error: io::Error| {
-        let (kind, shown) = (error.kind(), shown.clone());
+        let (kind, path_text) = (error.kind(), path_text.clone());
         if kind == IoKind::NotFound {
-            KeyError::Absent(shown)
+            KeyError::NoDevice(path_text)
         } else if kind == IoKind::PermissionDenied {
-            KeyError::Permission(shown)
+            KeyError::Permission(path_text)
         } else {
-            KeyError::Io(shown, error)
+            KeyError::Io(path_text, error)
         }
     };
-    // Anything else might block, or do something, when it is opened.
+    // Opening any other kind of file might block or have a side effect.
     if !fs::metadata(path).map_err(fail)?.file_type().is_char_device() {
-        return Err(KeyError::Another(shown));
+        return Err(KeyError::NotInputDevice(path_text));
     }
     let device = Device::open(path).map_err(|error| match error.raw_os_error() {
         Some(code) if code == rustix::io::Errno::NOTTY.raw_os_error() => {
-            KeyError::Another(shown.clone())
+            KeyError::NotInputDevice(path_text.clone())
         }
         _ => fail(error),
     })?;
     if !device.supported_keys().is_some_and(|keys| keys.contains(code)) {
-        return Err(KeyError::Keyless(shown, code));
+        return Err(KeyError::NoSuchKey(path_text, code));
     }
     device.into_event_stream().map_err(fail)
 }
@@ -182,14 +190,14 @@ impl InputPin for Key {
 impl Wait for Key {
     async fn wait_for_high(&mut self) -> Result<(), Infallible> {
         if !self.pressed {
-            self.change().await;
+            self.wait_for_change().await;
         }
         Ok(())
     }
 
     async fn wait_for_low(&mut self) -> Result<(), Infallible> {
         if self.pressed {
-            self.change().await;
+            self.wait_for_change().await;
         }
         Ok(())
     }
@@ -205,7 +213,7 @@ impl Wait for Key {
     }
 
     async fn wait_for_any_edge(&mut self) -> Result<(), Infallible> {
-        self.change().await;
+        self.wait_for_change().await;
         Ok(())
     }
 }
@@ -215,7 +223,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn refusal(device: &str) -> String {
+    fn open_error(device: &str) -> String {
         match Key::new(device, KeyCode::KEY_WPS_BUTTON).device.open(KeyCode::KEY_WPS_BUTTON) {
             Ok((path, _)) => panic!("{} has such a key", path.display()),
             Err(error) => error.to_string(),
@@ -223,23 +231,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_input_device_is_told() {
-        let absent = refusal("/dev/input/event4711");
+    async fn errors_say_why_a_path_is_not_an_input_device() {
+        let absent = open_error("/dev/input/event4711");
         assert!(absent.contains("no input device /dev/input/event4711: plug it in"), "{absent}");
-        let unknown = refusal("a name that nobody has");
+        let unknown = open_error("a name that nobody has");
         assert!(unknown.contains("no input device a name that nobody has"), "{unknown}");
-        for another in ["/dev/null", "/etc/passwd", "/"] {
-            let told = refusal(another);
-            assert!(told.contains(&format!("{another} is no input device")), "{told}");
+        for path in ["/dev/null", "/etc/passwd", "/"] {
+            let error = open_error(path);
+            assert!(error.contains(&format!("{path} is not an input device")), "{error}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_device_that_is_not_there_is_looked_for_once_a_second() {
+    async fn a_missing_device_is_tried_once_a_second() {
         let mut key = Key::new("/dev/input/event4711", KeyCode::KEY_WPS_BUTTON);
-        let begin = tokio::time::Instant::now();
-        key.look().await;
-        assert!(begin.elapsed() >= LOOK_AGAIN);
+        let start = tokio::time::Instant::now();
+        key.open_or_wait().await;
+        assert!(start.elapsed() >= OPEN_RETRY_INTERVAL);
         let waited = tokio::time::timeout(Duration::from_secs(60), key.wait_for_high()).await;
         assert!(waited.is_err());
         assert_eq!(key.is_high(), Ok(false));

@@ -1,4 +1,4 @@
-//! An LED of the kernel's (`/sys/class/leds`) as a lamp.
+//! An LED of the kernel (`/sys/class/leds`) as a lamp.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind as IoKind, Write};
@@ -7,29 +7,29 @@ use std::str::FromStr;
 
 use embedded_hal::digital::{ErrorType, OutputPin};
 
-/// The trigger of an LED that nobody but us switches.
+/// The trigger of an LED that only programs control, not the kernel.
 const NO_TRIGGER: &str = "none";
 
-/// An LED, as a pin that is lit while high, as bright as it can be.
+/// An LED, as a pin that lights it at full brightness while high.
 ///
-/// Whatever the kernel shows on it (its trigger) is put aside meanwhile, and comes back when this is
-/// dropped.
+/// Disables the LED's trigger, by which the kernel controls it. Dropping this value restores the
+/// trigger and the brightness.
 #[derive(Debug)]
 pub struct Led {
     directory: PathBuf,
-    brightest: String,
-    before: Before,
+    max_brightness: String,
+    previous: PreviousState,
 }
 
-/// What the LED did before us.
+/// The state of the LED before it was opened.
 #[derive(Debug)]
-struct Before {
-    /// None: it can have none.
+struct PreviousState {
+    /// The trigger, or `None` if this LED does not support triggers.
     trigger: Option<String>,
     brightness: String,
 }
 
-/// The name of an LED, which cannot lead anywhere but to one.
+/// The name of an LED. It can never be a path to anything else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedName(String);
 
@@ -38,29 +38,29 @@ impl FromStr for LedName {
 
     fn from_str(name: &str) -> Result<Self, LedError> {
         if name.is_empty() || name.contains(['/', '\0']) || name == "." || name == ".." {
-            return Err(LedError::Name(name.into()));
+            return Err(LedError::InvalidName(name.into()));
         }
         Ok(Self(name.into()))
     }
 }
 
-/// Why an LED cannot be used.
+/// The reason why an LED cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LedError {
-    /// The name cannot be that of an LED.
-    #[error("{0:?} is no name of an LED: `ls /sys/class/leds` lists them")]
-    Name(String),
+    /// This cannot be the name of an LED.
+    #[error("{0:?} is not an LED name: `ls /sys/class/leds` lists them")]
+    InvalidName(String),
     /// There is no such LED.
     #[error("there is no LED {0}: `ls /sys/class/leds` lists them")]
-    Absent(String),
-    /// Its files belong to others.
+    NoLed(String),
+    /// This process has no permission to write the LED's file.
     #[error(
         "no permission to write {0}: give the user's group that right with a udev rule, or run as \
          root"
     )]
     Permission(PathBuf),
-    /// The operating system refused.
+    /// The operating system returned an error for this file.
     #[error("cannot use {0}: {1}")]
     Io(PathBuf, io::Error),
 }
@@ -72,64 +72,68 @@ impl embedded_hal::digital::Error for LedError {
 }
 
 impl Led {
-    /// Takes the LED `name` in `directory` (`/sys/class/leds`). It is dark at first.
+    /// Opens the LED `name` in `directory` (`/sys/class/leds`) and turns it off.
     ///
     /// # Errors
-    /// There is no such LED, or it may not be switched; what to do about it.
+    /// Returns an error that says what to do, if there is no such LED or if this process may not
+    /// control it.
     pub fn open(directory: &Path, name: &LedName) -> Result<Self, LedError> {
         let LedName(name) = name;
         let directory = directory.join(name);
         if !directory.is_dir() {
-            return Err(LedError::Absent(name.clone()));
+            return Err(LedError::NoLed(name.clone()));
         }
-        let brightest = read(&directory, "max_brightness")?;
+        let max_brightness = read(&directory, "max_brightness")?;
         let trigger = match read(&directory, "trigger") {
-            Ok(choices) => chosen(&choices),
+            Ok(choices) => active_trigger(&choices),
             Err(LedError::Io(_, error)) if error.kind() == IoKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        let before = Before { trigger, brightness: read(&directory, "brightness")? };
-        let mut led = Self { directory, brightest, before };
-        if led.before.trigger.is_some() {
+        let previous = PreviousState { trigger, brightness: read(&directory, "brightness")? };
+        let mut led = Self { directory, max_brightness, previous };
+        if led.previous.trigger.is_some() {
             led.write("trigger", NO_TRIGGER)?;
         }
         led.set_low()?;
         Ok(led)
     }
 
+    /// Writes `text` to a file of the LED.
     fn write(&self, file: &str, text: &str) -> Result<(), LedError> {
         let path = self.directory.join(file);
-        // Not made if it is not there: an LED has its files, or it is gone.
+        // Never creates the file. If it does not exist, the LED is gone.
         let opened = OpenOptions::new().write(true).truncate(true).open(&path);
         let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
-        written.map_err(|error| failed(path, error))
+        written.map_err(|error| led_error(path, error))
     }
 }
 
 impl Drop for Led {
     fn drop(&mut self) {
-        // An LED that has gone away needs nothing any more.
-        let _ = self.write("brightness", &self.before.brightness);
-        if let Some(trigger) = &self.before.trigger {
+        // Ignore errors: an LED that has gone away needs no cleanup.
+        let _ = self.write("brightness", &self.previous.brightness);
+        if let Some(trigger) = &self.previous.trigger {
             let _ = self.write("trigger", trigger);
         }
     }
 }
 
-/// The one in brackets: "none timer \[heartbeat\]".
-fn chosen(triggers: &str) -> Option<String> {
+/// Returns the active trigger, which is in brackets: `none timer [heartbeat]`.
+fn active_trigger(triggers: &str) -> Option<String> {
     let mut words = triggers.split_whitespace();
-    let chosen = words.find_map(|word| word.strip_prefix('[')?.strip_suffix(']'));
-    chosen.map(Into::into)
+    let active = words.find_map(|word| word.strip_prefix('[')?.strip_suffix(']'));
+    active.map(Into::into)
 }
 
+/// Reads a file of the LED.
 fn read(directory: &Path, file: &str) -> Result<String, LedError> {
     let path = directory.join(file);
-    let text = fs::read_to_string(&path).map_err(|error| failed(path, error))?;
+    let text = fs::read_to_string(&path).map_err(|error| led_error(path, error))?;
     Ok(text.trim().into())
 }
 
-fn failed(path: PathBuf, error: io::Error) -> LedError {
+/// Converts the error of the operating system for this file.
+fn led_error(path: PathBuf, error: io::Error) -> LedError {
     if error.kind() == IoKind::PermissionDenied {
         LedError::Permission(path)
     } else {
@@ -147,7 +151,7 @@ impl OutputPin for Led {
     }
 
     fn set_high(&mut self) -> Result<(), LedError> {
-        self.write("brightness", &self.brightest)
+        self.write("brightness", &self.max_brightness)
     }
 }
 
@@ -155,7 +159,7 @@ impl OutputPin for Led {
 mod tests {
     use super::*;
 
-    /// A directory like the kernel's, with one LED.
+    /// Creates a directory like the kernel's, with one LED.
     fn leds(trigger: Option<&str>) -> tempfile::TempDir {
         let leds = tempfile::tempdir().unwrap();
         let led = leds.path().join("green:wps");
@@ -177,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_switched_and_put_back() {
+    fn an_led_is_switched_and_restored() {
         let leds = leds(Some("none timer [heartbeat] phy0tx\n"));
         let mut led = open(&leds, "green:wps").unwrap();
         assert_eq!(
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_led_without_triggers_is_switched_too() {
+    fn an_led_without_triggers_is_switched() {
         let leds = leds(None);
         let mut led = open(&leds, "green:wps").unwrap();
         led.set_high().unwrap();
@@ -205,18 +209,18 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_lead_elsewhere() {
+    fn a_name_cannot_be_a_path() {
         let leds = leds(None);
         for name in ["", ".", "..", "../leds/green:wps", "/etc", "a/b", "a\0b"] {
             let error = open(&leds, name).unwrap_err().to_string();
-            assert!(error.contains("is no name of an LED"), "{error}");
+            assert!(error.contains("is not an LED name"), "{error}");
         }
-        let absent = open(&leds, "red:wps").unwrap_err().to_string();
-        assert!(absent.contains("no LED red:wps: `ls /sys/class/leds`"), "{absent}");
+        let missing = open(&leds, "red:wps").unwrap_err().to_string();
+        assert!(missing.contains("no LED red:wps: `ls /sys/class/leds`"), "{missing}");
     }
 
     #[test]
-    fn an_led_that_goes_away_is_an_error_and_no_new_file() {
+    fn writing_to_a_missing_led_fails_and_creates_no_file() {
         let leds = leds(None);
         let mut led = open(&leds, "green:wps").unwrap();
         let directory = leds.path().join("green:wps");

@@ -1,11 +1,11 @@
-//! Wi-Fi Protected Setup on Linux: the traits of [`wps_core`] on
+//! Wi-Fi Protected Setup on Linux. This crate implements the traits of [`wps_core`]:
 //!
-//! * wpa_supplicant's control socket: the driver [`WpaSupplicant`], a station;
-//! * a file: the store [`FileStore`];
-//! * `CLOCK_BOOTTIME`: the clock [`BootClock`];
+//! * the driver [`WpaSupplicant`] on wpa_supplicant's control socket,
+//! * the store [`FileStore`] in a file,
+//! * the clock [`BootClock`] on `CLOCK_BOOTTIME`.
 //!
-//! and, as pins for [`wps_core::button`] and [`wps_core::lamp`], a [`Key`] of an input device, a GPIO
-//! [`Line`] and an [`Led`].
+//! It also has pins for [`wps_core::button`] and [`wps_core::lamp`]: a [`Key`] of an input device,
+//! a GPIO [`Line`] and an [`Led`].
 //!
 //! ```no_run
 //! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -15,22 +15,27 @@
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let control = Control::<CriticalSectionRawMutex, 8>::new();
 //! let radio = WpaSupplicant::new("/run/wpa_supplicant", "wlan0");
-//! radio.check().await?; // one sentence that says what to do
+//! radio.check().await?; // the error is one sentence that says what to do
 //! let store = FileStore::open("/var/lib/wpsd".as_ref(), "wlan0")?;
-//! let blank = Settings::Platform; // never set up: as wpa_supplicant has it
+//! // For a device that was never set up: leave the radio to wpa_supplicant's own configuration.
+//! let factory_settings = Settings::Platform;
+//! let after_failure = AfterFailure::default();
 //! let mut runner =
-//!     Runner::boot(radio, store, BootClock, &control, blank, AfterFailure::default()).await?;
-//! runner.run().await // the desk starts pairings, and tells how they go
+//!     Runner::boot(radio, store, BootClock, &control, factory_settings, after_failure).await?;
+//! runner.run().await // use `control` to start pairings and to read their status
 //! # }
 //! ```
 //!
-//! The binary has to choose an implementation of `critical-section`: its feature `std`.
+//! The binary must choose an implementation of `critical-section`, for example with that crate's
+//! feature `std`.
 #![allow(
     clippy::wildcard_enum_match_arm,
-    reason = "of the many events of wpa_supplicant each place heeds a few"
+    reason = "wpa_supplicant has many events, and each function handles only a few"
 )]
 
 mod access_point;
+mod applied_config;
+mod bss_info;
 mod clock;
 pub mod control_socket;
 mod driver;
@@ -42,16 +47,14 @@ mod led;
 mod line;
 mod link;
 mod manager;
-mod neighbour;
-mod note;
+mod platform_snapshot;
+mod radio_switch;
 mod reply;
 mod scan;
 mod search;
 mod session;
 mod station;
 mod store;
-mod switch;
-mod told;
 
 pub use clock::BootClock;
 pub use driver::WpaSupplicant;

@@ -11,32 +11,32 @@ use gpiocdev::{Chip, Request};
 use gpiocdev_embedded_hal::tokio::InputPin as AsyncInputPin;
 use gpiocdev_embedded_hal::{InputPin, OutputPin};
 
-/// Shown by `gpioinfo` as the one who uses the line.
+/// The name of the line's user in the output of `gpioinfo`.
 const CONSUMER: &str = "wps";
 
-/// A line of a GPIO chip; as text, `gpiochip0:17` or `/dev/gpiochip0:17`.
+/// A line of a GPIO chip. As text: `gpiochip0:17` or `/dev/gpiochip0:17`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The chip's character device.
     pub chip: PathBuf,
-    /// Which of its lines.
+    /// The number of the line on this chip.
     pub offset: u32,
 }
 
-/// Why a GPIO line cannot be used.
+/// The reason why a GPIO line cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineError {
-    /// The text names no line.
-    #[error("{0:?} is no GPIO line: give the chip and the line, such as gpiochip0:17")]
-    Name(String),
+    /// The text is not the name of a line.
+    #[error("{0:?} is not a GPIO line: give the chip and the line, such as gpiochip0:17")]
+    InvalidName(String),
     /// There is no such chip.
     #[error("there is no GPIO chip {0}: `gpiodetect` lists them")]
     NoChip(PathBuf),
     /// The chip has fewer lines.
     #[error("the GPIO chip {0} has {1} lines, counted from 0: `gpioinfo` lists them")]
     NoLine(PathBuf, u32),
-    /// Somebody else has it.
+    /// Another program uses the line.
     #[error(
         "line {offset} of {chip} is in use by {consumer:?}: stop that program, or choose another \
          line"
@@ -46,23 +46,23 @@ pub enum LineError {
         chip: PathBuf,
         /// The line.
         offset: u32,
-        /// Who has it, as it calls itself.
+        /// The name by which that program identifies itself.
         consumer: String,
     },
-    /// The device file belongs to others.
+    /// This process has no permission to open the device file.
     #[error("no permission to open {0}: add the user to the group that owns it (`gpio`)")]
     Permission(PathBuf),
-    /// The operating system refused.
+    /// The operating system returned an error for the device file.
     #[error("cannot open the GPIO chip {0}: {1}")]
     Io(PathBuf, io::Error),
-    /// The chip refused.
+    /// The chip refused the request.
     #[error("cannot use line {offset} of {chip}: {source}")]
     Chip {
         /// The chip.
         chip: PathBuf,
         /// The line.
         offset: u32,
-        /// What was wrong.
+        /// The error of the chip.
         source: gpiocdev_embedded_hal::Error,
     },
 }
@@ -71,13 +71,13 @@ impl FromStr for Line {
     type Err = LineError;
 
     fn from_str(text: &str) -> Result<Self, LineError> {
-        let wrong = || LineError::Name(text.into());
-        let (chip, offset) = text.rsplit_once(':').ok_or_else(wrong)?;
-        let offset = offset.parse().map_err(|_| wrong())?;
+        let invalid = || LineError::InvalidName(text.into());
+        let (chip, offset) = text.rsplit_once(':').ok_or_else(invalid)?;
+        let offset = offset.parse().map_err(|_| invalid())?;
         let chip = match chip {
             path if path.starts_with('/') => path.into(),
-            "" | "." | ".." => return Err(wrong()),
-            name if name.contains('/') => return Err(wrong()),
+            "" | "." | ".." => return Err(invalid()),
+            name if name.contains('/') => return Err(invalid()),
             name => Path::new("/dev").join(name),
         };
         Ok(Self { chip, offset })
@@ -85,46 +85,49 @@ impl FromStr for Line {
 }
 
 impl Line {
-    /// Takes the line for a button that is pressed at the level `active`. It is pulled to the other
-    /// one, if the chip can do that. To be called on a tokio runtime.
+    /// Requests the line as an input for a button that is pressed at the level `active`. The line
+    /// is pulled to the other level if the chip supports that. Must be called on a tokio runtime.
     ///
     /// # Errors
-    /// The line cannot be had; what to do about it.
+    /// Returns an error that says what to do, if the line cannot be used.
     pub fn button(&self, active: PinState) -> Result<AsyncInputPin, LineError> {
         let bias = match active {
             PinState::High => Bias::PullDown,
             PinState::Low => Bias::PullUp,
         };
-        self.check()?;
-        let mut request = self.request();
+        self.check_available()?;
+        let mut request = self.request_builder();
         let request = request.as_input().with_bias(bias).request();
         let pin = request.map_err(Into::into).and_then(InputPin::try_from);
-        pin.map(Into::into).map_err(|source| self.refused(source))
+        pin.map(Into::into).map_err(|source| self.chip_error(source))
     }
 
-    /// Takes the line for a lamp that is lit at the level `active`. It is dark at first.
+    /// Requests the line as an output for a lamp that is lit at the level `active`. The lamp is
+    /// dark at first.
     ///
     /// # Errors
-    /// The line cannot be had; what to do about it.
+    /// Returns an error that says what to do, if the line cannot be used.
     pub fn lamp(&self, active: PinState) -> Result<OutputPin, LineError> {
         let dark = match active {
             PinState::High => Value::Inactive,
             PinState::Low => Value::Active,
         };
-        self.check()?;
-        let request = self.request().as_output(dark).request();
+        self.check_available()?;
+        let request = self.request_builder().as_output(dark).request();
         let pin = request.map_err(Into::into).and_then(OutputPin::try_from);
-        pin.map_err(|source| self.refused(source))
+        pin.map_err(|source| self.chip_error(source))
     }
 
-    fn request(&self) -> gpiocdev::request::Builder {
+    /// Starts a request for the line.
+    fn request_builder(&self) -> gpiocdev::request::Builder {
         let mut request = Request::builder();
         request.on_chip(&self.chip).with_line(self.offset).with_consumer(CONSUMER);
         request
     }
 
-    /// What usually is in the way, in words that help. A request would only say that it is.
-    fn check(&self) -> Result<(), LineError> {
+    /// Checks the usual reasons why a request fails, for errors that say what to do. The error of
+    /// the request itself would name no reason.
+    fn check_available(&self) -> Result<(), LineError> {
         let Self { chip, offset } = self;
         File::open(chip).map_err(|error| {
             let kind = error.kind();
@@ -136,13 +139,13 @@ impl Line {
                 LineError::Io(chip.clone(), error)
             }
         })?;
-        let refused = |error: gpiocdev::Error| self.refused(error.into());
-        let opened = Chip::from_path(chip).map_err(refused)?;
-        let lines = opened.info().map_err(refused)?.num_lines;
+        let chip_error = |error: gpiocdev::Error| self.chip_error(error.into());
+        let opened = Chip::from_path(chip).map_err(chip_error)?;
+        let lines = opened.info().map_err(chip_error)?.num_lines;
         if *offset >= lines {
             return Err(LineError::NoLine(chip.clone(), lines));
         }
-        let line = opened.line_info(*offset).map_err(refused)?;
+        let line = opened.line_info(*offset).map_err(chip_error)?;
         if line.used {
             let (chip, consumer) = (chip.clone(), line.consumer);
             return Err(LineError::Busy { chip, offset: *offset, consumer });
@@ -150,7 +153,8 @@ impl Line {
         Ok(())
     }
 
-    fn refused(&self, source: gpiocdev_embedded_hal::Error) -> LineError {
+    /// Adds the line to an error of its chip.
+    fn chip_error(&self, source: gpiocdev_embedded_hal::Error) -> LineError {
         LineError::Chip { chip: self.chip.clone(), offset: self.offset, source }
     }
 }
@@ -160,29 +164,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_as_text() {
+    fn a_line_is_parsed_from_text() {
         let line = |chip: &str, offset| Line { chip: chip.into(), offset };
-        let read = |text: &str| text.parse::<Line>().ok();
-        assert_eq!(read("gpiochip0:17"), Some(line("/dev/gpiochip0", 17)));
-        assert_eq!(read("/dev/gpio:odd:3"), Some(line("/dev/gpio:odd", 3)));
+        let parse = |text: &str| text.parse::<Line>().ok();
+        assert_eq!(parse("gpiochip0:17"), Some(line("/dev/gpiochip0", 17)));
+        assert_eq!(parse("/dev/gpio:odd:3"), Some(line("/dev/gpio:odd", 3)));
         for wrong in ["", "17", "gpiochip0", "gpiochip0:", ":17", "gpiochip0:x", "gpiochip0:-1"] {
-            assert_eq!(read(wrong), None, "{wrong}");
+            assert_eq!(parse(wrong), None, "{wrong}");
         }
         for outside in ["../etc/passwd:1", "..:1", "a/b:1", "gpiochip0:4294967296"] {
-            assert_eq!(read(outside), None, "{outside}");
+            assert_eq!(parse(outside), None, "{outside}");
         }
     }
 
     #[tokio::test]
-    async fn what_cannot_be_used_is_told() {
-        let told = |text: &str| {
+    async fn errors_say_why_a_line_cannot_be_used() {
+        let error = |text: &str| {
             let line: Line = text.parse().unwrap();
             let button = line.button(PinState::Low).err().unwrap().to_string();
             assert_eq!(line.lamp(PinState::High).unwrap_err().to_string(), button);
             button
         };
-        assert!(told("gpiochip4711:1").contains("no GPIO chip /dev/gpiochip4711: `gpiodetect`"));
-        assert!(told("/dev/null:1").contains("cannot use line 1 of /dev/null"));
-        assert!(told("/etc/passwd:1").contains("not a character device"));
+        assert!(error("gpiochip4711:1").contains("no GPIO chip /dev/gpiochip4711: `gpiodetect`"));
+        assert!(error("/dev/null:1").contains("cannot use line 1 of /dev/null"));
+        assert!(error("/etc/passwd:1").contains("not a character device"));
     }
 }

@@ -1,14 +1,16 @@
-//! What the radio is doing, in the core's words.
+//! Reads the state of the link and converts it to the core's [`Link`].
 
 use wps_core::Mode;
 use wps_core::driver::{Cipher, Link, Security};
 
 use crate::control_socket::{ControlSocket, ControlSocketError};
-use crate::event::bssid;
+use crate::event::parse_bssid;
 use crate::reply::Values;
 
-pub(crate) async fn link(control: &ControlSocket) -> Result<Link, ControlSocketError> {
-    let (status, signal) = (control.ask("STATUS").await?, control.ask("SIGNAL_POLL").await?);
+/// Reads the state of the link.
+pub(crate) async fn read_link(control: &ControlSocket) -> Result<Link, ControlSocketError> {
+    let (status, signal) =
+        (control.request("STATUS").await?, control.request("SIGNAL_POLL").await?);
     let (status, signal) = (Values::parse(&status), Values::parse(&signal));
     Ok(Link {
         up: status.text("wpa_state") == Some("COMPLETED") && status.text("key_mgmt") != Some("WPS"),
@@ -18,7 +20,7 @@ pub(crate) async fn link(control: &ControlSocket) -> Result<Link, ControlSocketE
             _ => Some(Mode::Station),
         },
         ssid: status.ssid(),
-        bssid: status.text("bssid").and_then(bssid),
+        bssid: status.text("bssid").and_then(parse_bssid),
         frequency_mhz: status.number("freq"),
         width_mhz: signal
             .text("WIDTH")
@@ -28,12 +30,12 @@ pub(crate) async fn link(control: &ControlSocket) -> Result<Link, ControlSocketE
         pairwise_cipher: status.text("pairwise_cipher").and_then(cipher),
         group_cipher: status.text("group_cipher").and_then(cipher),
         generation: status.number("wifi_generation"),
-        address: status.text("address").and_then(bssid),
+        address: status.text("address").and_then(parse_bssid),
         country: None,
     })
 }
 
-/// How wpa_supplicant names the way a station was authenticated.
+/// Converts the `key_mgmt` of `STATUS`.
 fn security(key_mgmt: &str) -> Option<Security> {
     Some(match key_mgmt {
         "NONE" => Security::Open,
@@ -46,6 +48,7 @@ fn security(key_mgmt: &str) -> Option<Security> {
     })
 }
 
+/// Converts the name of a cipher in `STATUS`.
 fn cipher(name: &str) -> Option<Cipher> {
     Some(match name {
         "NONE" => Cipher::None,

@@ -1,44 +1,51 @@
-//! The replies of wpa_supplicant that matter for a pairing.
+//! Parsers for wpa_supplicant's replies.
 
 use std::collections::HashMap;
 
 use wps_core::wsc::{Advertisement, Bssid, Router};
 use wps_core::{BssInfo, Ssid};
 
-use crate::event::{bssid, hex};
-use crate::neighbour::neighbour;
+use crate::bss_info::parse_bss_info;
+use crate::event::{from_hex, parse_bssid};
 
-/// `key=value` lines, as of `STATUS`, `SIGNAL_POLL` and `BSS`.
+/// A reply of `key=value` lines, such as those to `STATUS`, `SIGNAL_POLL` and `BSS`.
 #[derive(Debug, Default)]
 pub(crate) struct Values<'a>(HashMap<&'a str, &'a str>);
 
 impl<'a> Values<'a> {
+    /// Parses a reply. Ignores all other lines.
     pub(crate) fn parse(reply: &'a str) -> Self {
         Self(reply.lines().filter_map(|line| line.split_once('=')).collect())
     }
 
+    /// Returns the value of `key` as text.
     pub(crate) fn text(&self, key: &str) -> Option<&'a str> {
         self.0.get(key).copied()
     }
 
+    /// Returns the value of `key` as a number.
     pub(crate) fn number<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
         self.text(key)?.parse().ok()
     }
 
+    /// Returns the value of `key` as an address.
     pub(crate) fn bssid(&self, key: &str) -> Option<Bssid> {
-        self.text(key).and_then(bssid)
+        self.text(key).and_then(parse_bssid)
     }
 
+    /// Returns the network name in `ssid=`.
     pub(crate) fn ssid(&self) -> Option<Ssid> {
         Ssid::new(&unescaped(self.text("ssid")?)).ok()
     }
 
-    pub(crate) fn hex(&self, key: &str) -> Vec<u8> {
-        self.text(key).and_then(hex).unwrap_or_default()
+    /// Returns the bytes of `key`, whose value is in hex digits. Returns no bytes if there are
+    /// none.
+    pub(crate) fn bytes(&self, key: &str) -> Vec<u8> {
+        self.text(key).and_then(from_hex).unwrap_or_default()
     }
 }
 
-/// The entries of one reply to `BSS RANGE=…`, each with its id.
+/// Splits a reply to `BSS RANGE=…` into its entries, each with its id.
 pub(crate) fn bss_entries(reply: &str) -> impl Iterator<Item = (u32, Values<'_>)> {
     let entries = reply.strip_prefix("id=").into_iter().flat_map(|rest| rest.split("\nid="));
     entries.filter_map(|entry| {
@@ -47,17 +54,18 @@ pub(crate) fn bss_entries(reply: &str) -> impl Iterator<Item = (u32, Values<'_>)
     })
 }
 
-/// One line of `LIST_NETWORKS`.
+/// A network in wpa_supplicant's list: one line of `LIST_NETWORKS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Network {
     pub(crate) id: u32,
-    /// As listed, escaped: to tell networks apart, not to show.
+    /// The name with wpa_supplicant's escapes. It distinguishes networks and is not for display.
     pub(crate) name: String,
+    /// Whether wpa_supplicant has selected this network.
     pub(crate) current: bool,
     pub(crate) enabled: bool,
 }
 
-/// The lines of one reply to `LIST_NETWORKS`, without its heading.
+/// Parses a reply to `LIST_NETWORKS`, which starts with a heading.
 pub(crate) fn networks(reply: &str) -> impl Iterator<Item = Network> + '_ {
     reply.lines().filter_map(|line| {
         let mut columns = line.split('\t');
@@ -65,23 +73,24 @@ pub(crate) fn networks(reply: &str) -> impl Iterator<Item = Network> + '_ {
         let name = columns.next()?.into();
         let flags = columns.nth(1).unwrap_or_default();
         let current = flags.contains("[CURRENT]");
-        // Persistent groups of Wi-Fi Direct are listed, but are no networks to join.
         let enabled = !flags.contains("[DISABLED]");
+        // The list also has persistent groups of Wi-Fi Direct, which are not networks to join.
         (!flags.contains("[P2P-PERSISTENT]")).then_some(Network { id, name, current, enabled })
     })
 }
 
-/// A channel that this card may use here.
+/// A channel that this card may use in this country.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Channel {
     pub(crate) number: u8,
     pub(crate) frequency_mhz: u16,
-    /// Whether a network may be begun there without listening for others, or for radar, first.
-    pub(crate) may_begin: bool,
+    /// Whether an access point may start there without listening first, for other networks or for
+    /// radar.
+    pub(crate) may_initiate: bool,
 }
 
-/// The channels of `GET_CAPABILITY freq`: lines like ` 1 = 2412 MHz (NO_IR) (DFS)`.
-/// One that more than one mode of the card has is listed more than once.
+/// Parses the channels of `GET_CAPABILITY freq`: lines such as ` 1 = 2412 MHz (NO_IR) (DFS)`. A
+/// channel that the card has in more than one mode is listed more than once.
 pub(crate) fn channels(reply: &str) -> impl Iterator<Item = Channel> + '_ {
     reply.lines().filter_map(|line| {
         let (number, rest) = line.split_once(" = ")?;
@@ -89,50 +98,54 @@ pub(crate) fn channels(reply: &str) -> impl Iterator<Item = Channel> + '_ {
         let channel = Channel {
             number: number.trim().parse().ok()?,
             frequency_mhz: frequency.parse().ok()?,
-            may_begin: !flags.contains("NO_IR") && !flags.contains("DFS"),
+            may_initiate: !flags.contains("NO_IR") && !flags.contains("DFS"),
         };
         (!flags.contains("DISABLED")).then_some(channel)
     })
 }
 
-/// An access point that speaks WPS, in wpa_supplicant's table of what it has heard.
+/// An access point with WPS, from an entry of wpa_supplicant's BSS table.
 #[derive(Clone, Debug)]
-pub(crate) struct Heard {
+pub(crate) struct WpsBss {
+    /// The access point as a router to pair with.
     pub(crate) router: Router,
-    /// The same, for people.
-    pub(crate) neighbour: BssInfo,
+    /// The same access point as a scan result.
+    pub(crate) info: BssInfo,
+    /// Whether its WPS button was pressed.
     pub(crate) pressed: bool,
-    /// Whole seconds since it was heard last.
-    pub(crate) age: u64,
+    /// The whole seconds since it was last seen.
+    pub(crate) age_seconds: u64,
 }
 
-impl Heard {
-    /// Reads an entry of the table: its head, and in replies of their own, as each may fill one, the
-    /// elements of its probe response and of its beacon. None if it does not speak WPS.
-    pub(crate) fn parse(head: &Values<'_>, probe_response: &str, beacon: &str) -> Option<Self> {
-        let neighbour = neighbour(head, probe_response, beacon)?;
-        let probe_response = Values::parse(probe_response).hex("ie");
-        let beacon = Values::parse(beacon).hex("beacon_ie");
-        let says = Advertisement::merged(&probe_response, &beacon)?;
+impl WpsBss {
+    /// Parses an entry of the BSS table. `summary` has the short fields. The elements of the probe
+    /// response and of the beacon come in two more replies, since each of them may fill one.
+    /// Returns `None` if the access point does not have WPS.
+    pub(crate) fn parse(summary: &Values<'_>, probe_response: &str, beacon: &str) -> Option<Self> {
+        let info = parse_bss_info(summary, probe_response, beacon)?;
+        let probe_response = Values::parse(probe_response).bytes("ie");
+        let beacon = Values::parse(beacon).bytes("beacon_ie");
+        let advertisement = Advertisement::merged(&probe_response, &beacon)?;
         let router = Router {
-            bssid: head.bssid("bssid")?,
-            frequency_mhz: head.number("freq")?,
-            ssid: says.ssid,
-            uuid: says.uuid,
-            signal_dbm: head.number("level").unwrap_or(i16::MIN),
+            bssid: summary.bssid("bssid")?,
+            frequency_mhz: summary.number("freq")?,
+            ssid: advertisement.ssid,
+            uuid: advertisement.uuid,
+            signal_dbm: summary.number("level").unwrap_or(i16::MIN),
         };
-        Some(Self { router, neighbour, pressed: says.pressed, age: head.number("age")? })
+        let age_seconds = summary.number("age")?;
+        Some(Self { router, info, pressed: advertisement.pressed, age_seconds })
     }
 }
 
-/// The bytes of a name as wpa_supplicant prints it: `\xff`, `\"`, `\\`, `\e`, `\n`, `\r`, `\t`.
+/// Decodes a name with wpa_supplicant's escapes: `\xff`, `\"`, `\\`, `\e`, `\n`, `\r`, `\t`.
 pub(crate) fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, others @ ..] = rest {
         (rest, _) = match (first, others) {
             (b'\\', [b'x', high, low, others @ ..]) => {
-                match hex(&format!("{}{}", char::from(*high), char::from(*low))) {
+                match from_hex(&format!("{}{}", char::from(*high), char::from(*low))) {
                     Some(byte) => (others, bytes.extend(byte)),
                     None => (others, bytes.extend([b'\\', b'x', *high, *low])),
                 }
@@ -155,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn access_points_one_by_one() {
+    fn a_list_of_access_points_is_split() {
         let page = "id=3\nssid=home\nid=7\nssid=id=8\n\nid=x\nssid=bad\nid=9";
         let entries: Vec<_> = bss_entries(page).map(|(id, it)| (id, it.text("ssid"))).collect();
         assert_eq!(entries, [(3, Some("home")), (7, Some("id=8")), (9, None)]);
@@ -163,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_as_listed() {
+    fn a_list_of_networks_is_parsed() {
         let reply = "network id / ssid / bssid / flags\n\
                      0\toldnet\tany\t[CURRENT]\n\
                      2\ta\\\"b\tany\t[DISABLED]\n\
@@ -180,11 +193,11 @@ mod tests {
     }
 
     #[test]
-    fn channels_without_disabled_ones() {
+    fn disabled_channels_are_left_out() {
         let reply = "Mode[G] Channels:\n 1 = 2412 MHz\n 13 = 2472 MHz (NO_IR)\n 14 = 2484 MHz (DISABLED)\n\
                      Mode[A] Channels:\n 36 = 5180 MHz\n 52 = 5260 MHz (DFS)\n";
         let channel =
-            |number, frequency_mhz, may_begin| Channel { number, frequency_mhz, may_begin };
+            |number, frequency_mhz, may_initiate| Channel { number, frequency_mhz, may_initiate };
         let expected = [
             channel(1, 2412, true),
             channel(13, 2472, false),
@@ -195,17 +208,17 @@ mod tests {
     }
 
     #[test]
-    fn names_come_back_from_their_escapes() {
+    fn escapes_in_names_are_decoded() {
         assert_eq!(unescaped(r#"a\"b\\c\xff\e\n\t d"#), b"a\"b\\c\xff\x1b\n\t d");
         assert_eq!(unescaped(r"\xZZ\"), br"\xZZ\");
     }
 
     proptest! {
         #[test]
-        fn any_reply_is_read(text: String) {
+        fn any_reply_parses_without_a_panic(text: String) {
             let _ = networks(&text).count();
             let _ = channels(&text).count();
-            let _ = Heard::parse(&Values::parse(&text), &text, &text);
+            let _ = WpsBss::parse(&Values::parse(&text), &text, &text);
             let _ = unescaped(&text);
         }
     }

@@ -1,48 +1,51 @@
-//! A look around: every access point in wpa_supplicant's table, whether it speaks WPS or not.
+//! A scan for all access points in range, with or without WPS.
 
 use std::time::Duration;
 
 use wps_core::ScanResults;
 
+use crate::bss_info::parse_bss_info;
 use crate::error::LinuxError;
 use crate::event::Event;
-use crate::neighbour::neighbour;
 use crate::reply::Values;
 use crate::session::Session;
 
-/// How long a scan of all bands may take. After that, what is in the table has to do.
-const PATIENCE: Duration = Duration::from_secs(12);
-/// Access points heard this many seconds ago still count as in range.
-const RECENT: u64 = 30;
+/// The longest wait for a scan of all bands. After that, the results are those in the BSS table.
+const SCAN_TIMEOUT: Duration = Duration::from_secs(12);
+/// Access points seen at most this many seconds ago count as in range.
+const MAX_BSS_AGE_SECONDS: u64 = 30;
 
-/// Looks at all channels, without leaving the present network or joining another.
-pub(crate) async fn scan(session: &Session, interface: &str) -> Result<ScanResults, LinuxError> {
-    if !session.is_on().await? {
+/// Scans all channels without leaving the current network or joining another one.
+pub(crate) async fn scan_all_channels(
+    session: &Session,
+    interface: &str,
+) -> Result<ScanResults, LinuxError> {
+    if !session.is_radio_on().await? {
         return Err(LinuxError::Blocked(interface.into()));
     }
-    session.forget_events();
-    let reply = session.ask("SCAN TYPE=ONLY").await?;
+    session.discard_events();
+    let reply = session.request("SCAN TYPE=ONLY").await?;
     match reply.trim() {
-        // A scan of somebody else hears the same.
+        // A scan of another program finds the same access points.
         "OK" | "FAIL-BUSY" => {}
-        _ => return Err(LinuxError::Nonsense("SCAN")),
+        _ => return Err(LinuxError::InvalidReply("SCAN")),
     }
-    let over = async {
+    let scan_end = async {
         loop {
-            match session.event().await? {
+            match session.next_event().await? {
                 Event::ScanResults | Event::ScanFailed(_) => return Ok::<_, LinuxError>(()),
                 _ => {}
             }
         }
     };
-    tokio::time::timeout(PATIENCE, over).await.unwrap_or(Ok(()))?;
-    let mut neighbours = ScanResults::default();
+    tokio::time::timeout(SCAN_TIMEOUT, scan_end).await.unwrap_or(Ok(()))?;
+    let mut results = ScanResults::default();
     let all = |_: &str| true;
-    let add = |head: &Values<'_>, probe_response: &str, beacon: &str| {
-        if let Some(neighbour) = neighbour(head, probe_response, beacon) {
-            neighbours.add(neighbour);
+    let add = |summary: &Values<'_>, probe_response: &str, beacon: &str| {
+        if let Some(info) = parse_bss_info(summary, probe_response, beacon) {
+            results.add(info);
         }
     };
-    session.table(RECENT, all, add).await?;
-    Ok(neighbours)
+    session.for_each_bss(MAX_BSS_AGE_SECONDS, all, add).await?;
+    Ok(results)
 }

@@ -1,4 +1,4 @@
-//! Looking for the router whose button was pressed, without leaving the present network.
+//! The search for the router whose button was pressed, without leaving the current network.
 
 use std::mem;
 use std::time::Duration;
@@ -9,94 +9,103 @@ use wps_core::{ErrorKind, ScanResults};
 
 use crate::access_point;
 use crate::error::LinuxError;
-use crate::reply::Heard;
-use crate::session::{Scan, Session};
+use crate::reply::WpsBss;
+use crate::session::{ScanOutcome, Session};
 
-/// Between two looks when one failed.
-const BREATH: Duration = Duration::from_millis(200);
-/// Routers heard this many seconds ago still count as in range, though not as pressed.
-const IN_RANGE: u64 = 30;
-/// A button heard pressed this many seconds ago is still told as pressed: its channel has its turn again
-/// before.
-const STILL_PRESSED: u64 = 5;
+/// The delay before the next scan step if one failed.
+const SCAN_RETRY_DELAY: Duration = Duration::from_millis(200);
+/// Routers seen at most this many seconds ago still count as in range, but not as pressed.
+const MAX_BSS_AGE_SECONDS: u64 = 30;
+/// A button seen pressed at most this many seconds ago is still reported as pressed. By then the
+/// plan has scanned its channel again.
+const MAX_PRESSED_AGE_SECONDS: u64 = 5;
 
-/// Looks, without leaving the present network, until exactly one router was pressed: on the channels of
-/// `freq_list`, or of the card if that is empty.
-pub(crate) async fn find_pressed(
+/// Scans until exactly one router has its button pressed, and returns that router. Scans the
+/// channels in `freq_list`, or all channels of the card if the list is empty.
+///
+/// Stays connected. An access point that the device serves keeps running, too, unless the card
+/// cannot scan at the same time.
+pub(crate) async fn find_pressed_router(
     session: &Session,
     freq_list: &[u16],
     context: &mut PairContext<'_>,
 ) -> Result<Router, LinuxError> {
-    let listed = |frequency: &u16| freq_list.is_empty() || freq_list.contains(frequency);
-    let mut sweep = ScanPlan::new(session.frequencies().await?.into_iter().filter(listed));
-    // With no network to come back to, everything at once first: that is sooner done.
-    let mut at_once = session.joined().await?.is_none() && session.served().await?.is_none();
+    let is_allowed = |frequency: &u16| freq_list.is_empty() || freq_list.contains(frequency);
+    let mut plan = ScanPlan::new(session.frequencies().await?.into_iter().filter(is_allowed));
+    // Without a network to return to, scan all channels at once first, which is faster.
+    let mut all_at_once = session.connected_network_id().await?.is_none()
+        && session.access_point_network_id().await?.is_none();
     loop {
-        let look: Vec<u16> = if mem::take(&mut at_once) {
-            sweep.frequencies().collect()
+        let step: Vec<u16> = if mem::take(&mut all_at_once) {
+            plan.frequencies().collect()
         } else {
-            sweep.next_step().to_vec()
+            plan.next_step().to_vec()
         };
-        if look.is_empty() {
+        if step.is_empty() {
             return Err(LinuxError::Unsupported(
                 "this card has no channel that WPS can use, or freq_list names none of them",
             ));
         }
-        let began = match session.scan(&look).await? {
-            Scan::Done(began) => {
-                sweep.mark_scanned(&look);
-                began
+        let started = match session.scan(&step).await? {
+            ScanOutcome::Done(started) => {
+                plan.mark_scanned(&step);
+                started
             }
-            // Alone and refused: the card cannot do this channel. Else the sweep asks one by one.
-            Scan::Refused => {
-                if let [frequency_mhz] = look.as_slice() {
-                    sweep.remove(*frequency_mhz);
+            // The card does not support a channel that it refuses alone. After a refusal of several
+            // channels, the plan continues with one at a time.
+            ScanOutcome::ChannelsRefused => {
+                if let [frequency_mhz] = step.as_slice() {
+                    plan.remove(*frequency_mhz);
                 }
                 continue;
             }
-            // Not every card can look around while it serves.
-            Scan::Failed | Scan::Unable if session.served().await?.is_some() => {
+            // Not every card can scan while it serves an access point.
+            ScanOutcome::Failed | ScanOutcome::NotSupported
+                if session.access_point_network_id().await?.is_some() =>
+            {
                 context.before_disconnect().await;
                 access_point::stop(session).await?;
                 continue;
             }
-            Scan::Unable => return Err(LinuxError::Unsupported("this card cannot look around")),
-            Scan::Failed => {
-                if !session.is_on().await? {
-                    return Err(LinuxError::Air(ErrorKind::Blocked));
+            ScanOutcome::NotSupported => {
+                return Err(LinuxError::Unsupported("this card cannot look around"));
+            }
+            ScanOutcome::Failed => {
+                if !session.is_radio_on().await? {
+                    return Err(LinuxError::Wifi(ErrorKind::Blocked));
                 }
-                tokio::time::sleep(BREATH).await;
+                tokio::time::sleep(SCAN_RETRY_DELAY).await;
                 continue;
             }
         };
-        let heard = session.heard(IN_RANGE).await?;
-        let mut neighbours = ScanResults::default();
-        heard.iter().for_each(|it| neighbours.add(it.neighbour.clone()));
-        context.report_scan_results(&neighbours);
-        let look_took = began.elapsed().as_secs() + 1;
+        let found = session.wps_bss_list(MAX_BSS_AGE_SECONDS).await?;
+        let mut results = ScanResults::default();
+        found.iter().for_each(|it| results.add(it.info.clone()));
+        context.report_scan_results(&results);
+        let step_seconds = started.elapsed().as_secs() + 1;
         let mut pressed = Vec::new();
-        for router in &heard {
-            if router.age <= look_took {
-                sweep.mark_wps(router.router.frequency_mhz);
-                pressed.extend(router.pressed.then(|| router.router.clone()));
+        for bss in &found {
+            if bss.age_seconds <= step_seconds {
+                plan.mark_wps(bss.router.frequency_mhz);
+                pressed.extend(bss.pressed.then(|| bss.router.clone()));
             }
         }
-        match context.overlap_detector.decide(&pressed, &sweep) {
+        match context.overlap_detector.decide(&pressed, &plan) {
             Decision::Pair(router) => return Ok(router),
-            Decision::Overlap => return Err(LinuxError::Air(ErrorKind::Overlap)),
+            Decision::Overlap => return Err(LinuxError::Wifi(ErrorKind::Overlap)),
             Decision::KeepScanning => {
                 let ssid = pressed.first().and_then(|router| router.ssid.clone());
                 context.report_progress(SearchProgress::Pressed { ssid });
             }
             Decision::NoRouter => {
-                let pressed = |router: &&Heard| router.pressed && router.age <= STILL_PRESSED;
-                if let Some(router) = heard.iter().find(pressed) {
-                    context.report_progress(SearchProgress::Pressed {
-                        ssid: router.router.ssid.clone(),
-                    });
-                } else if !heard.is_empty() {
+                let is_pressed =
+                    |bss: &&WpsBss| bss.pressed && bss.age_seconds <= MAX_PRESSED_AGE_SECONDS;
+                if let Some(bss) = found.iter().find(is_pressed) {
+                    let ssid = bss.router.ssid.clone();
+                    context.report_progress(SearchProgress::Pressed { ssid });
+                } else if !found.is_empty() {
                     context.report_progress(SearchProgress::NotPressed);
-                } else if sweep.is_complete() {
+                } else if plan.is_complete() {
                     context.report_progress(SearchProgress::NoRouter);
                 }
             }

@@ -1,4 +1,4 @@
-//! One verb's conversation with wpa_supplicant: its networks, scans and events, with their types.
+//! One driver method's connection to wpa_supplicant: its networks, scans and events as typed calls.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::path::Path;
@@ -12,113 +12,132 @@ use zeroize::Zeroizing;
 use crate::control_socket::{ControlSocket, ControlSocketError, Events};
 use crate::error::LinuxError;
 use crate::event::{Event, to_hex};
-use crate::note::Note;
-use crate::reply::{self, Heard, Network, Values, bss_entries};
-use crate::switch::Power;
+use crate::platform_snapshot::PlatformSnapshot;
+use crate::radio_switch::Power;
+use crate::reply::{self, Network, Values, WpsBss, bss_entries};
 
-/// The mark on the network that is ours: `id_str`, which wpa_supplicant keeps and does not use.
-const OURS: &str = "wps-hal-linux";
-/// A key of this process, to tell its credentials apart without telling them: nobody reads them back.
-static PRINT: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-/// Where WPS can live: never 6 GHz, whose channels make a scan three times as long.
-const BANDS: &str = "2412-2484,5150-5895";
-/// How long to wait for an event before asking whether wpa_supplicant is still there.
-const SILENCE: Duration = Duration::from_secs(3);
-/// How long a channel may take at most in a scan.
-const DWELL: Duration = Duration::from_millis(200);
-/// How often, and after how long again, wpa_supplicant is asked whether it has noticed that the radio
-/// was switched: 3 s in all.
-const SWITCH_GLANCES: u32 = 60;
-const SWITCH_GLANCE: Duration = Duration::from_millis(50);
-/// What entries of the table of access points to tell: number, address, frequency, level, age, flags.
-const HEAD: &str = "0x00000a87";
-const PROBE_RESPONSE: &str = "0x00000400";
-const BEACON: &str = "0x00800000";
+/// The start of the `id_str` of our network, by which we recognize it. wpa_supplicant keeps this
+/// variable and does not use it.
+const ID_STR_PREFIX: &str = "wps-hal-linux";
+/// A random key of this process. With it, a hash in `id_str` distinguishes credentials and does not
+/// reveal them.
+static HASH_KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+/// The bands on which WPS is possible, in MHz. Leaves out 6 GHz, where there is no WPS and whose
+/// channels make a scan three times as long.
+const FREQUENCY_RANGES: &str = "2412-2484,5150-5895";
+/// How long to wait for an event before checking that wpa_supplicant still runs.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest time that a scan may spend on one channel.
+const CHANNEL_SCAN_TIMEOUT: Duration = Duration::from_millis(200);
+/// How many times [`Session::wait_for_power`] asks wpa_supplicant for its state: for 3 s in all.
+const MAX_POWER_POLLS: u32 = 60;
+/// The time between two of these requests.
+const POWER_POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// The fields of a `BSS` reply that describe an entry: id, BSSID, frequency, level, age and flags
+/// (`WPA_BSS_MASK_*` in hostap).
+const BSS_MASK_SUMMARY: &str = "0x00000a87";
+/// The field with the elements of the latest probe response, or of a beacon if there was none.
+const BSS_MASK_IE: &str = "0x00000400";
+/// The field with the elements of the latest beacon.
+const BSS_MASK_BEACON_IE: &str = "0x00800000";
 
+/// A connection to wpa_supplicant for the time of one driver method.
 pub(crate) struct Session {
     control: ControlSocket,
     events: Events,
-    /// Whether garbage was told of: once is enough.
-    garbage: AtomicBool,
+    /// Whether a malformed event was logged. One log line for a session is enough.
+    malformed_logged: AtomicBool,
 }
 
-/// The networks that wpa_supplicant knows, by whose they are.
+/// The networks in wpa_supplicant's list, by owner.
 #[derive(Debug, Default)]
 pub(crate) struct Networks {
-    /// Not ours: from its own configuration, or added by other programs.
+    /// From wpa_supplicant's own configuration, or added by other programs.
     pub(crate) platform: Vec<Network>,
+    /// Added by this driver, as the `id_str` shows.
     pub(crate) ours: Vec<Network>,
-    /// Of a pairing that is under way, whoever began it.
-    pub(crate) wps: Vec<Network>,
+    /// Networks for WPS (`key_mgmt=WPS`) of a running pairing, started by this driver or by another
+    /// program.
+    pub(crate) pairing: Vec<Network>,
 }
 
-/// How a scan ended.
-pub(crate) enum Scan {
-    /// Well; when it began.
+/// The outcome of a scan.
+pub(crate) enum ScanOutcome {
+    /// The scan succeeded. It started at this instant.
     Done(Instant),
-    /// The card does not take these channels.
-    Refused,
-    /// The card cannot, in the state that it is in.
-    Unable,
-    /// For another reason, which may pass.
+    /// The card refuses these channels.
+    ChannelsRefused,
+    /// The card cannot scan in its present state.
+    NotSupported,
+    /// The scan failed for another reason, which may be temporary.
     Failed,
 }
 
-/// The kernel's error numbers for what a card does not take, and for what it cannot do.
+/// The kernel's error number for channels that a card refuses.
 const EINVAL: i32 = 22;
+/// The kernel's error number for an operation that a card does not support.
 const EOPNOTSUPP: i32 = 95;
 
 impl Session {
+    /// Connects to wpa_supplicant's control socket of `interface` in `directory`, and subscribes to
+    /// its events.
     pub(crate) async fn open(
         directory: &Path,
         interface: &str,
     ) -> Result<Self, ControlSocketError> {
         let events = Events::attach(directory, interface).await?;
         let control = ControlSocket::connect(directory, interface)?;
-        Ok(Self { control, events, garbage: AtomicBool::new(false) })
+        Ok(Self { control, events, malformed_logged: AtomicBool::new(false) })
     }
 
-    pub(crate) async fn ask(&self, request: &str) -> Result<Zeroizing<String>, ControlSocketError> {
-        self.control.ask(request).await
-    }
-
-    pub(crate) async fn order(
+    /// Sends a request, see [`ControlSocket::request`].
+    pub(crate) async fn request(
         &self,
-        request: impl AsRef<[u8]>,
+        request: &str,
     ) -> Result<Zeroizing<String>, ControlSocketError> {
-        self.control.order(request).await
+        self.control.request(request).await
     }
 
-    /// Forgets the events up to the latest reply.
-    pub(crate) fn forget_events(&self) {
-        self.events.forget();
+    /// Sends a command, see [`ControlSocket::command`].
+    pub(crate) async fn command(
+        &self,
+        command: impl AsRef<[u8]>,
+    ) -> Result<Zeroizing<String>, ControlSocketError> {
+        self.control.command(command).await
     }
 
-    /// The next event; an error when wpa_supplicant is gone, be it silently.
-    pub(crate) async fn event(&self) -> Result<Event, ControlSocketError> {
+    /// Discards all events up to the latest reply.
+    pub(crate) fn discard_events(&self) {
+        self.events.discard_pending();
+    }
+
+    /// Waits for the next event. Returns an error if wpa_supplicant has gone, even if it was killed
+    /// and could not report that.
+    pub(crate) async fn next_event(&self) -> Result<Event, ControlSocketError> {
         loop {
-            match self.event_soon().await? {
+            match self.event_or_timeout().await? {
                 Some(event) => return Ok(event),
-                None => self.order("PING").await.map(drop)?,
+                None => self.command("PING").await.map(drop)?,
             }
         }
     }
 
-    /// The next event, or none after a silence.
-    pub(crate) async fn event_soon(&self) -> Result<Option<Event>, ControlSocketError> {
-        self.event_within(SILENCE).await
+    /// Waits for the next event. Returns `None` if there is none within [`EVENT_TIMEOUT`].
+    pub(crate) async fn event_or_timeout(&self) -> Result<Option<Event>, ControlSocketError> {
+        self.event_within(EVENT_TIMEOUT).await
     }
 
-    async fn event_within(&self, silence: Duration) -> Result<Option<Event>, ControlSocketError> {
-        let Ok(event) = tokio::time::timeout(silence, self.events.next()).await else {
+    /// Waits for the next event. Returns `None` if there is none within `timeout`.
+    async fn event_within(&self, timeout: Duration) -> Result<Option<Event>, ControlSocketError> {
+        let Ok(event) = tokio::time::timeout(timeout, self.events.next()).await else {
             return Ok(None);
         };
         let event = event?;
         match event {
             Event::Other => {}
-            Event::Garbage => {
-                if !self.garbage.swap(true, Ordering::Relaxed) {
-                    tracing::warn!("something that is no event came from wpa_supplicant: ignored");
+            Event::Malformed => {
+                if !self.malformed_logged.swap(true, Ordering::Relaxed) {
+                    tracing::warn!("ignoring a malformed event from wpa_supplicant");
                 }
             }
             _ => tracing::debug!("wpa_supplicant: {event:?}"),
@@ -126,82 +145,88 @@ impl Session {
         Ok(Some(event))
     }
 
-    /// Whether the radio is on, as far as wpa_supplicant has noticed.
-    pub(crate) async fn is_on(&self) -> Result<bool, LinuxError> {
-        let status = self.ask("STATUS").await?;
+    /// Returns whether the radio is on, as far as wpa_supplicant has noticed.
+    pub(crate) async fn is_radio_on(&self) -> Result<bool, LinuxError> {
+        let status = self.request("STATUS").await?;
         match Values::parse(&status).text("wpa_state") {
             Some("INTERFACE_DISABLED") => Ok(false),
             Some(_) => Ok(true),
-            None => Err(LinuxError::Nonsense("STATUS")),
+            None => Err(LinuxError::InvalidReply("STATUS")),
         }
     }
 
-    /// Whether wpa_supplicant has noticed that the radio was switched: it is given some time.
-    pub(crate) async fn is_seen(&self, power: Power) -> Result<bool, LinuxError> {
-        for _ in 0..SWITCH_GLANCES {
-            if self.is_on().await? == (power == Power::On) {
+    /// Waits until wpa_supplicant has noticed that the radio is on (for [`Power::On`]) or off (for
+    /// any other `power`). Returns `false` if it has not noticed after 3 s.
+    pub(crate) async fn wait_for_power(&self, power: Power) -> Result<bool, LinuxError> {
+        for _ in 0..MAX_POWER_POLLS {
+            if self.is_radio_on().await? == (power == Power::On) {
                 return Ok(true);
             }
-            tokio::time::sleep(SWITCH_GLANCE).await;
+            tokio::time::sleep(POWER_POLL_INTERVAL).await;
         }
         Ok(false)
     }
 
-    /// Whether wpa_supplicant looks for networks to join.
+    /// Returns whether wpa_supplicant scans for a network to join.
     pub(crate) async fn is_scanning(&self) -> Result<bool, ControlSocketError> {
-        let status = self.ask("STATUS").await?;
+        let status = self.request("STATUS").await?;
         Ok(Values::parse(&status).text("wpa_state") == Some("SCANNING"))
     }
 
-    /// Whether a network is joined and keyed, and which.
-    pub(crate) async fn joined(&self) -> Result<Option<u32>, ControlSocketError> {
-        self.completed(|status| status.text("mode") != Some("AP")).await
+    /// Returns the id of the network that the station is connected to, with keys installed. Returns
+    /// `None` if it is not connected.
+    pub(crate) async fn connected_network_id(&self) -> Result<Option<u32>, ControlSocketError> {
+        self.completed_network_id(|status| status.text("mode") != Some("AP")).await
     }
 
-    /// Whether the device's own network is served, and which it is.
-    pub(crate) async fn served(&self) -> Result<Option<u32>, ControlSocketError> {
-        self.completed(|status| status.text("mode") == Some("AP")).await
+    /// Returns the id of the network that the device serves as an access point. Returns `None` if
+    /// it serves none.
+    pub(crate) async fn access_point_network_id(&self) -> Result<Option<u32>, ControlSocketError> {
+        self.completed_network_id(|status| status.text("mode") == Some("AP")).await
     }
 
-    async fn completed(
+    /// Returns the id of the current network if its connection is complete and `condition` holds
+    /// for the reply to `STATUS`. The connection for a WPS exchange does not count.
+    async fn completed_network_id(
         &self,
-        so: impl Fn(&Values<'_>) -> bool,
+        condition: impl Fn(&Values<'_>) -> bool,
     ) -> Result<Option<u32>, ControlSocketError> {
-        let status = self.ask("STATUS").await?;
+        let status = self.request("STATUS").await?;
         let status = Values::parse(&status);
         let keyed =
             status.text("wpa_state") == Some("COMPLETED") && status.text("key_mgmt") != Some("WPS");
-        Ok(status.number("id").filter(|_| keyed && so(&status)))
+        Ok(status.number("id").filter(|_| keyed && condition(&status)))
     }
 
-    /// Whether this network is ours and was made from these settings.
-    pub(crate) async fn is_marked_for(
+    /// Returns whether this network is ours and was added for these settings.
+    pub(crate) async fn is_added_for(
         &self,
         id: u32,
         settings: &impl Hash,
     ) -> Result<bool, ControlSocketError> {
-        let id_str = self.ask(&format!("GET_NETWORK {id} id_str")).await?;
-        Ok(is_marked_for(id_str.trim().trim_matches('"'), settings))
+        let id_str = self.request(&format!("GET_NETWORK {id} id_str")).await?;
+        Ok(id_str_matches(id_str.trim().trim_matches('"'), settings))
     }
 
+    /// Returns all networks in wpa_supplicant's list.
     pub(crate) async fn networks(&self) -> Result<Networks, ControlSocketError> {
         let mut networks = Networks::default();
         let mut last = None;
         loop {
-            // A reply holds 4 kB: go on after the last one, until there are no more.
+            // A reply holds at most 4 kB, so continue after its last network until none are left.
             let request = match last {
                 None => "LIST_NETWORKS".into(),
                 Some(id) => format!("LIST_NETWORKS LAST_ID={id}"),
             };
-            let reply = self.ask(&request).await?;
+            let reply = self.request(&request).await?;
             let page: Vec<_> = reply::networks(&reply).filter(|it| Some(it.id) > last).collect();
             let Some(end) = page.last() else { return Ok(networks) };
             last = Some(end.id);
             for network in page {
-                let of = |variable| format!("GET_NETWORK {} {variable}", network.id);
-                if self.ask(&of("key_mgmt")).await?.trim() == "WPS" {
-                    networks.wps.push(network);
-                } else if self.ask(&of("id_str")).await?.contains(OURS) {
+                let get = |variable| format!("GET_NETWORK {} {variable}", network.id);
+                if self.request(&get("key_mgmt")).await?.trim() == "WPS" {
+                    networks.pairing.push(network);
+                } else if self.request(&get("id_str")).await?.contains(ID_STR_PREFIX) {
                     networks.ours.push(network);
                 } else {
                     networks.platform.push(network);
@@ -210,113 +235,128 @@ impl Session {
         }
     }
 
-    /// Ends a pairing that is under way. `WPS_CANCEL` without one would drop a good connection, so
-    /// wpa_supplicant itself is asked whether there is one: a network of it that is enabled.
-    pub(crate) async fn end_wps(&self) -> Result<(), ControlSocketError> {
-        if self.networks().await?.wps.iter().any(|network| network.enabled) {
-            self.order("WPS_CANCEL").await?;
+    /// Cancels a running pairing and removes its network. `WPS_CANCEL` without a pairing would drop
+    /// a good connection, so it is only sent if wpa_supplicant lists an enabled network for WPS.
+    pub(crate) async fn cancel_wps(&self) -> Result<(), ControlSocketError> {
+        if self.networks().await?.pairing.iter().any(|network| network.enabled) {
+            self.command("WPS_CANCEL").await?;
         }
-        for network in self.networks().await?.wps {
-            self.remove(network.id).await?;
+        for network in self.networks().await?.pairing {
+            self.remove_network(network.id).await?;
         }
         Ok(())
     }
 
-    /// Removes our network, station or access point, and tells whether there was one.
+    /// Removes our network, for a station or an access point. Returns whether there was one.
     pub(crate) async fn remove_ours(&self) -> Result<bool, ControlSocketError> {
         let ours = self.networks().await?.ours;
         for network in &ours {
-            self.remove(network.id).await?;
+            self.remove_network(network.id).await?;
         }
         Ok(!ours.is_empty())
     }
 
-    pub(crate) async fn remove(&self, id: u32) -> Result<(), ControlSocketError> {
-        self.order(&format!("REMOVE_NETWORK {id}")).await.map(drop)
+    /// Removes the network with this id.
+    pub(crate) async fn remove_network(&self, id: u32) -> Result<(), ControlSocketError> {
+        self.command(&format!("REMOVE_NETWORK {id}")).await.map(drop)
     }
 
-    async fn set(
+    /// Sets a variable of the network with this id.
+    async fn set_variable(
         &self,
         id: u32,
         variable: &str,
         value: impl AsRef<[u8]>,
     ) -> Result<(), ControlSocketError> {
         let start = format!("SET_NETWORK {id} {variable} ");
-        let request = Zeroizing::new([start.as_bytes(), value.as_ref()].concat());
-        self.order(&*request).await.map(drop)
+        let command = Zeroizing::new([start.as_bytes(), value.as_ref()].concat());
+        self.command(&*command).await.map(drop)
     }
 
-    async fn add(&self) -> Result<u32, LinuxError> {
-        let reply = self.order("ADD_NETWORK").await?;
-        reply.trim().parse().map_err(|_| LinuxError::Nonsense("ADD_NETWORK"))
+    /// Adds an empty network, which is disabled. Returns its id.
+    async fn add_network(&self) -> Result<u32, LinuxError> {
+        let reply = self.command("ADD_NETWORK").await?;
+        reply.trim().parse().map_err(|_| LinuxError::InvalidReply("ADD_NETWORK"))
     }
 
-    /// Adds `network` as ours, before all others, not yet enabled.
-    pub(crate) async fn add_ours(&self, network: &Credentials) -> Result<u32, LinuxError> {
+    /// Adds `network` as our network, with a higher priority than all others. It is still disabled.
+    /// Returns its id.
+    pub(crate) async fn add_station(&self, network: &Credentials) -> Result<u32, LinuxError> {
         let mut priority = 0_i32;
         for other in self.networks().await?.platform {
-            let reply = self.ask(&format!("GET_NETWORK {} priority", other.id)).await?;
+            let reply = self.request(&format!("GET_NETWORK {} priority", other.id)).await?;
             priority = priority.max(reply.trim().parse().unwrap_or(0));
         }
-        let id = self.add().await?;
-        self.set(id, "id_str", format!("\"{}\"", mark(network))).await?;
-        self.set(id, "ssid", to_hex(network.ssid.as_bytes())).await?;
-        self.set(id, "priority", priority.saturating_add(1).to_string()).await?;
-        self.set_key(id, network.passphrase.as_ref(), "WPA-PSK WPA-PSK-SHA256").await?;
+        let id = self.add_network().await?;
+        self.set_variable(id, "id_str", format!("\"{}\"", id_str_for(network))).await?;
+        self.set_variable(id, "ssid", to_hex(network.ssid.as_bytes())).await?;
+        self.set_variable(id, "priority", priority.saturating_add(1).to_string()).await?;
+        self.set_security(id, network.passphrase.as_ref(), "WPA-PSK WPA-PSK-SHA256").await?;
         Ok(id)
     }
 
-    /// Adds `access_point` as ours, not yet enabled.
+    /// Adds `access_point` as our network. It is still disabled. Returns its id.
     pub(crate) async fn add_access_point(
         &self,
         access_point: &AccessPoint,
         frequency_mhz: u16,
     ) -> Result<u32, LinuxError> {
         let network = &access_point.network;
-        let id = self.add().await?;
-        self.set(id, "id_str", format!("\"{}\"", mark(access_point))).await?;
-        self.set(id, "ssid", to_hex(network.ssid.as_bytes())).await?;
-        self.set(id, "mode", "2").await?;
-        self.set(id, "frequency", frequency_mhz.to_string()).await?;
-        // It is no registrar: nobody gets into it by a button.
-        self.set(id, "wps_disabled", "1").await?;
+        let id = self.add_network().await?;
+        self.set_variable(id, "id_str", format!("\"{}\"", id_str_for(access_point))).await?;
+        self.set_variable(id, "ssid", to_hex(network.ssid.as_bytes())).await?;
+        self.set_variable(id, "mode", "2").await?;
+        self.set_variable(id, "frequency", frequency_mhz.to_string()).await?;
+        // No registrar, so no device can join our access point by push button.
+        self.set_variable(id, "wps_disabled", "1").await?;
         if network.passphrase.is_some() {
             for (variable, value) in [("proto", "RSN"), ("pairwise", "CCMP"), ("group", "CCMP")] {
-                self.set(id, variable, value).await?;
+                self.set_variable(id, variable, value).await?;
             }
         }
-        self.set_key(id, network.passphrase.as_ref(), "WPA-PSK").await?;
+        self.set_security(id, network.passphrase.as_ref(), "WPA-PSK").await?;
         Ok(id)
     }
 
-    /// How a network is protected: not at all, or with WPA2 as `ways` name it, and WPA3.
-    async fn set_key(
+    /// Sets the security of a network. Without a key, the network is open. With a key, it uses WPA2
+    /// with `wpa2_key_mgmt`, and also WPA3 if SAE is supported and the key is not a raw PSK.
+    async fn set_security(
         &self,
         id: u32,
         key: Option<&Passphrase>,
-        ways: &str,
+        wpa2_key_mgmt: &str,
     ) -> Result<(), ControlSocketError> {
-        let Some(key) = key else { return self.set(id, "key_mgmt", "NONE").await };
+        let Some(key) = key else { return self.set_variable(id, "key_mgmt", "NONE").await };
         if key.is_raw_psk() {
-            self.set(id, "psk", key.reveal()).await?;
+            self.set_variable(id, "psk", key.reveal()).await?;
         } else {
             let quoted = Zeroizing::new([b"\"", key.reveal(), b"\""].concat());
-            self.set(id, "psk", &*quoted).await?;
+            self.set_variable(id, "psk", &*quoted).await?;
         }
-        // Protected management frames where the other side has them; SAE demands them.
-        self.set(id, "ieee80211w", "1").await?;
-        let sae = !key.is_raw_psk() && self.can_sae().await?;
-        self.set(id, "key_mgmt", if sae { format!("{ways} SAE") } else { ways.into() }).await
+        // Use protected management frames if the other side supports them. SAE requires them.
+        self.set_variable(id, "ieee80211w", "1").await?;
+        let sae = !key.is_raw_psk() && self.supports_sae().await?;
+        self.set_variable(
+            id,
+            "key_mgmt",
+            if sae { format!("{wpa2_key_mgmt} SAE") } else { wpa2_key_mgmt.into() },
+        )
+        .await
     }
 
-    async fn can_sae(&self) -> Result<bool, ControlSocketError> {
-        let reply = self.ask("GET_CAPABILITY key_mgmt").await?;
-        Ok(reply.split_whitespace().any(|way| way == "SAE"))
+    /// Returns whether the card and wpa_supplicant support SAE (WPA3).
+    async fn supports_sae(&self) -> Result<bool, ControlSocketError> {
+        let reply = self.request("GET_CAPABILITY key_mgmt").await?;
+        Ok(reply.split_whitespace().any(|key_mgmt| key_mgmt == "SAE"))
     }
 
-    /// Adds a network that pairs by push button with this very access point.
-    pub(crate) async fn add_wps(&self, bssid: &str, frequency_mhz: u16) -> Result<u32, LinuxError> {
-        let id = self.add().await?;
+    /// Adds a network that pairs by push button with the access point `bssid` only. Returns its id.
+    pub(crate) async fn add_wps_network(
+        &self,
+        bssid: &str,
+        frequency_mhz: u16,
+    ) -> Result<u32, LinuxError> {
+        let id = self.add_network().await?;
         for (variable, value) in [
             ("key_mgmt", "WPS"),
             ("eap", "WSC"),
@@ -325,58 +365,63 @@ impl Session {
             ("bssid", bssid),
             ("scan_freq", &frequency_mhz.to_string()),
         ] {
-            self.set(id, variable, value).await?;
+            self.set_variable(id, variable, value).await?;
         }
         Ok(id)
     }
 
-    /// Joins this network and no other: all others are disabled.
-    pub(crate) async fn select(&self, id: u32) -> Result<(), ControlSocketError> {
-        self.order(&format!("SELECT_NETWORK {id} freq={BANDS}")).await.map(drop)
+    /// Lets wpa_supplicant join this network and no other. This disables all other networks.
+    pub(crate) async fn select_network(&self, id: u32) -> Result<(), ControlSocketError> {
+        self.command(&format!("SELECT_NETWORK {id} freq={FREQUENCY_RANGES}")).await.map(drop)
     }
 
-    /// Lets this network be joined, too, and looks which one is best. A radio that is off does so when
-    /// it is on.
-    pub(crate) async fn enable(&self, id: u32) -> Result<(), ControlSocketError> {
-        self.order(&format!("ENABLE_NETWORK {id}")).await?;
-        self.ask("REASSOCIATE").await.map(drop)
+    /// Enables this network in addition to the others, and lets wpa_supplicant choose the best of
+    /// them. If the radio is off, it does so once the radio is on.
+    pub(crate) async fn enable_network(&self, id: u32) -> Result<(), ControlSocketError> {
+        self.command(&format!("ENABLE_NETWORK {id}")).await?;
+        self.request("REASSOCIATE").await.map(drop)
     }
 
-    /// The flags that the platform's networks ought to have: as noted, or as they are. A network that
-    /// was begun since and has no name yet is a dropped future's, and removed.
-    pub(crate) async fn flags(
+    /// Returns for each of the platform's networks whether it should be enabled: as in `snapshot`,
+    /// or as it is now. Removes newer networks that are disabled and have no name yet: dropped
+    /// futures have left them behind.
+    pub(crate) async fn enabled_flags(
         &self,
-        note: Option<&Note>,
+        snapshot: Option<&PlatformSnapshot>,
     ) -> Result<Vec<(u32, bool)>, ControlSocketError> {
         let platform = self.networks().await?.platform;
-        let Some(note) = note.filter(|note| note.is_of(&platform)) else {
-            // Noted for other networks, and now all are disabled: that was us, by selecting one.
-            let all = note.is_some() && !platform.iter().any(|network| network.enabled);
+        let Some(snapshot) = snapshot.filter(|it| it.matches(&platform)) else {
+            // The snapshot is of other networks. If all are disabled now, our `SELECT_NETWORK` did
+            // it.
+            let all = snapshot.is_some() && !platform.iter().any(|network| network.enabled);
             let flags = platform.iter().map(|network| (network.id, all || network.enabled));
             return Ok(flags.collect());
         };
         let mut flags = Vec::new();
-        for (place, network) in platform.iter().enumerate() {
-            if note.is_new(place) && network.name.is_empty() && !network.enabled {
-                self.remove(network.id).await?;
+        for (index, network) in platform.iter().enumerate() {
+            if snapshot.is_new(index) && network.name.is_empty() && !network.enabled {
+                self.remove_network(network.id).await?;
             } else {
-                flags.push((network.id, note.enabled(place).unwrap_or(network.enabled)));
+                flags.push((network.id, snapshot.enabled(index).unwrap_or(network.enabled)));
             }
         }
         Ok(flags)
     }
 
-    /// Gives the platform's networks their flags, without disturbing the link.
-    pub(crate) async fn set_flags(&self, flags: &[(u32, bool)]) -> Result<(), ControlSocketError> {
+    /// Enables or disables the platform's networks as `flags` say, without disturbing the link.
+    pub(crate) async fn set_enabled_flags(
+        &self,
+        flags: &[(u32, bool)],
+    ) -> Result<(), ControlSocketError> {
         let platform = self.networks().await?.platform;
         for &(id, enabled) in flags {
             match platform.iter().find(|network| network.id == id) {
                 Some(network) if network.enabled != enabled => {
-                    let request = match enabled {
+                    let command = match enabled {
                         true => format!("ENABLE_NETWORK {id} no-connect"),
                         false => format!("DISABLE_NETWORK {id}"),
                     };
-                    self.order(&request).await?;
+                    self.command(&command).await?;
                 }
                 Some(_) | None => {}
             }
@@ -384,92 +429,107 @@ impl Session {
         Ok(())
     }
 
-    /// The frequencies this card may use, in MHz.
+    /// Returns the frequencies that this card may use, in MHz.
     pub(crate) async fn frequencies(&self) -> Result<Vec<u16>, ControlSocketError> {
-        let reply = self.ask("GET_CAPABILITY freq").await?;
+        let reply = self.request("GET_CAPABILITY freq").await?;
         Ok(reply::channels(&reply).map(|channel| channel.frequency_mhz).collect())
     }
 
-    /// Looks at these channels without leaving the present network.
-    pub(crate) async fn scan(&self, frequencies_mhz: &[u16]) -> Result<Scan, ControlSocketError> {
+    /// Scans these channels without leaving the current network.
+    pub(crate) async fn scan(
+        &self,
+        frequencies_mhz: &[u16],
+    ) -> Result<ScanOutcome, ControlSocketError> {
         let list: Vec<_> = frequencies_mhz.iter().map(u16::to_string).collect();
         let request = format!("SCAN TYPE=ONLY freq={}", list.join(","));
         loop {
-            self.forget_events();
-            let reply = self.ask(&request).await?;
+            self.discard_events();
+            let reply = self.request(&request).await?;
             match reply.trim() {
                 "OK" => break,
-                "FAIL-BUSY" => self.wait_for_scan().await?,
-                _ => return Ok(Scan::Failed),
+                "FAIL-BUSY" => self.wait_for_other_scan().await?,
+                _ => return Ok(ScanOutcome::Failed),
             }
         }
-        let began = Instant::now();
-        let silence = frequencies_mhz.iter().fold(SILENCE, |time, _| time + DWELL);
+        let started = Instant::now();
+        let timeout =
+            frequencies_mhz.iter().fold(EVENT_TIMEOUT, |time, _| time + CHANNEL_SCAN_TIMEOUT);
         loop {
-            match self.event_within(silence).await? {
-                Some(Event::ScanResults) => return Ok(Scan::Done(began)),
-                Some(Event::ScanFailed(error)) if error == -EINVAL => return Ok(Scan::Refused),
-                Some(Event::ScanFailed(error)) if error == -EOPNOTSUPP => return Ok(Scan::Unable),
-                // A radio that is switched off in the middle tells nothing.
-                Some(Event::ScanFailed(_)) | None => return Ok(Scan::Failed),
+            match self.event_within(timeout).await? {
+                Some(Event::ScanResults) => return Ok(ScanOutcome::Done(started)),
+                Some(Event::ScanFailed(error)) if error == -EINVAL => {
+                    return Ok(ScanOutcome::ChannelsRefused);
+                }
+                Some(Event::ScanFailed(error)) if error == -EOPNOTSUPP => {
+                    return Ok(ScanOutcome::NotSupported);
+                }
+                // There is no event if the radio was switched off during the scan.
+                Some(Event::ScanFailed(_)) | None => return Ok(ScanOutcome::Failed),
                 Some(_) => {}
             }
         }
     }
 
-    /// Lets another scan end. Without a link wpa_supplicant scans all bands, again and again, for
-    /// networks to join: that is stopped, `apply` or `join` go on with it.
-    async fn wait_for_scan(&self) -> Result<(), ControlSocketError> {
-        let status = self.ask("STATUS").await?;
-        // Not when there is a link, or one is just being made.
+    /// Waits until a scan that is not ours ends. Without a link, wpa_supplicant scans all bands
+    /// again and again for a network to join. This method stops that until `apply` or `join`.
+    async fn wait_for_other_scan(&self) -> Result<(), ControlSocketError> {
+        let status = self.request("STATUS").await?;
+        // Not if there is a link, or one is just being established.
         let state = Values::parse(&status).text("wpa_state");
         if matches!(state, Some("SCANNING" | "DISCONNECTED" | "INACTIVE")) {
-            self.order("DISCONNECT").await?;
+            self.command("DISCONNECT").await?;
         }
-        let over = async {
+        let scan_end = async {
             loop {
-                match self.event().await? {
+                match self.next_event().await? {
                     Event::ScanResults | Event::ScanFailed(_) => return Ok(()),
                     _ => {}
                 }
             }
         };
-        // The event may have come before we listened.
-        tokio::time::timeout(Duration::from_millis(200), over).await.unwrap_or(Ok(()))
+        // Do not wait for long: the event may have come before this wait started.
+        tokio::time::timeout(Duration::from_millis(200), scan_end).await.unwrap_or(Ok(()))
     }
 
-    /// The access points that speak WPS, heard at most `max_age` whole seconds ago.
-    pub(crate) async fn heard(&self, max_age: u64) -> Result<Vec<Heard>, ControlSocketError> {
-        let mut heard = Vec::new();
-        let with_wps = |flags: &str| flags.contains("[WPS");
-        let add = |head: &Values<'_>, probe_response: &str, beacon: &str| {
-            heard.extend(Heard::parse(head, probe_response, beacon));
-        };
-        self.table(max_age, with_wps, add).await?;
-        Ok(heard)
-    }
-
-    /// Gives the access points heard at most `max_age` whole seconds ago, if their flags are wanted, to
-    /// `take`: an entry's head, and what tells its probe response and its beacon.
-    pub(crate) async fn table(
+    /// Returns the access points with WPS in wpa_supplicant's BSS table that were seen at most
+    /// `max_age_seconds` ago, in whole seconds.
+    pub(crate) async fn wps_bss_list(
         &self,
-        max_age: u64,
-        wanted: impl Fn(&str) -> bool,
-        mut take: impl FnMut(&Values<'_>, &str, &str),
+        max_age_seconds: u64,
+    ) -> Result<Vec<WpsBss>, ControlSocketError> {
+        let mut found = Vec::new();
+        let has_wps = |flags: &str| flags.contains("[WPS");
+        let add = |summary: &Values<'_>, probe_response: &str, beacon: &str| {
+            found.extend(WpsBss::parse(summary, probe_response, beacon));
+        };
+        self.for_each_bss(max_age_seconds, has_wps, add).await?;
+        Ok(found)
+    }
+
+    /// Calls `visit` for each entry of wpa_supplicant's BSS table that was seen at most
+    /// `max_age_seconds` ago, in whole seconds, and whose flags satisfy `is_wanted`. The arguments
+    /// are the summary of the entry, and the replies with the elements of its probe response and of
+    /// its beacon.
+    pub(crate) async fn for_each_bss(
+        &self,
+        max_age_seconds: u64,
+        is_wanted: impl Fn(&str) -> bool,
+        mut visit: impl FnMut(&Values<'_>, &str, &str),
     ) -> Result<(), ControlSocketError> {
         let mut next = 0_u32;
         loop {
-            // A reply holds 4 kB, in whole entries: go on after the last one.
-            let page = self.ask(&format!("BSS RANGE={next}- MASK={HEAD}")).await?;
+            // A reply holds at most 4 kB, in whole entries. Continue after the last one.
+            let page = self.request(&format!("BSS RANGE={next}- MASK={BSS_MASK_SUMMARY}")).await?;
             let before = next;
-            for (id, head) in bss_entries(&page) {
+            for (id, summary) in bss_entries(&page) {
                 next = next.max(id.saturating_add(1));
-                let fresh = head.number::<u64>("age").is_some_and(|age| age <= max_age);
-                if fresh && head.text("flags").is_some_and(&wanted) {
-                    let tell = |what| format!("BSS RANGE={id}-{id} MASK={what}");
-                    let probe_response = self.ask(&tell(PROBE_RESPONSE)).await?;
-                    let beacon = self.ask(&tell(BEACON)).await?;
-                    take(&head, &probe_response, &beacon);
+                let age = summary.number::<u64>("age");
+                let is_recent = age.is_some_and(|age| age <= max_age_seconds);
+                if is_recent && summary.text("flags").is_some_and(&is_wanted) {
+                    let get = |mask| format!("BSS RANGE={id}-{id} MASK={mask}");
+                    let probe_response = self.request(&get(BSS_MASK_IE)).await?;
+                    let beacon = self.request(&get(BSS_MASK_BEACON_IE)).await?;
+                    visit(&summary, &probe_response, &beacon);
                 }
             }
             if next == before {
@@ -479,17 +539,20 @@ impl Session {
     }
 }
 
-/// The mark on our network: that it is ours, and for this process made from which settings.
-fn mark(settings: &impl Hash) -> String {
-    format!("{} {:016x}", process_mark(), PRINT.hash_one(settings))
+/// Returns the `id_str` of our network: the prefix, a mark of this process, and a hash of the
+/// settings for which this process added the network.
+fn id_str_for(settings: &impl Hash) -> String {
+    format!("{} {:016x}", process_id_str(), HASH_KEY.hash_one(settings))
 }
 
-fn process_mark() -> String {
-    format!("{OURS} {:016x}", PRINT.hash_one(OURS))
+/// Returns the part of `id_str` that is the same for all networks of this process.
+fn process_id_str() -> String {
+    format!("{ID_STR_PREFIX} {:016x}", HASH_KEY.hash_one(ID_STR_PREFIX))
 }
 
-/// Whether a network so marked was made from these settings. One of an earlier process is believed: it
-/// was made from the same record.
-fn is_marked_for(id_str: &str, settings: &impl Hash) -> bool {
-    id_str == mark(settings) || id_str.contains(OURS) && !id_str.contains(&process_mark())
+/// Returns whether the network with this `id_str` was added for these settings. A network of an
+/// earlier process always matches, since it was added from the same record.
+fn id_str_matches(id_str: &str, settings: &impl Hash) -> bool {
+    id_str == id_str_for(settings)
+        || id_str.contains(ID_STR_PREFIX) && !id_str.contains(&process_id_str())
 }

@@ -1,114 +1,118 @@
-//! Station mode: our network, and the platform's own beside it.
+//! Station mode: our network and the platform's own networks.
 
 use wps_core::{Credentials, ErrorKind};
 
 use crate::error::LinuxError;
 use crate::event::Event;
-use crate::note::Note;
+use crate::platform_snapshot::PlatformSnapshot;
 use crate::reply::Values;
 use crate::session::Session;
 
-/// How often joining is begun anew when the router ends it for no reason of ours.
-const REJECTIONS: u32 = 3;
+/// How many times a join is retried if the router rejects it although the key is right.
+const MAX_REJECTIONS: u32 = 3;
 
-/// The platform's own networks, as noted.
+/// Removes our network and restores the platform's own networks to `snapshot`. Without a snapshot,
+/// leaves them as they are.
 pub(crate) async fn apply_platform(
     session: &Session,
-    note: Option<&Note>,
+    snapshot: Option<&PlatformSnapshot>,
 ) -> Result<(), LinuxError> {
-    let flags = session.flags(note).await?;
+    let flags = session.enabled_flags(snapshot).await?;
     let was_ours = session.remove_ours().await?;
-    if let Some(note) = note {
-        let joined = session.joined().await?;
-        let there = |id: &u32| flags.iter().any(|(other, _)| other == id);
+    if let Some(snapshot) = snapshot {
+        let connected = session.connected_network_id().await?;
+        let exists = |id: &u32| flags.iter().any(|(other, _)| other == id);
         let mut enabled = flags.iter().filter(|(_, enabled)| *enabled).map(|(id, _)| *id);
-        // Without a network that was current any one will do: what matters is that
-        // wpa_supplicant looks for networks again, and its flags follow.
-        match note.current().filter(there) {
-            Some(current) if joined == Some(current) => {}
-            Some(current) => session.select(current).await?,
-            None if joined.is_none() => {
+        // If no network was current, select any one: wpa_supplicant then looks for networks again.
+        // The flags are restored below.
+        match snapshot.current().filter(exists) {
+            Some(current) if connected == Some(current) => {}
+            Some(current) => session.select_network(current).await?,
+            None if connected.is_none() => {
                 if let Some(any) = enabled.next() {
-                    session.select(any).await?;
+                    session.select_network(any).await?;
                 }
             }
             None => {}
         }
     } else if was_ours {
-        session.ask("REASSOCIATE").await?;
+        session.request("REASSOCIATE").await?;
     }
-    Ok(session.set_flags(&flags).await?)
+    Ok(session.set_enabled_flags(&flags).await?)
 }
 
-/// Our network, beside the platform's own. Gives its number.
+/// Configures our network in addition to the platform's own networks. Returns its id.
 pub(crate) async fn apply_station(
     session: &Session,
     network: &Credentials,
-    note: Option<&Note>,
+    snapshot: Option<&PlatformSnapshot>,
 ) -> Result<u32, LinuxError> {
-    let flags = session.flags(note).await?;
-    let id = match joined(session, network).await? {
+    let flags = session.enabled_flags(snapshot).await?;
+    let id = match connected_id(session, network).await? {
         Some(id) => id,
         None => {
             session.remove_ours().await?;
-            let id = session.add_ours(network).await?;
-            match note {
-                Some(_) => session.select(id).await?,
-                // Nothing is noted: leave the flags alone, ours comes first by its priority.
-                None => session.enable(id).await?,
+            let id = session.add_station(network).await?;
+            match snapshot {
+                Some(_) => session.select_network(id).await?,
+                // Without a snapshot, leave the flags alone. Our network has the highest priority.
+                None => session.enable_network(id).await?,
             }
             id
         }
     };
-    session.set_flags(&flags).await?;
+    session.set_enabled_flags(&flags).await?;
     Ok(id)
 }
 
-/// Joins `network` and waits until it is joined and keyed. Gives its number.
+/// Joins `network` and waits until it is connected and keyed. Returns its id.
 pub(crate) async fn join(
     session: &Session,
     network: &Credentials,
-    note: Option<&Note>,
+    snapshot: Option<&PlatformSnapshot>,
 ) -> Result<u32, LinuxError> {
-    let flags = session.flags(note).await?;
+    let flags = session.enabled_flags(snapshot).await?;
     session.remove_ours().await?;
-    let id = session.add_ours(network).await?;
+    let id = session.add_station(network).await?;
     connect(session, id).await?;
-    session.set_flags(&flags).await?;
+    session.set_enabled_flags(&flags).await?;
     Ok(id)
 }
 
+/// Connects to the network with this id, and waits until it is connected and keyed.
 async fn connect(session: &Session, id: u32) -> Result<(), LinuxError> {
-    session.forget_events();
-    session.select(id).await?;
+    session.discard_events();
+    session.select_network(id).await?;
     let mut rejections = 0;
     loop {
-        match session.event().await? {
-            Event::Connected { id: of } if of == id && session.joined().await? == Some(id) => {
+        match session.next_event().await? {
+            Event::Connected { id: connected }
+                if connected == id && session.connected_network_id().await? == Some(id) =>
+            {
                 return Ok(());
             }
-            Event::TempDisabled { id: of, wrong_key: true } if of == id => {
-                return Err(LinuxError::Air(ErrorKind::WrongKey));
+            Event::TempDisabled { id: disabled, wrong_key: true } if disabled == id => {
+                return Err(LinuxError::Wifi(ErrorKind::WrongKey));
             }
-            // A router's late goodbye to the exchange hits the new association: at once again.
-            Event::TempDisabled { id: of, wrong_key: false } if of == id => {
+            // The router's late deauthentication after the exchange hit the new association: retry.
+            Event::TempDisabled { id: disabled, wrong_key: false } if disabled == id => {
                 rejections += 1;
-                if rejections > REJECTIONS {
-                    return Err(LinuxError::Air(ErrorKind::Refused));
+                if rejections > MAX_REJECTIONS {
+                    return Err(LinuxError::Wifi(ErrorKind::Refused));
                 }
-                session.select(id).await?;
+                session.select_network(id).await?;
             }
-            Event::NetworkNotFound => return Err(LinuxError::Air(ErrorKind::NotFound)),
+            Event::NetworkNotFound => return Err(LinuxError::Wifi(ErrorKind::NotFound)),
             _ => {}
         }
     }
 }
 
-/// Our network, if it is joined and is this one.
-async fn joined(session: &Session, network: &Credentials) -> Result<Option<u32>, LinuxError> {
-    let Some(id) = session.joined().await? else { return Ok(None) };
-    let status = session.ask("STATUS").await?;
-    let same_name = Values::parse(&status).ssid().is_some_and(|ssid| ssid == network.ssid);
-    let same = same_name && session.is_marked_for(id, network).await?;
-    Ok(same.then_some(id))
+/// Returns the id of our network if it is connected and was added for `network`.
+async fn connected_id(session: &Session, network: &Credentials) -> Result<Option<u32>, LinuxError> {
+    let Some(id) = session.connected_network_id().await? else { return Ok(None) };
+    let status = session.request("STATUS").await?;
+    let is_same_ssid = Values::parse(&status).ssid().is_some_and(|ssid| ssid == network.ssid);
+    let is_same = is_same_ssid && session.is_added_for(id, network).await?;
+    Ok(is_same.then_some(id))
 }

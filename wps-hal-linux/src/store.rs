@@ -1,8 +1,8 @@
-//! The record in a file.
+//! A store that keeps the record in a file.
 
-#[cfg(test)]
-mod cuts;
 mod directory;
+#[cfg(test)]
+mod power_cuts;
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind as IoKind};
@@ -16,59 +16,63 @@ use zeroize::Zeroizing;
 
 use directory::{Directory, OnDisk};
 
-/// A [`SettingsStore`] in a directory of its own (mode 0700), one file (0600) for each interface.
+/// A [`SettingsStore`] in a private directory (mode 0700), with one file (mode 0600) for each
+/// interface.
 ///
-/// A save writes a temporary file, syncs it, renames it over the old one and syncs the directory, so
-/// that a power cut leaves the old record or the new one. A lock keeps a second daemon out.
+/// A save writes a temporary file, syncs it, renames it over the old file and syncs the directory.
+/// So a power cut leaves either the old record or the new one. A lock keeps a second daemon from
+/// using the same record.
 #[derive(Debug)]
 pub struct FileStore {
     directory: OnDisk,
     name: String,
     file: PathBuf,
-    /// Held as long as the store lives; the kernel lets go of it when the process ends.
+    /// The lock file, locked as long as this store exists. The kernel releases the lock when the
+    /// process ends.
     _lock: File,
-    /// A save whose future was dropped: it runs to its end before the next one begins.
-    running: Option<JoinHandle<io::Result<()>>>,
+    /// A save whose future was dropped. It must end before the next save starts.
+    running_save: Option<JoinHandle<io::Result<()>>>,
 }
 
-/// Why the settings could not be kept.
+/// The error of a [`FileStore`].
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The directory is open to others.
+    /// Other users have access to the directory.
     #[error(
         "others can look into the directory {0}: run `chmod 700 {0}`, it holds Wi-Fi passwords"
     )]
-    Open(PathBuf),
-    /// Somebody else has the lock.
+    NotPrivate(PathBuf),
+    /// Another process has the lock.
     #[error("another program already looks after {0}: stop it, or give this one another interface")]
     Locked(String),
-    /// The name cannot be part of a file name.
-    #[error("{0:?} is no name of a network interface")]
-    Name(String),
-    /// The operating system refused.
-    #[error("cannot {doing} {path}: {source}")]
+    /// The name of the interface cannot be part of a file name.
+    #[error("{0:?} is not a network interface name")]
+    InvalidName(String),
+    /// The operating system returned an error.
+    #[error("cannot {action} {path}: {source}")]
     Io {
-        /// What was tried.
-        doing: &'static str,
-        /// On what.
+        /// The failed action.
+        action: &'static str,
+        /// The file or directory.
         path: PathBuf,
-        /// What it said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
 impl FileStore {
-    /// Opens the store for `interface` in `directory`, which is made if it is not there.
+    /// Opens the store for `interface` in `directory`. Creates the directory if it does not exist.
     ///
     /// # Errors
-    /// The directory is open to others or cannot be made, or another program has the lock.
+    /// Returns an error if other users have access to the directory, if it cannot be created, or if
+    /// another process has the lock.
     pub fn open(directory: &Path, interface: &str) -> Result<Self, StoreError> {
         if interface.is_empty() || interface.starts_with('.') || interface.contains('/') {
-            return Err(StoreError::Name(interface.into()));
+            return Err(StoreError::InvalidName(interface.into()));
         }
-        let fail = |doing, path: &Path| {
+        let fail = |action, path: &Path| {
             let path = path.to_owned();
-            move |source| StoreError::Io { doing, path, source }
+            move |source| StoreError::Io { action, path, source }
         };
         DirBuilder::new()
             .recursive(true)
@@ -77,7 +81,7 @@ impl FileStore {
             .map_err(fail("make the directory", directory))?;
         let mode = fs::metadata(directory).map_err(fail("look at", directory))?.permissions();
         if mode.mode() & 0o077 != 0 {
-            return Err(StoreError::Open(directory.to_owned()));
+            return Err(StoreError::NotPrivate(directory.to_owned()));
         }
         let lock_name = format!("{interface}.lock");
         let name = format!("{interface}.record");
@@ -86,10 +90,10 @@ impl FileStore {
         let lock = directory.open(&lock_name).map_err(fail("open", &lock_path))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| StoreError::Locked(interface.into()))?;
-        Ok(Self { directory, name, file, _lock: lock, running: None })
+        Ok(Self { directory, name, file, _lock: lock, running_save: None })
     }
 
-    /// The file that holds the record.
+    /// Returns the path of the file with the record.
     pub fn path(&self) -> &Path {
         &self.file
     }
@@ -99,33 +103,40 @@ impl SettingsStore for FileStore {
     type Error = StoreError;
 
     async fn load(&mut self) -> Result<Loaded, StoreError> {
-        read(&self.directory, &self.name).map_err(|(doing, source)| {
+        read_record(&self.directory, &self.name).map_err(|(action, source)| {
             let path = self.file.clone();
-            StoreError::Io { doing, path, source }
+            StoreError::Io { action, path, source }
         })
     }
 
     async fn save(&mut self, record: &Record) -> Result<(), StoreError> {
-        if let Some(earlier) = &mut self.running {
-            // Whether it succeeded no longer matters: this save replaces it.
+        if let Some(earlier) = &mut self.running_save {
+            // Its result does not matter, since this save replaces it.
             let _ = earlier.await;
-            self.running = None;
+            self.running_save = None;
         }
-        let fail = |source| StoreError::Io { doing: "save", path: self.file.clone(), source };
+        let fail = |source| StoreError::Io { action: "save", path: self.file.clone(), source };
         let bytes = record
             .with_encoded(|bytes| Zeroizing::new(bytes.to_vec()))
             .map_err(|error| fail(io::Error::other(error)))?;
         let (directory, name) = (self.directory.clone(), self.name.clone());
-        let write = tokio::task::spawn_blocking(move || replace(&directory, &name, &bytes));
-        let write = self.running.insert(write);
+        let write = tokio::task::spawn_blocking(move || replace_file(&directory, &name, &bytes));
+        let write = self.running_save.insert(write);
         let written = write.await;
-        self.running = None;
+        self.running_save = None;
         written.map_err(io::Error::other).flatten().map_err(fail)
     }
 }
 
-/// What is in the file `name`; what is no record is put aside. Says what failed.
-fn read(directory: &impl Directory, name: &str) -> Result<Loaded, (&'static str, io::Error)> {
+/// Reads the record in the file `name`. A file without a valid record is renamed, so that no save
+/// overwrites it.
+///
+/// # Errors
+/// Returns the failed action and the error.
+fn read_record(
+    directory: &impl Directory,
+    name: &str,
+) -> Result<Loaded, (&'static str, io::Error)> {
     let bytes = match directory.read(name) {
         Ok(bytes) => Zeroizing::new(bytes),
         Err(error) if error.kind() == IoKind::NotFound => return Ok(Loaded::Nothing),
@@ -134,15 +145,15 @@ fn read(directory: &impl Directory, name: &str) -> Result<Loaded, (&'static str,
     match Record::decode(&bytes) {
         Ok(record) => Ok(Loaded::Record(record)),
         Err(error @ (RecordError::Corrupt | RecordError::Version(_) | RecordError::Space)) => {
-            let aside = free_name(directory, name);
-            directory.rename(name, &aside).map_err(|error| ("put aside", error))?;
-            tracing::error!("{error}: kept as {aside}");
-            // No save may take its place before it is safe under the new name.
+            let damaged = unused_damaged_name(directory, name);
+            directory.rename(name, &damaged).map_err(|error| ("put aside", error))?;
+            tracing::error!("{error}: kept as {damaged}");
+            // Sync before any save, so that the damaged record is safe under its new name.
             match directory.sync() {
                 Ok(()) => Ok(Loaded::Corrupt),
                 Err(error) => {
-                    // The next start shall find it again.
-                    let _ = directory.rename(&aside, name);
+                    // Undo the rename, so that the next start finds the file again.
+                    let _ = directory.rename(&damaged, name);
                     Err(("put aside", error))
                 }
             }
@@ -150,10 +161,10 @@ fn read(directory: &impl Directory, name: &str) -> Result<Loaded, (&'static str,
     }
 }
 
-/// Replaces the contents of the file `name`: afterwards, whatever happens, it has the old ones or the
-/// new.
-fn replace(directory: &impl Directory, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let temporary = beside(name, "new");
+/// Replaces the contents of the file `name`. After a power cut at any time, the file has either the
+/// old contents or the new ones.
+fn replace_file(directory: &impl Directory, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = sibling_name(name, "new");
     let mut new = directory.open(&temporary)?;
     directory.write(&mut new, bytes)?;
     directory.sync_file(&new)?;
@@ -161,16 +172,16 @@ fn replace(directory: &impl Directory, name: &str, bytes: &[u8]) -> io::Result<(
     directory.sync()
 }
 
-/// Where to keep a damaged record, beside those that are kept already.
-fn free_name(directory: &impl Directory, name: &str) -> String {
-    let mut names = (1_u32..).map(|number| beside(name, &format!("damaged-{number}")));
-    names.find(|name| !directory.exists(name)).unwrap_or_else(|| beside(name, "damaged"))
+/// Returns a name for a damaged record that no file has yet.
+fn unused_damaged_name(directory: &impl Directory, name: &str) -> String {
+    let mut names = (1_u32..).map(|number| sibling_name(name, &format!("damaged-{number}")));
+    names.find(|name| !directory.exists(name)).unwrap_or_else(|| sibling_name(name, "damaged"))
 }
 
-/// A file for the same interface.
-fn beside(name: &str, what: &str) -> String {
+/// Returns the name of another file for the same interface.
+fn sibling_name(name: &str, extension: &str) -> String {
     let interface = name.strip_suffix(".record").unwrap_or(name);
-    format!("{interface}.{what}")
+    format!("{interface}.{extension}")
 }
 
 #[cfg(test)]
@@ -195,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_saved_is_loaded_by_the_next_one() {
+    async fn a_saved_record_is_loaded_by_the_next_store() {
         let (_outside, directory) = state_dir();
         let mut store = FileStore::open(&directory, "wlan0").unwrap();
         assert_eq!(store.load().await.unwrap(), Loaded::Nothing);
@@ -207,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_the_owner_can_read_it() {
+    async fn only_the_owner_can_read_the_record() {
         let (_outside, directory) = state_dir();
         let mut store = FileStore::open(&directory, "wlan0").unwrap();
         store.save(&station(b"home")).await.unwrap();
@@ -226,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_one_is_kept_out_but_another_interface_is_not() {
+    fn a_second_store_is_refused_for_the_same_interface_only() {
         let (_outside, directory) = state_dir();
         let _first = FileStore::open(&directory, "wlan0").unwrap();
         let error = FileStore::open(&directory, "wlan0").unwrap_err();
@@ -239,31 +250,31 @@ mod tests {
         let (_outside, directory) = state_dir();
         for name in ["", ".", "..", "../etc", "a/b"] {
             assert!(
-                matches!(FileStore::open(&directory, name), Err(StoreError::Name(_))),
+                matches!(FileStore::open(&directory, name), Err(StoreError::InvalidName(_))),
                 "{name}"
             );
         }
     }
 
     #[tokio::test]
-    async fn a_damaged_record_is_kept_aside_each_time() {
+    async fn each_damaged_record_is_kept_under_another_name() {
         let (_outside, directory) = state_dir();
         let mut store = FileStore::open(&directory, "wlan0").unwrap();
         for round in ["1", "2"] {
             fs::write(store.path(), round).unwrap();
             assert_eq!(store.load().await.unwrap(), Loaded::Corrupt);
-            let aside = directory.join(format!("wlan0.damaged-{round}"));
-            assert_eq!(fs::read_to_string(aside).unwrap(), round);
+            let kept = directory.join(format!("wlan0.damaged-{round}"));
+            assert_eq!(fs::read_to_string(kept).unwrap(), round);
         }
         assert_eq!(store.load().await.unwrap(), Loaded::Nothing);
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_no_blank_device() {
+    async fn an_unreadable_record_is_not_an_empty_store() {
         let (_outside, directory) = state_dir();
         let mut store = FileStore::open(&directory, "wlan0").unwrap();
         fs::create_dir(store.path()).unwrap();
-        assert!(matches!(store.load().await, Err(StoreError::Io { doing: "read", .. })));
+        assert!(matches!(store.load().await, Err(StoreError::Io { action: "read", .. })));
     }
 
     #[tokio::test]
@@ -277,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dropped_save_is_over_before_the_next_begins() {
+    async fn a_dropped_save_ends_before_the_next_one_starts() {
         let (_outside, directory) = state_dir();
         let mut store = FileStore::open(&directory, "wlan0").unwrap();
         for round in 0..50_u32 {

@@ -1,23 +1,26 @@
-//! The conformance suite on the Linux driver, in the radio lab: real hostapd, real wpa_supplicant,
-//! simulated radios. Run with virtual time: a pairing is mostly waiting. `RADIO_TEST_CHECK="any order"` tries only the check of that name.
+//! The conformance suite on the Linux driver, in the radio lab: real hostapd, real wpa_supplicant
+//! and simulated radios.
+//!
+//! `lab/test` runs it in virtual time, because a pairing is mostly waiting.
+//! `RADIO_TEST_CHECK="any order"` runs only the check of that name.
 
 mod lab;
 
 use std::time::{Duration, Instant};
 
-use lab::{Router, Security, Supplicant, radios_idle, run};
+use lab::{Router, Security, Supplicant, reset_radios, run};
 use wps_core::conformance::{self, Check, Limits, ObservedState, Outcome, TestBed, Unavailable};
 use wps_core::{Credentials, Ssid};
 use wps_hal_linux::{BootClock, WpaSupplicant};
 
-/// wpa_supplicant's own scans: all bands would take 14 s each. And it may save what it is told: the
-/// driver must not let it.
+/// The channels of wpa_supplicant's own scans: all bands would take 14 s for each scan. Saving the
+/// configuration is allowed here; the driver must prevent that its network is saved.
 const CONFIGURATION: &str = "update_config=1\nfreq_list=2412 2437 2462 5180";
 const INTERFACE: &str = "wlan1";
 /// The radios of the routers, and their channels.
 const RADIOS: [(usize, u32); 3] = [(0, 6), (2, 11), (3, 36)];
 
-/// The lab as a stage.
+/// The lab as a test bed.
 #[derive(Default)]
 struct Lab {
     station: Option<Supplicant>,
@@ -39,13 +42,13 @@ impl TestBed for Lab {
     }
 
     fn limits(&self) -> Limits {
-        // Time is virtual, the work of starting daemons is not.
-        Limits { watch: Duration::from_secs(2), drops: 3, ..Limits::default() }
+        // Waiting costs nothing in virtual time, but starting daemons does.
+        Limits { watch_window: Duration::from_secs(2), max_drops: 3, ..Limits::default() }
     }
 
     async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Unavailable> {
         *self = Self::default();
-        radios_idle();
+        reset_radios();
         let block = platform.map(|network| {
             let key = network.passphrase.as_ref().expect("a key").reveal();
             let key = std::str::from_utf8(key).expect("text");
@@ -60,7 +63,7 @@ impl TestBed for Lab {
         WpaSupplicant::new("/run/wpa_supplicant", INTERFACE)
     }
 
-    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Unavailable> {
+    async fn start_router(&mut self, network: &Credentials) -> Result<(), Unavailable> {
         if self.router(&network.ssid).is_some() {
             return Ok(());
         }
@@ -77,24 +80,24 @@ impl TestBed for Lab {
         Ok(())
     }
 
-    async fn switch_off(&mut self, ssid: &Ssid) {
+    async fn stop_router(&mut self, ssid: &Ssid) {
         self.routers.retain(|(name, ..)| name != ssid);
     }
 
-    async fn press(&mut self, ssid: &Ssid) {
+    async fn press_button(&mut self, ssid: &Ssid) {
         self.router(ssid).expect("a router that is on").press_button();
     }
 
-    /// By the routers' word, and for an access point the kernel's.
-    async fn seen(&mut self) -> Result<ObservedState, Unavailable> {
+    /// Asks the routers, and for an access point the kernel.
+    async fn observe(&mut self) -> Result<ObservedState, Unavailable> {
         let address = std::fs::read_to_string(format!("/sys/class/net/{INTERFACE}/address"));
         let sta = format!("STA {}", address.expect("an address").trim());
-        let serves = |router: &Router| router.request(&sta).contains("[AUTHORIZED]");
-        let serving = self.routers.iter().filter(|(_, _, router)| serves(router));
-        match serving.collect::<Vec<_>>().as_slice() {
+        let has_station = |router: &Router| router.request(&sta).contains("[AUTHORIZED]");
+        let joined = self.routers.iter().filter(|(_, _, router)| has_station(router));
+        match joined.collect::<Vec<_>>().as_slice() {
             [] => {}
             [(ssid, ..)] => return Ok(ObservedState::Joined(ssid.clone())),
-            // One has missed the device's goodbye: the kernel knows which.
+            // One router has missed the device's deauthentication. Ask the kernel which one.
             several => {
                 let link = run(&format!("iw dev {INTERFACE} link"));
                 let to = several.iter().find(|(_, _, router)| link.contains(router.bssid()));
@@ -117,11 +120,11 @@ impl TestBed for Lab {
         Ok(())
     }
 
-    fn restarts_alone(&self) -> Result<(), Unavailable> {
+    fn supports_independent_restart(&self) -> Result<(), Unavailable> {
         Ok(())
     }
 
-    async fn keeps(&mut self, network: &Credentials) -> Result<bool, Unavailable> {
+    async fn stores_credentials(&mut self, network: &Credentials) -> Result<bool, Unavailable> {
         let path = self.station.as_ref().expect("wpa_supplicant").config_path();
         let file = String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned();
         Ok([network.ssid.to_string(), hex(&network.ssid)].iter().any(|it| file.contains(it)))
@@ -140,9 +143,9 @@ async fn the_linux_driver_keeps_the_contract() {
         if only.as_ref().is_some_and(|only| only != check.name()) {
             continue;
         }
-        let begun = Instant::now();
+        let start = Instant::now();
         let outcome = conformance::run(check, &mut Lab::default()).await;
-        println!("{:5.1} s  {:16} {outcome}", begun.elapsed().as_secs_f32(), check.name());
+        println!("{:5.1} s  {:16} {outcome}", start.elapsed().as_secs_f32(), check.name());
         if let Outcome::Failed(failure) = outcome {
             failures.push(format!("{}: {failure}", check.name()));
         }

@@ -1,8 +1,11 @@
-//! `kill -9` of `wpsd`, and of wpa_supplicant, at random moments of a pairing, in the radio lab. After a
-//! restart of who was killed either what was before is in force or the new network is, and the record says
-//! which. `lab/kills` runs both fifty times, `lab/test` five times.
+//! `kill -9` of `wpsd` and of wpa_supplicant at random moments of a pairing, in the radio lab.
 //!
-//! The moments come from a seed, which is printed: `RADIO_TEST_SEED=… RADIO_TEST_KILLS=…` repeats them.
+//! After the killed program was restarted, either the settings from before or the new network are
+//! in force, and the record says which. `lab/kills` kills each program fifty times, `lab/test` five
+//! times.
+//!
+//! The moments come from a seed, which is printed. `RADIO_TEST_SEED=… RADIO_TEST_KILLS=…` repeats
+//! them.
 
 mod lab;
 mod wpsd;
@@ -14,26 +17,27 @@ use std::time::{Duration, SystemTime};
 use lab::{Router, until};
 use wps_core::command::PAIRING_WINDOW;
 use wps_core::{Record, Settings};
-use wpsd::{Daemon, Machine, SHORT, WPS, curl, machine, record, status, wait_for};
+use wpsd::{Daemon, Host, STEP_TIMEOUT, WPS, curl, host, record, status, wait_for};
 
-/// How often each of the two is killed if nothing else is said.
-const KILLS: u64 = 5;
-/// The stages of a pairing, by the event that each begins with, and how long to wait at most: from the
-/// first sweep over all channels to the moment after the new network was saved.
-const STAGES: [(&str, u64); 4] = [
+/// How often each of the two programs is killed, unless `RADIO_TEST_KILLS` is set.
+const DEFAULT_KILLS: u64 = 5;
+/// The phases of a pairing: the event with which each begins, and the longest delay after it in
+/// milliseconds. They reach from the first pass over all channels to the moment after the new
+/// network was saved.
+const PHASES: [(&str, u64); 4] = [
     ("CTRL-EVENT-SCAN-STARTED", 8_000),
     ("CTRL-EVENT-EAP-STARTED", 400),
     ("WPS-SUCCESS", 500),
     ("Key negotiation completed", 100),
 ];
-/// A supervisor takes up to this long to start wpa_supplicant again.
-const ABSENCE: u64 = 3_000;
+/// The longest time in milliseconds that a supervisor needs to restart wpa_supplicant.
+const RESTART_DELAY_MAX_MS: u64 = 3_000;
 
 /// SplitMix64: the same seed gives the same moments.
 struct Random(u64);
 
 impl Random {
-    /// From `RADIO_TEST_SEED`, else another one each time.
+    /// Takes the seed from `RADIO_TEST_SEED`, or from the clock if it is not set.
     fn seeded() -> Self {
         let clock = || {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -44,6 +48,7 @@ impl Random {
         Self(seed)
     }
 
+    /// Returns a random number below `limit`.
     fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -51,89 +56,94 @@ impl Random {
         (mixed ^ mixed >> 31) % limit
     }
 
+    /// Returns a random duration below `limit` milliseconds.
     fn millis(&mut self, limit: u64) -> Duration {
         Duration::from_millis(self.below(limit))
     }
 }
 
+/// Returns the number in an environment variable, or `None` if it is not set.
 fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
 }
 
-/// A machine connected to its old network, and two routers to pair with in turn.
-struct Street {
-    machine: Machine,
+/// A host connected to its old network, and two routers to pair with in turn.
+struct TestContext {
+    host: Host,
     routers: [(&'static str, Router); 2],
     random: Random,
 }
 
-impl Street {
+impl TestContext {
     fn new() -> Self {
-        let machine = machine();
+        let host = host();
         let routers = [(0, "home", 6), (3, "second", 1)];
         let routers = routers.map(|(radio, ssid, channel)| {
             (ssid, Router::setup(radio, ssid).channel(channel).start())
         });
-        Self { machine, routers, random: Random::seeded() }
+        Self { host, routers, random: Random::seeded() }
     }
 
-    /// Starts a pairing with the router whose network is not in force, and is back at a random moment of
-    /// it. Gives the settings before and the name of the new network.
-    fn somewhere_in_a_pairing(&mut self, victim: &str, turn: u64) -> (Settings, &'static str) {
+    /// Starts a pairing with the router whose network is not in force, and waits until a random
+    /// moment of it. Returns the settings from before and the name of the new network.
+    fn wait_inside_a_pairing(&mut self, victim: &str, turn: u64) -> (Settings, &'static str) {
         let before = record().map_or(Settings::Platform, settled);
         let in_force = name(&before);
         let new = self.routers.iter().find(|(ssid, _)| *ssid != in_force);
         let (new, router) = new.expect("one of two");
-        let (stage, longest) = STAGES[self.random.below(4) as usize];
-        let delay = self.random.millis(longest);
-        println!("kill {turn} of {victim}: {in_force} to {new}, {delay:?} after {stage}");
+        let (phase, delay_max) = PHASES[self.random.below(4) as usize];
+        let delay = self.random.millis(delay_max);
+        println!("kill {turn} of {victim}: {in_force} to {new}, {delay:?} after {phase}");
 
-        let mark = self.machine.station.events().mark();
-        let answer = curl(&format!("-X POST {WPS}"));
-        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+        let mark = self.host.station.events().mark();
+        let response = curl(&format!("-X POST {WPS}"));
+        assert!(response.starts_with("HTTP/1.1 204"), "{response}");
         router.press_button();
-        self.machine.station.events().wait(mark, stage, PAIRING_WINDOW);
+        self.host.station.events().wait(mark, phase, PAIRING_WINDOW);
         sleep(delay);
         (before, new)
     }
 
-    /// `settings` are in force, alone with the platform's own network, and nothing is left of the
-    /// pairing.
+    /// Asserts that `settings` are in force besides the platform's own network, and that nothing
+    /// else is left of the pairing.
     #[track_caller]
     fn expect(&self, settings: &Settings) {
         assert_eq!(record(), Some(Record::Settled(settings.clone())));
-        let station = &self.machine.station;
-        station.wait_connected(&name(settings), SHORT);
+        let station = &self.host.station;
+        station.wait_connected(&name(settings), STEP_TIMEOUT);
         let networks = station.networks();
         let names: Vec<_> = networks.iter().map(|network| network.ssid.clone()).collect();
         let mut expected = vec!["old".to_owned(), name(settings)];
         expected.dedup();
         assert_eq!(names, expected);
-        // Left alone for ten seconds, because it was being joined when ours took its place, is no such.
+        // A network in `TEMP-DISABLED` is fine: it was being joined when our network was selected,
+        // and wpa_supplicant leaves it alone for ten seconds.
         let disabled = networks.iter().find(|network| network.flags.contains("[DISABLED]"));
         assert_eq!(disabled, None);
         assert_eq!(station.request("GET wps_cred_processing"), "0");
     }
 
-    /// Nobody's button is pressed any more, and the station has heard so: scanning works.
-    fn forget_buttons(&self) {
+    /// Cancels all button presses and waits until scan results show none. Scanning works then.
+    fn cancel_buttons(&self) {
         for (_, router) in &self.routers {
             router.request("WPS_CANCEL");
         }
-        let station = &self.machine.station;
-        until(SHORT, "no button pressed", || {
+        let station = &self.host.station;
+        until(STEP_TIMEOUT, "no button pressed", || {
             station.request("SCAN TYPE=ONLY freq=2412,2437");
-            let heard = station.request("BSS RANGE=ALL MASK=0x800");
-            (!heard.contains("[WPS-PBC]")).then_some(())
+            let flags = station.request("BSS RANGE=ALL MASK=0x800");
+            (!flags.contains("[WPS-PBC]")).then_some(())
         });
     }
 }
 
-fn kills() -> u64 {
-    number("RADIO_TEST_KILLS").unwrap_or(KILLS)
+/// Returns how often each of the two programs is killed.
+fn kill_count() -> u64 {
+    number("RADIO_TEST_KILLS").unwrap_or(DEFAULT_KILLS)
 }
 
+/// Returns the settings of a closed record. Panics if the journal is open.
 #[track_caller]
 fn settled(record: Record) -> Settings {
     match record {
@@ -144,7 +154,7 @@ fn settled(record: Record) -> Settings {
     }
 }
 
-/// The network that these settings join.
+/// Returns the network that these settings join.
 fn name(settings: &Settings) -> String {
     match settings {
         Settings::Platform => "old".to_owned(),
@@ -155,10 +165,10 @@ fn name(settings: &Settings) -> String {
 
 #[test]
 fn wpsd_killed_at_random_moments() {
-    let mut street = Street::new();
+    let mut context = TestContext::new();
     let mut daemon = Daemon::start();
-    for turn in 1..=kills() {
-        let (before, new) = street.somewhere_in_a_pairing("wpsd", turn);
+    for turn in 1..=kill_count() {
+        let (before, new) = context.wait_inside_a_pairing("wpsd", turn);
         daemon.kill();
         let (settings, cause) = match record().expect("a journal, at least") {
             Record::Pairing { before: journalled, .. } => {
@@ -169,35 +179,38 @@ fn wpsd_killed_at_random_moments() {
                 assert_eq!(name(&after), new);
                 (after, None)
             }
-            record @ Record::Configuring { .. } => panic!("nobody configures: {record:?}"),
+            record @ Record::Configuring { .. } => {
+                panic!("no settings were changed by hand: {record:?}")
+            }
         };
         println!("  left: {}", name(&settings));
         daemon = Daemon::start();
         assert_eq!(status("cause").as_deref(), cause);
-        street.expect(&settings);
-        street.forget_buttons();
+        context.expect(&settings);
+        context.cancel_buttons();
     }
 }
 
 #[test]
 fn wpa_supplicant_killed_at_random_moments() {
-    let mut street = Street::new();
-    // It runs on: what a new wpa_supplicant does not know it is told.
+    let mut context = TestContext::new();
+    // The daemon keeps running, and configures the restarted wpa_supplicant again.
     let _daemon = Daemon::start();
-    for turn in 1..=kills() {
-        let (before, new) = street.somewhere_in_a_pairing("wpa_supplicant", turn);
-        street.machine.station.kill();
-        sleep(street.random.millis(ABSENCE));
-        street.machine.station.restart();
-        // If the window is still open, the one press may be used up: once more.
-        let (_, router) = street.routers.iter().find(|(ssid, _)| *ssid == new).expect("it");
+    for turn in 1..=kill_count() {
+        let (before, new) = context.wait_inside_a_pairing("wpa_supplicant", turn);
+        context.host.station.kill();
+        sleep(context.random.millis(RESTART_DELAY_MAX_MS));
+        context.host.station.restart();
+        // If the window is still open, the first press may be used up. Press the button again.
+        let (_, router) =
+            context.routers.iter().find(|(ssid, _)| *ssid == new).expect("the router");
         router.press_button();
         wait_for("state", "idle");
         let settings = settled(record().expect("a record"));
         println!("  left: {}, {:?}", name(&settings), status("cause"));
         let paired = status("result").as_deref() == Some("ok");
         assert_eq!(name(&settings), if paired { new.to_owned() } else { name(&before) });
-        street.expect(&settings);
-        street.forget_buttons();
+        context.expect(&settings);
+        context.cancel_buttons();
     }
 }

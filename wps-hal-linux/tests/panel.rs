@@ -1,5 +1,6 @@
-//! A real key (uinput) in the radio lab, pressed for `wpsd` with a simulated radio. Run by `lab/test`,
-//! which puts the program beside this one.
+//! A real key (uinput) that controls `wpsd` on a simulated radio, in the radio lab.
+//!
+//! `lab/test` runs these tests and puts `wpsd` into the same directory.
 
 mod lab;
 
@@ -13,60 +14,67 @@ use evdev::uinput::VirtualDevice;
 use evdev::{AttributeSet, EventType, InputEvent, KeyCode};
 use lab::{in_lab, run, status, until};
 
-const SHORT: Duration = Duration::from_secs(40);
-const LONG_PRESS: Duration = Duration::from_millis(3_300);
+/// How long one step of a test may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(40);
+/// How long a key is held for a long press.
+const LONG_PRESS_DELAY: Duration = Duration::from_millis(3_300);
+/// The name of the input device.
 const NAME: &str = "lab panel";
 const LOG: &str = "/run/lab/panel.log";
 const WPS: &str = "http://127.0.0.1:8080/api/v1/wifi/wps";
 
-/// A button of its own; unplugged when dropped.
+/// A virtual input device. Dropping it unplugs it.
 struct Button(VirtualDevice);
 
 impl Button {
+    /// Plugs in a device with these keys.
     fn plug(keys: &[KeyCode]) -> Self {
         assert!(in_lab(), "these tests run in the radio lab only");
         run("modprobe -a uinput evdev");
-        until(SHORT, "uinput", || Path::new("/dev/uinput").exists().then_some(()));
+        until(STEP_TIMEOUT, "uinput", || Path::new("/dev/uinput").exists().then_some(()));
         let keys: AttributeSet<KeyCode> = keys.iter().copied().collect();
         let builder = VirtualDevice::builder().expect("uinput").name(NAME);
         let mut device = builder.with_keys(&keys).expect("keys").build().expect("an input device");
-        until(SHORT, "its node", || {
+        until(STEP_TIMEOUT, "the device node", || {
             let nodes = device.enumerate_dev_nodes_blocking().ok()?;
             nodes.flatten().find(|path| path.exists()).map(drop)
         });
         Self(device)
     }
 
+    /// Plugs in a device with the WPS key and another one.
     fn wps() -> Self {
         Self::plug(&[KeyCode::KEY_WPS_BUTTON, KeyCode::KEY_A])
     }
 
+    /// Returns the path of the device node.
     fn node(&mut self) -> String {
         let mut nodes = self.0.enumerate_dev_nodes_blocking().expect("nodes").flatten();
         nodes.next().expect("a node").display().to_string()
     }
 
-    fn tell(&mut self, key: KeyCode, value: i32) {
+    /// Emits a key event: 1 is press, 0 is release, 2 is the kernel's repetition.
+    fn emit(&mut self, key: KeyCode, value: i32) {
         let event = InputEvent::new(EventType::KEY.0, key.code(), value);
         self.0.emit(&[event]).expect("a device");
     }
 
     fn press(&mut self) {
-        self.tell(KeyCode::KEY_WPS_BUTTON, 1);
+        self.emit(KeyCode::KEY_WPS_BUTTON, 1);
     }
 
     fn release(&mut self) {
-        self.tell(KeyCode::KEY_WPS_BUTTON, 0);
+        self.emit(KeyCode::KEY_WPS_BUTTON, 0);
     }
 
     fn press_long(&mut self) {
         self.press();
-        sleep(LONG_PRESS);
+        sleep(LONG_PRESS_DELAY);
         self.release();
     }
 }
 
-/// A running daemon.
+/// A running `wpsd`.
 struct Daemon(Child);
 
 impl Daemon {
@@ -74,16 +82,16 @@ impl Daemon {
         assert!(in_lab(), "these tests run in the radio lab only");
         fs::create_dir_all("/run/lab").expect("a folder");
         let log = fs::File::create(LOG).expect("a log");
-        let beside = std::env::current_exe().expect("this program").with_file_name("wpsd");
-        let mut command = Command::new(beside);
+        let program = std::env::current_exe().expect("this program").with_file_name("wpsd");
+        let mut command = Command::new(program);
         command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let daemon = Self(command.spawn().expect("wpsd starts"));
-        until(SHORT, "wpsd is at rest", || (state()? == "idle").then_some(()));
+        until(STEP_TIMEOUT, "wpsd is idle", || (state()? == "idle").then_some(()));
         daemon
     }
 
-    /// Seconds on the processor so far.
-    fn busy(&self) -> f64 {
+    /// Returns the processor time used so far, in seconds.
+    fn cpu_seconds(&self) -> f64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).expect("a process");
         let (_, rest) = stat.rsplit_once(')').expect("a name");
         let ticks = rest.split_whitespace().skip(11).take(2);
@@ -104,7 +112,7 @@ fn state() -> Option<String> {
 
 #[track_caller]
 fn wait_for(wanted: &str) {
-    until(SHORT, wanted, || state().filter(|state| state == wanted));
+    until(STEP_TIMEOUT, wanted, || state().filter(|state| state == wanted));
 }
 
 fn log() -> String {
@@ -113,7 +121,7 @@ fn log() -> String {
 
 #[track_caller]
 fn wait_for_log(text: &str, times: usize) {
-    until(SHORT, text, || (log().matches(text).count() == times).then_some(()));
+    until(STEP_TIMEOUT, text, || (log().matches(text).count() == times).then_some(()));
 }
 
 #[test]
@@ -125,52 +133,52 @@ fn a_long_press_starts_and_a_long_press_cancels() {
     button.press();
     sleep(Duration::from_millis(500));
     button.release();
-    sleep(LONG_PRESS);
+    sleep(LONG_PRESS_DELAY);
     assert_eq!(state().as_deref(), Some("idle"), "a short press does nothing");
 
     button.press();
-    // Held, with the kernel's repetitions of it and another key meanwhile.
+    // Hold the key. Meanwhile the kernel repeats it, and another key is pressed.
     for _ in 0..33 {
-        sleep(LONG_PRESS / 33);
-        button.tell(KeyCode::KEY_WPS_BUTTON, 2);
-        button.tell(KeyCode::KEY_A, 1);
-        button.tell(KeyCode::KEY_A, 0);
+        sleep(LONG_PRESS_DELAY / 33);
+        button.emit(KeyCode::KEY_WPS_BUTTON, 2);
+        button.emit(KeyCode::KEY_A, 1);
+        button.emit(KeyCode::KEY_A, 0);
     }
     wait_for("searching");
-    sleep(LONG_PRESS);
+    sleep(LONG_PRESS_DELAY);
     assert_eq!(state().as_deref(), Some("searching"), "one press is one pairing");
     button.release();
 
     button.press_long();
-    until(SHORT, "cancelled", || (status("cause")? == "cancelled").then_some(()));
+    until(STEP_TIMEOUT, "cancelled", || (status("cause")? == "cancelled").then_some(()));
 }
 
 #[test]
-fn a_short_press_starts_if_it_is_to() {
+fn a_short_press_starts_if_configured() {
     let mut button = Button::wps();
     let node = button.node();
     let _daemon = Daemon::start(&["--button-key", &node, "--short-press", "starts"]);
     wait_for_log("the button is KEY_WPS_BUTTON", 1);
-    // As quick as can be: the kernel has taken the bounces out, all of it counts.
+    // As fast as possible. The kernel debounces keys, so every event counts.
     button.press();
     button.release();
     wait_for("searching");
 }
 
 #[test]
-fn another_key_does_it_if_it_is_chosen() {
+fn another_key_starts_if_configured() {
     let mut button = Button::wps();
     let _daemon = Daemon::start(&["--button-key", NAME, "--button-key-code", "30"]);
     wait_for_log("the button is KEY_A", 1);
     button.press_long();
     sleep(Duration::from_secs(1));
     assert_eq!(state().as_deref(), Some("idle"));
-    button.tell(KeyCode::KEY_A, 1);
+    button.emit(KeyCode::KEY_A, 1);
     wait_for("searching");
 }
 
 #[test]
-fn a_device_goes_away_and_comes_back() {
+fn an_input_device_can_be_unplugged_and_plugged_in_again() {
     let daemon = Daemon::start(&["--button-key", NAME]);
     wait_for_log("no button yet: there is no input device lab panel", 1);
 
@@ -179,19 +187,19 @@ fn a_device_goes_away_and_comes_back() {
     button.press_long();
     wait_for("searching");
 
-    button.press(); // and it is pulled out with the key held
+    button.press(); // unplugged while the key is held
     drop(button);
     wait_for_log("the button's input device is gone", 1);
-    let busy = daemon.busy();
+    let before = daemon.cpu_seconds();
     sleep(Duration::from_secs(5));
-    assert!(daemon.busy() - busy < 1.0, "it waits, and does nothing else");
+    assert!(daemon.cpu_seconds() - before < 1.0, "it waits without a busy loop");
     assert_eq!(state().as_deref(), Some("searching"));
-    assert_eq!(log().matches("no button yet").count(), 2, "told once each time: {}", log());
+    assert_eq!(log().matches("no button yet").count(), 2, "logged once each time: {}", log());
 
     let mut button = Button::wps();
     wait_for_log("the button is KEY_WPS_BUTTON", 2);
     button.press_long();
-    until(SHORT, "cancelled", || (status("cause")? == "cancelled").then_some(()));
+    until(STEP_TIMEOUT, "cancelled", || (status("cause")? == "cancelled").then_some(()));
 }
 
 #[test]
@@ -200,9 +208,9 @@ fn a_key_held_at_the_start_does_nothing_until_it_is_released() {
     button.press();
     let _daemon = Daemon::start(&["--button-key", NAME]);
     wait_for_log("the button is KEY_WPS_BUTTON", 1);
-    sleep(LONG_PRESS);
-    button.tell(KeyCode::KEY_WPS_BUTTON, 2);
-    sleep(LONG_PRESS);
+    sleep(LONG_PRESS_DELAY);
+    button.emit(KeyCode::KEY_WPS_BUTTON, 2);
+    sleep(LONG_PRESS_DELAY);
     assert_eq!(state().as_deref(), Some("idle"));
     button.release();
     button.press_long();
@@ -210,7 +218,7 @@ fn a_key_held_at_the_start_does_nothing_until_it_is_released() {
 }
 
 #[test]
-fn a_device_without_the_key_is_told_and_the_page_is_served() {
+fn a_device_without_the_key_is_reported_and_http_still_works() {
     let _button = Button::plug(&[KeyCode::KEY_A]);
     let _daemon = Daemon::start(&["--button-key", NAME]);
     wait_for_log("has no key KEY_WPS_BUTTON: choose another key", 1);

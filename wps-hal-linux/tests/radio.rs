@@ -1,26 +1,29 @@
-//! The Linux driver in the radio lab: real hostapd, real wpa_supplicant, simulated radios, run by
-//! `lab/test`. Each test is a story of the specification.
+//! The Linux driver in the radio lab: real hostapd, real wpa_supplicant and simulated radios. Each
+//! test is a case of the specification.
 //!
-//! `walk_time_…` wait for two minutes: they are run with virtual time, the others without.
+//! `lab/test` runs these tests, most of them in virtual time, so that the two minutes of
+//! `walk_time_…` cost little.
 
 mod device;
 mod lab;
 
 use std::time::Duration;
 
-use device::{Device, state};
-use lab::{AES, Router, SavedNetwork, Security, Supplicant, WPA2_PSK, radios_idle};
+use device::{Device, state_directory};
+use lab::{AES, Router, SavedNetwork, Security, Supplicant, WPA2_PSK, reset_radios};
 use wps_core::driver::SearchProgress;
 use wps_core::{Cause, ErrorKind, Loaded, Phase, Settings};
 
-const SHORT: Duration = Duration::from_secs(40);
-/// wpa_supplicant's own scans in these tests: all bands would take 14 s each.
+/// How long one step of a test may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(40);
+/// The channels of wpa_supplicant's own scans. All bands would take 14 s for each scan.
 const CHANNELS: &str = "freq_list=2412 2437 2462 5180";
+/// The event with which the exchange begins.
 const EXCHANGING: &str = "CTRL-EVENT-EAP-METHOD";
 
-/// A machine that was set up before us: three networks in its own configuration, which may even be
-/// saved by wpa_supplicant; one is on the air and joined, one is not there, one is disabled.
-struct Machine {
+/// A host with three networks in wpa_supplicant's own configuration: one is joined, one is out of
+/// range, and one is disabled. wpa_supplicant may save this configuration.
+struct Host {
     _old: Router,
     station: Supplicant,
     networks: Vec<SavedNetwork>,
@@ -28,7 +31,7 @@ struct Machine {
     state: tempfile::TempDir,
 }
 
-impl Machine {
+impl Host {
     fn connected_to_old() -> Self {
         let old = Router::setup(2, "old").passphrase("old pass phrase").channel(11).start();
         let elsewhere = "network={\nssid=\"elsewhere\"\npsk=\"some other key\"\npriority=3\n}";
@@ -36,32 +39,34 @@ impl Machine {
         let config =
             format!("update_config=1\n{CHANNELS}\n{elsewhere}\n{asleep}\n{}", old.network_block());
         let station = Supplicant::start(1, &config);
-        station.wait_connected("old", SHORT);
+        station.wait_connected("old", STEP_TIMEOUT);
         let (networks, file) = (station.networks(), station.config_hash());
-        Self { _old: old, station, networks, file, state: state() }
+        Self { _old: old, station, networks, file, state: state_directory() }
     }
 
     fn boot(&self) -> Device {
         Device::boot(1, self.state.path())
     }
 
-    /// Same networks, same flags, same connection, same file.
+    /// Asserts that the networks, their flags, the connection and the configuration file are as
+    /// before, and that scanning works.
     #[track_caller]
-    fn assert_as_it_was(&self) {
-        self.station.wait_connected("old", SHORT);
+    fn assert_unchanged(&self) {
+        self.station.wait_connected("old", STEP_TIMEOUT);
         assert_eq!(self.station.networks(), self.networks);
         assert_eq!(self.station.config_hash(), self.file, "the configuration file");
         assert_eq!(self.station.request("GET wps_cred_processing"), "0");
         assert!(!self.station.request("GET config_methods").contains("virtual"));
         self.station.request("SCAN TYPE=ONLY freq=2412");
         let mark = self.station.events().mark();
-        self.station.events().wait(mark, "CTRL-EVENT-SCAN-RESULTS", SHORT); // scanning works
+        self.station.events().wait(mark, "CTRL-EVENT-SCAN-RESULTS", STEP_TIMEOUT);
     }
 
-    /// Ours is added in front of the others, which have their flags back; the file is the same.
+    /// Asserts that our network is joined and has a higher priority than the others, that the
+    /// others have the flags from before, and that the configuration file is unchanged.
     #[track_caller]
     fn assert_paired_with(&self, name: &str) {
-        self.station.wait_connected(name, SHORT);
+        self.station.wait_connected(name, STEP_TIMEOUT);
         let after = self.station.networks();
         let flags = |it: &SavedNetwork| (it.id, it.ssid.clone(), it.flags.contains("[DISABLED]"));
         let others: Vec<_> = after.iter().filter(|it| it.ssid != name).map(flags).collect();
@@ -74,8 +79,8 @@ impl Machine {
     }
 }
 
-/// wpa_supplicant without a network.
-fn blank_station() -> Supplicant {
+/// Starts wpa_supplicant without a network.
+fn station_without_networks() -> Supplicant {
     Supplicant::start(1, CHANNELS)
 }
 
@@ -84,76 +89,78 @@ fn blank_station() -> Supplicant {
 fn pair(device: &Device, router: &Router) {
     device.start().expect("started");
     router.press_button();
-    assert_eq!(device.ended(), Ok(()));
+    assert_eq!(device.wait_result(), Ok(()));
 }
 
-// --- success ---------------------------------------------------------------------------------
+// --- success -------------------------------------------------------------------------------------
 
 #[test]
 fn pairs_when_not_connected() {
-    radios_idle();
+    reset_radios();
     let router = Router::setup(0, "home").channel(6).start();
-    let station = blank_station();
-    let state = state();
+    let station = station_without_networks();
+    let state = state_directory();
     let device = Device::boot(1, state.path());
     pair(&device, &router);
-    station.wait_connected("home", SHORT);
-    let Settings::Station { network } = device.saved() else { panic!("not a station") };
+    station.wait_connected("home", STEP_TIMEOUT);
+    let Settings::Station { network } = device.crash_and_load_settings() else {
+        panic!("not a station")
+    };
     assert_eq!(network.ssid.as_bytes(), b"home");
     assert_eq!(network.passphrase.expect("a key").reveal(), b"correct horse");
 }
 
 #[test]
 fn pairs_when_connected_elsewhere_and_stays_connected_until_the_button_is_pressed() {
-    radios_idle();
-    let machine = Machine::connected_to_old();
+    reset_radios();
+    let host = Host::connected_to_old();
     let router = Router::setup(0, "home").channel(36).start();
-    let device = machine.boot();
-    let mark = machine.station.events().mark();
+    let device = host.boot();
+    let mark = host.station.events().mark();
     device.start().expect("started");
-    device.wait("a router in sight", |status| status.seen == SearchProgress::NotPressed);
-    assert!(machine.station.events().since(mark, "CTRL-EVENT-DISCONNECTED").is_empty());
+    device.wait_status("a router in range", |status| status.progress == SearchProgress::NotPressed);
+    assert!(host.station.events().since(mark, "CTRL-EVENT-DISCONNECTED").is_empty());
     router.press_button();
-    assert_eq!(device.ended(), Ok(()));
-    machine.assert_paired_with("home");
-    assert!(matches!(device.saved(), Settings::Station { .. }));
+    assert_eq!(device.wait_result(), Ok(()));
+    host.assert_paired_with("home");
+    assert!(matches!(device.crash_and_load_settings(), Settings::Station { .. }));
 }
 
 #[test]
 fn pairs_with_a_dual_band_router() {
-    radios_idle();
+    reset_radios();
     let uuid = "12345678-9abc-def0-1234-56789abcdef0";
     let low = Router::setup(0, "home").channel(6).uuid(uuid).start();
     let high = Router::setup(3, "home").channel(36).uuid(uuid).start();
-    let station = blank_station();
-    let state = state();
+    let station = station_without_networks();
+    let state = state_directory();
     let device = Device::boot(1, state.path());
     low.press_button();
     high.press_button();
     device.start().expect("started");
-    assert_eq!(device.ended(), Ok(()));
-    station.wait_connected("home", SHORT);
+    assert_eq!(device.wait_result(), Ok(()));
+    station.wait_connected("home", STEP_TIMEOUT);
 }
 
 #[test]
 fn pairs_again_with_a_network_that_is_known_already() {
-    radios_idle();
+    reset_radios();
     let router = Router::setup(0, "home").channel(6).start();
-    let station = blank_station();
-    let state = state();
+    let station = station_without_networks();
+    let state = state_directory();
     let device = Device::boot(1, state.path());
     for round in 1..=3 {
         pair(&device, &router);
-        station.wait_connected("home", SHORT);
+        station.wait_connected("home", STEP_TIMEOUT);
         assert_eq!(station.networks().len(), 1, "round {round}");
     }
-    // Known to the platform, too.
+    // The platform's own configuration contains the network, too.
     let known = Supplicant::start(4, &format!("{CHANNELS}\n{}", router.network_block()));
-    known.wait_connected("home", SHORT);
-    let elsewhere = device::state();
+    known.wait_connected("home", STEP_TIMEOUT);
+    let elsewhere = device::state_directory();
     let device = Device::boot(4, elsewhere.path());
     pair(&device, &router);
-    known.wait_connected("home", SHORT);
+    known.wait_connected("home", STEP_TIMEOUT);
     assert_eq!(known.networks().len(), 2);
 }
 
@@ -168,13 +175,15 @@ fn pairs_with_odd_names_and_keys() {
         (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", &long),
         (b"hex", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF"),
     ] {
-        radios_idle();
+        reset_radios();
         let router = Router::setup(0, name).passphrase(key).channel(6).start();
-        let _station = blank_station();
-        let state = state();
+        let _station = station_without_networks();
+        let state = state_directory();
         let device = Device::boot(1, state.path());
         pair(&device, &router);
-        let Settings::Station { network } = device.saved() else { panic!("not a station") };
+        let Settings::Station { network } = device.crash_and_load_settings() else {
+            panic!("not a station")
+        };
         assert_eq!(network.ssid.as_bytes(), name);
         let saved = network.passphrase.expect("a key");
         assert!(saved.reveal().eq_ignore_ascii_case(key.as_bytes()), "the key of {name:?}");
@@ -187,10 +196,10 @@ fn pairs_with_wpa3_mixed_and_open_networks() {
     for (security, joined_by) in
         [(Security::SaeOnly, "SAE"), (Security::Wpa3Transition, "SAE"), (Security::Open, "NONE")]
     {
-        radios_idle();
+        reset_radios();
         let router = Router::setup(0, "home").security(security).channel(6).start();
-        let station = blank_station();
-        let state = state();
+        let station = station_without_networks();
+        let state = state_directory();
         let device = Device::boot(1, state.path());
         pair(&device, &router);
         let status = station.status();
@@ -201,49 +210,50 @@ fn pairs_with_wpa3_mixed_and_open_networks() {
 
 #[test]
 fn of_several_networks_the_first_that_can_be_joined_wins() {
-    radios_idle();
+    reset_radios();
     let handed =
         [("guest", WPA2_PSK, AES, "guest pass phrase"), ("home", WPA2_PSK, AES, "correct horse")];
     let router = Router::setup(0, "home").channel(6).hands_over(&handed).start();
-    let station = blank_station();
-    let state = state();
+    let station = station_without_networks();
+    let state = state_directory();
     let device = Device::boot(1, state.path());
     pair(&device, &router);
-    station.wait_connected("home", SHORT);
+    station.wait_connected("home", STEP_TIMEOUT);
 }
 
 #[test]
 fn a_saved_network_survives_a_restart_of_everything() {
-    radios_idle();
-    let machine = Machine::connected_to_old();
+    reset_radios();
+    let host = Host::connected_to_old();
     let router = Router::setup(0, "home").channel(6).start();
-    let device = machine.boot();
+    let device = host.boot();
     pair(&device, &router);
     device.crash();
-    machine.station.restart();
-    machine.station.wait_connected("old", SHORT);
-    let device = machine.boot();
-    machine.assert_paired_with("home");
-    // Booting once more over a good link does not disturb it.
+    host.station.restart();
+    host.station.wait_connected("old", STEP_TIMEOUT);
+    let device = host.boot();
+    host.assert_paired_with("home");
+    // Booting again does not interrupt a good link.
     device.crash();
-    let mark = machine.station.events().mark();
-    let _device = machine.boot();
-    machine.assert_paired_with("home");
-    assert!(machine.station.events().since(mark, "CTRL-EVENT-DISCONNECTED").is_empty());
+    let mark = host.station.events().mark();
+    let _device = host.boot();
+    host.assert_paired_with("home");
+    assert!(host.station.events().since(mark, "CTRL-EVENT-DISCONNECTED").is_empty());
 }
 
-/// The router ends the exchange's association late, in the middle of the handshake with which its network
-/// is joined. The handshake lasts, because the router does not know the key before that.
+/// The router deauthenticates the exchange's association late, during the handshake of the next
+/// one. The handshake is still running then, because the router learns the key only after the
+/// deauthentication.
 #[test]
-fn a_late_goodbye_of_the_router_costs_no_ten_seconds() {
-    radios_idle();
+fn a_late_deauthentication_does_not_delay_the_join_by_ten_seconds() {
+    reset_radios();
     let keys = "/run/lab/keys";
     std::fs::write(keys, "").expect("a file");
     let router = Router::setup(0, "home").channel(6).passphrase("some other key");
     let router = router.hands_over(&[("home", WPA2_PSK, AES, "correct horse")]);
     let router = router.line(&format!("wpa_psk_file={keys}")).start();
-    let station = blank_station();
-    let state = state();
+    let station = station_without_networks();
+    let state = state_directory();
     let device = Device::boot(1, state.path());
     let mac = station.status().remove("address").expect("an address");
     let (request, events) = (router.requester(), station.events().clone());
@@ -255,97 +265,97 @@ fn a_late_goodbye_of_the_router_costs_no_ten_seconds() {
     station.events().when("WPS-SUCCESS", move || events.when("Associated with", deauthenticate));
     let mark = station.events().mark();
     pair(&device, &router);
-    let (success, _) = station.events().wait(mark, "WPS-SUCCESS", SHORT);
-    let (joined, _) = station.events().wait(mark, "CTRL-EVENT-CONNECTED", SHORT);
+    let (success, _) = station.events().wait(mark, "WPS-SUCCESS", STEP_TIMEOUT);
+    let (joined, _) = station.events().wait(mark, "CTRL-EVENT-CONNECTED", STEP_TIMEOUT);
     assert!(joined - success < Duration::from_secs(8), "{:?}", joined - success);
     let disabled = station.events().since(mark, "TEMP-DISABLED");
-    assert_eq!(disabled.len(), 1, "it came in the handshake: {disabled:?}");
+    assert_eq!(disabled.len(), 1, "it came during the handshake: {disabled:?}");
 }
 
-// --- failure: everything is as it was ------------------------------------------------------------
+// --- failure: everything is as before ------------------------------------------------------------
 
 #[test]
-fn overlap_ends_it_without_leaving_the_network() {
-    radios_idle();
-    let machine = Machine::connected_to_old();
+fn overlap_ends_the_pairing_without_leaving_the_network() {
+    reset_radios();
+    let host = Host::connected_to_old();
     let one = Router::setup(0, "one").channel(6).start();
     let two = Router::setup(3, "two").channel(36).start();
-    let device = machine.boot();
+    let device = host.boot();
     one.press_button();
     two.press_button();
-    let mark = machine.station.events().mark();
+    let mark = host.station.events().mark();
     device.start().expect("started");
-    assert_eq!(device.ended(), Err(Cause::Driver(ErrorKind::Overlap)));
-    assert!(machine.station.events().since(mark, "CTRL-EVENT-DISCONNECTED").is_empty());
-    machine.assert_as_it_was();
+    assert_eq!(device.wait_result(), Err(Cause::Driver(ErrorKind::Overlap)));
+    assert!(host.station.events().since(mark, "CTRL-EVENT-DISCONNECTED").is_empty());
+    host.assert_unchanged();
 }
 
 #[test]
 fn cancel_while_searching() {
-    radios_idle();
-    let machine = Machine::connected_to_old();
-    let device = machine.boot();
-    let mark = machine.station.events().mark();
+    reset_radios();
+    let host = Host::connected_to_old();
+    let device = host.boot();
+    let mark = host.station.events().mark();
     device.start().expect("started");
-    machine.station.events().wait(mark, "CTRL-EVENT-SCAN-RESULTS", SHORT);
+    host.station.events().wait(mark, "CTRL-EVENT-SCAN-RESULTS", STEP_TIMEOUT);
     device.cancel();
-    assert_eq!(device.ended(), Err(Cause::Cancelled));
-    assert!(machine.station.events().since(mark, "CTRL-EVENT-DISCONNECTED").is_empty());
-    machine.assert_as_it_was();
-    assert_eq!(device.saved(), Settings::Platform);
+    assert_eq!(device.wait_result(), Err(Cause::Cancelled));
+    assert!(host.station.events().since(mark, "CTRL-EVENT-DISCONNECTED").is_empty());
+    host.assert_unchanged();
+    assert_eq!(device.crash_and_load_settings(), Settings::Platform);
 }
 
 #[test]
 fn cancel_while_exchanging() {
-    radios_idle();
-    let machine = Machine::connected_to_old();
+    reset_radios();
+    let host = Host::connected_to_old();
     let router = Router::setup(0, "home").channel(6).start();
-    let device = machine.boot();
+    let device = host.boot();
     router.press_button();
-    let mark = machine.station.events().mark();
+    let mark = host.station.events().mark();
     device.start().expect("started");
-    machine.station.events().wait(mark, EXCHANGING, SHORT);
+    host.station.events().wait(mark, EXCHANGING, STEP_TIMEOUT);
     device.cancel();
-    assert_eq!(device.ended(), Err(Cause::Cancelled));
-    machine.assert_as_it_was();
+    assert_eq!(device.wait_result(), Err(Cause::Cancelled));
+    host.assert_unchanged();
 }
 
 #[test]
 fn a_router_that_vanishes_in_the_exchange_and_comes_back() {
-    radios_idle();
-    let machine = Machine::connected_to_old();
+    reset_radios();
+    let host = Host::connected_to_old();
     let router = Router::setup(0, "home").channel(6).start();
-    let device = machine.boot();
+    let device = host.boot();
     let plug = router.plug();
-    machine.station.events().when(EXCHANGING, move || plug.pull());
+    host.station.events().when(EXCHANGING, move || plug.pull());
     router.press_button();
     device.start().expect("started");
     let lost = Some(Cause::Driver(ErrorKind::RouterLost));
-    device.wait("the router is missed", |status| status.trouble == lost);
-    machine.station.wait_connected("old", SHORT);
-    // Within the same window.
+    device.wait_status("the router is missed", |status| status.trouble == lost);
+    host.station.wait_connected("old", STEP_TIMEOUT);
+    // The same window is still open.
     router.power_on();
     router.press_button();
-    assert_eq!(device.ended(), Ok(()));
-    machine.assert_paired_with("home");
+    assert_eq!(device.wait_result(), Ok(()));
+    host.assert_paired_with("home");
 }
 
 #[test]
-fn a_key_that_does_not_work_is_tried_again_and_rolled_back() {
-    radios_idle();
-    let machine = Machine::connected_to_old();
+fn a_wrong_key_is_retried_and_rolled_back() {
+    reset_radios();
+    let host = Host::connected_to_old();
     let handed = [("home", WPA2_PSK, AES, "not the key")];
     let router = Router::setup(0, "home").channel(6).hands_over(&handed).start();
-    let device = machine.boot();
+    let device = host.boot();
     router.press_button();
     device.start().expect("started");
     let wrong = Some(Cause::Driver(ErrorKind::WrongKey));
-    device.wait("the key is refused", |status| status.trouble == wrong);
-    device.wait("tried again", |status| matches!(status.phase, Phase::Joining { .. }));
+    device.wait_status("the key is refused", |status| status.trouble == wrong);
+    device.wait_status("the retry", |status| matches!(status.phase, Phase::Joining { .. }));
     device.cancel();
-    assert_eq!(device.ended(), Err(Cause::Cancelled));
-    machine.assert_as_it_was();
-    assert_eq!(device.saved(), Settings::Platform);
+    assert_eq!(device.wait_result(), Err(Cause::Cancelled));
+    host.assert_unchanged();
+    assert_eq!(device.crash_and_load_settings(), Settings::Platform);
 }
 
 #[test]
@@ -355,15 +365,15 @@ fn a_network_with_wep_or_tkip_only_is_refused_with_the_reason() {
     const WEP: u16 = 2;
     const TKIP: u16 = 4;
     for (name, authentication, encryption) in [("wep", OPEN, WEP), ("tkip", WPA_PSK, TKIP)] {
-        radios_idle();
-        let machine = Machine::connected_to_old();
+        reset_radios();
+        let host = Host::connected_to_old();
         let handed = [("home", authentication, encryption, "abcde12345")];
         let router = Router::setup(0, "home").channel(6).hands_over(&handed).start();
-        let device = machine.boot();
+        let device = host.boot();
         router.press_button();
         device.start().expect("started");
-        assert_eq!(device.ended(), Err(Cause::Driver(ErrorKind::Insecure)), "{name}");
-        machine.assert_as_it_was();
+        assert_eq!(device.wait_result(), Err(Cause::Driver(ErrorKind::Insecure)), "{name}");
+        host.assert_unchanged();
         drop(router);
     }
 }
@@ -371,62 +381,62 @@ fn a_network_with_wep_or_tkip_only_is_refused_with_the_reason() {
 #[test]
 fn a_crash_while_searching_or_exchanging_is_a_failed_pairing() {
     for moment in ["CTRL-EVENT-SCAN-RESULTS", EXCHANGING, "WPS-SUCCESS"] {
-        radios_idle();
-        let machine = Machine::connected_to_old();
+        reset_radios();
+        let host = Host::connected_to_old();
         let router = Router::setup(0, "home").channel(6).start();
-        let device = machine.boot();
+        let device = host.boot();
         if moment != "CTRL-EVENT-SCAN-RESULTS" {
             router.press_button();
         }
-        let mark = machine.station.events().mark();
+        let mark = host.station.events().mark();
         device.start().expect("started");
-        machine.station.events().wait(mark, moment, SHORT);
+        host.station.events().wait(mark, moment, STEP_TIMEOUT);
         device.crash();
-        let device = machine.boot();
+        let device = host.boot();
         assert_eq!(device.status().last.map(|last| last.result), Some(Err(Cause::Interrupted)));
-        machine.assert_as_it_was();
-        assert_eq!(device.saved(), Settings::Platform, "{moment}");
+        host.assert_unchanged();
+        assert_eq!(device.crash_and_load_settings(), Settings::Platform, "{moment}");
         drop(router);
     }
 }
 
-// --- trouble with the radio's software -------------------------------------------------------------
+// --- wpa_supplicant and the interface ------------------------------------------------------------
 
 #[test]
-fn a_restart_of_wpa_supplicant_between_two_pairings_needs_no_care() {
-    radios_idle();
-    let machine = Machine::connected_to_old();
+fn a_restart_of_wpa_supplicant_between_two_pairings_is_handled() {
+    reset_radios();
+    let host = Host::connected_to_old();
     let router = Router::setup(0, "home").channel(6).start();
-    let device = machine.boot();
-    machine.station.kill();
-    let refused = device.start().expect_err("there is no wpa_supplicant");
-    assert!(refused.to_string().contains("the radio is gone"), "{refused}");
-    assert_eq!(device.rest().phase, Phase::Idle);
-    machine.station.restart();
-    machine.station.wait_connected("old", SHORT);
+    let device = host.boot();
+    host.station.kill();
+    let error = device.start().expect_err("there is no wpa_supplicant");
+    assert!(error.to_string().contains("the radio is gone"), "{error}");
+    assert_eq!(device.wait_idle().phase, Phase::Idle);
+    host.station.restart();
+    host.station.wait_connected("old", STEP_TIMEOUT);
     pair(&device, &router);
-    machine.assert_paired_with("home");
+    host.assert_paired_with("home");
 }
 
 #[test]
 fn wpa_supplicant_killed_while_searching_is_a_failure_and_recovers() {
-    radios_idle();
-    let machine = Machine::connected_to_old();
-    let device = machine.boot();
-    let mark = machine.station.events().mark();
+    reset_radios();
+    let host = Host::connected_to_old();
+    let device = host.boot();
+    let mark = host.station.events().mark();
     device.start().expect("started");
-    machine.station.events().wait(mark, "CTRL-EVENT-SCAN-RESULTS", SHORT);
-    machine.station.kill();
+    host.station.events().wait(mark, "CTRL-EVENT-SCAN-RESULTS", STEP_TIMEOUT);
+    host.station.kill();
     let gone = Some(Cause::Driver(ErrorKind::NoDevice));
-    device.wait("its absence is told", |status| status.trouble == gone);
-    machine.station.restart();
-    assert_eq!(device.ended(), Err(Cause::Driver(ErrorKind::NoDevice)));
-    machine.assert_as_it_was();
+    device.wait_status("the error is reported", |status| status.trouble == gone);
+    host.station.restart();
+    assert_eq!(device.wait_result(), Err(Cause::Driver(ErrorKind::NoDevice)));
+    host.assert_unchanged();
 }
 
 #[test]
-fn a_radio_that_is_not_there_is_told() {
-    radios_idle();
+fn a_missing_radio_is_reported() {
+    reset_radios();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     for name in ["wlan77", "", "../../class/net/wlan1"] {
@@ -438,7 +448,7 @@ fn a_radio_that_is_not_there_is_told() {
 
 #[test]
 fn networkmanager_owning_the_interface_is_refused_with_advice() {
-    radios_idle();
+    reset_radios();
     let _network_manager = lab::network_manager("wlan1");
     let driver = wps_hal_linux::WpaSupplicant::new("/run/wpa_supplicant", "wlan1");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -446,38 +456,39 @@ fn networkmanager_owning_the_interface_is_refused_with_advice() {
     assert!(error.to_string().contains("nmcli device set wlan1 managed no"), "{error}");
 }
 
-// --- two minutes -------------------------------------------------------------------------------------
+// --- two minutes ---------------------------------------------------------------------------------
 
 #[test]
-fn walk_time_nobody_presses() {
-    radios_idle();
-    let machine = Machine::connected_to_old();
+fn walk_time_no_button_is_pressed() {
+    reset_radios();
+    let host = Host::connected_to_old();
     let _router = Router::setup(0, "home").channel(6).start();
-    let device = machine.boot();
-    let mark = machine.station.events().mark();
-    let began = std::time::Instant::now();
+    let device = host.boot();
+    let mark = host.station.events().mark();
+    let start = std::time::Instant::now();
     device.start().expect("started");
-    assert_eq!(device.ended(), Err(Cause::TimedOut));
-    let took = began.elapsed();
-    assert!(took >= Duration::from_secs(120), "{took:?}");
-    assert!(took < Duration::from_secs(125), "{took:?}");
-    assert!(machine.station.events().since(mark, "CTRL-EVENT-DISCONNECTED").is_empty());
-    machine.assert_as_it_was();
+    assert_eq!(device.wait_result(), Err(Cause::TimedOut));
+    let elapsed = start.elapsed();
+    assert!(elapsed >= Duration::from_secs(120), "{elapsed:?}");
+    assert!(elapsed < Duration::from_secs(125), "{elapsed:?}");
+    assert!(host.station.events().since(mark, "CTRL-EVENT-DISCONNECTED").is_empty());
+    host.assert_unchanged();
     assert!(matches!(
-        device.record(),
+        device.crash_and_load(),
         Loaded::Record(wps_core::Record::Settled(Settings::Platform))
     ));
 }
 
 #[test]
 fn walk_time_a_button_pressed_late_is_in_time() {
-    radios_idle();
-    let machine = Machine::connected_to_old();
+    reset_radios();
+    let host = Host::connected_to_old();
     let router = Router::setup(0, "home").channel(6).start();
-    let device = machine.boot();
+    let device = host.boot();
     device.start().expect("started");
-    std::thread::sleep(Duration::from_secs(110)); // a person walks; time is virtual here
+    // A person walks to the router. Time is virtual here.
+    std::thread::sleep(Duration::from_secs(110));
     router.press_button();
-    assert_eq!(device.ended(), Ok(()));
-    machine.assert_paired_with("home");
+    assert_eq!(device.wait_result(), Ok(()));
+    host.assert_paired_with("home");
 }

@@ -1,32 +1,32 @@
-// Shows the status of the pairing, counts down, starts and cancels it.
-import { connecting, settled, setUp } from "./by-hand.js";
-import { Refused, ask, at, quoted, say } from "./device.js";
-import { play, showSim } from "./sim.js";
+// Shows the status of the pairing with a countdown, and starts and cancels it.
+import { connectForm, onIdle, progressText } from "./by-hand.js";
+import { ApiError, byId, quote, request, setText } from "./device.js";
+import { connectSimButtons, showSim } from "./sim.js";
 
 const WPS = "/api/v1/wifi/wps";
 const WINDOW_S = { opening: 120, searching: 120, joining: 120, saving: 120, configuring: 30 };
 const BUSY = Object.keys(WINDOW_S);
 const CAN_CANCEL = ["opening", "searching", "joining", "configuring"];
 
-let status = null; // the last one that arrived
-let heardAt = -Infinity; // when, on this page's own clock
+let status = null; // the latest status
+let receivedAt = -Infinity; // when it was received, on the clock of this page
 let closesAt = null; // when the window closes, on the same clock
 let reachable = true;
-let turns = 0; // a later answer beats an earlier one
-let asking = false;
+let pollCount = 0; // only the response to the latest poll counts
+let isPolling = false;
 let stream = null;
-let listenedAt = 0;
+let streamOpenedAt = 0;
 
-// --- how it stands ---------------------------------------------------------------------------
+// --- show the status -------------------------------------------------------------------------
 
 function headline(s) {
-  const name = s.ssid === undefined ? "the router" : quoted(s.ssid);
+  const name = s.ssid === undefined ? "the router" : quote(s.ssid);
   switch (s.state) {
     case "starting": return "The device is starting…";
     case "opening": return "Getting ready…";
     case "joining": return "Connecting to " + name;
     case "saving": return "Connected to " + name + ", saving…";
-    case "configuring": return connecting();
+    case "configuring": return progressText();
     case "restoring": return s.last ? "Putting the Wi-Fi settings back…" : "The device is starting…";
     case "searching":
       switch (s.seen) {
@@ -40,13 +40,13 @@ function headline(s) {
   }
 }
 
-/** How the last pairing or change ended, while that is news. */
+/** Returns how the last pairing or change ended, for an hour. */
 function result(s) {
   if (s.state !== "idle" || !s.last || s.last.ago_s > 3600) return null;
   const advice = s.last.advice || "";
   if (s.last.result === "ok") {
     if (s.mode !== "STA" || s.ssid === undefined) return null;
-    return { tone: "good", text: "Connected to " + quoted(s.ssid), advice };
+    return { tone: "good", text: "Connected to " + quote(s.ssid), advice };
   }
   if (s.last.cause === "cancelled") return { tone: "calm", text: "Cancelled", advice };
   const back = s.last.task === "configure" ? "The previous settings are in force again. " : "";
@@ -66,161 +66,161 @@ function offAir(s) {
   return "The device is off-line while it " + (s.seen === "exchanging" ? "talks to the router." : "looks for the router.");
 }
 
-function show() {
+function render() {
   const s = status;
   const busy = BUSY.includes(s.state);
   const ended = result(s);
-  at("pairing").dataset.tone = ended ? ended.tone : "calm";
-  say("message", ended ? ended.text : headline(s));
-  say("advice", ended ? ended.advice : advice(s));
-  say("air", offAir(s));
-  at("steps").hidden = s.state !== "idle" || ended !== null;
-  at("leaving").hidden = s.mode !== "AP" || !(busy || s.state === "idle");
-  // The keyboard stays where the button was.
+  byId("pairing").dataset.tone = ended ? ended.tone : "calm";
+  setText("message", ended ? ended.text : headline(s));
+  setText("advice", ended ? ended.advice : advice(s));
+  setText("air", offAir(s));
+  byId("steps").hidden = s.state !== "idle" || ended !== null;
+  byId("leaving").hidden = s.mode !== "AP" || !(busy || s.state === "idle");
+  // Move the keyboard focus to the button that replaces the hidden one.
   const [from, to] = busy ? ["start", "cancel"] : ["cancel", "start"];
-  const follow = document.activeElement === at(from);
-  at("start").hidden = busy;
-  at("start").disabled = at("join").disabled = s.state !== "idle";
-  at("cancel").hidden = !busy;
-  at("cancel").disabled = !CAN_CANCEL.includes(s.state);
-  if (follow) at(to).focus();
-  if (s.state === "idle") settled(s.last);
+  const follow = document.activeElement === byId(from);
+  byId("start").hidden = busy;
+  byId("start").disabled = byId("join").disabled = s.state !== "idle";
+  byId("cancel").hidden = !busy;
+  byId("cancel").disabled = !CAN_CANCEL.includes(s.state);
+  if (follow) byId(to).focus();
+  if (s.state === "idle") onIdle(s.last);
 }
 
-/** Counts on while the device cannot be reached. */
+/** Updates the countdown, even while the device cannot be reached. */
 function tick() {
   const open = closesAt !== null && status !== null && BUSY.includes(status.state);
-  at("dial").hidden = !open;
+  byId("dial").hidden = !open;
   if (!open) return;
   const left = Math.max(0, Math.ceil((closesAt - performance.now()) / 1000));
-  say("left", Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0"));
-  at("arc").setAttribute("stroke-dashoffset", String(120 - (120 * left) / WINDOW_S[status.state]));
+  setText("left", Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0"));
+  byId("arc").setAttribute("stroke-dashoffset", String(120 - (120 * left) / WINDOW_S[status.state]));
 }
 
-function lost() {
+function unreachableText() {
   return status !== null && !["idle", "starting"].includes(status.state)
     ? "The device cannot be reached just now, as it may be while it changes networks. Still trying."
     : "The device cannot be reached. Is it on, and in the same network as you? Still trying.";
 }
 
-// --- where the status comes from: the event stream, and questions whenever it is silent -------
+// --- get the status: from the event stream, and by polling if no event arrives ----------------
 
-function arrived(news) {
-  const was = status?.state;
+function onStatus(newStatus) {
+  const previousState = status?.state;
   const [now, before] = [performance.now(), closesAt];
-  [status, heardAt] = [news, now];
-  closesAt = news.remaining_s === undefined ? null : now + news.remaining_s * 1000;
-  // Whole seconds, rounded up: the earliest end that was told is the nearest to the truth.
+  [status, receivedAt] = [newStatus, now];
+  closesAt = newStatus.remaining_s === undefined ? null : now + newStatus.remaining_s * 1000;
+  // The seconds are rounded up, so the earliest end received is the most exact.
   if (before !== null && closesAt !== null && Math.abs(closesAt - before) < 2000) closesAt = Math.min(closesAt, before);
-  if (!reachable) say("trouble", "");
+  if (!reachable) setText("trouble", "");
   reachable = true;
-  at("elsewhere").hidden = true;
-  show();
+  byId("elsewhere").hidden = true;
+  render();
   tick();
-  if (was !== news.state) {
+  if (previousState !== newStatus.state) {
     showSim();
-    if (!BUSY.includes(news.state)) showNetwork();
+    if (!BUSY.includes(newStatus.state)) showNetwork();
   }
 }
 
-function failed(error) {
-  reachable = error instanceof Refused;
-  say("trouble", reachable ? error.message : lost());
-  at("elsewhere").hidden = reachable || !at("by-name").textContent || at("by-name").host === location.host;
-  if (!at("elsewhere").hidden) seek();
+function onError(error) {
+  reachable = error instanceof ApiError;
+  setText("trouble", reachable ? error.message : unreachableText());
+  byId("elsewhere").hidden = reachable || !byId("by-name").textContent || byId("by-name").host === location.host;
+  if (!byId("elsewhere").hidden) findByName();
 }
 
-/** A device that has changed networks is at another address: it is looked for by its name. */
-async function seek() {
-  if (["idle", "starting"].includes(status?.state ?? "idle") || !at("by-name").hostname.endsWith(".local")) return;
+/** Looks for the device by its name, because it has another address after a change of networks. */
+async function findByName() {
+  if (["idle", "starting"].includes(status?.state ?? "idle") || !byId("by-name").hostname.endsWith(".local")) return;
   try {
-    // For the device this page is a foreign one, which may not read the answer. That there is one suffices.
-    await fetch(at("by-name").href + "icon.svg", { mode: "no-cors", credentials: "omit", signal: AbortSignal.timeout(3000) });
-    location.assign(at("by-name").href);
+    // This page has another origin, so it cannot read the response. It is enough that there is one.
+    await fetch(byId("by-name").href + "icon.svg", { mode: "no-cors", credentials: "omit", signal: AbortSignal.timeout(3000) });
+    location.assign(byId("by-name").href);
   } catch {
     // Not there yet.
   }
 }
 
 async function poll() {
-  const turn = ++turns;
-  asking = true;
+  const number = ++pollCount;
+  isPolling = true;
   try {
-    const answer = await ask(WPS);
-    if (turn !== turns) return;
-    // Whoever has to ask does not hear the stream.
-    const deaf = !reachable || stream?.readyState !== EventSource.OPEN || answer.remaining_s !== undefined;
-    if (deaf && performance.now() - listenedAt > 5000) listen();
-    arrived(answer);
-    if (answer.state === "idle") showNetwork();
+    const polled = await request(WPS);
+    if (number !== pollCount) return;
+    // A poll during a window means that no events arrive: reopen the stream.
+    const needsStream = !reachable || stream?.readyState !== EventSource.OPEN || polled.remaining_s !== undefined;
+    if (needsStream && performance.now() - streamOpenedAt > 5000) openStream();
+    onStatus(polled);
+    if (polled.state === "idle") showNetwork();
   } catch (error) {
-    if (turn !== turns) return;
-    heardAt = performance.now();
-    failed(error);
+    if (number !== pollCount) return;
+    receivedAt = performance.now();
+    onError(error);
   } finally {
-    if (turn === turns) asking = false;
+    if (number === pollCount) isPolling = false;
   }
 }
 
-function listen() {
+function openStream() {
   stream?.close();
-  listenedAt = performance.now();
+  streamOpenedAt = performance.now();
   stream = new EventSource(WPS + "/events");
-  stream.onmessage = (event) => arrived(JSON.parse(event.data));
+  stream.onmessage = (event) => onStatus(JSON.parse(event.data));
 }
 
-function watch() {
+function pollIfStale() {
   tick();
-  const streams = stream?.readyState === EventSource.OPEN;
-  const calm = status?.state === "idle" && reachable;
-  const patience = (streams ? [2500, 15000] : [1000, 3000])[Number(calm)];
-  if (!asking && !document.hidden && performance.now() - heardAt > patience) poll();
+  const isStreamOpen = stream?.readyState === EventSource.OPEN;
+  const isIdle = status?.state === "idle" && reachable;
+  const maxAge = (isStreamOpen ? [2500, 15000] : [1000, 3000])[Number(isIdle)];
+  if (!isPolling && !document.hidden && performance.now() - receivedAt > maxAge) poll();
 }
 
-/** Few may listen at a time: a page that nobody sees does not. */
-function seen() {
+/** The device allows few listeners, so a hidden page closes its stream. */
+function onVisibilityChange() {
   if (document.hidden) return stream?.close();
-  listen();
+  openStream();
   poll();
 }
 
 async function showNetwork() {
   try {
-    const { wifi, device } = await ask("/api/v1/system");
-    const name = wifi.ssid === undefined ? "" : " " + quoted(wifi.ssid);
+    const { wifi, device } = await request("/api/v1/system");
+    const name = wifi.ssid === undefined ? "" : " " + quote(wifi.ssid);
     const text = {
       OFF: "Wi-Fi is off",
       AP: "Own hotspot" + name,
       STA: wifi.status === "OK" ? "Connected to" + name : "Not connected",
     }[wifi.mode];
-    say("network", text || "\u00a0");
+    setText("network", text || "\u00a0");
     if (device?.name) {
       const host = device.name.includes(".") ? device.name : device.name + ".local";
-      at("by-name").href = at("by-name").textContent = location.protocol + "//" + host + (location.port && ":" + location.port) + "/";
-      say("its-name", ", " + host + ",");
+      byId("by-name").href = byId("by-name").textContent = location.protocol + "//" + host + (location.port && ":" + location.port) + "/";
+      setText("its-name", ", " + host + ",");
     }
   } catch {
-    say("network", "\u00a0");
+    setText("network", "\u00a0");
   }
 }
 
-// --- what people do --------------------------------------------------------------------------
+// --- handle user input -----------------------------------------------------------------------
 
-async function act(method) {
-  say("trouble", "");
+async function send(method) {
+  setText("trouble", "");
   try {
-    await ask(WPS, method);
+    await request(WPS, method);
   } catch (error) {
-    failed(error);
+    onError(error);
   }
   poll();
 }
 
-at("start").addEventListener("click", () => act("POST"));
-at("cancel").addEventListener("click", () => act("DELETE"));
-document.addEventListener("visibilitychange", seen);
-setUp(poll);
-play(poll);
-setInterval(watch, 250);
+byId("start").addEventListener("click", () => send("POST"));
+byId("cancel").addEventListener("click", () => send("DELETE"));
+document.addEventListener("visibilitychange", onVisibilityChange);
+connectForm(poll);
+connectSimButtons(poll);
+setInterval(pollIfStale, 250);
 showSim();
-seen();
+onVisibilityChange();

@@ -1,26 +1,26 @@
-// Sets Wi-Fi up by hand: a network in range or a name, and its password.
-import { Refused, ask, at, quoted, say } from "./device.js";
+// Sets Wi-Fi up by hand: with a network in range or a typed name, and its password.
+import { ApiError, byId, quote, request, setText } from "./device.js";
 
-let wanted = null; // the network that was sent
-let hex = null; // of a name that is no text
+let sentName = null; // the name of the network that was sent to the device
+let nameHex = null; // the bytes of a name that is not text
 
-async function look() {
-  say("looked", "Looking for networks…");
-  at("look").disabled = true;
+async function scan() {
+  setText("looked", "Looking for networks…");
+  byId("look").disabled = true;
   try {
-    const found = (await ask("/api/v1/wifi/scan", "GET", undefined, 20000)).filter((it) => it.ssid);
+    const found = (await request("/api/v1/wifi/scan", "GET", undefined, 20000)).filter((it) => it.ssid);
     const names = new Set();
     const first = found.filter((it) => !names.has(it.ssid_hex || it.ssid) && names.add(it.ssid_hex || it.ssid));
-    at("networks").replaceChildren(...first.map(choice));
-    say("looked", first.length ? "" : "No network is in range. Type the name of a hidden one.");
+    byId("networks").replaceChildren(...first.map(networkRow));
+    setText("looked", first.length ? "" : "No network is in range. Type the name of a hidden one.");
   } catch (error) {
-    say("looked", (error instanceof Refused ? error.message : "The device did not answer.") + " Or type the name.");
+    setText("looked", (error instanceof ApiError ? error.message : "The device did not answer.") + " Or type the name.");
   }
-  at("look").disabled = false;
+  byId("look").disabled = false;
 }
 
-/** A network in range, the strongest access point of its name. */
-function choice(network) {
+/** Creates the row of a network in range, from the strongest access point with its name. */
+function networkRow(network) {
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
   const open = ["open", "OWE"].includes(network.auth_mode);
   const strength = network.signal === undefined ? "" : ["weak", "fair", "strong"][Math.min(2, Math.floor(network.signal / 34))];
@@ -28,67 +28,67 @@ function choice(network) {
   const row = make("label", { className: "network" });
   const input = make("input", { type: "radio", name: "network" });
   input.addEventListener("change", () => {
-    at("name").value = network.ssid;
-    hex = network.ssid_hex || null;
-    at("open").checked = open;
-    needsPassword();
+    byId("name").value = network.ssid;
+    nameHex = network.ssid_hex || null;
+    byId("open").checked = open;
+    updatePasswordFields();
   });
   row.append(input, make("span", { textContent: network.ssid }), make("small", { textContent: about }));
   return row;
 }
 
-function needsPassword() {
-  at("password").disabled = at("reveal").disabled = at("open").checked;
-  if (at("open").checked) at("password").value = "";
+function updatePasswordFields() {
+  byId("password").disabled = byId("reveal").disabled = byId("open").checked;
+  if (byId("open").checked) byId("password").value = "";
 }
 
-function reveal(shown) {
-  at("password").type = shown ? "text" : "password";
-  at("reveal").setAttribute("aria-pressed", String(shown));
-  say("reveal", shown ? "Hide" : "Show");
+function showPassword(shown) {
+  byId("password").type = shown ? "text" : "password";
+  byId("reveal").setAttribute("aria-pressed", String(shown));
+  setText("reveal", shown ? "Hide" : "Show");
 }
 
-async function join(event, changed) {
+async function join(event, onChange) {
   event.preventDefault();
-  say("mistake", "");
-  const name = at("name").value;
-  const network = hex === null ? { name } : { name_hex: hex };
-  at("join").disabled = true;
+  setText("mistake", "");
+  const name = byId("name").value;
+  const network = nameHex === null ? { name } : { name_hex: nameHex };
+  byId("join").disabled = true;
   try {
-    await ask("/api/v1/wifi/sta/settings", "PUT", { enable: true, ...network, password: at("password").value });
-    wanted = name;
-    reveal(false);
-    at("message").focus();
-    at("pairing").scrollIntoView({ block: "nearest" });
+    await request("/api/v1/wifi/sta/settings", "PUT", { enable: true, ...network, password: byId("password").value });
+    sentName = name;
+    showPassword(false);
+    byId("message").focus();
+    byId("pairing").scrollIntoView({ block: "nearest" });
   } catch (error) {
-    say("mistake", error instanceof Refused ? error.message : "The device did not answer. Try again.");
-    at("join").disabled = false;
+    setText("mistake", error instanceof ApiError ? error.message : "The device did not answer. Try again.");
+    byId("join").disabled = false;
   }
-  changed();
+  onChange();
 }
 
-/** What is being done, in words. */
-export function connecting() {
-  return wanted === null ? "The settings are being changed…" : "Connecting to " + quoted(wanted) + "…";
+/** Returns a text about the change in progress. */
+export function progressText() {
+  return sentName === null ? "The settings are being changed…" : "Connecting to " + quote(sentName) + "…";
 }
 
-/** The device is at rest: what was sent may have come to its end. */
-export function settled(last) {
-  if (wanted === null || last?.task !== "configure") return;
-  wanted = null;
-  at("hand").open = last.result !== "ok";
-  if (last.result === "ok") at("password").value = "";
+/** Called while the device is idle: the change that was sent may have ended. */
+export function onIdle(last) {
+  if (sentName === null || last?.task !== "configure") return;
+  sentName = null;
+  byId("hand").open = last.result !== "ok";
+  if (last.result === "ok") byId("password").value = "";
 }
 
-/** `changed` is called when something was sent. */
-export function setUp(changed) {
-  at("hand").addEventListener("toggle", () => at("hand").open && !at("networks").children.length && look());
-  at("look").addEventListener("click", look);
-  at("open").addEventListener("change", needsPassword);
-  at("reveal").addEventListener("click", () => reveal(at("password").type === "password"));
-  at("name").addEventListener("input", () => {
-    hex = null;
+/** Connects the form. `onChange` is called after something was sent. */
+export function connectForm(onChange) {
+  byId("hand").addEventListener("toggle", () => byId("hand").open && !byId("networks").children.length && scan());
+  byId("look").addEventListener("click", scan);
+  byId("open").addEventListener("change", updatePasswordFields);
+  byId("reveal").addEventListener("click", () => showPassword(byId("password").type === "password"));
+  byId("name").addEventListener("input", () => {
+    nameHex = null;
     for (const it of document.querySelectorAll(".network input")) it.checked = false;
   });
-  at("by-hand").addEventListener("submit", (event) => join(event, changed));
+  byId("by-hand").addEventListener("submit", (event) => join(event, onChange));
 }

@@ -1,24 +1,24 @@
-// The device behind the page, and small things that all parts of the page need.
+// Requests to the device, and helpers that all parts of the page use.
 
-export const at = (id) => document.getElementById(id);
+export const byId = (id) => document.getElementById(id);
 
-/** Sets text only when it changes, so that a screen reader says it once. */
-export function say(id, text) {
-  if (at(id).textContent !== text) at(id).textContent = text;
+/** Sets a text only if it changes, so that a screen reader reads it once. */
+export function setText(id, text) {
+  if (byId(id).textContent !== text) byId(id).textContent = text;
 }
 
-export const quoted = (name) => "“" + name + "”";
+export const quote = (name) => "“" + name + "”";
 
-/** The device's own words. */
-export class Refused extends Error {}
+/** An error response of the device. Its message is for people. */
+export class ApiError extends Error {}
 
-export async function ask(path, method = "GET", content, patience = method === "GET" ? 3000 : 20000) {
-  // A change waits until it is on the device's disk; a question is better asked again.
-  const request = { method, signal: AbortSignal.timeout(patience) };
-  if (content) Object.assign(request, { body: JSON.stringify(content), headers: { "Content-Type": "application/json" } });
-  const answer = await fetch(path, request);
-  const isJson = (answer.headers.get("content-type") || "").includes("json");
-  const body = isJson ? await answer.json() : null;
-  if (!answer.ok) throw new Refused(body?.detail || "The device said " + answer.status + ".");
+export async function request(path, method = "GET", content, timeout = method === "GET" ? 3000 : 20000) {
+  // A change waits until it is written to the device's disk. A GET is better retried soon.
+  const options = { method, signal: AbortSignal.timeout(timeout) };
+  if (content) Object.assign(options, { body: JSON.stringify(content), headers: { "Content-Type": "application/json" } });
+  const response = await fetch(path, options);
+  const isJson = (response.headers.get("content-type") || "").includes("json");
+  const body = isJson ? await response.json() : null;
+  if (!response.ok) throw new ApiError(body?.detail || "The device said " + response.status + ".");
   return body;
 }

@@ -1,41 +1,41 @@
-// The panel that plays the router: only a simulated radio answers here.
-import { Refused, ask, at, quoted, say } from "./device.js";
+// The panel that controls the simulated router. It is hidden if the device has a real radio.
+import { ApiError, byId, quote, request, setText } from "./device.js";
 
-let simulated = true; // until the device says that it is not
+let simulated = true; // until the device returns an error
 
-/** The router as it is, if it is a simulated one. */
+/** Shows the state of the router, if it is simulated. */
 export async function showSim() {
   if (!simulated) return;
   try {
-    const sim = await ask("/api/v1/sim");
+    const sim = await request("/api/v1/sim");
     const [router, second] = sim.routers;
-    const pressed = (it) => (it.pressed ? ", its WPS button is pressed" : "");
-    const there = (it) => (it.on ? "switched on" : "switched off") + (it.wps ? pressed(it) : ", without WPS") + (it.wrong_key ? ", with a wrong key to hand over" : "");
-    let text = quoted(router.ssid) + " (password: " + router.key + ") is " + there(router) + ".";
-    if (second.on) text += " " + quoted(second.ssid) + " is there too" + pressed(second) + ".";
-    say("sim-state", text);
-    const down = { second: second.on, power: !router.on, "wps-off": !router.wps, "wrong-key": router.wrong_key };
-    for (const [key, isDown] of Object.entries(down)) {
-      document.querySelector(`[data-sim="${key}"]`).setAttribute("aria-pressed", String(isDown));
+    const pressedText = (it) => (it.pressed ? ", its WPS button is pressed" : "");
+    const describe = (it) => (it.on ? "switched on" : "switched off") + (it.wps ? pressedText(it) : ", without WPS") + (it.wrong_key ? ", with a wrong key to hand over" : "");
+    let text = quote(router.ssid) + " (password: " + router.key + ") is " + describe(router) + ".";
+    if (second.on) text += " " + quote(second.ssid) + " is there too" + pressedText(second) + ".";
+    setText("sim-state", text);
+    const toggles = { second: second.on, power: !router.on, "wps-off": !router.wps, "wrong-key": router.wrong_key };
+    for (const [key, isOn] of Object.entries(toggles)) {
+      document.querySelector(`[data-sim="${key}"]`).setAttribute("aria-pressed", String(isOn));
     }
-    at("sim").hidden = false;
+    byId("sim").hidden = false;
   } catch (error) {
-    simulated = !(error instanceof Refused);
-    at("sim").hidden = !simulated || at("sim").hidden;
+    simulated = !(error instanceof ApiError);
+    byId("sim").hidden = !simulated || byId("sim").hidden;
   }
 }
 
-/** `changed` is called when something was played. */
-export function play(changed) {
+/** Connects the buttons. `onChange` is called after each of them. */
+export function connectSimButtons(onChange) {
   for (const button of document.querySelectorAll("[data-sim]")) {
     button.addEventListener("click", async () => {
       try {
-        await ask("/api/v1/sim/" + button.dataset.sim, "POST");
+        await request("/api/v1/sim/" + button.dataset.sim, "POST");
       } catch {
-        // The panel shows what is, whatever was asked.
+        // The panel shows the actual state in any case.
       }
       showSim();
-      changed();
+      onChange();
     });
   }
 }

@@ -1,4 +1,4 @@
-//! Who knows the password: HTTP Digest (RFC 7616), and its memory.
+//! HTTP Digest authentication (RFC 7616): the password, the nonces, and the counts already used.
 
 use core::fmt;
 use core::time::Duration;
@@ -13,21 +13,21 @@ use crate::digest::{Algorithm, Fields, hash, hex};
 use crate::request::{Field, Request};
 use crate::response::Response;
 
-/// How long a nonce is good for.
-const LIFETIME: Duration = Duration::from_secs(600);
-/// How many nonces may be in use; the one that was issued first has to go.
-const IN_USE: usize = 16;
-/// Issued when, and number: as hex digits, followed by half a hash that only we can make.
-const NONCE: usize = 16 + 8 + 32;
+/// How long a nonce is valid.
+const NONCE_TIMEOUT: Duration = Duration::from_secs(600);
+/// How many used nonces are remembered. The one that was issued first is evicted.
+const MAX_NONCES: usize = 16;
+/// The time of issue and the serial number as hex digits, followed by half a hash with our key.
+const NONCE_LEN: usize = 16 + 8 + 32;
 
 /// The password of the API: 1 to 64 bytes.
 ///
-/// It never prints itself, and its memory is wiped when it is dropped.
+/// Its `Debug` output does not contain it, and its memory is wiped when it is dropped.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Password(Vec<u8, 64>);
 
 impl Password {
-    /// Copies `bytes`; none unless there are 1 to 64.
+    /// Copies `bytes`. Returns `None` unless there are 1 to 64 of them.
     pub fn new(bytes: &[u8]) -> Option<Self> {
         if bytes.is_empty() { None } else { Vec::from_slice(bytes).ok().map(Self) }
     }
@@ -39,87 +39,98 @@ impl fmt::Debug for Password {
     }
 }
 
-/// The door: asks for the password, and remembers which answers it has had.
-pub struct Door {
+/// The server side of HTTP Digest authentication, shared by all connections.
+///
+/// It issues challenges, verifies the responses to them, and refuses a response that is sent twice.
+pub struct DigestAuth {
     password: Password,
     realm: Realm,
-    /// Only nonces that are made with it are ours.
+    /// Proves that a nonce was issued here.
     key: [u8; 32],
-    issued: u32,
-    in_use: Vec<Used, IN_USE>,
-    /// Nonces up to this one were in use, and have gone.
-    gone: Option<Nonce>,
+    issued_count: u32,
+    used_nonces: Vec<UsedNonce, MAX_NONCES>,
+    /// The newest nonce that was evicted. Nonces up to this one are no longer accepted.
+    newest_evicted: Option<Nonce>,
 }
 
-/// In order of issue.
+/// A nonce. Nonces are ordered by their time of issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Nonce {
-    at: u64,
+    issued_at: u64,
     number: u32,
 }
 
-/// A nonce with which somebody got in, and the counts that were used.
-struct Used {
+/// A nonce that a client has authenticated with, and the counts it has used.
+struct UsedNonce {
     nonce: Nonce,
     highest: u32,
-    /// Bit n: n below the highest. Browsers send in parallel, so they come in any order.
+    /// Bit n is set if the count n below the highest was used. Browsers send requests in parallel,
+    /// so the counts arrive in any order.
     seen: u64,
 }
 
-/// The name under which clients keep the password.
+/// The name under which clients store the password.
 #[derive(Clone, Copy, Debug)]
 struct Realm {
     text: [u8; 48],
     length: u8,
 }
 
-/// Why a request may not go on.
+/// The reason why a request is not authenticated.
 #[derive(Clone, Copy, Debug)]
-pub enum Locked {
-    /// The password has to be given: 401 with a challenge.
-    Asked(Challenge),
-    /// The Authorization header belongs to another request: 400.
-    OtherUri,
+pub enum AuthError {
+    /// The request has no valid proof of the password: 401 with a challenge.
+    Unauthorized(Challenge),
+    /// The `uri` of the Authorization header is not the target of the request: 400.
+    UriMismatch,
 }
 
-/// What a client has to answer.
+/// A challenge, as sent in the WWW-Authenticate headers of a 401.
 #[derive(Clone, Copy, Debug)]
 pub struct Challenge {
     realm: Realm,
-    nonce: [u8; NONCE],
-    /// The password was right, but the nonce is too old.
+    nonce: [u8; NONCE_LEN],
+    /// The password was right, but the nonce can no longer be used.
     stale: bool,
-    /// The password was wrong.
-    pub(crate) failed: bool,
+    /// The request had an Authorization header, and it was wrong.
+    pub(crate) wrong_password: bool,
 }
 
-impl Locked {
-    /// The answer.
-    pub fn answer<'b>(&self, buffer: &'b mut [u8]) -> Response<'b> {
+impl AuthError {
+    /// Writes the response to the request into `buffer`.
+    pub fn response<'b>(&self, buffer: &'b mut [u8]) -> Response<'b> {
         match self {
-            Self::Asked(challenge) => Response::unauthorized(challenge, buffer),
-            Self::OtherUri => Response::other_uri(buffer),
+            Self::Unauthorized(challenge) => Response::unauthorized(challenge, buffer),
+            Self::UriMismatch => Response::uri_mismatch(buffer),
         }
     }
 }
 
-impl Door {
-    /// A door for `realm`, the host name. `key` must be random, and known to nobody.
+impl DigestAuth {
+    /// Creates the authentication for `realm`, which is the host name. `key` must be random and
+    /// secret.
     pub fn new(password: Password, realm: &str, key: [u8; 32]) -> Self {
-        let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
-        let mut own = Realm { text: [0; 48], length: 0 };
-        for (place, byte) in own.text.iter_mut().zip(realm.bytes().filter(plain)) {
+        let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+        let mut plain_realm = Realm { text: [0; 48], length: 0 };
+        for (place, byte) in plain_realm.text.iter_mut().zip(realm.bytes().filter(is_plain)) {
             *place = byte;
-            own.length += 1;
+            plain_realm.length += 1;
         }
-        Self { password, realm: own, key, issued: 0, in_use: Vec::new(), gone: None }
+        Self {
+            password,
+            realm: plain_realm,
+            key,
+            issued_count: 0,
+            used_nonces: Vec::new(),
+            newest_evicted: None,
+        }
     }
 
-    /// Judges a request that comes at `now`.
+    /// Authenticates a request that arrives at `now`.
     ///
     /// # Errors
-    /// [`Locked`], which has an [answer](Locked::answer).
-    pub fn judge(&mut self, request: &Request<'_>, now: Instant) -> Result<(), Locked> {
+    /// [`AuthError`], which provides the [response](AuthError::response).
+    pub fn authenticate(&mut self, request: &Request<'_>, now: Instant) -> Result<(), AuthError> {
         let Field::Once(header) = request.authorization else {
             return self.challenge(now, false, false);
         };
@@ -127,85 +138,97 @@ impl Door {
             return self.challenge(now, false, true);
         };
         if !request.is_target(fields.uri) {
-            return Err(Locked::OtherUri);
+            return Err(AuthError::UriMismatch);
         }
-        let Some(count) = self.answered(&fields, request.method_name()) else {
+        let Some(count) = self.verify(&fields, request.method_name()) else {
             return self.challenge(now, false, true);
         };
-        if self.use_up(fields.nonce, count, now) {
+        if self.consume(fields.nonce, count, now) {
             return Ok(());
         }
         self.challenge(now, true, false)
     }
 
-    /// The count of an answer that knows the password.
-    fn answered(&self, fields: &Fields<'_>, method: &str) -> Option<u32> {
-        let asked = fields.username.is_empty()
+    /// Returns the nonce count, or `None` if the header does not prove the password.
+    fn verify(&self, fields: &Fields<'_>, method: &str) -> Option<u32> {
+        let matches_challenge = fields.username.is_empty()
             && fields.realm == self.realm.bytes()
             && fields.qop == b"auth"
             && !fields.cnonce.is_empty();
-        let right = fields.is_answer(fields.algorithm()?, method, &self.password.0);
-        (asked && right).then(|| fields.count())?
+        let is_valid = fields.is_valid_response(fields.algorithm()?, method, &self.password.0);
+        (matches_challenge && is_valid).then(|| fields.nonce_count())?
     }
 
-    /// Whether the nonce is ours and fresh, and the count was not used with it.
-    fn use_up(&mut self, text: &[u8], count: u32, now: Instant) -> bool {
-        let Some(nonce) = self.own(text) else { return false };
-        if now > Instant::from_millis(nonce.at).after(LIFETIME) {
+    /// Marks `count` as used with this nonce.
+    ///
+    /// Returns `false` if the nonce was not issued here, is too old, or was used with this count
+    /// before.
+    fn consume(&mut self, text: &[u8], count: u32, now: Instant) -> bool {
+        let Some(nonce) = self.parse_nonce(text) else { return false };
+        if now > Instant::from_millis(nonce.issued_at).after(NONCE_TIMEOUT) {
             return false;
         }
-        if let Some(used) = self.in_use.iter_mut().find(|used| used.nonce == nonce) {
+        if let Some(used) = self.used_nonces.iter_mut().find(|used| used.nonce == nonce) {
             return used.mark(count);
         }
-        if self.gone.is_some_and(|gone| nonce <= gone) {
+        if self.newest_evicted.is_some_and(|newest| nonce <= newest) {
             return false;
         }
-        if self.in_use.is_full() {
-            let oldest = self.in_use.iter().enumerate().min_by_key(|(_, used)| used.nonce);
+        if self.used_nonces.is_full() {
+            let oldest = self.used_nonces.iter().enumerate().min_by_key(|(_, used)| used.nonce);
             if let Some((place, _)) = oldest {
-                self.gone = self.gone.max(Some(self.in_use.swap_remove(place).nonce));
+                let evicted = self.used_nonces.swap_remove(place).nonce;
+                self.newest_evicted = self.newest_evicted.max(Some(evicted));
             }
         }
-        // There is room now.
-        let _ = self.in_use.push(Used { nonce, highest: count, seen: 1 });
+        // Cannot fail: an entry was evicted if the list was full.
+        let _ = self.used_nonces.push(UsedNonce { nonce, highest: count, seen: 1 });
         true
     }
 
-    fn challenge(&mut self, now: Instant, stale: bool, failed: bool) -> Result<(), Locked> {
-        self.issued = self.issued.wrapping_add(1);
-        let nonce = self.text(Nonce { at: now.as_millis(), number: self.issued });
-        Err(Locked::Asked(Challenge { realm: self.realm, nonce, stale, failed }))
+    fn challenge(
+        &mut self,
+        now: Instant,
+        stale: bool,
+        wrong_password: bool,
+    ) -> Result<(), AuthError> {
+        self.issued_count = self.issued_count.wrapping_add(1);
+        let nonce = Nonce { issued_at: now.as_millis(), number: self.issued_count };
+        let nonce = self.format_nonce(nonce);
+        Err(AuthError::Unauthorized(Challenge { realm: self.realm, nonce, stale, wrong_password }))
     }
 
-    fn text(&self, nonce: Nonce) -> [u8; NONCE] {
-        let mut text = [0; NONCE];
-        hex(&nonce.at.to_be_bytes(), &mut text[..16]);
+    fn format_nonce(&self, nonce: Nonce) -> [u8; NONCE_LEN] {
+        let mut text = [0; NONCE_LEN];
+        hex(&nonce.issued_at.to_be_bytes(), &mut text[..16]);
         hex(&nonce.number.to_be_bytes(), &mut text[16..24]);
-        // Of fixed length, and half of it is kept back: nobody can go on from it.
+        // A length extension attack is not possible: the length is fixed, and only half of the hash
+        // is sent.
         let hash = hash::<Sha256>(&[&self.key, &text[..24]]);
         hex(&hash, &mut text[24..]);
         text
     }
 
-    /// Reads a nonce of our own.
-    fn own(&self, text: &[u8]) -> Option<Nonce> {
+    /// Parses a nonce. Returns `None` if it was not issued here.
+    fn parse_nonce(&self, text: &[u8]) -> Option<Nonce> {
         let digits = |range| core::str::from_utf8(text.get(range)?).ok();
         let nonce = Nonce {
-            at: u64::from_str_radix(digits(0..16)?, 16).ok()?,
+            issued_at: u64::from_str_radix(digits(0..16)?, 16).ok()?,
             number: u32::from_str_radix(digits(16..24)?, 16).ok()?,
         };
-        bool::from(self.text(nonce).ct_eq(text)).then_some(nonce)
+        bool::from(self.format_nonce(nonce).ct_eq(text)).then_some(nonce)
     }
 }
 
-impl Drop for Door {
+impl Drop for DigestAuth {
     fn drop(&mut self) {
         self.key.zeroize();
     }
 }
 
-impl Used {
-    /// Marks a count as used; false if it was, or is too far back to know.
+impl UsedNonce {
+    /// Marks a count as used. Returns `false` if it was used before, or if it is 64 or more below
+    /// the highest count and thus no longer tracked.
     fn mark(&mut self, count: u32) -> bool {
         if count > self.highest {
             self.seen = self.seen.checked_shl(count - self.highest).unwrap_or(0) | 1;
@@ -213,9 +236,9 @@ impl Used {
             return true;
         }
         let bit = 1_u64.checked_shl(self.highest - count).unwrap_or(0);
-        let fresh = bit != 0 && self.seen & bit == 0;
+        let is_fresh = bit != 0 && self.seen & bit == 0;
         self.seen |= bit;
-        fresh
+        is_fresh
     }
 }
 
@@ -226,8 +249,11 @@ impl Realm {
 }
 
 impl Challenge {
-    /// The value of a WWW-Authenticate header of its own. Complete, and the realm first: clients exist
-    /// that read no further, or mix what is in two of them.
+    /// Writes the value of one WWW-Authenticate header and returns it, or `None` if `buffer` is too
+    /// short.
+    ///
+    /// Each algorithm gets a complete header, with the realm first: some clients stop reading after
+    /// it, or mix the fields of two headers.
     pub(crate) fn write<'b>(&self, algorithm: Algorithm, buffer: &'b mut [u8]) -> Option<&'b str> {
         let parts: [&[u8]; 8] = [
             b"Digest realm=\"",

@@ -1,5 +1,4 @@
-//! The front for Linux: an axum router, and a server that keeps slow and greedy clients
-//! in bounds.
+//! The adapter for Linux: an axum router, and a server with limits against slow and greedy clients.
 //!
 //! ```no_run
 //! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -8,7 +7,7 @@
 //!
 //! static CONTROL: Control<CriticalSectionRawMutex, 8> = Control::new();
 //!
-//! # async fn front() -> std::io::Result<()> {
+//! # async fn run() -> std::io::Result<()> {
 //! let begin = std::time::Instant::now();
 //! let now = move || Instant::from_millis(begin.elapsed().as_millis() as u64);
 //! let config = Config { names: vec!["device".into()], ..Config::default() };
@@ -19,14 +18,14 @@
 //! # }
 //! ```
 
-mod answer;
+mod access;
 mod config;
-mod entrance;
 mod events;
+mod handler;
 mod limits;
 mod message;
+mod problem_stream;
 mod serve;
-mod unreadable;
 
 use core::ops::Deref;
 use std::boxed::Box;
@@ -40,27 +39,29 @@ use wps_core::{Control, Instant};
 
 use crate::MAX_BODY;
 
-use answer::{Waiting, answer};
-use entrance::{Entrance, guarded};
+use access::{AccessControl, require_access};
+use handler::{ControlSlots, handle_request};
 
 pub use config::Config;
 pub use limits::Limits;
 pub use serve::serve;
 
-/// The API and the page. `more` are routes of the application, behind the same rules on Host, Origin
-/// and body size. The desk may be an `Arc` or a `&'static`; `now` is the clock of its runner.
+/// Creates a router with the API and the page.
+///
+/// `more` contains the application's own routes. The same rules on Host, Origin, password and body
+/// size apply to them. `control` can be an `Arc` or a `&'static`. `now` is the clock of its runner.
 pub fn router<D, C, const N: usize>(control: D, now: C, config: Config, more: Router) -> Router
 where
     D: Deref<Target = Control<CriticalSectionRawMutex, N>> + Clone + Send + Sync + 'static,
     C: Fn() -> Instant + Clone + Send + Sync + 'static,
 {
-    let entrance = Arc::new(Entrance::new(config, now));
-    // The desk takes N at a time, and the application may want to ask it, too.
-    let waiting = Waiting::new((N / 2).max(1));
+    let access = Arc::new(AccessControl::new(config, now));
+    // `Control` serves N callers at a time. The other half is left for the application.
+    let slots = ControlSlots::new((N / 2).max(1));
     more.layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(entrance.clone(), guarded::<C>))
+        .layer(from_fn_with_state(access.clone(), require_access::<C>))
         .fallback(move |request: Request| {
-            // Boxed here: axum moves what it is given several times.
-            Box::pin(answer(control.clone(), entrance.clone(), waiting.clone(), request))
+            // Boxed, because axum moves the future several times.
+            Box::pin(handle_request(control.clone(), access.clone(), slots.clone(), request))
         })
 }

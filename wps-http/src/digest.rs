@@ -1,4 +1,4 @@
-//! The arithmetic of HTTP Digest (RFC 7616, 3.4) and the fields of its header, without any memory.
+//! HTTP Digest (RFC 7616, 3.4): parses the Authorization header and checks its response. Stateless.
 
 use core::str;
 
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-/// The two ways that are offered.
+/// An algorithm that the server offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Sha256,
@@ -24,7 +24,7 @@ impl Algorithm {
     }
 }
 
-/// What a client sends: the fields of an Authorization header, as they stand between their quotes.
+/// The fields of an Authorization header, without their quotes. Escapes are not decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fields<'a> {
     pub(crate) username: &'a [u8],
@@ -39,7 +39,9 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// None if it is another scheme than Digest, a field comes twice, or it makes no sense.
+    /// Parses the value of an Authorization header.
+    ///
+    /// Returns `None` if the scheme is not Digest, a field occurs twice, or the syntax is invalid.
     pub(crate) fn parse(header: &'a [u8]) -> Option<Self> {
         let (scheme, mut rest) = header.split_at_checked(b"Digest ".len())?;
         if !scheme.eq_ignore_ascii_case(b"Digest ") {
@@ -50,7 +52,7 @@ impl<'a> Fields<'a> {
         loop {
             let (name, after) = split_at_byte(rest.trim_ascii_start(), b'=')?;
             let (value, after) = value(after.trim_ascii_start())?;
-            let places: [(&str, &mut &'a [u8]); 9] = [
+            let known_fields: [(&str, &mut &'a [u8]); 9] = [
                 ("username", &mut fields.username),
                 ("realm", &mut fields.realm),
                 ("nonce", &mut fields.nonce),
@@ -61,12 +63,12 @@ impl<'a> Fields<'a> {
                 ("nc", &mut fields.nc),
                 ("cnonce", &mut fields.cnonce),
             ];
-            for ((known, place), seen) in places.into_iter().zip(&mut seen) {
+            for ((known, field), seen) in known_fields.into_iter().zip(&mut seen) {
                 if name.trim_ascii_end().eq_ignore_ascii_case(known.as_bytes()) {
                     if *seen {
                         return None;
                     }
-                    (*seen, *place) = (true, value);
+                    (*seen, *field) = (true, value);
                 }
             }
             match after.trim_ascii_start() {
@@ -77,28 +79,40 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Returns the algorithm, or `None` if it was not offered.
     pub(crate) fn algorithm(&self) -> Option<Algorithm> {
-        let ways = [Algorithm::Sha256, Algorithm::Md5Sess];
-        ways.into_iter().find(|it| self.algorithm.eq_ignore_ascii_case(it.name().as_bytes()))
+        let algorithms = [Algorithm::Sha256, Algorithm::Md5Sess];
+        algorithms.into_iter().find(|it| self.algorithm.eq_ignore_ascii_case(it.name().as_bytes()))
     }
 
-    /// Eight hex digits.
-    pub(crate) fn count(&self) -> Option<u32> {
+    /// Parses the nonce count. Returns `None` unless it has exactly eight hex digits.
+    pub(crate) fn nonce_count(&self) -> Option<u32> {
         let digits = str::from_utf8(self.nc).ok().filter(|digits| digits.len() == 8)?;
-        let valid = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        valid.then(|| u32::from_str_radix(digits, 16).ok())?
+        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        is_hex.then(|| u32::from_str_radix(digits, 16).ok())?
     }
 
-    /// Whether the response is the one of somebody who knows `password`. Takes as long for a wrong one
-    /// as for the right one.
-    pub(crate) fn is_answer(&self, algorithm: Algorithm, method: &str, password: &[u8]) -> bool {
+    /// Returns whether the response was computed with `password`.
+    ///
+    /// The comparison takes constant time.
+    pub(crate) fn is_valid_response(
+        &self,
+        algorithm: Algorithm,
+        method: &str,
+        password: &[u8],
+    ) -> bool {
         match algorithm {
-            Algorithm::Sha256 => self.is_answer_by::<Sha256>(false, method, password),
-            Algorithm::Md5Sess => self.is_answer_by::<Md5>(true, method, password),
+            Algorithm::Sha256 => self.is_valid_response_with::<Sha256>(false, method, password),
+            Algorithm::Md5Sess => self.is_valid_response_with::<Md5>(true, method, password),
         }
     }
 
-    fn is_answer_by<D: Digest>(&self, session: bool, method: &str, password: &[u8]) -> bool {
+    fn is_valid_response_with<D: Digest>(
+        &self,
+        session: bool,
+        method: &str,
+        password: &[u8],
+    ) -> bool {
         let mut user = hash::<D>(&[self.username, self.realm, password]);
         if session {
             let mut digits = [0; 64];
@@ -121,7 +135,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A token, or what stands between quotes; and what follows.
+/// Splits a token or a quoted string from the start of `text`; returns it without its quotes, and
+/// the rest.
 fn value(text: &[u8]) -> Option<(&[u8], &[u8])> {
     match text {
         [b'"', quoted @ ..] => {
@@ -146,7 +161,7 @@ fn split_at_byte(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     Some((text.get(..end)?, text.get(end + 1..)?))
 }
 
-/// The hash of the parts with colons between them.
+/// Hashes the parts, joined by colons.
 pub(crate) fn hash<D: Digest>(parts: &[&[u8]]) -> Output<D> {
     let mut hasher = D::new();
     for (place, part) in parts.iter().enumerate() {
@@ -158,13 +173,13 @@ pub(crate) fn hash<D: Digest>(parts: &[&[u8]]) -> Output<D> {
     hasher.finalize()
 }
 
-/// Lower-case hex digits, as far as they fit.
+/// Writes `bytes` as lower-case hex digits, as many as fit, and returns the digits written.
 pub(crate) fn hex<'d>(bytes: &[u8], digits: &'d mut [u8]) -> &'d [u8] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     let mut count = 0;
-    for (place, half) in digits.iter_mut().zip(halves) {
-        *place = DIGITS[usize::from(half)];
+    for (place, nibble) in digits.iter_mut().zip(nibbles) {
+        *place = DIGITS[usize::from(nibble)];
         count += 1;
     }
     digits.get(..count).unwrap_or_default()
@@ -186,23 +201,23 @@ mod tests {
     #[test]
     fn the_examples_of_rfc_7616() {
         let fields = Fields::parse(RFC.as_bytes()).expect("a good header");
-        assert_eq!((fields.algorithm(), fields.count()), (Some(Algorithm::Sha256), Some(1)));
-        assert!(fields.is_answer(Algorithm::Sha256, "GET", PASSWORD));
-        assert!(!fields.is_answer(Algorithm::Sha256, "POST", PASSWORD));
-        assert!(!fields.is_answer(Algorithm::Sha256, "GET", b"circle of life"));
-        assert!(!fields.is_answer(Algorithm::Md5Sess, "GET", PASSWORD));
+        assert_eq!((fields.algorithm(), fields.nonce_count()), (Some(Algorithm::Sha256), Some(1)));
+        assert!(fields.is_valid_response(Algorithm::Sha256, "GET", PASSWORD));
+        assert!(!fields.is_valid_response(Algorithm::Sha256, "POST", PASSWORD));
+        assert!(!fields.is_valid_response(Algorithm::Sha256, "GET", b"circle of life"));
+        assert!(!fields.is_valid_response(Algorithm::Md5Sess, "GET", PASSWORD));
         let md5 = Fields { response: b"8ca523f5e9506fed4657c9700eebdbec", ..fields };
-        assert!(md5.is_answer_by::<Md5>(false, "GET", PASSWORD));
-        assert!(!md5.is_answer_by::<Md5>(true, "GET", PASSWORD));
+        assert!(md5.is_valid_response_with::<Md5>(false, "GET", PASSWORD));
+        assert!(!md5.is_valid_response_with::<Md5>(true, "GET", PASSWORD));
     }
 
     #[test]
-    fn headers_of_any_form() {
+    fn header_syntax_variants_are_parsed() {
         let parsed = |text: &'static str| Fields::parse(text.as_bytes());
         let fields =
             parsed("dIGEST UserName = \"\" ,nc=0000000a,  qop=\"auth\",realm=\"a\\\"b, c\"");
         let fields = fields.expect("a good header");
-        assert_eq!((fields.username, fields.count()), (&b""[..], Some(10)));
+        assert_eq!((fields.username, fields.nonce_count()), (&b""[..], Some(10)));
         assert_eq!((fields.qop, fields.realm), (&b"auth"[..], &b"a\\\"b, c"[..]));
         for bad in [
             "",
@@ -219,7 +234,11 @@ mod tests {
             assert_eq!(parsed(bad), None, "{bad}");
         }
         for bad in ["0000001", "000000001", "0000000g", "+0000001", ""] {
-            assert_eq!(Fields { nc: bad.as_bytes(), ..Fields::default() }.count(), None, "{bad}");
+            assert_eq!(
+                Fields { nc: bad.as_bytes(), ..Fields::default() }.nonce_count(),
+                None,
+                "{bad}"
+            );
         }
     }
 }

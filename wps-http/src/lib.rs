@@ -1,42 +1,45 @@
 //! The HTTP API and the web page of Wi-Fi Protected Setup by push button.
 //!
-//! One pure function, [`handle`], holds the routes, status codes, headers, the rules on who may call,
-//! and the JSON. It needs no `std` and no allocator; what an answer says is in a buffer of the
-//! caller. What must be asked of the machine, which takes time, comes back as an [`Action`], and its
-//! [`Outcome`] is turned into the answer by another pure function, [`finish`]. A front only moves
-//! bytes: `axum` for Linux, `picoserve` for firmware, each with the feature of that name.
+//! One pure function, [`handle`], contains the routes, the status codes, the headers, the rules on
+//! Host and Origin, and the JSON. It needs no `std` and no allocator: the caller provides a buffer,
+//! and the response is written into it. If a request needs the pairing machine, which takes time,
+//! [`handle`] returns an [`Action`]. A second pure function, [`finish`], turns the [`Outcome`] of
+//! the action into the response. An adapter connects the two functions to an HTTP server and only
+//! moves bytes: `axum` for Linux, `picoserve` for firmware, each with the feature of that name.
 //!
-//! | method, path | answer |
+//! | method, path | response |
 //! |---|---|
-//! | `POST /api/v1/wifi/wps` | 204: a pairing runs |
+//! | `POST /api/v1/wifi/wps` | 204: a pairing is running |
 //! | `DELETE /api/v1/wifi/wps` | 204: cancelled, or nothing to cancel |
-//! | `GET /api/v1/wifi/wps` | 200: state, time left, what is in sight, how the last one ended |
+//! | `GET /api/v1/wifi/wps` | 200: state, time left, search progress, result of the last task |
 //! | `GET /api/v1/wifi/wps/events` | 200: the same as an event stream |
-//! | `GET /api/v1/wifi/sta/settings` | 200: whether the station is on, and the name of its network |
-//! | `PUT`, `POST`, `DELETE /api/v1/wifi/sta/settings` | 204: the change is under way |
+//! | `GET /api/v1/wifi/sta/settings` | 200: whether the station is on, and its network's name |
+//! | `PUT`, `POST`, `DELETE /api/v1/wifi/sta/settings` | 204: the change is in progress |
 //! | `GET /api/v1/wifi/scan` | 200: the access points in range |
 //! | `GET /api/v1/system` | 200: what the radio is doing |
 //! | `GET /api/v1/openapi.json` | 200: this API, OpenAPI 3.1 |
 //! | `GET /` | the page |
 //!
-//! # For authors of fronts
+//! # Writing an adapter
 //!
-//! 1. Fill a [`Request`] with the request line and every header. Where a password is set, ask the one
-//!    [`Door`] of all connections to [judge](Door::judge) it. Read at most [`MAX_BODY`] bytes of a body,
-//!    for a limited time, and add them; nobody whom [`guard`] refuses needs to be read.
-//! 2. Call [`handle`]. A finished [`Response`] goes out as it is, after its [pause](Response::pause).
-//! 3. An [`Action`] is done at the [`Control`](wps_core::Control): [`act`] does that, within time limits. Then
-//!    [`finish`] makes the response.
-//! 4. After one that [is a stream](Response::is_stream) send an [`event`] at once, at every change and, while a window
-//!    is open, each [`COUNT`]; else a [`COMMENT`] each [`HEART_BEAT`]. Let no more listen than leaves room
-//!    for others: for one too many the outcome is [`Outcome::Busy`].
+//! 1. Fill a [`Request`] with the request line and every header. If a password is set, call
+//!    [`DigestAuth::authenticate`] on the one [`DigestAuth`] that all connections share. Read at
+//!    most [`MAX_BODY`] bytes of a body, for a limited time, and add them with
+//!    [`Request::with_body`]. The body of a request that [`check_origin`] refuses need not be read.
+//! 2. Call [`handle`]. Send a finished [`Response`] as it is, after its [delay](Response::delay).
+//! 3. Pass an [`Action`] to [`perform`], which applies the time limits, and its outcome to
+//!    [`finish`], which returns the response.
+//! 4. If the response [is a stream](Response::is_stream), send an [`event`] at once and at every
+//!    change. While a window is open, also send one every [`COUNTDOWN_INTERVAL`]; otherwise send an
+//!    [`SSE_COMMENT`] every [`HEARTBEAT_INTERVAL`]. Limit the number of listeners so that other
+//!    requests can still be served: the outcome for one listener too many is [`Outcome::Busy`].
 //!
 //! ```
 //! use wps_core::{Clock, Control};
-//! use wps_http::{BUFFER, PARTING, Reply, Request, View, act, finish, handle};
+//! use wps_http::{BUFFER, Reply, Request, View, finish, handle, perform};
 //! # use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 //!
-//! # async fn front(control: &Control<NoopRawMutex, 4>, clock: &impl Clock) -> u16 {
+//! # async fn serve(control: &Control<NoopRawMutex, 4>, clock: &impl Clock) -> u16 {
 //! let request = Request::new("POST", "/api/v1/wifi/wps") // 1
 //!     .header("Host", b"192.168.1.100")
 //!     .header("Content-Length", b"0");
@@ -45,10 +48,11 @@
 //! let (status, settings) = (status.as_ref(), settings.as_ref());
 //! let view = View { now: clock.now(), status, settings, ..View::default() };
 //! let response = match handle(&request, &view, &mut buffer) { // 2
-//!     Reply::Done(response) => response,
-//!     Reply::Do(action) => { // 3
-//!         let done = act(control, action, |time| clock.sleep_until(clock.now().after(time))).await;
-//!         finish(&request, &view, done.outcome(), &mut buffer)
+//!     Reply::Response(response) => response,
+//!     Reply::Action(action) => { // 3
+//!         let sleep = |time| clock.sleep_until(clock.now().after(time));
+//!         let outcome = perform(control, action, sleep).await;
+//!         finish(&request, &view, outcome.as_outcome(), &mut buffer)
 //!     }
 //! };
 //! response.status()
@@ -59,14 +63,14 @@
 #[cfg(feature = "axum")]
 extern crate std;
 
-mod act;
 mod auth;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod digest;
-mod guard;
 mod json;
+mod origin;
 mod page;
+mod perform;
 #[cfg(feature = "picoserve")]
 pub mod picoserve;
 mod radio;
@@ -83,52 +87,55 @@ use core::time::Duration;
 use wps_core::driver::Link;
 use wps_core::{Instant, RequestError, ScanResults, Settings, Status};
 
-pub use act::{Done, act};
-pub use auth::{Challenge, Door, Locked, Password};
-pub use guard::{Denied, Scheme, Site, guard};
-pub use request::{MAX_BODY, Request, Unread};
+pub use auth::{AuthError, Challenge, DigestAuth, Password};
+pub use origin::{AllowedHosts, OriginError, Scheme, check_origin};
+pub use perform::{OwnedOutcome, perform};
+pub use request::{BodyError, MAX_BODY, Request};
 pub use response::{COMMON_HEADERS, Response};
 pub use route::{finish, handle};
-pub use status::{COMMENT, COUNT, HEART_BEAT, event};
+pub use status::{COUNTDOWN_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, event};
 pub use system::{Addresses, Device};
 
-/// What to start a pairing with ([`Control::start`](wps_core::Control::start)): time for the 204 to reach
-/// its client over the very network that the radio is about to leave, with a retransmission or two.
-pub const PARTING: Duration = Duration::from_millis(500);
+/// The reply grace to pass to [`Control::start`](wps_core::Control::start).
+///
+/// The radio stays on its network for this time, so that the 204 can reach the client over that
+/// same network, with a retransmission or two.
+pub const REPLY_GRACE_DELAY: Duration = Duration::from_millis(500);
 
-/// How long a buffer for one answer must be.
+/// The length of a buffer that holds any response except the one to [`Action::Scan`].
 pub const BUFFER: usize = 2048;
 
-/// How long a buffer for the answer to [`Action::Scan`] may be of use: the longest there is. In a
-/// shorter one the list ends earlier.
-pub const SCAN_BUFFER: usize = 2 + ScanResults::MAX * 512;
+/// The length of a buffer that holds any response to [`Action::Scan`].
+///
+/// In a shorter buffer the list of access points ends earlier.
+pub const SCAN_BUFFER: usize = 2 + ScanResults::MAX_LEN * 512;
 
-/// What an answer depends on beside the request.
+/// Everything that a response depends on besides the request.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// The names under which the API answers.
-    pub site: Site<'a>,
-    /// What the [`Door`] says about the request; `Ok` where no password is set.
-    pub access: Result<(), Locked>,
-    /// The present moment, on the clock of the status.
+    /// The names under which the API can be reached.
+    pub allowed_hosts: AllowedHosts<'a>,
+    /// The result of [`DigestAuth::authenticate`] for the request, or `Ok` if no password is set.
+    pub access: Result<(), AuthError>,
+    /// The current time, on the clock of the status.
     pub now: Instant,
-    /// The status; none before the machine's first step.
+    /// The status, or `None` before the first step of the machine.
     pub status: Option<&'a Status>,
-    /// The settings in force; none while something is under way.
+    /// The settings in force, or `None` while a task is in progress.
     pub settings: Option<&'a Settings>,
-    /// Whether the platform has networks of its own, so that the station can be switched on without
-    /// a name ([`Settings::Platform`]).
+    /// Whether the platform has its own networks, so that the station can be switched on without a
+    /// name ([`Settings::Platform`]).
     pub has_platform: bool,
-    /// What the device is called.
+    /// The name, model and version of the device.
     pub device: Device<'a>,
-    /// Its IP settings.
+    /// The IP settings of the device.
     pub addresses: Addresses,
 }
 
 impl Default for View<'_> {
     fn default() -> Self {
         Self {
-            site: Site::default(),
+            allowed_hosts: AllowedHosts::default(),
             access: Ok(()),
             now: Instant::from_millis(0),
             status: None,
@@ -140,47 +147,47 @@ impl Default for View<'_> {
     }
 }
 
-/// What becomes of a request.
+/// The result of [`handle`].
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 pub enum Reply<'b> {
-    /// This is the answer.
-    Done(Response<'b>),
-    /// Do this, then [`finish`].
-    Do(Action),
+    /// Send this response.
+    Response(Response<'b>),
+    /// Perform this action, then call [`finish`].
+    Action(Action),
 }
 
-/// What to do at the [`Control`](wps_core::Control) before there is an answer.
+/// A call to [`Control`](wps_core::Control) that must come before the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 pub enum Action {
-    /// Start a pairing, with [`PARTING`] before the radio leaves its network.
+    /// Start a pairing, with a reply grace of [`REPLY_GRACE_DELAY`].
     Start,
-    /// Cancel it.
+    /// Cancel the running task.
     Cancel,
-    /// Change the settings, with [`PARTING`] before the radio moves.
+    /// Change the settings, with a reply grace of [`REPLY_GRACE_DELAY`].
     Configure(Settings),
-    /// Send an [`event`] now, at every change, and each second while a window is open.
+    /// Send an [`event`] now, at every change, and every second while a window is open.
     Listen,
-    /// Ask what the radio is doing.
-    Look,
-    /// Ask for the access points in range.
+    /// Query the state of the radio link.
+    QueryLink,
+    /// Scan for the access points in range.
     Scan,
 }
 
-/// What came of an [`Action`].
+/// The outcome of an [`Action`].
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome<'a> {
-    /// Of [`Action::Start`] and [`Action::Configure`].
+    /// The outcome of [`Action::Start`] and [`Action::Configure`].
     Started(Result<(), RequestError>),
-    /// Of [`Action::Cancel`].
+    /// The outcome of [`Action::Cancel`].
     Cancelled,
-    /// Of [`Action::Listen`]: events follow.
+    /// The outcome of [`Action::Listen`]: events follow.
     Listening,
-    /// Of [`Action::Look`].
-    Looked(Option<&'a Link>),
-    /// Of [`Action::Scan`].
+    /// The outcome of [`Action::QueryLink`].
+    Link(Option<&'a Link>),
+    /// The outcome of [`Action::Scan`].
     Scanned(Option<&'a ScanResults>),
-    /// Of any: the machine did not answer in time, or too many wait for it.
+    /// The outcome of any action if the machine did not reply in time or too many requests wait.
     Busy,
 }

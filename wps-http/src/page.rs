@@ -1,12 +1,15 @@
-//! What never changes: the description of the API, and the web page, files without a build step, each under its own path, so that the
-//! Content-Security-Policy needs no exception for inline code.
+//! The static files: the web page and the OpenAPI description.
+//!
+//! There is no build step. Each file has its own path, so that the Content-Security-Policy needs no
+//! exception for inline code.
 
 use crate::response::{JSON, Response};
 
-/// Everything from the device itself, nothing inline, in nobody's frame. By its `.local` name the page
-/// looks for a device that has changed networks. There is no `Referrer-AfterFailure: no-referrer`, which would
-/// turn the page's own Origin into `null`.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+/// Allows files from the device only, no inline code, and no frames around the page.
+///
+/// The page may connect to `.local` names, where it looks for a device that has changed networks.
+/// There is no `Referrer-Policy: no-referrer`, which would turn the page's own Origin into `null`.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self' http://*.local:*; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
@@ -20,7 +23,8 @@ pub(crate) enum File {
 }
 
 impl File {
-    pub(crate) fn at(path: &str) -> Option<Self> {
+    /// Returns the file that is served at `path`.
+    pub(crate) fn for_path(path: &str) -> Option<Self> {
         match path {
             "/" => Some(Self::Html),
             "/style.css" => Some(Self::Style),
@@ -34,7 +38,7 @@ impl File {
         }
     }
 
-    pub(crate) fn answer<'b>(self) -> Response<'b> {
+    pub(crate) fn response<'b>(self) -> Response<'b> {
         let (content_type, text) = match self {
             Self::Html => ("text/html; charset=utf-8", include_str!("../assets/index.html")),
             Self::Style => ("text/css; charset=utf-8", include_str!("../assets/style.css")),
@@ -42,6 +46,6 @@ impl File {
             Self::Icon => ("image/svg+xml", include_str!("../assets/icon.svg")),
             Self::OpenApi => (JSON, include_str!("../assets/openapi.json")),
         };
-        Response::file(content_type, POLICY, text)
+        Response::file(content_type, CONTENT_SECURITY_POLICY, text)
     }
 }

@@ -1,8 +1,8 @@
-//! How this API names what a radio tells: channels, widths, generations, security.
+//! The names that the API uses for radio properties: channels, widths, generations, security.
 
 use wps_core::driver::{Cipher, Security};
 
-/// 0 to 100.
+/// Converts a signal level in dBm to a percentage.
 pub(crate) fn signal(dbm: i16) -> i16 {
     dbm.saturating_add(100).clamp(0, 50) * 2
 }
@@ -21,8 +21,8 @@ enum Band {
 }
 
 impl Channel {
-    /// IEEE 802.11-2020, annex E.
-    pub(crate) fn at(mhz: u16) -> Option<Self> {
+    /// Returns the channel with this center frequency (IEEE 802.11-2020, annex E).
+    pub(crate) fn from_mhz(mhz: u16) -> Option<Self> {
         let (number, band) = match mhz {
             2484 => (14, Band::TwoPointFour),
             2412..=2472 => ((mhz - 2407) / 5, Band::TwoPointFour),
@@ -35,14 +35,16 @@ impl Channel {
     }
 }
 
-/// Where the second half of a wide channel lies. In the 5 GHz band the number tells; in the 2.4 GHz
-/// band it may be on either side, and somebody has to say.
+/// Returns the channel width, with the side on which the secondary channel lies.
+///
+/// In the 5 GHz band the side follows from the channel number. In the 2.4 GHz band it can be
+/// either, so the result is `None` if `secondary_above` is `None`.
 pub(crate) fn ht(
     channel: Option<Channel>,
     width_mhz: u16,
-    second_above: Option<bool>,
+    secondary_above: Option<bool>,
 ) -> Option<&'static str> {
-    match (width_mhz, second_above, channel) {
+    match (width_mhz, secondary_above, channel) {
         (20, _, _) => Some("20"),
         (40.., Some(true), _) => Some("40+"),
         (40.., Some(false), _) => Some("40-"),
@@ -54,7 +56,8 @@ pub(crate) fn ht(
     }
 }
 
-/// The letters of IEEE 802.11 amendments that a network of this generation speaks in its band.
+/// Returns the letters of the IEEE 802.11 amendments that a network of this generation supports in
+/// its band.
 pub(crate) fn phy(channel: Option<Channel>, generation: Option<u8>) -> Option<&'static str> {
     match (channel?.band, generation?) {
         (Band::TwoPointFour, 4) => Some("bgn"),

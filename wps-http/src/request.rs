@@ -1,21 +1,23 @@
-//! What a front tells about a request.
+//! A request, as an adapter describes it to the pure functions.
 
-/// The most bytes of a body that are read. Only a change of the settings needs one; any other is
-/// read and ignored.
+/// The longest body that is read, in bytes. Only a change of the settings needs a body; other
+/// bodies are read and ignored.
 pub const MAX_BODY: usize = 8 * 1024;
 
-/// The parts of a request that decide its answer. A front hands over every header as it came, in
-/// any order; which of them count, and how often they may occur, is decided here.
+/// The parts of a request that determine its response.
+///
+/// An adapter adds every header as it was received, in any order. This type decides which of them
+/// matter and how often they may occur.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     pub(crate) method: Option<Method>,
     target: &'a str,
-    /// Where it is not in the target.
+    /// The query, if the target does not contain it.
     query: Option<&'a str>,
     pub(crate) host: Field<'a>,
     pub(crate) origin: Field<'a>,
-    /// A browser says that the request comes from a page of another site.
-    pub(crate) from_elsewhere: bool,
+    /// According to the browser, a page of another site sent the request.
+    pub(crate) is_cross_site: bool,
     content_length: Option<u64>,
     pub(crate) length_invalid: bool,
     pub(crate) too_large: bool,
@@ -24,18 +26,20 @@ pub struct Request<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// Why a front could not read a body; one that is too long is [told](Request::with_body_too_large).
+/// The reason why an adapter could not read a body.
+///
+/// A body that is too long is not an error here: see [`Request::with_body_too_large`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unread {
-    /// It took too long to arrive: 408.
+pub enum BodyError {
+    /// The body took too long to arrive: 408.
     TooSlow,
-    /// It did not arrive as announced: 400.
+    /// The body did not arrive as announced: 400.
     Broken,
-    /// It came in chunks, which this front does not read: 411.
+    /// The body is chunked, which this adapter does not support: 411.
     Chunked,
 }
 
-/// The methods that mean something to this API.
+/// The methods that this API uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
     Get,
@@ -45,7 +49,7 @@ pub(crate) enum Method {
     Delete,
 }
 
-/// A header that may occur once.
+/// The value of a header that may occur once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Field<'a> {
     Missing,
@@ -54,7 +58,7 @@ pub(crate) enum Field<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// A request line: the method and the target, both as they were sent.
+    /// Creates a request from the method and the target, both as they were sent.
     pub fn new(method: &str, target: &'a str) -> Self {
         let method = match method {
             "GET" => Some(Method::Get),
@@ -70,7 +74,7 @@ impl<'a> Request<'a> {
             query: None,
             host: Field::Missing,
             origin: Field::Missing,
-            from_elsewhere: false,
+            is_cross_site: false,
             content_length: None,
             length_invalid: false,
             too_large: false,
@@ -80,7 +84,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Adds the query, for a front that gets it without the target.
+    /// Adds the query, for an HTTP server that separates it from the target.
     #[must_use]
     pub fn query(self, query: &'a str) -> Self {
         Self { query: Some(query), ..self }
@@ -95,9 +99,9 @@ impl<'a> Request<'a> {
         } else if name.eq_ignore_ascii_case("origin") {
             self.origin = self.origin.and(value);
         } else if name.eq_ignore_ascii_case("sec-fetch-site") {
-            self.from_elsewhere |= [&b"cross-site"[..], b"same-site"]
+            self.is_cross_site |= [&b"cross-site"[..], b"same-site"]
                 .iter()
-                .any(|elsewhere| value.eq_ignore_ascii_case(elsewhere));
+                .any(|other_site| value.eq_ignore_ascii_case(other_site));
         } else if name.eq_ignore_ascii_case("authorization") {
             self.authorization = self.authorization.and(value);
         } else if name.eq_ignore_ascii_case("content-type") {
@@ -118,18 +122,19 @@ impl<'a> Request<'a> {
         Self { body, ..self }
     }
 
-    /// The body turned out to be longer than [`MAX_BODY`].
+    /// Records that the body turned out to be longer than [`MAX_BODY`].
     #[must_use]
     pub fn with_body_too_large(self) -> Self {
         Self { too_large: true, ..self }
     }
 
-    /// Whether a header has announced a body longer than [`MAX_BODY`]: it need not be read.
+    /// Returns whether the body is longer than [`MAX_BODY`]. If a header announces that, the body
+    /// need not be read.
     pub fn is_body_too_large(&self) -> bool {
         self.too_large
     }
 
-    /// Whether the body is JSON, or nobody has said what it is.
+    /// Returns whether the Content-Type is JSON or missing.
     pub(crate) fn may_be_json(&self) -> bool {
         match self.content_type {
             Field::Missing => true,
@@ -141,7 +146,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// As it was sent; empty for a method that means nothing here.
+    /// Returns the method as it was sent, or an empty string if this API does not use it.
     pub(crate) fn method_name(&self) -> &'static str {
         match self.method {
             Some(Method::Get) => "GET",
@@ -153,7 +158,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Whether `uri` is the target as it was sent.
+    /// Returns whether `uri` is the target as it was sent.
     pub(crate) fn is_target(&self, uri: &[u8]) -> bool {
         match (uri.strip_prefix(self.target.as_bytes()), self.query) {
             (Some([]), None) => true,
@@ -166,13 +171,13 @@ impl<'a> Request<'a> {
         self.method == Some(Method::Head)
     }
 
-    /// The target's own authority with its scheme, where it has one (RFC 9112, 3.2.2).
+    /// Returns the scheme and the authority of a target that is an absolute URI (RFC 9112, 3.2.2).
     pub(crate) fn target_authority(&self) -> Option<(&'a str, &'a str)> {
         let (scheme, rest) = self.split_target()?;
         Some((scheme, &rest[..end_of_authority(rest)]))
     }
 
-    /// The path, without the query.
+    /// Returns the path, without the query.
     pub(crate) fn path(&self) -> &'a str {
         let path = match self.split_target() {
             Some((_, rest)) => &rest[end_of_authority(rest)..],
@@ -202,7 +207,8 @@ fn end_of_authority(rest: &str) -> usize {
     rest.find(['/', '?', '#']).unwrap_or(rest.len())
 }
 
-/// Digits only (RFC 9110, 8.6); what is too long for the number is too long for us.
+/// Parses a Content-Length, which consists of digits only (RFC 9110, 8.6). A length that does not
+/// fit the integer saturates, and is too long anyway.
 fn content_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;

@@ -1,4 +1,4 @@
-//! What a front sends.
+//! A response, and the constructors of all responses that the API sends.
 
 use core::time::Duration;
 
@@ -6,80 +6,82 @@ use serde::Serialize;
 
 use crate::auth::Challenge;
 use crate::digest::Algorithm;
-use crate::guard::Denied;
-use crate::request::Unread;
+use crate::origin::OriginError;
+use crate::request::BodyError;
 
-/// An answer. Its body is static or in the buffer of the call that made it.
+/// A response. Its body is static, or in the buffer of the call that created it.
 #[derive(Clone, Copy, Debug)]
 pub struct Response<'b> {
     status: u16,
     content_type: Option<&'static str>,
     allow: Option<&'static str>,
     retry_after: Option<&'static str>,
-    policy: Option<&'static str>,
+    content_security_policy: Option<&'static str>,
     challenges: [Option<&'b str>; 2],
-    pause: bool,
+    is_delayed: bool,
     close: bool,
     is_stream: bool,
     body: &'b [u8],
     without_body: bool,
 }
 
-/// On every answer, also on those of an application's own routes.
+/// The headers of every response, including those of an application's own routes.
 pub const COMMON_HEADERS: [(&str, &str); 2] =
     [("cache-control", "no-store"), ("x-content-type-options", "nosniff")];
 
-/// A guess a second from each connection; the owner's right answer does not wait.
-const GUESS_PAUSE: Duration = Duration::from_secs(1);
-/// The longest challenge, rounded up.
-const CHALLENGE: usize = 256;
+/// Limits each connection to one guess per second. A request with the right password is not
+/// delayed.
+const WRONG_PASSWORD_DELAY: Duration = Duration::from_secs(1);
+/// The length of the longest challenge, rounded up.
+const CHALLENGE_MAX: usize = 256;
 
 pub(crate) const JSON: &str = "application/json; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
 
 impl<'b> Response<'b> {
-    /// The status code.
+    /// Returns the status code.
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// All header fields but Content-Length, with lower-case names. One name may come twice.
+    /// Returns all headers except Content-Length, with lower-case names. A name may occur twice.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'b str)> {
         let [first, second] = self.challenges;
-        let own = [
+        let fields = [
             ("content-type", self.content_type),
             ("allow", self.allow),
             ("retry-after", self.retry_after),
             ("www-authenticate", first),
             ("www-authenticate", second),
-            ("content-security-policy", self.policy),
+            ("content-security-policy", self.content_security_policy),
             ("connection", self.close.then_some("close")),
         ];
-        let own = own.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        own.chain(COMMON_HEADERS)
+        let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        fields.chain(COMMON_HEADERS)
     }
 
-    /// Content-Type, which [headers](Self::headers) has too.
+    /// Returns the Content-Type, which is also one of the [headers](Self::headers).
     pub fn content_type(&self) -> Option<&'static str> {
         self.content_type
     }
 
-    /// Content-Length; none on a 204, which must not have one (RFC 9110, 8.6), and on a stream.
+    /// Returns the Content-Length, or `None` for a stream and for a 204, which must not have one
+    /// (RFC 9110, 8.6).
     pub fn content_length(&self) -> Option<usize> {
         (self.status != 204 && !self.is_stream).then_some(self.body.len())
     }
 
-    /// Whether [events](crate::event) follow, one after the other.
+    /// Returns whether the body is an endless sequence of [events](crate::event).
     pub fn is_stream(&self) -> bool {
         self.is_stream && !self.without_body
     }
 
-    /// How long to wait before this answer goes out: whoever guesses passwords shall not be quick.
-    pub fn pause(&self) -> Duration {
-        if self.pause { GUESS_PAUSE } else { Duration::ZERO }
+    /// Returns how long to wait before sending this response. It slows down password guessing.
+    pub fn delay(&self) -> Duration {
+        if self.is_delayed { WRONG_PASSWORD_DELAY } else { Duration::ZERO }
     }
 
-    /// What follows the header; nothing on the answer to a HEAD.
+    /// Returns the body. It is empty if the request was a HEAD.
     pub fn body(&self) -> &'b [u8] {
         if self.without_body { &[] } else { self.body }
     }
@@ -92,43 +94,49 @@ impl<'b> Response<'b> {
         Self::new(204, None, &[])
     }
 
-    pub(crate) fn file(content_type: &'static str, policy: &'static str, body: &'b str) -> Self {
-        let policy = Some(policy);
-        Self { policy, ..Self::new(200, Some(content_type), body.as_bytes()) }
+    pub(crate) fn file(
+        content_type: &'static str,
+        content_security_policy: &'static str,
+        body: &'b str,
+    ) -> Self {
+        let content_security_policy = Some(content_security_policy);
+        Self { content_security_policy, ..Self::new(200, Some(content_type), body.as_bytes()) }
     }
 
     pub(crate) fn json(value: &impl Serialize, buffer: &'b mut [u8]) -> Self {
         match serde_json_core::to_slice(value, buffer) {
-            Ok(length) => Self::of_json(buffer.get(..length).unwrap_or_default()),
-            Err(_) => Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes()),
+            Ok(length) => Self::from_json(buffer.get(..length).unwrap_or_default()),
+            Err(_) => Self::new(500, Some(PROBLEM), BUFFER_TOO_SMALL.as_bytes()),
         }
     }
 
-    /// JSON that is written already; nothing is none.
-    pub(crate) fn of_json(body: &'b [u8]) -> Self {
+    /// Creates a response from serialized JSON. An empty `body` means that the buffer was too
+    /// small.
+    pub(crate) fn from_json(body: &'b [u8]) -> Self {
         match body {
-            [] => Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes()),
+            [] => Self::new(500, Some(PROBLEM), BUFFER_TOO_SMALL.as_bytes()),
             body => Self::new(200, Some(JSON), body),
         }
     }
 
-    /// Two challenges, the better one first.
+    /// Creates a 401 with two challenges, the stronger algorithm first.
     pub(crate) fn unauthorized(challenge: &Challenge, buffer: &'b mut [u8]) -> Self {
-        let Some((first, rest)) = buffer.split_at_mut_checked(CHALLENGE) else {
-            return Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes());
+        let Some((first, rest)) = buffer.split_at_mut_checked(CHALLENGE_MAX) else {
+            return Self::new(500, Some(PROBLEM), BUFFER_TOO_SMALL.as_bytes());
         };
-        let Some((second, rest)) = rest.split_at_mut_checked(CHALLENGE) else {
-            return Self::new(500, Some(PROBLEM), TOO_LITTLE_SPACE.as_bytes());
+        let Some((second, rest)) = rest.split_at_mut_checked(CHALLENGE_MAX) else {
+            return Self::new(500, Some(PROBLEM), BUFFER_TOO_SMALL.as_bytes());
         };
         let challenges = [
             challenge.write(Algorithm::Sha256, first),
             challenge.write(Algorithm::Md5Sess, second),
         ];
         let detail = "Give the device's password, with an empty user name (HTTP Digest).";
-        Self { challenges, pause: challenge.failed, ..Self::problem(401, detail, rest) }
+        let is_delayed = challenge.wrong_password;
+        Self { challenges, is_delayed, ..Self::problem(401, detail, rest) }
     }
 
-    pub(crate) fn other_uri(buffer: &'b mut [u8]) -> Self {
+    pub(crate) fn uri_mismatch(buffer: &'b mut [u8]) -> Self {
         let detail = "The uri of the Authorization header must be the target of the request.";
         Self::problem(400, detail, buffer)
     }
@@ -137,11 +145,11 @@ impl<'b> Response<'b> {
         Self { is_stream: true, ..Self::new(200, Some("text/event-stream"), &[]) }
     }
 
-    /// A problem document (RFC 9457). `detail` is a sentence that says what to do.
+    /// Creates a problem document (RFC 9457). `detail` is a sentence that says what to do.
     pub(crate) fn problem(status: u16, detail: &str, buffer: &'b mut [u8]) -> Self {
-        let answer = Self::json(&Problem { title: title(status), status, detail }, buffer);
-        let status = if answer.status == 200 { status } else { answer.status };
-        Self { status, content_type: Some(PROBLEM), ..answer }
+        let response = Self::json(&Problem { title: title(status), status, detail }, buffer);
+        let status = if response.status == 200 { status } else { response.status };
+        Self { status, content_type: Some(PROBLEM), ..response }
     }
 
     pub(crate) fn unknown_path(buffer: &'b mut [u8]) -> Self {
@@ -169,7 +177,8 @@ impl<'b> Response<'b> {
         Self::unavailable("1", "The device is busy. Try again in a second.", buffer)
     }
 
-    /// What makes the device refuse for a reason passes less quickly.
+    /// Creates a 503 for a request that the machine refused. The cause usually lasts longer than
+    /// that of [`busy`](Self::busy).
     pub(crate) fn refused(advice: &str, buffer: &'b mut [u8]) -> Self {
         Self::unavailable("5", advice, buffer)
     }
@@ -178,7 +187,7 @@ impl<'b> Response<'b> {
         Self { retry_after: Some(seconds), ..Self::problem(503, detail, buffer) }
     }
 
-    fn too_slow(buffer: &'b mut [u8]) -> Self {
+    fn request_timeout(buffer: &'b mut [u8]) -> Self {
         let detail = "The request took too long to arrive. Send it again, in one go.";
         Self { close: true, ..Self::problem(408, detail, buffer) }
     }
@@ -188,9 +197,9 @@ impl<'b> Response<'b> {
         Self { close: true, ..Self::problem(400, detail, buffer) }
     }
 
-    /// What a server could not read as HTTP, and so refuses by itself.
+    /// Creates the response to bytes that the HTTP server could not parse and refused itself.
     #[cfg(feature = "axum")]
-    pub(crate) fn unreadable(status: u16, buffer: &'b mut [u8]) -> Self {
+    pub(crate) fn invalid_http(status: u16, buffer: &'b mut [u8]) -> Self {
         let detail = match status {
             414 => "Send a shorter target, such as /api/v1/wifi/wps.",
             431 => "Send fewer or shorter header fields.",
@@ -211,9 +220,9 @@ impl<'b> Response<'b> {
             content_type,
             allow: None,
             retry_after: None,
-            policy: None,
+            content_security_policy: None,
             challenges: [None; 2],
-            pause: false,
+            is_delayed: false,
             close: false,
             is_stream: false,
             body,
@@ -222,9 +231,9 @@ impl<'b> Response<'b> {
     }
 }
 
-impl Denied {
-    /// The answer, without any CORS header.
-    pub fn answer(self, buffer: &mut [u8]) -> Response<'_> {
+impl OriginError {
+    /// Writes the response to the request into `buffer`. It has no CORS headers.
+    pub fn response(self, buffer: &mut [u8]) -> Response<'_> {
         match self {
             Self::Malformed => {
                 let detail = "Send exactly one valid Host header, at most one Origin, and a valid \
@@ -244,11 +253,11 @@ impl Denied {
     }
 }
 
-impl Unread {
-    /// The answer.
-    pub fn answer(self, buffer: &mut [u8]) -> Response<'_> {
+impl BodyError {
+    /// Writes the response to the request into `buffer`.
+    pub fn response(self, buffer: &mut [u8]) -> Response<'_> {
         match self {
-            Self::TooSlow => Response::too_slow(buffer),
+            Self::TooSlow => Response::request_timeout(buffer),
             Self::Broken => Response::broken_body(buffer),
             Self::Chunked => Response::length_required(buffer),
         }
@@ -262,7 +271,7 @@ struct Problem<'a> {
     detail: &'a str,
 }
 
-const TOO_LITTLE_SPACE: &str = concat!(
+const BUFFER_TOO_SMALL: &str = concat!(
     r#"{"title":"Internal Server Error","status":500,"#,
     r#""detail":"The answer does not fit its buffer. Please report this."}"#
 );

@@ -1,55 +1,61 @@
-//! The routes: which request gets which answer, and which of several mistakes is told.
+//! The routes: which request gets which response, and which of several errors wins.
 
 use wps_core::RequestError;
 
-use crate::auth::Locked;
-use crate::guard::{Denied, guard};
+use crate::auth::AuthError;
+use crate::origin::{OriginError, check_origin};
 use crate::page::File;
 use crate::request::{Method, Request};
 use crate::response::Response;
-use crate::settings::{self, Verb};
+use crate::settings::{self, Change};
 use crate::{Action, Outcome, Reply, View, scan, status, system};
 
-/// Judges a request. Which answer wins: malformed 400, foreign Host or Origin 404, unknown path 404,
-/// method 405, no password 401, body too long 413, body that is not JSON 415, or not what is wanted 400.
+/// Handles a request: returns the response, or the action that must come before it.
+///
+/// If a request has several errors, the first of these wins: malformed 400, foreign Host or Origin
+/// 404, unknown path 404, method 405, no password 401, body too long 413, body that is not JSON
+/// 415, invalid body 400.
 pub fn handle<'b>(request: &Request<'_>, view: &View<'_>, buffer: &'b mut [u8]) -> Reply<'b> {
-    let answer = match judge(request, view) {
-        Ok(Ready::Do(action)) => return Reply::Do(action),
-        Ok(Ready::Status) => status::answer(view, buffer),
-        Ok(Ready::Settings) => settings::answer(view, buffer),
-        Ok(Ready::Change(verb)) => match settings::change(verb, request, view) {
-            Ok(settings) => return Reply::Do(Action::Configure(settings)),
-            Err(mistake) => mistake.answer(buffer),
+    let response = match operation(request, view) {
+        Ok(Operation::Action(action)) => return Reply::Action(action),
+        Ok(Operation::ShowStatus) => status::response(view, buffer),
+        Ok(Operation::ShowSettings) => settings::response(view, buffer),
+        Ok(Operation::ChangeSettings(change)) => match settings::changed(change, request, view) {
+            Ok(settings) => return Reply::Action(Action::Configure(settings)),
+            Err(error) => error.response(buffer),
         },
-        Ok(Ready::File(file)) => file.answer(),
-        Err(Mistake::Denied(denied)) => denied.answer(buffer),
-        Err(Mistake::UnknownPath) => Response::unknown_path(buffer),
-        Err(Mistake::Method(allow)) => Response::method_not_allowed(Some(allow), buffer),
-        Err(Mistake::Locked(locked)) => locked.answer(buffer),
-        Err(Mistake::TooLarge) => Response::too_large(buffer),
+        Ok(Operation::File(file)) => file.response(),
+        Err(RouteError::Origin(error)) => error.response(buffer),
+        Err(RouteError::UnknownPath) => Response::unknown_path(buffer),
+        Err(RouteError::MethodNotAllowed(allow)) => {
+            Response::method_not_allowed(Some(allow), buffer)
+        }
+        Err(RouteError::Auth(error)) => error.response(buffer),
+        Err(RouteError::BodyTooLarge) => Response::too_large(buffer),
     };
-    Reply::Done(answer.for_head(request.is_head()))
+    Reply::Response(response.for_head(request.is_head()))
 }
 
-/// Turns the outcome of an [`Action`] into the answer to the request that asked for it. The view's
-/// status should be taken after the action.
+/// Turns the outcome of an [`Action`] into the response to the request that needed it.
+///
+/// The status of the view should be read after the action.
 pub fn finish<'b>(
     request: &Request<'_>,
     view: &View<'_>,
     outcome: Outcome<'_>,
     buffer: &'b mut [u8],
 ) -> Response<'b> {
-    let answer = match outcome {
+    let response = match outcome {
         Outcome::Started(Ok(())) | Outcome::Cancelled => Response::no_content(),
         Outcome::Started(Err(RequestError::Busy)) | Outcome::Busy => Response::busy(buffer),
         Outcome::Started(Err(RequestError::Failed(cause))) => {
             Response::refused(cause.advice(), buffer)
         }
         Outcome::Listening => Response::event_stream(),
-        Outcome::Looked(link) => system::answer(view, link, buffer),
-        Outcome::Scanned(neighbours) => scan::answer(view, neighbours, buffer),
+        Outcome::Link(link) => system::response(view, link, buffer),
+        Outcome::Scanned(results) => scan::response(view, results, buffer),
     };
-    answer.for_head(request.is_head())
+    response.for_head(request.is_head())
 }
 
 #[derive(Clone, Copy)]
@@ -63,17 +69,18 @@ enum Route {
 }
 
 impl Route {
-    fn of(path: &str) -> Option<Self> {
+    fn for_path(path: &str) -> Option<Self> {
         match path {
             "/api/v1/wifi/wps" => Some(Self::Wps),
             "/api/v1/wifi/wps/events" => Some(Self::Events),
             "/api/v1/wifi/sta/settings" => Some(Self::Settings),
             "/api/v1/wifi/scan" => Some(Self::Scan),
             "/api/v1/system" => Some(Self::System),
-            path => File::at(path).map(Self::File),
+            path => File::for_path(path).map(Self::File),
         }
     }
 
+    /// Returns the value of the Allow header.
     fn methods(self) -> &'static str {
         match self {
             Self::Wps => "GET, HEAD, POST, DELETE",
@@ -83,48 +90,49 @@ impl Route {
     }
 }
 
-/// What a good request asks for.
+/// What a valid request asks for.
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
-enum Ready {
-    Do(Action),
-    Status,
-    Settings,
-    Change(Verb),
+enum Operation {
+    Action(Action),
+    ShowStatus,
+    ShowSettings,
+    ChangeSettings(Change),
     File(File),
 }
 
-enum Mistake<'v> {
-    Denied(Denied),
+enum RouteError<'v> {
+    Origin(OriginError),
     UnknownPath,
-    Method(&'static str),
-    Locked(&'v Locked),
-    TooLarge,
+    /// With the value of the Allow header.
+    MethodNotAllowed(&'static str),
+    Auth(&'v AuthError),
+    BodyTooLarge,
 }
 
-fn judge<'v>(request: &Request<'_>, view: &'v View<'_>) -> Result<Ready, Mistake<'v>> {
-    guard(request, &view.site).map_err(Mistake::Denied)?;
-    let route = Route::of(request.path()).ok_or(Mistake::UnknownPath)?;
-    let ready = match (route, request.method) {
-        (Route::Wps, Some(Method::Post)) => Ready::Do(Action::Start),
-        (Route::Wps, Some(Method::Delete)) => Ready::Do(Action::Cancel),
-        (Route::Wps, Some(Method::Get | Method::Head)) => Ready::Status,
-        (Route::Settings, Some(Method::Get | Method::Head)) => Ready::Settings,
-        (Route::Settings, Some(Method::Put)) => Ready::Change(Verb::Update),
-        (Route::Settings, Some(Method::Post)) => Ready::Change(Verb::Overwrite),
-        (Route::Settings, Some(Method::Delete)) => Ready::Change(Verb::Forget),
-        (Route::Events, Some(Method::Get | Method::Head)) => Ready::Do(Action::Listen),
-        (Route::Scan, Some(Method::Get | Method::Head)) => Ready::Do(Action::Scan),
-        (Route::System, Some(Method::Get | Method::Head)) => Ready::Do(Action::Look),
-        (Route::File(file), Some(Method::Get | Method::Head)) => Ready::File(file),
+fn operation<'v>(request: &Request<'_>, view: &'v View<'_>) -> Result<Operation, RouteError<'v>> {
+    check_origin(request, &view.allowed_hosts).map_err(RouteError::Origin)?;
+    let route = Route::for_path(request.path()).ok_or(RouteError::UnknownPath)?;
+    let operation = match (route, request.method) {
+        (Route::Wps, Some(Method::Post)) => Operation::Action(Action::Start),
+        (Route::Wps, Some(Method::Delete)) => Operation::Action(Action::Cancel),
+        (Route::Wps, Some(Method::Get | Method::Head)) => Operation::ShowStatus,
+        (Route::Settings, Some(Method::Get | Method::Head)) => Operation::ShowSettings,
+        (Route::Settings, Some(Method::Put)) => Operation::ChangeSettings(Change::Update),
+        (Route::Settings, Some(Method::Post)) => Operation::ChangeSettings(Change::Overwrite),
+        (Route::Settings, Some(Method::Delete)) => Operation::ChangeSettings(Change::Forget),
+        (Route::Events, Some(Method::Get | Method::Head)) => Operation::Action(Action::Listen),
+        (Route::Scan, Some(Method::Get | Method::Head)) => Operation::Action(Action::Scan),
+        (Route::System, Some(Method::Get | Method::Head)) => Operation::Action(Action::QueryLink),
+        (Route::File(file), Some(Method::Get | Method::Head)) => Operation::File(file),
         (
             Route::Events | Route::Scan | Route::System | Route::File(_),
             Some(Method::Put | Method::Post | Method::Delete),
         )
         | (Route::Wps, Some(Method::Put))
         | (_, None) => {
-            return Err(Mistake::Method(route.methods()));
+            return Err(RouteError::MethodNotAllowed(route.methods()));
         }
     };
-    view.access.as_ref().map_err(Mistake::Locked)?;
-    if request.is_body_too_large() { Err(Mistake::TooLarge) } else { Ok(ready) }
+    view.access.as_ref().map_err(RouteError::Auth)?;
+    if request.is_body_too_large() { Err(RouteError::BodyTooLarge) } else { Ok(operation) }
 }

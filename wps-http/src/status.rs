@@ -1,4 +1,4 @@
-//! `GET /api/v1/wifi/wps`: how the pairing stands.
+//! `GET /api/v1/wifi/wps`: the status of the pairing.
 
 use core::time::Duration;
 
@@ -8,30 +8,31 @@ use wps_core::{ADVICE_AFTER_SUCCESS, Cause, Instant, Phase, Ssid, Status, TaskKi
 
 use crate::View;
 use crate::response::Response;
-use crate::system::{Hex, Shown, mode};
+use crate::system::{Displayed, Hex, mode};
 
 #[derive(Serialize)]
 struct Wps<'a> {
     state: &'static str,
-    /// Seconds until the window closes, rounded up; while one is open.
+    /// Seconds until the window closes, rounded up. Only while a window is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     remaining_s: Option<u64>,
-    /// While looking for a router.
+    /// The search progress. Only while searching.
     #[serde(skip_serializing_if = "Option::is_none")]
     seen: Option<&'static str>,
-    /// While looking or exchanging with the network left, or the access point stopped.
+    /// Present while the radio has left its network, or stopped its access point, in order to
+    /// search or to exchange messages with a router.
     #[serde(skip_serializing_if = "Option::is_none")]
     off_air: Option<bool>,
-    /// The network in sight or being joined; else the saved one.
+    /// The network that was found or is being joined, otherwise the saved one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ssid: Option<Shown<'a, Ssid>>,
+    ssid: Option<Displayed<'a, Ssid>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ssid_hex: Option<Hex<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<Last>,
-    /// Why the last try failed, while it is being tried again.
+    /// The cause of the last failed attempt, while it is being retried.
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<Trouble>,
 }
@@ -43,7 +44,7 @@ struct Last {
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Shown<'static, Cause>>,
+    reason: Option<Displayed<'static, Cause>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<&'static str>,
     ago_s: u64,
@@ -52,43 +53,46 @@ struct Last {
 #[derive(Serialize)]
 struct Trouble {
     cause: &'static str,
-    reason: Shown<'static, Cause>,
+    reason: Displayed<'static, Cause>,
     advice: &'static str,
 }
 
-pub(crate) fn answer<'b>(view: &View<'_>, buffer: &'b mut [u8]) -> Response<'b> {
-    Response::json(&Wps::of(view.status, view.now), buffer)
+pub(crate) fn response<'b>(view: &View<'_>, buffer: &'b mut [u8]) -> Response<'b> {
+    Response::json(&Wps::new(view.status, view.now), buffer)
 }
 
-/// After how long an event is sent again while a window is open: the countdown goes on.
-pub const COUNT: Duration = Duration::from_secs(1);
-/// After how long a [`COMMENT`] is sent where nothing changes: whoever has hung up is noticed, and
-/// proxies keep the connection.
-pub const HEART_BEAT: Duration = Duration::from_secs(15);
-/// What readers of an event stream skip.
-pub const COMMENT: &[u8] = b":\n\n";
+/// How often an event is sent while a window is open, so that the countdown continues.
+pub const COUNTDOWN_INTERVAL: Duration = Duration::from_secs(1);
+/// How often an [`SSE_COMMENT`] is sent while nothing changes.
+///
+/// The adapter thus notices a client that has disconnected, and proxies keep the connection open.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
+/// A comment of the event stream format, which clients ignore.
+pub const SSE_COMMENT: &[u8] = b":\n\n";
 
-const DATA: &[u8] = b"data: ";
-const END: &[u8] = b"\n\n";
+const EVENT_PREFIX: &[u8] = b"data: ";
+const EVENT_END: &[u8] = b"\n\n";
 
-/// One event of the stream at `/api/v1/wifi/wps/events`: the object that `/api/v1/wifi/wps` shows. Nothing
-/// if it does not fit into the buffer, which [`BUFFER`](crate::BUFFER) bytes do.
+/// Writes one event of the stream at `/api/v1/wifi/wps/events` into `buffer` and returns its bytes.
+///
+/// The data of the event is the object that `/api/v1/wifi/wps` returns. The result is empty if it
+/// does not fit into the buffer; [`BUFFER`](crate::BUFFER) bytes are enough.
 pub fn event<'b>(status: Option<&Status>, now: Instant, buffer: &'b mut [u8]) -> &'b [u8] {
     let length = write_event(status, now, buffer).unwrap_or(0);
     buffer.get(..length).unwrap_or_default()
 }
 
 fn write_event(status: Option<&Status>, now: Instant, buffer: &mut [u8]) -> Option<usize> {
-    let (start, rest) = buffer.split_at_mut_checked(DATA.len())?;
-    start.copy_from_slice(DATA);
-    // One line: control characters are escaped in it.
-    let length = serde_json_core::to_slice(&Wps::of(status, now), rest).ok()?;
-    rest.get_mut(length..length + END.len())?.copy_from_slice(END);
-    Some(DATA.len() + length + END.len())
+    let (start, rest) = buffer.split_at_mut_checked(EVENT_PREFIX.len())?;
+    start.copy_from_slice(EVENT_PREFIX);
+    // The data is a single line, because JSON escapes control characters.
+    let length = serde_json_core::to_slice(&Wps::new(status, now), rest).ok()?;
+    rest.get_mut(length..length + EVENT_END.len())?.copy_from_slice(EVENT_END);
+    Some(EVENT_PREFIX.len() + length + EVENT_END.len())
 }
 
 impl<'a> Wps<'a> {
-    fn of(status: Option<&'a Status>, now: Instant) -> Self {
+    fn new(status: Option<&'a Status>, now: Instant) -> Self {
         let Some(status) = status else {
             return Self {
                 state: "starting",
@@ -106,15 +110,15 @@ impl<'a> Wps<'a> {
         Self {
             state: state(&status.phase),
             remaining_s: status.deadline.map(|deadline| seconds_left(deadline, now)),
-            seen: (status.phase == Phase::Searching).then(|| seen(&status.seen)),
+            seen: (status.phase == Phase::Searching).then(|| seen(&status.progress)),
             off_air: status.off_air.then_some(true),
-            ssid: ssid.map(Shown::Borrowed),
-            ssid_hex: ssid.and_then(Hex::unless_exact),
+            ssid: ssid.map(Displayed::Borrowed),
+            ssid_hex: ssid.and_then(Hex::if_not_utf8),
             mode: Some(mode(status.mode)),
-            last: status.last.map(|last| Last::of(last, now)),
+            last: status.last.map(|last| Last::new(last, now)),
             trouble: status.trouble.map(|cause| Trouble {
                 cause: cause.name(),
-                reason: Shown::Owned(cause),
+                reason: Displayed::Owned(cause),
                 advice: task(status).advice(cause),
             }),
         }
@@ -122,28 +126,28 @@ impl<'a> Wps<'a> {
 }
 
 impl Last {
-    fn of(ended: TaskResult, now: Instant) -> Self {
-        let cause = ended.result.err();
-        let advice = match (ended.task, cause) {
+    fn new(last: TaskResult, now: Instant) -> Self {
+        let cause = last.result.err();
+        let advice = match (last.task, cause) {
             (task, Some(cause)) => Some(task.advice(cause)),
             (TaskKind::Pair, None) => Some(ADVICE_AFTER_SUCCESS),
             (TaskKind::Configure, None) => None,
         };
         Self {
-            task: match ended.task {
+            task: match last.task {
                 TaskKind::Pair => "pair",
                 TaskKind::Configure => "configure",
             },
             result: if cause.is_none() { "ok" } else { "failed" },
             cause: cause.map(Cause::name),
-            reason: cause.map(Shown::Owned),
+            reason: cause.map(Displayed::Owned),
             advice,
-            ago_s: now.since(ended.at).as_secs(),
+            ago_s: now.since(last.at).as_secs(),
         }
     }
 }
 
-/// What is under way, or has just ended.
+/// Returns the task in progress, otherwise the last one.
 fn task(status: &Status) -> TaskKind {
     match &status.phase {
         Phase::Configuring => TaskKind::Configure,
@@ -166,8 +170,8 @@ fn state(phase: &Phase) -> &'static str {
     }
 }
 
-fn seen(sight: &SearchProgress) -> &'static str {
-    match sight {
+fn seen(progress: &SearchProgress) -> &'static str {
+    match progress {
         SearchProgress::Looking => "looking",
         SearchProgress::NoRouter => "no_router",
         SearchProgress::NotPressed => "not_pressed",
@@ -176,9 +180,9 @@ fn seen(sight: &SearchProgress) -> &'static str {
     }
 }
 
-/// The network that it is about now.
+/// Returns the network that the status is about.
 fn network(status: &Status) -> Option<&Ssid> {
-    match (&status.phase, &status.seen) {
+    match (&status.phase, &status.progress) {
         (Phase::Joining { ssid }, _) => Some(ssid),
         (
             Phase::Searching,

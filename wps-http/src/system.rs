@@ -1,4 +1,4 @@
-//! `GET /api/v1/system`: what the radio is doing, and what the device is.
+//! `GET /api/v1/system`: the state of the radio, and a description of the device.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr};
@@ -12,13 +12,13 @@ use crate::View;
 use crate::radio::{Channel, auth_mode, cipher, ht, phy, signal};
 use crate::response::Response;
 
-/// What the device is called. What is none is left out.
+/// A description of the device. Fields that are `None` are left out.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Device<'a> {
-    /// Its name in the network.
+    /// Its name on the network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
-    /// What is printed on it.
+    /// The model name that is printed on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<&'a str>,
     /// The version of its software.
@@ -26,17 +26,17 @@ pub struct Device<'a> {
     pub version: Option<&'a str>,
 }
 
-/// The IP settings of the Wi-Fi interface, which only the host application knows. What is none is
-/// left out.
+/// The IP settings of the Wi-Fi interface, which only the application knows. Fields that are `None`
+/// are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Addresses {
-    /// The device's own address.
+    /// The address of the device.
     pub ip: Option<IpAddr>,
-    /// Which part of it is the network's.
+    /// The network mask.
     pub mask: Option<Ipv4Addr>,
-    /// Where other networks are reached.
+    /// The default gateway.
     pub gateway: Option<IpAddr>,
-    /// Who resolves names.
+    /// The DNS server.
     pub dns: Option<IpAddr>,
 }
 
@@ -46,11 +46,11 @@ struct System<'a> {
     device: Device<'a>,
 }
 
-/// The names and formats of the device that the API is modelled on.
+/// The state of the radio, with the names and formats of the device that the API is modelled on.
 #[derive(Default, Serialize)]
 struct Wifi<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    ssid: Option<Shown<'a, Ssid>>,
+    ssid: Option<Displayed<'a, Ssid>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ssid_hex: Option<Hex<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,13 +90,13 @@ struct Wifi<'a> {
     mode: Option<&'static str>,
 }
 
-pub(crate) fn answer<'b>(
+pub(crate) fn response<'b>(
     view: &View<'_>,
     link: Option<&Link>,
     buffer: &'b mut [u8],
 ) -> Response<'b> {
     let Addresses { ip, mask, gateway, dns } = view.addresses;
-    let radio = link.map_or_else(Wifi::default, Wifi::of);
+    let radio = link.map_or_else(Wifi::default, Wifi::new);
     let set_to = view.status.map(|status| status.mode);
     let wifi = Wifi {
         wps: view.status.is_some_and(Status::is_pairing),
@@ -112,12 +112,12 @@ pub(crate) fn answer<'b>(
 }
 
 impl<'a> Wifi<'a> {
-    fn of(link: &'a Link) -> Self {
-        let channel = link.frequency_mhz.and_then(Channel::at);
+    fn new(link: &'a Link) -> Self {
+        let channel = link.frequency_mhz.and_then(Channel::from_mhz);
         let address = |bssid: &'a Bssid| Hex(&bssid.0);
         Self {
-            ssid: link.ssid.as_ref().map(Shown::Borrowed),
-            ssid_hex: link.ssid.as_ref().and_then(Hex::unless_exact),
+            ssid: link.ssid.as_ref().map(Displayed::Borrowed),
+            ssid_hex: link.ssid.as_ref().and_then(Hex::if_not_utf8),
             bssid: link.bssid.as_ref().map(address),
             channel: channel.map(|channel| channel.number),
             ht: link.width_mhz.and_then(|width| ht(channel, width, None)),
@@ -134,7 +134,10 @@ impl<'a> Wifi<'a> {
     }
 }
 
-/// A radio that rests and tells nothing has failed; one that is busy may be asked later.
+/// Returns the status of the link.
+///
+/// Without a link the radio has failed if the machine is idle. If the machine is busy, the status
+/// is unknown.
 fn status(status: Option<&Status>, link: Option<&Link>) -> Option<&'static str> {
     match link {
         Some(link) if link.up => Some("OK"),
@@ -152,13 +155,13 @@ pub(crate) fn mode(mode: Mode) -> &'static str {
     }
 }
 
-/// As it shows itself to people.
-pub(crate) enum Shown<'a, T> {
+/// A value that is serialized as a string, by its `Display` implementation.
+pub(crate) enum Displayed<'a, T> {
     Borrowed(&'a T),
     Owned(T),
 }
 
-impl<T: fmt::Display> Serialize for Shown<'_, T> {
+impl<T: fmt::Display> Serialize for Displayed<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Borrowed(value) => serializer.collect_str(value),
@@ -167,12 +170,12 @@ impl<T: fmt::Display> Serialize for Shown<'_, T> {
     }
 }
 
-/// Upper-case hex digits.
+/// Bytes that are serialized as upper-case hex digits.
 pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Hex<'a> {
-    /// The bytes of a name that does not show all of itself.
-    pub(crate) fn unless_exact(ssid: &'a Ssid) -> Option<Self> {
+    /// Returns the bytes of a name that is not UTF-8, so that its text is not exact.
+    pub(crate) fn if_not_utf8(ssid: &'a Ssid) -> Option<Self> {
         let bytes = ssid.as_bytes();
         str::from_utf8(bytes).is_err().then_some(Self(bytes))
     }

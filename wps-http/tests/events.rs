@@ -1,4 +1,5 @@
-//! The event stream: every change, each second while a window is open, and nobody waits for a slow one.
+//! The event stream: events at every change and every second while a window is open, and no
+//! listener delays another.
 
 mod common;
 
@@ -8,7 +9,7 @@ use std::time::Duration;
 use axum::Router as Routes;
 use common::Situation::{NotPressed, Off};
 use common::World;
-use common::wire::{Client, PATIENCE, served, served_on};
+use common::wire::{Client, TEST_TIMEOUT, with_server, with_server_on};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
@@ -19,7 +20,7 @@ use wps_http::axum::Limits;
 const EVENTS: &str = "/api/v1/wifi/wps/events";
 const HOST: [(&str, &str); 1] = [("Host", "gadget")];
 
-/// Somebody who listens.
+/// A client that listens to events.
 struct Listener(BufReader<TcpStream>);
 
 impl Listener {
@@ -44,11 +45,11 @@ impl Listener {
     async fn line(&mut self) -> String {
         let mut line = String::new();
         let read = self.0.read_line(&mut line);
-        timeout(PATIENCE, read).await.expect("a line").expect("an open connection");
+        timeout(TEST_TIMEOUT, read).await.expect("a line").expect("an open connection");
         line
     }
 
-    /// What comes next, without the lengths of the chunks.
+    /// Returns the next line of the stream, skipping the lengths of the chunks.
     async fn next(&mut self) -> String {
         loop {
             let line = self.line().await;
@@ -65,9 +66,9 @@ impl Listener {
 }
 
 #[tokio::test]
-async fn every_change_is_told_to_everybody() {
-    World::visit(NotPressed, async |world| {
-        served(world.routes(Routes::new()), Limits::default(), async |address| {
+async fn all_listeners_get_the_changes() {
+    World::run(NotPressed, async |world| {
+        with_server(world.axum_routes(Routes::new()), Limits::default(), async |address| {
             let (mut one, mut two) = (Listener::to(address).await, Listener::to(address).await);
             for listener in [&mut one, &mut two] {
                 let event = listener.event().await;
@@ -76,11 +77,11 @@ async fn every_change_is_told_to_everybody() {
                     (&"not_pressed".into(), &100.into())
                 );
             }
-            world.air.press(b"home");
+            world.air.press_button(b"home");
             world.until(|status| matches!(status.phase, Phase::Joining { .. })).await;
             world.until(|status| status.phase == Phase::Idle).await;
             for listener in [&mut one, &mut two] {
-                // What comes faster than it is read is skipped; the last is not.
+                // Events that arrive faster than they are read are skipped, except the last one.
                 while listener.event().await["last"]["result"] != "ok" {}
             }
         })
@@ -90,9 +91,9 @@ async fn every_change_is_told_to_everybody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_second_while_a_window_is_open() {
-    World::visit(NotPressed, async |world| {
-        served(world.routes(Routes::new()), Limits::default(), async |address| {
+async fn an_event_is_sent_every_second_while_a_window_is_open() {
+    World::run(NotPressed, async |world| {
+        with_server(world.axum_routes(Routes::new()), Limits::default(), async |address| {
             let mut listener = Listener::to(address).await;
             listener.event().await;
             for _ in 0..3 {
@@ -108,9 +109,9 @@ async fn each_second_while_a_window_is_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_rest_only_the_heart_beats() {
-    World::visit(Off, async |world| {
-        served(world.routes(Routes::new()), Limits::default(), async |address| {
+async fn only_heartbeats_are_sent_while_idle() {
+    World::run(Off, async |world| {
+        with_server(world.axum_routes(Routes::new()), Limits::default(), async |address| {
             let mut listener = Listener::to(address).await;
             assert_eq!(listener.event().await["state"], "idle");
             let before = tokio::time::Instant::now();
@@ -123,22 +124,22 @@ async fn at_rest_only_the_heart_beats() {
 }
 
 #[tokio::test]
-async fn listeners_are_limited_and_whoever_leaves_makes_room() {
-    World::visit(NotPressed, async |world| {
-        served(world.routes(Routes::new()), Limits::default(), async |address| {
+async fn listeners_are_limited_and_free_their_slot_when_they_disconnect() {
+    World::run(NotPressed, async |world| {
+        with_server(world.axum_routes(Routes::new()), Limits::default(), async |address| {
             let mut all = Vec::new();
             for _ in 0..4 {
                 all.push(Listener::to(address).await);
             }
-            let refused = Client::to(address).await.ask("GET", EVENTS, &HOST).await;
+            let refused = Client::to(address).await.request("GET", EVENTS, &HOST).await;
             assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
-            let served = Client::to(address).await.ask("GET", "/api/v1/wifi/wps", &HOST).await;
-            assert_eq!(served.status, 200, "for anything else there is room");
+            let served = Client::to(address).await.request("GET", "/api/v1/wifi/wps", &HOST).await;
+            assert_eq!(served.status, 200, "other requests are still served");
             all.pop();
-            let again = async {
-                while Client::to(address).await.ask("GET", EVENTS, &HOST).await.status == 503 {}
+            let retry = async {
+                while Client::to(address).await.request("GET", EVENTS, &HOST).await.status == 503 {}
             };
-            timeout(PATIENCE, again).await.expect("room");
+            timeout(TEST_TIMEOUT, retry).await.expect("a free slot");
         })
         .await;
     })
@@ -146,12 +147,12 @@ async fn listeners_are_limited_and_whoever_leaves_makes_room() {
 }
 
 #[tokio::test]
-async fn a_head_has_no_stream() {
-    World::visit(Off, async |world| {
-        served(world.routes(Routes::new()), Limits::default(), async |address| {
+async fn a_head_response_has_no_stream() {
+    World::run(Off, async |world| {
+        with_server(world.axum_routes(Routes::new()), Limits::default(), async |address| {
             let mut client = Client::to(address).await;
             for _ in 0..10 {
-                let head = client.ask("HEAD", EVENTS, &HOST).await;
+                let head = client.request("HEAD", EVENTS, &HOST).await;
                 assert_eq!(head.header("content-type"), Some("text/event-stream"));
             }
         })
@@ -160,37 +161,44 @@ async fn a_head_has_no_stream() {
     .await;
 }
 
-/// Others are told as ever, the pairing goes on, and in the end its place is free again.
+/// Other listeners get their events, the pairing continues, and in the end the slot is free again.
 #[tokio::test(start_paused = true)]
-async fn a_listener_that_does_not_read_harms_nobody_and_is_dropped() {
-    World::visit(NotPressed, async |world| {
-        // What the kernel keeps for somebody who does not read is soon full.
-        let small = TcpSocket::new_v4().expect("a socket");
-        small.set_send_buffer_size(1).expect("the least there is");
-        small.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
-        let port = small.listen(16).expect("a listener");
-        served_on(port, world.routes(Routes::new()), Limits::default(), async |address| {
-            let mut mute = Vec::new();
-            for _ in 0..3 {
-                let small = TcpSocket::new_v4().expect("a socket");
-                small.set_recv_buffer_size(1).expect("the least there is");
-                mute.push(Listener::on(small.connect(address).await.expect("a connection")).await);
-            }
-            let mut other = Listener::to(address).await;
-            let is_full =
-                async || Client::to(address).await.ask("GET", EVENTS, &HOST).await.status == 503;
-            assert!(is_full().await);
-            let begin = tokio::time::Instant::now();
-            while is_full().await {
-                assert!(begin.elapsed() < Duration::from_secs(600), "they keep their places");
-                let before = tokio::time::Instant::now();
-                other.event().await;
-                assert!(before.elapsed() < Duration::from_millis(1100));
-            }
-            world.air.press(b"home");
-            world.until(|status| status.phase == Phase::Idle).await;
-            while other.event().await["last"]["result"] != "ok" {}
-        })
+async fn a_listener_that_does_not_read_is_dropped_without_delaying_others() {
+    World::run(NotPressed, async |world| {
+        // With small kernel buffers, a client that does not read soon blocks its connection.
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_send_buffer_size(1).expect("the smallest size");
+        socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let listener = socket.listen(16).expect("a listener");
+        with_server_on(
+            listener,
+            world.axum_routes(Routes::new()),
+            Limits::default(),
+            async |address| {
+                let mut stalled = Vec::new();
+                for _ in 0..3 {
+                    let socket = TcpSocket::new_v4().expect("a socket");
+                    socket.set_recv_buffer_size(1).expect("the smallest size");
+                    let stream = socket.connect(address).await.expect("a connection");
+                    stalled.push(Listener::on(stream).await);
+                }
+                let mut other = Listener::to(address).await;
+                let is_full = async || {
+                    Client::to(address).await.request("GET", EVENTS, &HOST).await.status == 503
+                };
+                assert!(is_full().await);
+                let begin = tokio::time::Instant::now();
+                while is_full().await {
+                    assert!(begin.elapsed() < Duration::from_secs(600), "the slots stay occupied");
+                    let before = tokio::time::Instant::now();
+                    other.event().await;
+                    assert!(before.elapsed() < Duration::from_millis(1100));
+                }
+                world.air.press_button(b"home");
+                world.until(|status| status.phase == Phase::Idle).await;
+                while other.event().await["last"]["result"] != "ok" {}
+            },
+        )
         .await;
     })
     .await;

@@ -1,4 +1,4 @@
-//! Malformed requests: whatever is sent, nothing panics, and what is no request gets a 4xx.
+//! Malformed requests: no input causes a panic, and invalid requests get a 4xx.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router as Routes;
 use common::Situation::Off;
 use common::World;
-use common::wire::{Client, PATIENCE, served, served_by_firmware};
+use common::wire::{Client, TEST_TIMEOUT, with_picoserve_server, with_server};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -22,7 +22,7 @@ const GOOD: &str = "GET /api/v1/wifi/wps?a=b HTTP/1.1\r\nHost: gadget\r\n\
     Origin: http://gadget\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n\
     {\"enable\": true}";
 
-/// Each of them spoils a request, wherever it gets in.
+/// Lines that make a request invalid, wherever they are inserted.
 const SPOILERS: [&str; 11] = [
     "no colon",
     "Host: gadget",
@@ -39,50 +39,53 @@ const SPOILERS: [&str; 11] = [
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
-/// The status that `request` gets from each front; none where the connection is closed instead.
+/// Returns the status that each server sends, or `None` if it closes the connection instead.
 fn statuses(request: &[u8]) -> [Option<u16>; 2] {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build().expect("a runtime");
-    let earlier = std::panic::take_hook();
+    let previous_hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|panic| {
         PANICS.fetch_add(1, Ordering::Relaxed);
         eprintln!("{panic}");
     }));
-    let got = runtime.block_on(World::visit(Off, async |world| {
-        let routes = world.routes(Routes::new());
+    let got = runtime.block_on(World::run(Off, async |world| {
+        let routes = world.axum_routes(Routes::new());
         let limits = Limits::default();
-        let by_axum =
-            served(routes, limits, async |address| asked(address, request, true).await).await;
-        let front = world.firmware(None);
-        let by_picoserve =
-            served_by_firmware(&front, async |address| asked(address, request, false).await).await;
+        let ask_axum = async |address| status_of(address, request, true).await;
+        let by_axum = with_server(routes, limits, ask_axum).await;
+        let server = world.picoserve_server(None);
+        let ask_picoserve = async |address| status_of(address, request, false).await;
+        let by_picoserve = with_picoserve_server(&server, ask_picoserve).await;
         assert_eq!(world.control.status().map(|it| it.phase), Some(Phase::Idle), "the radio moved");
         [by_axum, by_picoserve]
     }));
-    std::panic::set_hook(earlier);
+    std::panic::set_hook(previous_hook);
     assert_eq!(PANICS.load(Ordering::Relaxed), 0);
     got
 }
 
-/// picoserve refuses what is no HTTP in words of its own, else a refusal is a problem document.
-async fn asked(address: SocketAddr, request: &[u8], in_our_words: bool) -> Option<u16> {
+/// Sends `request` and returns the status of the response.
+///
+/// With `needs_problem`, a refusal must be a problem document. picoserve sends its own text if a
+/// request is not valid HTTP.
+async fn status_of(address: SocketAddr, request: &[u8], needs_problem: bool) -> Option<u16> {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     stream.write_all(request).await.ok();
     stream.shutdown().await.ok();
-    let mut answer = Vec::new();
-    timeout(PATIENCE * 10, stream.read_to_end(&mut answer)).await.expect("an end").ok();
-    let served = Client::to(address).await.ask("GET", "/", &[("Host", "gadget")]).await;
+    let mut response = Vec::new();
+    timeout(TEST_TIMEOUT * 10, stream.read_to_end(&mut response)).await.expect("an end").ok();
+    let served = Client::to(address).await.request("GET", "/", &[("Host", "gadget")]).await;
     assert_eq!(served.status, 200, "and the next one is served");
-    let status = answer.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
+    let status = response.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
     let status = str::from_utf8(status).expect("digits").parse().expect("a number");
-    let text = String::from_utf8_lossy(&answer);
-    let says_what_to_do = text.contains("application/problem+json") && text.contains("\"detail\":");
-    assert!(status < 400 || says_what_to_do || !in_our_words, "{text}");
+    let text = String::from_utf8_lossy(&response);
+    let is_problem = text.contains("application/problem+json") && text.contains("\"detail\":");
+    assert!(status < 400 || is_problem || !needs_problem, "{text}");
     Some(status)
 }
 
 #[test]
-fn unspoiled_it_is_served() {
+fn the_unspoiled_request_is_served() {
     assert_eq!(statuses(GOOD.as_bytes()), [Some(200); 2]);
 }
 
@@ -98,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn a_request_with_a_few_wrong_bytes_harms_nobody(
+    fn a_request_with_a_few_wrong_bytes_is_served_or_refused(
         wrong in vec((any::<Index>(), any::<u8>()), 1..4)
     ) {
         let mut request = GOOD.as_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! What the log says about who was refused.
+//! The log lines about refused requests.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router as Routes;
 use common::Situation::Off;
 use common::World;
-use common::wire::{Client, served};
+use common::wire::{Client, with_server};
 use wps_http::axum::Limits;
 
 const WPS: &str = "/api/v1/wifi/wps";
@@ -30,26 +30,32 @@ impl Write for Log {
 }
 
 #[tokio::test]
-async fn who_tried_is_told_but_not_more_than_once_a_second() {
+async fn refusals_are_logged_at_most_once_per_second() {
     let subscriber = tracing_subscriber::fmt().with_writer(|| Log).with_ansi(false).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let lines = || {
         let log = LOG.lock().expect("the log");
         String::from_utf8_lossy(&log).lines().map(str::to_owned).collect::<Vec<_>>()
     };
-    World::visit(Off, async |world| {
-        served(world.routes(Routes::new()), Limits::default(), async |address| {
+    World::run(Off, async |world| {
+        with_server(world.axum_routes(Routes::new()), Limits::default(), async |address| {
             let mut client = Client::to(address).await;
             let mut attack = async |times| {
                 for _ in 0..times {
-                    assert_eq!(client.ask("POST", WPS, &FOREIGN).await.status, 404);
+                    assert_eq!(client.request("POST", WPS, &FOREIGN).await.status, 404);
                 }
             };
             attack(1).await;
             let [first] = &lines()[..] else { panic!("one line") };
-            for told in ["ForeignOrigin", "127.0.0.1:", "gadget", "http://evil.example", "untold=0"]
-            {
-                assert!(first.contains(told), "{first}");
+            let expected = [
+                "reason=ForeignOrigin",
+                "127.0.0.1:",
+                "gadget",
+                "http://evil.example",
+                "suppressed=0",
+            ];
+            for part in expected {
+                assert!(first.contains(part), "{first}");
             }
             attack(100).await;
             world.clock.advance(Duration::from_millis(999));
@@ -59,7 +65,7 @@ async fn who_tried_is_told_but_not_more_than_once_a_second() {
             attack(50).await;
             let all = lines();
             let [_, second] = &all[..] else { panic!("two lines: {all:?}") };
-            assert!(second.contains("untold=101"), "{second}");
+            assert!(second.contains("suppressed=101"), "{second}");
         })
         .await;
     })

@@ -1,4 +1,4 @@
-//! The front for firmware: what is its own, beside the transcripts.
+//! The picoserve adapter: what the transcripts do not cover.
 
 mod common;
 
@@ -7,73 +7,73 @@ use std::time::Duration;
 
 use common::Situation::{NotPressed, Off, Started};
 use common::World;
-use common::reluctant::Reluctant;
-use common::wire::{Answer, Client, PATIENCE, served_by_firmware};
+use common::slow_reader::SlowReader;
+use common::wire::{Client, TEST_TIMEOUT, TestResponse, with_picoserve_server};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use wps_core::Phase;
-use wps_http::picoserve::{CONNECTION_TIME, HTTP_BUFFER, SOCKETS};
-use wps_http::{Door, MAX_BODY, Password};
+use wps_http::picoserve::{CONNECTION_TIMEOUT, HTTP_BUFFER, SOCKETS};
+use wps_http::{DigestAuth, MAX_BODY, Password};
 
 const WPS: &str = "/api/v1/wifi/wps";
 const HOST: [(&str, &str); 1] = [("Host", "gadget")];
 
-async fn sent(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
+async fn send(address: SocketAddr, bytes: &[u8]) -> Option<TestResponse> {
     let mut client = Client::to(address).await;
     client.send(bytes).await;
-    client.answer(false).await
+    client.read_response(false).await
 }
 
-/// What comes until the connection is closed.
-async fn rest(stream: &mut TcpStream) -> String {
+/// Reads until the connection is closed.
+async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut text = Vec::new();
-    timeout(PATIENCE * 10, stream.read_to_end(&mut text)).await.expect("an end").ok();
+    timeout(TEST_TIMEOUT * 10, stream.read_to_end(&mut text)).await.expect("an end").ok();
     String::from_utf8_lossy(&text).into()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_cannot_be_read_has_an_answer() {
-    World::visit(Off, async |world| {
-        served_by_firmware(&world.firmware(None), async |address| {
+async fn an_unreadable_body_gets_a_response() {
+    World::run(Off, async |world| {
+        with_picoserve_server(&world.picoserve_server(None), async |address| {
             let head = format!("POST {WPS} HTTP/1.1\r\nHost: gadget\r\n");
             let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
             let late = format!("{head}Content-Length: 9\r\n\r\nx");
             for (request, status) in [(chunked, 411), (late, 408)] {
-                let answer = sent(address, request.as_bytes()).await.expect("an answer");
-                assert_eq!(answer.status, status);
-                assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+                let response = send(address, request.as_bytes()).await.expect("a response");
+                assert_eq!(response.status, status);
+                assert_eq!(response.header("content-type"), Some("application/problem+json"));
             }
             let mut short = TcpStream::connect(address).await.expect("a connection");
             let request = format!("{head}Content-Length: 9\r\n\r\nx");
             short.write_all(request.as_bytes()).await.expect("an open connection");
             short.shutdown().await.expect("an open connection");
-            assert!(rest(&mut short).await.starts_with("HTTP/1.1 400 "));
+            assert!(read_to_end(&mut short).await.starts_with("HTTP/1.1 400 "));
         })
         .await;
         assert_eq!(
             world.control.status().map(|it| it.phase),
             Some(Phase::Idle),
-            "none has started"
+            "no pairing has started"
         );
     })
     .await;
 }
 
-/// In a buffer of the size that is advised.
+/// With a buffer of the recommended size.
 #[tokio::test(start_paused = true)]
-async fn what_does_not_fit_the_buffer_is_refused() {
-    World::visit(Off, async |world| {
-        served_by_firmware(&world.firmware(None), async |address| {
+async fn a_request_that_does_not_fit_the_buffer_is_refused() {
+    World::run(Off, async |world| {
+        with_picoserve_server(&world.picoserve_server(None), async |address| {
             let name = "x".repeat(HTTP_BUFFER + MAX_BODY);
             let endless = format!("GET / HTTP/1.1\r\nHost: {name}");
-            assert_eq!(sent(address, endless.as_bytes()).await.map(|it| it.status), Some(400));
+            assert_eq!(send(address, endless.as_bytes()).await.map(|it| it.status), Some(400));
             let body = "x".repeat(MAX_BODY);
             let long = format!(
                 "POST {WPS} HTTP/1.1\r\nHost: gadget\r\nX: {}\r\nContent-Length: {MAX_BODY}\r\n\r\n{body}",
                 "x".repeat(HTTP_BUFFER)
             );
-            assert_eq!(sent(address, long.as_bytes()).await.map(|it| it.status), Some(413));
+            assert_eq!(send(address, long.as_bytes()).await.map(|it| it.status), Some(413));
         })
         .await;
     })
@@ -81,9 +81,9 @@ async fn what_does_not_fit_the_buffer_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nonsense_gets_a_4xx() {
-    World::visit(Off, async |world| {
-        served_by_firmware(&world.firmware(None), async |address| {
+async fn invalid_http_gets_a_4xx() {
+    World::run(Off, async |world| {
+        with_picoserve_server(&world.picoserve_server(None), async |address| {
             let nonsense = [
                 "\r\n\r\n",
                 "GET\r\n\r\n",
@@ -95,8 +95,8 @@ async fn nonsense_gets_a_4xx() {
                 "GET /\u{0}/../etc HTTP/1.1\r\nHost: gadget\r\n\r\n",
             ];
             for request in nonsense {
-                let answer = sent(address, request.as_bytes()).await.expect("an answer");
-                assert!((400..500).contains(&answer.status), "{request:?}: {answer:?}");
+                let response = send(address, request.as_bytes()).await.expect("a response");
+                assert!((400..500).contains(&response.status), "{request:?}: {response:?}");
             }
         })
         .await;
@@ -105,15 +105,15 @@ async fn nonsense_gets_a_4xx() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_query_is_part_of_the_uri_that_a_password_is_given_for() {
+async fn the_query_is_part_of_the_digest_uri() {
     let password = Password::new(b"open, sesame").expect("a password");
-    let door = Door::new(password, "gadget", [7; 32]);
-    World::visit(Off, async |world| {
-        served_by_firmware(&world.firmware(Some(door)), async |address| {
-            let answer = Client::to(address).await.ask("GET", "/?x=y", &HOST).await;
-            let challenges = answer.headers.iter().filter(|(name, _)| name == "www-authenticate");
-            assert_eq!((answer.status, challenges.count()), (401, 2));
-            let given = |uri| {
+    let auth = DigestAuth::new(password, "gadget", [7; 32]);
+    World::run(Off, async |world| {
+        with_picoserve_server(&world.picoserve_server(Some(auth)), async |address| {
+            let response = Client::to(address).await.request("GET", "/?x=y", &HOST).await;
+            let challenges = response.headers.iter().filter(|(name, _)| name == "www-authenticate");
+            assert_eq!((response.status, challenges.count()), (401, 2));
+            let authorization = |uri| {
                 format!(
                     "Digest username=\"\", realm=\"gadget\", nonce=\"0\", uri=\"{uri}\", qop=auth, \
                      algorithm=SHA-256, nc=00000001, cnonce=\"c\", response=\"{}\"",
@@ -121,13 +121,13 @@ async fn the_query_is_part_of_the_uri_that_a_password_is_given_for() {
                 )
             };
             for (uri, status) in [("/?x=y", 401), ("/?x=z", 400), ("/", 400), ("/?x=y?", 400)] {
-                let given = given(uri);
-                let headers = [HOST[0], ("Authorization", &*given)];
+                let authorization = authorization(uri);
+                let headers = [HOST[0], ("Authorization", &*authorization)];
                 let before = Instant::now();
-                let answer = Client::to(address).await.ask("GET", "/?x=y", &headers).await;
-                assert_eq!(answer.status, status, "{uri}");
+                let response = Client::to(address).await.request("GET", "/?x=y", &headers).await;
+                assert_eq!(response.status, status, "{uri}");
                 let waited = before.elapsed() >= Duration::from_secs(1);
-                assert_eq!(waited, status == 401, "who guesses has to wait");
+                assert_eq!(waited, status == 401, "a wrong password is delayed");
             }
         })
         .await;
@@ -135,7 +135,7 @@ async fn the_query_is_part_of_the_uri_that_a_password_is_given_for() {
     .await;
 }
 
-/// Somebody who listens.
+/// A client that listens to events.
 struct Listener(BufReader<TcpStream>);
 
 impl Listener {
@@ -160,11 +160,11 @@ impl Listener {
     async fn line(&mut self) -> String {
         let mut line = String::new();
         let read = self.0.read_line(&mut line);
-        timeout(PATIENCE, read).await.expect("a line").expect("an open connection");
+        timeout(TEST_TIMEOUT, read).await.expect("a line").expect("an open connection");
         line
     }
 
-    /// What comes next, without empty lines.
+    /// Returns the next line that is not empty.
     async fn next(&mut self) -> String {
         loop {
             let line = self.line().await;
@@ -176,22 +176,22 @@ impl Listener {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_go_on_for_longer_than_an_answer_may_take() {
-    World::visit(NotPressed, async |world| {
-        served_by_firmware(&world.firmware(None), async |address| {
+async fn an_event_stream_outlasts_the_connection_timeout() {
+    World::run(NotPressed, async |world| {
+        with_picoserve_server(&world.picoserve_server(None), async |address| {
             let mut listener = Listener::to(address).await;
             assert!(listener.next().await.contains(r#""seen":"not_pressed""#));
             let before = Instant::now();
-            for _ in 0..2 * CONNECTION_TIME.as_secs() {
+            for _ in 0..2 * CONNECTION_TIMEOUT.as_secs() {
                 assert!(listener.next().await.starts_with("data: "));
             }
-            assert_eq!(before.elapsed().as_secs(), 2 * CONNECTION_TIME.as_secs());
-            world.air.press(b"home");
+            assert_eq!(before.elapsed().as_secs(), 2 * CONNECTION_TIMEOUT.as_secs());
+            world.air.press_button(b"home");
             world.until(|status| status.phase == Phase::Idle).await;
             while !listener.next().await.contains(r#""result":"ok""#) {}
             let before = Instant::now();
             assert_eq!(listener.next().await, ":\n");
-            assert!((14..16).contains(&before.elapsed().as_secs()), "only the heart beats");
+            assert!((14..16).contains(&before.elapsed().as_secs()), "only heartbeats are sent");
         })
         .await;
     })
@@ -199,42 +199,42 @@ async fn events_go_on_for_longer_than_an_answer_may_take() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn listeners_leave_sockets_for_others_and_their_place_when_they_go() {
-    World::visit(Off, async |world| {
-        served_by_firmware(&world.firmware(None), async |address| {
+async fn listeners_leave_sockets_for_others_and_free_their_slot_when_they_disconnect() {
+    World::run(Off, async |world| {
+        with_picoserve_server(&world.picoserve_server(None), async |address| {
             let mut all = Vec::new();
             for _ in 0..SOCKETS / 2 {
                 all.push(Listener::to(address).await);
             }
             let events = &format!("{WPS}/events");
-            let refused = Client::to(address).await.ask("GET", events, &HOST).await;
+            let refused = Client::to(address).await.request("GET", events, &HOST).await;
             assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
-            let head = Client::to(address).await.ask("HEAD", events, &HOST).await;
-            assert_eq!(head.status, 503, "as GET");
-            let served = Client::to(address).await.ask("POST", WPS, &HOST).await;
-            assert_eq!(served.status, 204, "for anything else there is room");
+            let head = Client::to(address).await.request("HEAD", events, &HOST).await;
+            assert_eq!(head.status, 503, "the same as for GET");
+            let served = Client::to(address).await.request("POST", WPS, &HOST).await;
+            assert_eq!(served.status, 204, "other requests are still served");
             all.pop();
-            let again = async {
-                while Client::to(address).await.ask("GET", events, &HOST).await.status == 503 {}
+            let retry = async {
+                while Client::to(address).await.request("GET", events, &HOST).await.status == 503 {}
             };
-            timeout(PATIENCE, again).await.expect("room");
+            timeout(TEST_TIMEOUT, retry).await.expect("a free slot");
         })
         .await;
     })
     .await;
 }
 
-/// Neither who is mute, nor who sends a byte now and then.
+/// Not by sending nothing, and not by sending a byte now and then.
 #[tokio::test(start_paused = true)]
-async fn nobody_keeps_a_socket() {
-    World::visit(Started, async |world| {
-        served_by_firmware(&world.firmware(None), async |address| {
-            let mut mute = Vec::new();
+async fn no_client_can_occupy_a_socket() {
+    World::run(Started, async |world| {
+        with_picoserve_server(&world.picoserve_server(None), async |address| {
+            let mut silent = Vec::new();
             for _ in 0..SOCKETS {
-                mute.push(TcpStream::connect(address).await.expect("a connection"));
+                silent.push(TcpStream::connect(address).await.expect("a connection"));
             }
             let before = Instant::now();
-            assert_eq!(Client::to(address).await.ask("GET", WPS, &HOST).await.status, 200);
+            assert_eq!(Client::to(address).await.request("GET", WPS, &HOST).await.status, 200);
             assert!(before.elapsed() < Duration::from_secs(30), "{:?}", before.elapsed());
 
             let mut slow = TcpStream::connect(address).await.expect("a connection");
@@ -245,7 +245,7 @@ async fn nobody_keeps_a_socket() {
                     break;
                 }
             }
-            assert!(before.elapsed() < CONNECTION_TIME, "{:?}", before.elapsed());
+            assert!(before.elapsed() < CONNECTION_TIMEOUT, "{:?}", before.elapsed());
         })
         .await;
     })
@@ -253,12 +253,12 @@ async fn nobody_keeps_a_socket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_taken_too_slowly_is_given_up() {
-    World::visit(Off, async |world| {
+async fn a_response_that_is_read_too_slowly_is_aborted() {
+    World::run(Off, async |world| {
         let before = Instant::now();
-        let front = world.firmware(None);
-        assert!(front.serve(&mut [0; HTTP_BUFFER], Reluctant).await.is_err());
-        assert_eq!(before.elapsed().as_secs(), CONNECTION_TIME.as_secs());
+        let server = world.picoserve_server(None);
+        assert!(server.serve(&mut [0; HTTP_BUFFER], SlowReader).await.is_err());
+        assert_eq!(before.elapsed().as_secs(), CONNECTION_TIMEOUT.as_secs());
     })
     .await;
 }
@@ -266,22 +266,23 @@ async fn an_answer_that_is_taken_too_slowly_is_given_up() {
 /// `cargo test -p wps-http --test picoserve -- --nocapture bytes`
 #[tokio::test]
 async fn bytes_of_ram() {
-    World::visit(Off, async |world| {
-        let front = world.firmware(None);
+    World::run(Off, async |world| {
+        let server = world.picoserve_server(None);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
         let (_client, (socket, _)) = (client.expect("a client"), accepted.expect("a socket"));
         let mut buffer = [0; HTTP_BUFFER];
-        let own = size_of_val(&socket);
-        let connection = size_of_val(&front.serve(&mut buffer, socket));
+        let socket_size = size_of_val(&socket);
+        let connection = size_of_val(&server.serve(&mut buffer, socket));
         let sum = connection + HTTP_BUFFER;
         println!(
-            "picoserve front: {sum} bytes for each of {SOCKETS} connections: {connection} of future \
-             ({own} of it tokio's socket), {HTTP_BUFFER} of buffer; {} for all of them",
-            size_of_val(&front)
+            "picoserve server: {sum} bytes for each of {SOCKETS} connections: {connection} of \
+             future ({socket_size} of it tokio's socket), {HTTP_BUFFER} of buffer; {} for all of \
+             them",
+            size_of_val(&server)
         );
-        assert!(sum < 12 * 1024, "a device has not more than 48 kB to give for four");
+        assert!(sum < 12 * 1024, "a device can spend at most 48 kB on four");
     })
     .await;
 }

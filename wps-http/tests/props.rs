@@ -1,14 +1,14 @@
-//! Whatever comes, there is an answer, and nobody foreign moves the radio.
+//! Every request gets a response, and no foreign page can move the radio.
 
 use proptest::prelude::*;
 use wps_core::{Cause, Instant, RequestError, Settings};
-use wps_http::{Action, BUFFER, Outcome, Reply, Request, Site, View, finish, handle};
+use wps_http::{Action, AllowedHosts, BUFFER, Outcome, Reply, Request, View, finish, handle};
 
 const NAMES: [&str; 1] = ["gadget"];
 
 fn view() -> View<'static> {
-    let site = Site { names: &NAMES, ..Site::default() };
-    View { site, now: Instant::from_millis(7), ..View::default() }
+    let allowed_hosts = AllowedHosts { names: &NAMES, ..AllowedHosts::default() };
+    View { allowed_hosts, now: Instant::from_millis(7), ..View::default() }
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -45,7 +45,7 @@ fn method() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn every_request_has_an_answer(
+    fn every_request_gets_a_response(
         method in method(),
         target in target(),
         headers in proptest::collection::vec((name(), value()), 0..6),
@@ -59,8 +59,8 @@ proptest! {
         }
         let mut buffer = vec![0; space];
         let response = match handle(&request, &view(), &mut buffer) {
-            Reply::Done(response) => response,
-            Reply::Do(_) => {
+            Reply::Response(response) => response,
+            Reply::Action(_) => {
                 let refused = Outcome::Started(Err(RequestError::Failed(Cause::Store)));
                 finish(&request, &view(), refused, &mut buffer)
             }
@@ -71,9 +71,9 @@ proptest! {
         }
     }
 
-    /// Restates the rule for the simplest host: only this very origin, in any case, may ask.
+    /// Restates the rule for the simplest host: only its own origin is allowed, case-insensitively.
     #[test]
-    fn no_other_origin_moves_the_radio(
+    fn no_other_origin_can_move_the_radio(
         origin in value(),
         action in "POST|DELETE",
         path in "/api/v1/wifi/(wps|sta/settings)",
@@ -86,12 +86,12 @@ proptest! {
             .header("Origin", &origin);
         let moves = matches!(
             handle(&request, &view, &mut [0; BUFFER]),
-            Reply::Do(Action::Start | Action::Cancel | Action::Configure(_))
+            Reply::Action(Action::Start | Action::Cancel | Action::Configure(_))
         );
         let text = String::from_utf8_lossy(origin.trim_ascii()).to_ascii_lowercase();
-        let own = ["http://gadget", "http://gadget.", "http://gadget:", "http://gadget.:"];
+        let own_origins = ["http://gadget", "http://gadget.", "http://gadget:", "http://gadget.:"];
         let port = text.rsplit_once(':').filter(|(_, port)| port.parse() == Ok(80_u32));
         let without_port = port.map_or(&*text, |(rest, _)| rest);
-        prop_assert_eq!(moves, own[..2].contains(&without_port) || own[2..].contains(&&*text));
+        prop_assert_eq!(moves, own_origins[..2].contains(&without_port) || own_origins[2..].contains(&&*text));
     }
 }

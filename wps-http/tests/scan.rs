@@ -1,4 +1,4 @@
-//! The formats of `/api/v1/wifi/scan`, field by field, and what becomes of more than fits.
+//! The formats of `/api/v1/wifi/scan`, field by field, and a list that does not fit the buffer.
 
 use serde_json::{Value, json};
 use wps_core::driver::{Cipher, Security};
@@ -6,22 +6,22 @@ use wps_core::wsc::Bssid;
 use wps_core::{BssInfo, ScanResults, Ssid};
 use wps_http::{BUFFER, Outcome, Request, SCAN_BUFFER, View, finish};
 
-fn ask(neighbours: &ScanResults, space: usize) -> Value {
+fn response_to(results: &ScanResults, space: usize) -> Value {
     let request = Request::new("GET", "/api/v1/wifi/scan").header("Host", b"127.0.0.1");
     let mut buffer = vec![0; space];
-    let outcome = Outcome::Scanned(Some(neighbours));
+    let outcome = Outcome::Scanned(Some(results));
     let response = finish(&request, &View::default(), outcome, &mut buffer);
     assert_eq!(response.status(), 200);
     serde_json::from_slice(response.body()).expect("JSON")
 }
 
-fn full(name: &[u8]) -> BssInfo {
+fn all_fields(name: &[u8]) -> BssInfo {
     BssInfo {
         bssid: Bssid([0xa0, 0xb1, 0xc2, 0xd3, 0xe4, 0xf5]),
         ssid: Some(Ssid::new(name).expect("a name")),
         frequency_mhz: Some(2437),
         width_mhz: Some(40),
-        second_above: Some(false),
+        secondary_above: Some(false),
         signal_dbm: Some(-61),
         security: Some(Security::WpaWpa2),
         pairwise_cipher: Some(Cipher::TkipCcmp),
@@ -33,14 +33,14 @@ fn full(name: &[u8]) -> BssInfo {
     }
 }
 
-fn found(all: impl IntoIterator<Item = BssInfo>) -> ScanResults {
-    let mut neighbours = ScanResults::default();
-    all.into_iter().for_each(|it| neighbours.add(it));
-    neighbours
+fn scan_results(all: impl IntoIterator<Item = BssInfo>) -> ScanResults {
+    let mut results = ScanResults::default();
+    all.into_iter().for_each(|it| results.add(it));
+    results
 }
 
 #[test]
-fn everything_known_is_shown_and_nothing_else() {
+fn only_known_fields_are_shown() {
     let other = BssInfo { signal_dbm: Some(-90), ..BssInfo::new(Bssid([2, 0, 0, 0, 0, 9])) };
     let expected = json!([
         {
@@ -60,24 +60,24 @@ fn everything_known_is_shown_and_nothing_else() {
         },
         { "bssid": "020000000009", "rssi": -90, "signal": 20, "wps": "false" },
     ]);
-    assert_eq!(ask(&found([other, full(b"home")]), BUFFER), expected);
-    assert_eq!(ask(&ScanResults::default(), BUFFER), json!([]));
+    assert_eq!(response_to(&scan_results([other, all_fields(b"home")]), BUFFER), expected);
+    assert_eq!(response_to(&ScanResults::default(), BUFFER), json!([]));
 }
 
 #[test]
-fn the_longest_list_fits_and_of_a_longer_one_the_strongest_are_told() {
+fn the_longest_list_fits_and_a_shorter_buffer_keeps_the_strongest() {
     for name in [[0x01; 32], [0xff; 32]] {
         let many = (0..32).map(|number| BssInfo {
             bssid: Bssid([number; 6]),
             signal_dbm: Some(-100 - i16::from(number)),
-            ..full(&name)
+            ..all_fields(&name)
         });
-        let neighbours = found(many);
-        let all = ask(&neighbours, SCAN_BUFFER);
+        let results = scan_results(many);
+        let all = response_to(&results, SCAN_BUFFER);
         let all = all.as_array().expect("an array");
-        assert_eq!(all.len(), ScanResults::MAX);
+        assert_eq!(all.len(), ScanResults::MAX_LEN);
         for space in [2, 100, 1_000, BUFFER, 5_000] {
-            let some = ask(&neighbours, space);
+            let some = response_to(&results, space);
             let some = some.as_array().expect("an array");
             assert_eq!(some[..], all[..some.len()]);
             assert!(some.len() == (space - 2) / 500 || some.len() > (space - 2) / 500);

@@ -1,12 +1,12 @@
-//! The station's network set by hand: what each request makes of the settings that are there, and the
-//! whole way from a request to a network joined, or to the previous settings.
+//! The station's network set by hand: how each request changes the current settings, and complete
+//! runs from a request until the network is joined or the previous settings are restored.
 
 mod common;
 
 use std::time::Duration;
 
 use common::Situation::{ByHand, Hotspot, Off};
-use common::wire::{Client, served};
+use common::wire::{Client, with_server};
 use common::{World, hotspot, network};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -16,132 +16,169 @@ use wps_http::{Action, BUFFER, Reply, Request, View, handle};
 
 const PATH: &str = "/api/v1/wifi/sta/settings";
 
-/// The settings that a request leads to, or its problem.
-fn asked(view: &View<'_>, method: &str, body: &[u8]) -> Result<Settings, (u16, String)> {
+/// Returns the settings that a request asks for, or the status and detail of its problem document.
+fn requested_settings(
+    view: &View<'_>,
+    method: &str,
+    body: &[u8],
+) -> Result<Settings, (u16, String)> {
     let request = Request::new(method, PATH).header("Host", b"127.0.0.1").with_body(body);
     match handle(&request, view, &mut [0; BUFFER]) {
-        Reply::Do(Action::Configure(settings)) => Ok(settings),
-        Reply::Do(action) => panic!("{action:?}"),
-        Reply::Done(response) => {
+        Reply::Action(Action::Configure(settings)) => Ok(settings),
+        Reply::Action(action) => panic!("{action:?}"),
+        Reply::Response(response) => {
             let problem: Value = serde_json::from_slice(response.body()).expect("JSON");
             Err((response.status(), problem["detail"].as_str().expect("a detail").into()))
         }
     }
 }
 
-fn from(settings: &Settings, method: &str, body: &str) -> Result<Settings, (u16, String)> {
-    asked(&View { settings: Some(settings), ..View::default() }, method, body.as_bytes())
+fn change(settings: &Settings, method: &str, body: &str) -> Result<Settings, (u16, String)> {
+    requested_settings(
+        &View { settings: Some(settings), ..View::default() },
+        method,
+        body.as_bytes(),
+    )
 }
 
 fn home() -> Credentials {
     network(b"home", b"correct horse")
 }
 
-fn on() -> Settings {
+fn station_on() -> Settings {
     Settings::Station { network: home() }
 }
 
-fn off(remembered: Option<Credentials>) -> Settings {
+fn station_off(remembered: Option<Credentials>) -> Settings {
     Settings::Off { remembered }
 }
 
-fn own(remembered: Option<Credentials>) -> Settings {
+fn access_point(remembered: Option<Credentials>) -> Settings {
     Settings::AccessPoint { access_point: hotspot(), remembered }
 }
 
 #[test]
-fn post_overwrites_all() {
+fn post_replaces_all_fields() {
     let full = r#"{"enable":true,"name":"other","password":"battery staple"}"#;
     let saved = r#"{"enable":false,"name":"other","password":"battery staple"}"#;
     let other = network(b"other", b"battery staple");
-    for before in [on(), off(None), off(Some(home())), own(Some(home())), Settings::Platform] {
-        let wanted = Settings::Station { network: other.clone() };
-        assert_eq!(from(&before, "POST", full), Ok(wanted), "{before:?}");
+    for initial in [
+        station_on(),
+        station_off(None),
+        station_off(Some(home())),
+        access_point(Some(home())),
+        Settings::Platform,
+    ] {
+        let expected = Settings::Station { network: other.clone() };
+        assert_eq!(change(&initial, "POST", full), Ok(expected), "{initial:?}");
     }
-    for before in [on(), off(None), off(Some(home())), Settings::Platform] {
-        assert_eq!(from(&before, "POST", saved), Ok(off(Some(other.clone()))), "{before:?}");
+    for initial in [station_on(), station_off(None), station_off(Some(home())), Settings::Platform]
+    {
+        assert_eq!(
+            change(&initial, "POST", saved),
+            Ok(station_off(Some(other.clone()))),
+            "{initial:?}"
+        );
     }
-    assert_eq!(from(&own(Some(home())), "POST", saved), Ok(own(Some(other))));
-    for part in [
+    assert_eq!(change(&access_point(Some(home())), "POST", saved), Ok(access_point(Some(other))));
+    for partial in [
         r#"{"enable":true,"name":"home"}"#,
         r#"{"enable":true,"password":"battery staple"}"#,
         r#"{"name":"home","password":"battery staple"}"#,
         "{}",
     ] {
-        let (status, detail) = from(&on(), "POST", part).expect_err(part);
+        let (status, detail) = change(&station_on(), "POST", partial).expect_err(partial);
         assert!(status == 400 && detail.contains("all three"), "{detail}");
     }
 }
 
 #[test]
-fn put_leaves_what_is_not_given() {
-    let put = |before: &Settings, body| from(before, "PUT", body).map_err(|(status, _)| status);
+fn put_keeps_fields_that_are_not_given() {
+    let put = |initial: &Settings, body| change(initial, "PUT", body).map_err(|(status, _)| status);
     let open = Settings::Station { network: network(b"home", b"") };
-    assert_eq!(put(&on(), r#"{"enable":false}"#), Ok(off(Some(home()))));
-    assert_eq!(put(&off(Some(home())), r#"{"enable":true}"#), Ok(on()));
-    assert_eq!(put(&own(Some(home())), r#"{"enable":true}"#), Ok(on()));
-    assert_eq!(put(&own(Some(home())), r#"{"enable":false}"#), Ok(own(Some(home()))));
-    assert_eq!(put(&on(), r#"{"name":"home"}"#), Ok(on()), "the password stays with its name");
-    assert_eq!(put(&on(), r#"{"name_hex":"686f6D65"}"#), Ok(on()));
-    assert_eq!(put(&on(), r#"{"password":""}"#), Ok(open));
+    assert_eq!(put(&station_on(), r#"{"enable":false}"#), Ok(station_off(Some(home()))));
+    assert_eq!(put(&station_off(Some(home())), r#"{"enable":true}"#), Ok(station_on()));
+    assert_eq!(put(&access_point(Some(home())), r#"{"enable":true}"#), Ok(station_on()));
     assert_eq!(
-        put(&off(Some(home())), r#"{"password":"battery staple"}"#),
-        Ok(off(Some(network(b"home", b"battery staple"))))
+        put(&access_point(Some(home())), r#"{"enable":false}"#),
+        Ok(access_point(Some(home())))
     );
     assert_eq!(
-        put(&own(None), r#"{"name":"home","password":"correct horse"}"#),
-        Ok(own(Some(home())))
+        put(&station_on(), r#"{"name":"home"}"#),
+        Ok(station_on()),
+        "the password stays with its name"
+    );
+    assert_eq!(put(&station_on(), r#"{"name_hex":"686f6D65"}"#), Ok(station_on()));
+    assert_eq!(put(&station_on(), r#"{"password":""}"#), Ok(open));
+    assert_eq!(
+        put(&station_off(Some(home())), r#"{"password":"battery staple"}"#),
+        Ok(station_off(Some(network(b"home", b"battery staple"))))
+    );
+    assert_eq!(
+        put(&access_point(None), r#"{"name":"home","password":"correct horse"}"#),
+        Ok(access_point(Some(home())))
     );
     assert_eq!(
         put(&Settings::Platform, r#"{"name":"home","password":"correct horse"}"#),
-        Ok(on()),
+        Ok(station_on()),
         "the platform's station is on"
     );
-    assert_eq!(put(&on(), r#"{"name":"other"}"#), Err(400), "another network, another password");
-    assert_eq!(put(&off(None), r#"{"name":"other"}"#), Err(400));
-    assert_eq!(put(&off(None), r#"{"password":"battery staple"}"#), Err(400));
-    assert_eq!(put(&off(None), r#"{"enable":true}"#), Err(400));
-    assert_eq!(put(&on(), "{}"), Err(400));
+    assert_eq!(
+        put(&station_on(), r#"{"name":"other"}"#),
+        Err(400),
+        "another network needs its own password"
+    );
+    assert_eq!(put(&station_off(None), r#"{"name":"other"}"#), Err(400));
+    assert_eq!(put(&station_off(None), r#"{"password":"battery staple"}"#), Err(400));
+    assert_eq!(put(&station_off(None), r#"{"enable":true}"#), Err(400));
+    assert_eq!(put(&station_on(), "{}"), Err(400));
 }
 
 #[test]
-fn delete_forgets() {
-    for before in [on(), off(Some(home())), Settings::Platform] {
-        assert_eq!(from(&before, "DELETE", "ignored"), Ok(off(None)), "{before:?}");
+fn delete_forgets_the_network() {
+    for initial in [station_on(), station_off(Some(home())), Settings::Platform] {
+        assert_eq!(change(&initial, "DELETE", "ignored"), Ok(station_off(None)), "{initial:?}");
     }
-    assert_eq!(from(&own(Some(home())), "DELETE", ""), Ok(own(None)));
+    assert_eq!(change(&access_point(Some(home())), "DELETE", ""), Ok(access_point(None)));
 }
 
 #[test]
-fn a_platform_with_networks_of_its_own_needs_no_name() {
-    let ask = |has_platform, settings| {
+fn a_platform_with_its_own_networks_needs_no_name() {
+    let settings_after = |has_platform, settings| {
         let view = View { settings: Some(&settings), has_platform, ..View::default() };
-        asked(&view, "PUT", br#"{"enable":true}"#).map_err(|(status, _)| status)
+        requested_settings(&view, "PUT", br#"{"enable":true}"#).map_err(|(status, _)| status)
     };
-    assert_eq!(ask(true, off(None)), Ok(Settings::Platform));
-    assert_eq!(ask(true, own(None)), Ok(Settings::Platform));
-    assert_eq!(ask(true, off(Some(home()))), Ok(on()), "what is remembered comes first");
-    assert_eq!(ask(false, off(None)), Err(400));
+    assert_eq!(settings_after(true, station_off(None)), Ok(Settings::Platform));
+    assert_eq!(settings_after(true, access_point(None)), Ok(Settings::Platform));
+    assert_eq!(
+        settings_after(true, station_off(Some(home()))),
+        Ok(station_on()),
+        "the remembered network comes first"
+    );
+    assert_eq!(settings_after(false, station_off(None)), Err(400));
 }
 
 #[test]
-fn while_something_is_under_way_only_good_requests_are_told_to_wait() {
-    let ask = |method, body: &str| asked(&View::default(), method, body.as_bytes());
-    let status = |method, body| ask(method, body).expect_err("no settings").0;
+fn during_a_task_valid_requests_get_503_and_invalid_ones_400() {
+    let settings_after =
+        |method, body: &str| requested_settings(&View::default(), method, body.as_bytes());
+    let status = |method, body| settings_after(method, body).expect_err("no settings").0;
     assert_eq!(status("PUT", r#"{"enable":false}"#), 503);
     assert_eq!(status("DELETE", ""), 503);
     assert_eq!(status("PUT", r#"{"name":"home","password":""}"#), 503);
     assert_eq!(status("PUT", r#"{"enable":0}"#), 400);
-    // What needs nothing of before is for the machine to judge.
-    let whole = r#"{"enable":true,"name":"home","password":"correct horse"}"#;
-    assert!(matches!(ask("POST", whole), Ok(settings) if settings == on()));
+    // A request that does not depend on the current settings is left to the machine.
+    let complete = r#"{"enable":true,"name":"home","password":"correct horse"}"#;
+    assert!(matches!(settings_after("POST", complete), Ok(settings) if settings == station_on()));
 }
 
 #[test]
-fn names_and_passwords_are_what_they_can_be() {
+fn valid_names_and_passwords_are_accepted_and_others_refused() {
     let name = |text: &str| {
         let body = format!(r#"{{"enable":true,"name":"{text}","password":""}}"#);
-        from(&off(None), "POST", &body).ok().and_then(|it| it.network().map(|it| it.ssid.clone()))
+        change(&station_off(None), "POST", &body)
+            .ok()
+            .and_then(|it| it.network().map(|it| it.ssid.clone()))
     };
     let bytes = |text: &str| name(text).map(|it| it.as_bytes().to_vec());
     assert_eq!(bytes(r#"\" \\ \/ \b\f\n\r\t"#), Some(b"\" \\ / \x08\x0c\n\r\t".to_vec()));
@@ -172,7 +209,7 @@ fn names_and_passwords_are_what_they_can_be() {
 
     let key = |text: &str| {
         let body = format!(r#"{{"enable":true,"name":"x","password":"{text}"}}"#);
-        from(&off(None), "POST", &body).is_ok()
+        change(&station_off(None), "POST", &body).is_ok()
     };
     for good in ["", "12345678", &"x".repeat(63), &"aF09".repeat(16), "pässwörd", r"123456\u00e9"]
     {
@@ -184,7 +221,7 @@ fn names_and_passwords_are_what_they_can_be() {
 
     let digits = |text: &str| {
         let body = format!(r#"{{"enable":true,"name_hex":"{text}","password":""}}"#);
-        let settings = from(&off(None), "POST", &body).ok();
+        let settings = change(&station_off(None), "POST", &body).ok();
         settings.and_then(|it| it.network().map(|it| it.ssid.as_bytes().to_vec()))
     };
     assert_eq!(digits("00fFA9"), Some(vec![0, 0xff, 0xa9]));
@@ -195,7 +232,7 @@ fn names_and_passwords_are_what_they_can_be() {
 }
 
 #[test]
-fn anything_else_is_refused() {
+fn any_other_body_is_refused() {
     let bad = [
         "",
         " ",
@@ -225,42 +262,46 @@ fn anything_else_is_refused() {
         "{'enable':true}",
     ];
     for body in bad {
-        let (status, detail) = from(&on(), "PUT", body).expect_err(body);
+        let (status, detail) = change(&station_on(), "PUT", body).expect_err(body);
         assert!(status == 400 && detail.ends_with('.'), "{body}: {detail}");
     }
-    let (status, _) = asked(&View::default(), "PUT", b"{\"enable\":\xff}").expect_err("no UTF-8");
+    let (status, _) =
+        requested_settings(&View::default(), "PUT", b"{\"enable\":\xff}").expect_err("no UTF-8");
     assert_eq!(status, 400);
-    assert_eq!(from(&on(), "PUT", " {\r\n\t\"\\u0065nable\" : true } \n"), Ok(on()));
+    assert_eq!(
+        change(&station_on(), "PUT", " {\r\n\t\"\\u0065nable\" : true } \n"),
+        Ok(station_on())
+    );
 }
 
 proptest! {
     #[test]
-    fn every_body_has_an_answer(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-        if let Err((status, _)) = asked(&View::default(), "PUT", &body) {
+    fn every_body_gets_a_response(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        if let Err((status, _)) = requested_settings(&View::default(), "PUT", &body) {
             prop_assert!([400, 503].contains(&status));
         }
     }
 
-    /// Restates the rule with another reader of JSON.
+    /// Restates the rule with another JSON parser.
     #[test]
-    fn a_name_in_json_is_the_name_on_the_air(name in ".{0,12}", plain: bool) {
+    fn a_name_in_json_is_decoded_exactly(name in ".{0,12}", plain: bool) {
         let escaped = name.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
         let name_in_json = if plain { json!(name).to_string() } else { format!("\"{escaped}\"") };
         let body = format!(r#"{{"name":{name_in_json},"password":""}}"#);
-        let got = from(&on(), "PUT", &body).ok();
+        let got = change(&station_on(), "PUT", &body).ok();
         let got = got.as_ref().and_then(Settings::network).map(|it| it.ssid.as_bytes());
         prop_assert_eq!(got, (1..=32).contains(&name.len()).then_some(name.as_bytes()));
     }
 }
 
-/// Asks over a socket, and waits until the device is at rest; returns the last status.
-async fn settled(world: World, method: &str, body: &str) -> Value {
-    served(world.routes(axum::Router::new()), Limits::default(), async |address| {
+/// Sends a request over a socket, waits until the device is idle, and returns the status.
+async fn change_and_wait(world: World, method: &str, body: &str) -> Value {
+    with_server(world.axum_routes(axum::Router::new()), Limits::default(), async |address| {
         let mut client = Client::to(address).await;
         let host = [("Host", "gadget")];
-        assert_eq!(client.ask_with(method, PATH, &host, body).await.status, 204);
+        assert_eq!(client.request_with_body(method, PATH, &host, body).await.status, 204);
         world.until(|status| status.phase == Phase::Idle).await;
-        let status = client.ask("GET", "/api/v1/wifi/wps", &host).await;
+        let status = client.request("GET", "/api/v1/wifi/wps", &host).await;
         serde_json::from_str(&status.body).expect("JSON")
     })
     .await
@@ -268,43 +309,43 @@ async fn settled(world: World, method: &str, body: &str) -> Value {
 
 #[tokio::test]
 async fn the_network_is_joined_and_saved() {
-    World::visit(Off, async |world| {
+    World::run(Off, async |world| {
         let body = r#"{"enable":true,"name":"home","password":"correct horse"}"#;
-        let status = settled(world, "POST", body).await;
+        let status = change_and_wait(world, "POST", body).await;
         assert_eq!((&status["mode"], &status["ssid"]), (&json!("STA"), &json!("home")));
         assert_eq!(
             (&status["last"]["task"], &status["last"]["result"]),
             (&json!("configure"), &json!("ok"))
         );
         assert!(world.air.is_linked());
-        assert_eq!(world.disk.record(), Some(wps_core::Record::Settled(on())));
+        assert_eq!(world.disk.record(), Some(wps_core::Record::Settled(station_on())));
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_rolled_back_within_half_a_minute() {
-    World::visit(Hotspot, async |world| {
+    World::run(Hotspot, async |world| {
         let begin = world.clock.now();
         let body = r#"{"enable":true,"name":"home","password":"not the right key"}"#;
-        let status = settled(world, "PUT", body).await;
+        let status = change_and_wait(world, "PUT", body).await;
         let took = world.clock.now().since(begin);
         assert!(took < Duration::from_secs(31), "{took:?}");
         assert_eq!(
             (&status["mode"], &status["last"]["cause"]),
             (&json!("AP"), &json!("wrong_key"))
         );
-        assert_eq!(world.air.radio_does().map(|it| it.mode()), Some(Mode::AccessPoint));
-        assert_eq!(world.control.settings(), Some(own(None)));
-        assert_eq!(world.disk.record(), Some(wps_core::Record::Settled(own(None))));
+        assert_eq!(world.air.radio_settings().map(|it| it.mode()), Some(Mode::AccessPoint));
+        assert_eq!(world.control.settings(), Some(access_point(None)));
+        assert_eq!(world.disk.record(), Some(wps_core::Record::Settled(access_point(None))));
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_network_that_is_not_there_is_rolled_back_to_the_one_that_is() {
-    World::visit(ByHand, async |world| {
-        let status = settled(world, "PUT", r#"{"name":"gone","password":""}"#).await;
+async fn a_missing_network_is_rolled_back_to_the_previous_one() {
+    World::run(ByHand, async |world| {
+        let status = change_and_wait(world, "PUT", r#"{"name":"gone","password":""}"#).await;
         assert_eq!(
             (&status["ssid"], &status["last"]["cause"]),
             (&json!("home"), &json!("not_found"))
@@ -316,20 +357,20 @@ async fn a_network_that_is_not_there_is_rolled_back_to_the_one_that_is() {
 
 #[tokio::test]
 async fn a_change_can_be_cancelled() {
-    World::visit(ByHand, async |world| {
-        served(world.routes(axum::Router::new()), Limits::default(), async |address| {
+    World::run(ByHand, async |world| {
+        with_server(world.axum_routes(axum::Router::new()), Limits::default(), async |address| {
             let mut client = Client::to(address).await;
             let host = [("Host", "gadget")];
             let body = r#"{"name":"gone","password":""}"#;
-            assert_eq!(client.ask_with("PUT", PATH, &host, body).await.status, 204);
+            assert_eq!(client.request_with_body("PUT", PATH, &host, body).await.status, 204);
             world.until(|status| status.trouble.is_some()).await;
-            assert_eq!(world.control.settings(), None, "something is under way");
-            assert_eq!(client.ask("DELETE", "/api/v1/wifi/wps", &host).await.status, 204);
+            assert_eq!(world.control.settings(), None, "a task is in progress");
+            assert_eq!(client.request("DELETE", "/api/v1/wifi/wps", &host).await.status, 204);
             world.until(|status| status.phase == Phase::Idle).await;
-            let status = client.ask("GET", "/api/v1/wifi/wps", &host).await;
+            let status = client.request("GET", "/api/v1/wifi/wps", &host).await;
             let status: Value = serde_json::from_str(&status.body).expect("JSON");
             assert_eq!(status["last"]["cause"], "cancelled");
-            assert_eq!(world.control.settings(), Some(on()));
+            assert_eq!(world.control.settings(), Some(station_on()));
         })
         .await;
     })
@@ -337,16 +378,16 @@ async fn a_change_can_be_cancelled() {
 }
 
 #[tokio::test]
-async fn switched_off_it_remembers_and_forgotten_it_does_not() {
-    World::visit(ByHand, async |world| {
-        let status = settled(world, "PUT", r#"{"enable":false}"#).await;
+async fn switching_off_keeps_the_network_and_delete_forgets_it() {
+    World::run(ByHand, async |world| {
+        let status = change_and_wait(world, "PUT", r#"{"enable":false}"#).await;
         assert_eq!((&status["mode"], &status["ssid"]), (&json!("OFF"), &json!("home")));
-        assert_eq!(world.control.settings(), Some(off(Some(home()))));
-        settled(world, "PUT", r#"{"enable":true}"#).await;
-        assert_eq!(world.control.settings(), Some(on()));
-        let status = settled(world, "DELETE", "").await;
+        assert_eq!(world.control.settings(), Some(station_off(Some(home()))));
+        change_and_wait(world, "PUT", r#"{"enable":true}"#).await;
+        assert_eq!(world.control.settings(), Some(station_on()));
+        let status = change_and_wait(world, "DELETE", "").await;
         assert_eq!((&status["mode"], &status["ssid"]), (&json!("OFF"), &Value::Null));
-        assert_eq!(world.control.settings(), Some(off(None)));
+        assert_eq!(world.control.settings(), Some(station_off(None)));
     })
     .await;
 }

@@ -1,4 +1,5 @@
-//! The formats of `/api/v1/system`, field by field, and that the fullest answers fit their buffer.
+//! The formats of `/api/v1/system`, field by field, and the longest responses, which must fit their
+//! buffer.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,19 +9,19 @@ use wps_core::wsc::Bssid;
 use wps_core::{Cause, ErrorKind, Instant, Mode, Phase, Ssid, Status, TaskKind, TaskResult};
 use wps_http::{Addresses, BUFFER, Device, Outcome, Reply, Request, View, finish, handle};
 
-fn ask(view: &View<'_>, link: Option<&Link>) -> Value {
+fn system(view: &View<'_>, link: Option<&Link>) -> Value {
     let request = Request::new("GET", "/api/v1/system").header("Host", b"127.0.0.1");
     let mut buffer = [0; BUFFER];
-    let response = finish(&request, view, Outcome::Looked(link), &mut buffer);
+    let response = finish(&request, view, Outcome::Link(link), &mut buffer);
     assert_eq!(response.status(), 200);
     serde_json::from_slice(response.body()).expect("JSON")
 }
 
 fn wifi(link: &Link) -> Value {
-    ask(&View::default(), Some(link))["wifi"].clone()
+    system(&View::default(), Some(link))["wifi"].clone()
 }
 
-fn full() -> Link {
+fn all_fields() -> Link {
     Link {
         up: true,
         mode: Some(Mode::Station),
@@ -39,7 +40,7 @@ fn full() -> Link {
 }
 
 #[test]
-fn everything_known_is_shown() {
+fn all_known_fields_are_shown() {
     let addresses = Addresses {
         ip: Some(IpAddr::V4(Ipv4Addr::new(192, 168, 1, 100))),
         mask: Some(Ipv4Addr::new(255, 255, 255, 0)),
@@ -72,13 +73,13 @@ fn everything_known_is_shown() {
         },
         "device": { "name": "gadget", "model": "G \"1\"" },
     });
-    assert_eq!(ask(&view, Some(&full())), expected);
+    assert_eq!(system(&view, Some(&all_fields())), expected);
 }
 
 #[test]
-fn what_is_not_known_is_left_out() {
+fn unknown_fields_are_left_out() {
     assert_eq!(wifi(&Link::default()), json!({ "wps": false, "status": "Disconnected" }));
-    assert_eq!(ask(&View::default(), None)["wifi"], json!({ "wps": false }));
+    assert_eq!(system(&View::default(), None)["wifi"], json!({ "wps": false }));
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn channels_and_widths() {
     assert_eq!(shown(2412, 20), (json!(1), json!("20")));
     assert_eq!(shown(2472, 20), (json!(13), json!("20")));
     assert_eq!(shown(2484, 20), (json!(14), json!("20")));
-    assert_eq!(shown(2437, 40), (json!(6), Value::Null), "above or below: nobody said");
+    assert_eq!(shown(2437, 40), (json!(6), Value::Null), "above or below is unknown");
     assert_eq!(shown(5180, 40), (json!(36), json!("40+")));
     assert_eq!(shown(5200, 40), (json!(40), json!("40-")));
     assert_eq!(shown(5220, 80), (json!(44), json!("40+")));
@@ -114,7 +115,7 @@ fn signal_is_a_percentage() {
 }
 
 #[test]
-fn a_name_that_does_not_show_all_of_itself_has_its_bytes_beside_it() {
+fn a_name_that_is_not_utf8_is_also_given_in_hex() {
     let named = |ssid: &[u8]| {
         let wifi = wifi(&Link { ssid: Ssid::new(ssid).ok(), ..Link::default() });
         (wifi["ssid"].clone(), wifi["ssid_hex"].clone())
@@ -122,14 +123,14 @@ fn a_name_that_does_not_show_all_of_itself_has_its_bytes_beside_it() {
     assert_eq!(named("zuhause 🏠".as_bytes()), (json!("zuhause 🏠"), Value::Null));
     assert_eq!(named(b"\0\x1f\"\\\x7f"), (json!("\0\x1f\"\\\x7f"), Value::Null));
     assert_eq!(named(b"caf\xe9"), (json!("caf\u{fffd}"), json!("636166E9")));
-    // Looks the same, but is exact.
+    // The text is the same, but here it is exact.
     assert_eq!(named("caf\u{fffd}".as_bytes()), (json!("caf\u{fffd}"), Value::Null));
 }
 
 #[test]
-fn the_longest_answers_fit() {
+fn the_longest_responses_fit() {
     let ssid = Ssid::new(&[0x01; 32]).expect("a name"); // each byte is six in JSON
-    let broken = Ssid::new(&[0xff; 32]).expect("a name");
+    let not_utf8 = Ssid::new(&[0xff; 32]).expect("a name");
     let long = "\u{1}".repeat(64);
     let device = Device { name: Some(&long), model: Some(&long), version: Some(&long) };
     let ip = Some(IpAddr::V6(Ipv6Addr::from([0xffff_u16; 8])));
@@ -137,33 +138,33 @@ fn the_longest_answers_fit() {
     let mut status = Status {
         phase: Phase::Searching,
         deadline: Some(Instant::from_millis(u64::MAX)),
-        seen: SearchProgress::Exchanging { ssid: Some(ssid.clone()) },
+        progress: SearchProgress::Exchanging { ssid: Some(ssid.clone()) },
         off_air: true,
         mode: Mode::AccessPoint,
         network: None,
         last: None,
         trouble: None,
     };
-    for name in [ssid, broken] {
-        status.seen = SearchProgress::Exchanging { ssid: Some(name.clone()) };
-        let link = Link { ssid: Some(name), ..full() };
+    for name in [ssid, not_utf8] {
+        status.progress = SearchProgress::Exchanging { ssid: Some(name.clone()) };
+        let link = Link { ssid: Some(name), ..all_fields() };
         let view = View { device, addresses, status: Some(&status), ..View::default() };
-        ask(&view, Some(&link));
+        system(&view, Some(&link));
     }
     let causes = [Cause::Driver(ErrorKind::WrongKey), Cause::NotJoined, Cause::Corrupt];
     for cause in causes {
-        let ended = TaskResult {
+        let last = TaskResult {
             task: TaskKind::Configure,
             result: Err(cause),
             at: Instant::from_millis(0),
         };
-        status.last = Some(ended);
+        status.last = Some(last);
         status.trouble = Some(cause);
         let now = Instant::from_millis(u64::MAX);
         let view = View { now, status: Some(&status), ..View::default() };
         let request = Request::new("GET", "/api/v1/wifi/wps").header("Host", b"127.0.0.1");
         let mut buffer = [0; BUFFER];
-        let Reply::Done(response) = handle(&request, &view, &mut buffer) else {
+        let Reply::Response(response) = handle(&request, &view, &mut buffer) else {
             panic!("a status needs no action")
         };
         assert_eq!(response.status(), 200);

@@ -1,27 +1,27 @@
-//! What is asked and what is answered: one table, for the pure function and for every front, so that
-//! they cannot drift apart.
+//! Requests and their responses: one table for the pure functions and for every adapter, so that
+//! all of them behave the same.
 
 mod common;
 
 use std::collections::BTreeSet;
 
 use common::Situation::{self, Off, Opening, Starting};
-use common::wire::{Answer, Client, served, served_by_firmware};
+use common::wire::{Client, TestResponse, with_picoserve_server, with_server};
 use common::{SECRETS, World, config};
 use embassy_futures::block_on;
 use wps_core::Clock;
 use wps_http::axum::Limits;
 use wps_http::{
-    Action, Addresses, Device, MAX_BODY, Outcome, PARTING, Reply, Request, SCAN_BUFFER, Site, View,
-    finish, handle,
+    Action, Addresses, AllowedHosts, Device, MAX_BODY, Outcome, REPLY_GRACE_DELAY, Reply, Request,
+    SCAN_BUFFER, View, finish, handle,
 };
 
-/// See its first lines.
+/// The table. Its first lines explain the format.
 const TRANSCRIPTS: &str = include_str!("transcripts.txt");
 
-/// A request of the table, or made up.
+/// A request, from the table or from a test.
 #[derive(Clone)]
-struct Asked<'a> {
+struct TestRequest<'a> {
     method: &'a str,
     target: &'a str,
     headers: Vec<(&'a str, &'a str)>,
@@ -30,66 +30,67 @@ struct Asked<'a> {
 
 struct Transcript<'a> {
     situation: Situation,
-    asked: Asked<'a>,
-    answer: String,
+    request: TestRequest<'a>,
+    expected: String,
 }
 
-/// The entries: what stands between empty lines and has a request.
+/// Parses the entries of the table: the blocks between empty lines that contain a request.
 fn transcripts() -> Vec<Transcript<'static>> {
     let entries = TRANSCRIPTS.split("\n\n").filter(|entry| entry.contains("\n> "));
     let parsed = entries.map(|entry| {
         let name = entry.lines().next().expect("a situation");
         let situation = Situation::ALL.into_iter().find(|it| format!("{it:?}") == name);
-        let mut request = entry.lines().filter_map(|line| line.strip_prefix("> "));
-        let (method, target) = request.next().and_then(|it| it.split_once(' ')).expect("a request");
+        let mut request_lines = entry.lines().filter_map(|line| line.strip_prefix("> "));
+        let (method, target) =
+            request_lines.next().and_then(|it| it.split_once(' ')).expect("a request");
         let mut headers: Vec<_> =
-            request.map(|it| it.split_once(": ").expect("a header")).collect();
+            request_lines.map(|it| it.split_once(": ").expect("a header")).collect();
         if headers.is_empty() {
             headers.push(("Host", "192.168.1.100"));
         }
         let body = entry.lines().find_map(|line| line.strip_prefix(">> ")).unwrap_or_default();
-        let answer: Vec<_> = entry.lines().filter_map(|line| line.strip_prefix("< ")).collect();
+        let expected: Vec<_> = entry.lines().filter_map(|line| line.strip_prefix("< ")).collect();
         Transcript {
             situation: situation.expect(name),
-            asked: Asked { method, target, headers, body },
-            answer: answer.join("\n"),
+            request: TestRequest { method, target, headers, body },
+            expected: expected.join("\n"),
         }
     });
     parsed.collect()
 }
 
-/// As the table has it; checks what is not shown.
-fn shown(answer: &Answer, asked: &Asked<'_>) -> String {
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-    let length = answer.header("content-length").map(|it| it.parse().expect("a number"));
-    if answer.status == 204 {
-        assert_eq!((length, &*answer.body), (None, ""));
-    } else if asked.method == "HEAD" {
-        assert_eq!(&*answer.body, "");
+/// Formats a response as in the table, and checks the headers that the table leaves out.
+fn format_response(response: &TestResponse, request: &TestRequest<'_>) -> String {
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+    let length = response.header("content-length").map(|it| it.parse().expect("a number"));
+    if response.status == 204 {
+        assert_eq!((length, &*response.body), (None, ""));
+    } else if request.method == "HEAD" {
+        assert_eq!(&*response.body, "");
     } else {
-        assert_eq!(length, Some(answer.body.len()));
+        assert_eq!(length, Some(response.body.len()));
     }
-    let mut text = answer.status.to_string();
+    let mut text = response.status.to_string();
     let unshown = ["cache-control", "x-content-type-options", "content-length"];
-    for (name, value) in answer.headers.iter().filter(|(name, _)| !unshown.contains(&&**name)) {
+    for (name, value) in response.headers.iter().filter(|(name, _)| !unshown.contains(&&**name)) {
         text += &format!("\n{name}: {value}");
     }
-    if !answer.body.is_empty() {
-        text += &format!("\n{}", answer.body);
+    if !response.body.is_empty() {
+        text += &format!("\n{}", response.body);
     }
     text
 }
 
-/// The smallest front: only the pure functions and the desk.
-async fn purely(world: World, asked: &Asked<'_>) -> Answer {
+/// Gets the response with the pure functions and `Control` only.
+async fn by_pure_functions(world: World, request: &TestRequest<'_>) -> TestResponse {
     let config = config();
     let names: Vec<_> = config.names.iter().map(String::as_str).collect();
     let (status, settings) = (world.control.status(), world.control.settings());
     let device = Device { name: config.name.as_deref(), model: None, version: Some("1.2.3") };
-    let site = Site { names: &names, scheme: config.scheme };
+    let allowed_hosts = AllowedHosts { names: &names, scheme: config.scheme };
     let mut view = View {
-        site,
+        allowed_hosts,
         access: Ok(()),
         now: world.clock.now(),
         status: status.as_ref(),
@@ -98,27 +99,27 @@ async fn purely(world: World, asked: &Asked<'_>) -> Answer {
         device,
         addresses: Addresses::default(),
     };
-    let line = Request::new(asked.method, asked.target);
-    let request =
-        asked.headers.iter().fold(line, |it, (name, value)| it.header(name, value.as_bytes()));
-    let request = request.with_body(asked.body.as_bytes());
+    let line = Request::new(request.method, request.target);
+    let described =
+        request.headers.iter().fold(line, |it, (name, value)| it.header(name, value.as_bytes()));
+    let described = described.with_body(request.body.as_bytes());
     let mut buffer = [0; SCAN_BUFFER];
     let (link, scan, after);
-    let response = match handle(&request, &view, &mut buffer) {
-        Reply::Done(response) => response,
-        Reply::Do(action) => {
+    let response = match handle(&described, &view, &mut buffer) {
+        Reply::Response(response) => response,
+        Reply::Action(action) => {
             let outcome = match action {
-                Action::Start => Outcome::Started(world.control.start(PARTING).await),
+                Action::Start => Outcome::Started(world.control.start(REPLY_GRACE_DELAY).await),
                 Action::Cancel => {
                     world.control.cancel().await;
                     Outcome::Cancelled
                 }
                 Action::Configure(settings) => {
-                    Outcome::Started(world.control.configure(settings, PARTING).await)
+                    Outcome::Started(world.control.configure(settings, REPLY_GRACE_DELAY).await)
                 }
-                Action::Look => {
+                Action::QueryLink => {
                     link = world.control.link().await;
-                    Outcome::Looked(link.as_ref())
+                    Outcome::Link(link.as_ref())
                 }
                 Action::Listen => Outcome::Listening,
                 Action::Scan => {
@@ -128,42 +129,52 @@ async fn purely(world: World, asked: &Asked<'_>) -> Answer {
             };
             after = world.control.status();
             view.status = after.as_ref();
-            finish(&request, &view, outcome, &mut buffer)
+            finish(&described, &view, outcome, &mut buffer)
         }
     };
-    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let to_owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let length = response.content_length().map(|it| ("content-length".into(), it.to_string()));
-    let headers = response.headers().map(own).chain(length);
-    Answer::new(response.status(), headers, response.body())
+    let headers = response.headers().map(to_owned).chain(length);
+    TestResponse::new(response.status(), headers, response.body())
 }
 
-/// The axum front, served over a socket.
-async fn by_axum(world: World, asked: &Asked<'_>) -> Answer {
-    let routes = world.routes(axum::Router::new());
-    served(routes, Limits::default(), async |address| {
-        let Asked { method, target, headers, body } = asked;
+/// Gets the response of the axum adapter over a socket.
+async fn by_axum(world: World, request: &TestRequest<'_>) -> TestResponse {
+    let routes = world.axum_routes(axum::Router::new());
+    with_server(routes, Limits::default(), async |address| {
+        let TestRequest { method, target, headers, body } = request;
         let mut client = Client::to(address).await;
-        let answer = client.ask_with(method, target, headers, body);
-        // Only a look around takes time.
-        if *target == "/api/v1/wifi/scan" { world.with_time(answer).await } else { answer.await }
+        let response = client.request_with_body(method, target, headers, body);
+        // Only a scan takes simulated time.
+        if *target == "/api/v1/wifi/scan" {
+            world.with_time(response).await
+        } else {
+            response.await
+        }
     })
     .await
 }
 
-/// The picoserve front, served over a socket.
-async fn by_picoserve(world: World, asked: &Asked<'_>) -> Answer {
-    let front = world.firmware(None);
-    served_by_firmware(&front, async |address| {
-        let Asked { method, target, headers, body } = asked;
+/// Gets the response of the picoserve adapter over a socket.
+async fn by_picoserve(world: World, request: &TestRequest<'_>) -> TestResponse {
+    let server = world.picoserve_server(None);
+    with_picoserve_server(&server, async |address| {
+        let TestRequest { method, target, headers, body } = request;
         let mut client = Client::to(address).await;
-        let answer = client.ask_with(method, target, headers, body);
-        if *target == "/api/v1/wifi/scan" { world.with_time(answer).await } else { answer.await }
+        let response = client.request_with_body(method, target, headers, body);
+        if *target == "/api/v1/wifi/scan" {
+            world.with_time(response).await
+        } else {
+            response.await
+        }
     })
     .await
 }
 
-/// tokio only for the sockets and time limits of the front: the simulated world has its own clock. A time
-/// limit that is waited for is over when nothing else is left to do.
+/// Runs `work` on tokio, with its clock paused.
+///
+/// Only the sockets and timeouts of the adapters use tokio's clock. The simulated world has its
+/// own. tokio advances its clock to the next timeout as soon as nothing else can run.
 fn run<R>(work: impl Future<Output = R>) -> R {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build();
@@ -171,35 +182,54 @@ fn run<R>(work: impl Future<Output = R>) -> R {
 }
 
 #[test]
-fn the_pure_function_answers_as_the_table_says() {
-    for Transcript { situation, asked, answer } in transcripts() {
-        let got = block_on(World::visit(situation, async |world| purely(world, &asked).await));
-        assert_eq!(shown(&got, &asked), answer, "{situation:?} {} {}", asked.method, asked.target);
+fn the_pure_functions_match_the_transcripts() {
+    for Transcript { situation, request, expected } in transcripts() {
+        let got =
+            block_on(World::run(situation, async |world| by_pure_functions(world, &request).await));
+        assert_eq!(
+            format_response(&got, &request),
+            expected,
+            "{situation:?} {} {}",
+            request.method,
+            request.target
+        );
     }
 }
 
 #[test]
-fn the_axum_front_answers_as_the_table_says() {
-    for Transcript { situation, asked, answer } in transcripts() {
-        let got = run(World::visit(situation, async |world| by_axum(world, &asked).await));
-        assert_eq!(shown(&got, &asked), answer, "{situation:?} {} {}", asked.method, asked.target);
+fn the_axum_adapter_matches_the_transcripts() {
+    for Transcript { situation, request, expected } in transcripts() {
+        let got = run(World::run(situation, async |world| by_axum(world, &request).await));
+        assert_eq!(
+            format_response(&got, &request),
+            expected,
+            "{situation:?} {} {}",
+            request.method,
+            request.target
+        );
     }
 }
 
 #[test]
-fn the_picoserve_front_answers_as_the_table_says() {
-    for Transcript { situation, asked, answer } in transcripts() {
-        let mut got = run(World::visit(situation, async |world| by_picoserve(world, &asked).await));
-        // It serves one request for each connection, and says so each time.
+fn the_picoserve_adapter_matches_the_transcripts() {
+    for Transcript { situation, request, expected } in transcripts() {
+        let mut got = run(World::run(situation, async |world| by_picoserve(world, &request).await));
+        // The adapter serves one request per connection, and each response says so.
         let closes = ("connection".to_owned(), "close".to_owned());
         assert_eq!(got.headers.iter().filter(|it| **it == closes).count(), 1);
-        got.headers.retain(|it| *it != closes || answer.contains("connection: close"));
-        assert_eq!(shown(&got, &asked), answer, "{situation:?} {} {}", asked.method, asked.target);
+        got.headers.retain(|it| *it != closes || expected.contains("connection: close"));
+        assert_eq!(
+            format_response(&got, &request),
+            expected,
+            "{situation:?} {} {}",
+            request.method,
+            request.target
+        );
     }
 }
 
-/// Everything that the page is made of.
-const FILES: &[&str] = PATHS.first_chunk::<7>().expect("as many");
+/// The files of the page.
+const FILES: &[&str] = PATHS.first_chunk::<7>().expect("enough paths");
 
 const PATHS: [&str; 15] = [
     "/",
@@ -220,16 +250,17 @@ const PATHS: [&str; 15] = [
 ];
 
 #[test]
-fn no_answer_holds_a_secret() {
-    // In these two a request would wait for ever.
+fn no_response_contains_a_secret() {
+    // In these two situations a request would wait forever.
     for situation in Situation::ALL.into_iter().filter(|it| ![Starting, Opening].contains(it)) {
         for path in PATHS {
             for method in ["GET", "POST", "DELETE", "HEAD", "PUT"] {
                 let headers = vec![("Host", "gadget")];
                 let body = r#"{"enable":true}"#;
-                let asked = Asked { method, target: path, headers, body };
-                let got =
-                    block_on(World::visit(situation, async |world| purely(world, &asked).await));
+                let request = TestRequest { method, target: path, headers, body };
+                let got = block_on(World::run(situation, async |world| {
+                    by_pure_functions(world, &request).await
+                }));
                 let all = format!("{got:?}");
                 let found = SECRETS.iter().find(|it| all.contains(**it));
                 assert_eq!(found, None, "{situation:?} {method} {path}");
@@ -239,15 +270,15 @@ fn no_answer_holds_a_secret() {
 }
 
 #[test]
-fn a_head_is_a_get_without_its_body() {
+fn a_head_response_is_a_get_response_without_its_body() {
     for situation in Situation::ALL.into_iter().filter(|it| *it != Starting) {
         for target in PATHS {
-            let ask = |method| {
+            let response = |method| {
                 let headers = vec![("Host", "gadget")];
-                let asked = Asked { method, target, headers, body: "" };
-                run(World::visit(situation, async |world| by_axum(world, &asked).await))
+                let request = TestRequest { method, target, headers, body: "" };
+                run(World::run(situation, async |world| by_axum(world, &request).await))
             };
-            let (get, head) = (ask("GET"), ask("HEAD"));
+            let (get, head) = (response("GET"), response("HEAD"));
             assert_eq!((get.status, &get.headers), (head.status, &head.headers));
             assert_eq!(head.body, "");
         }
@@ -271,8 +302,8 @@ fn every_error_says_what_to_do() {
         ("PUT", "/api/v1/wifi/sta/settings", vec![("Host", "gadget"), ("Content-Type", "a/b")]),
     ];
     for (method, target, headers) in wrong {
-        let asked = Asked { method, target, headers, body: "" };
-        let got = block_on(World::visit(Off, async |world| purely(world, &asked).await));
+        let request = TestRequest { method, target, headers, body: "" };
+        let got = block_on(World::run(Off, async |world| by_pure_functions(world, &request).await));
         assert_eq!(got.header("content-type"), Some("application/problem+json"));
         let problem: serde_json::Value = serde_json::from_str(&got.body).expect("JSON");
         assert_eq!(problem["status"], got.status);
@@ -283,12 +314,12 @@ fn every_error_says_what_to_do() {
 }
 
 #[test]
-fn the_page_is_small_and_nothing_in_it_is_inline() {
+fn the_page_is_small_and_has_no_inline_code() {
     let mut sum = 0;
     for path in FILES {
         let headers = vec![("Host", "gadget")];
-        let asked = Asked { method: "GET", target: path, headers, body: "" };
-        let got = block_on(World::visit(Off, async |world| purely(world, &asked).await));
+        let request = TestRequest { method: "GET", target: path, headers, body: "" };
+        let got = block_on(World::run(Off, async |world| by_pure_functions(world, &request).await));
         let policy = got.header("content-security-policy").expect("a policy");
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"));
         assert_eq!(got.header("referrer-policy"), None);
@@ -305,39 +336,40 @@ fn the_page_is_small_and_nothing_in_it_is_inline() {
     assert!(sum < 30_000, "{sum} bytes");
 }
 
-/// What the description says is what is served: paths, methods, and every status of the table.
+/// The description matches the paths, the methods, and every status of the table.
 #[test]
-fn the_description_tells_the_routes_and_their_answers() {
-    fn asked<'a>(method: &'a str, target: &'a str) -> Asked<'a> {
-        Asked { method, target, headers: vec![("Host", "gadget")], body: "" }
+fn the_openapi_description_lists_all_routes_and_statuses() {
+    fn request<'a>(method: &'a str, target: &'a str) -> TestRequest<'a> {
+        TestRequest { method, target, headers: vec![("Host", "gadget")], body: "" }
     }
-    let ask =
-        |asked: &Asked<'_>| block_on(World::visit(Off, async |world| purely(world, asked).await));
-    let got = ask(&asked("GET", "/api/v1/openapi.json"));
+    let response = |request: &TestRequest<'_>| {
+        block_on(World::run(Off, async |world| by_pure_functions(world, request).await))
+    };
+    let got = response(&request("GET", "/api/v1/openapi.json"));
     let api: serde_json::Value = serde_json::from_str(&got.body).expect("JSON");
     let paths = api["paths"].as_object().expect("paths");
-    let served = |path: &&&str| ask(&asked("PATCH", path)).status == 405;
-    let ours = PATHS.iter().filter(|path| path.starts_with("/api/") && !path.contains('?'));
-    let ours: Vec<_> = ours.filter(served).copied().collect();
-    assert!(ours.iter().all(|path| paths.contains_key(*path)), "{ours:?}");
+    let is_served = |path: &&&str| response(&request("PATCH", path)).status == 405;
+    let served = PATHS.iter().filter(|path| path.starts_with("/api/") && !path.contains('?'));
+    let served: Vec<_> = served.filter(is_served).copied().collect();
+    assert!(served.iter().all(|path| paths.contains_key(*path)), "{served:?}");
     for (path, operations) in paths {
-        let refused = ask(&asked("PATCH", path));
+        let refused = response(&request("PATCH", path));
         let allowed = refused.header("allow").expect(path).split(", ");
         let allowed: BTreeSet<_> =
             allowed.filter(|it| *it != "HEAD").map(str::to_lowercase).collect();
         let operations = operations.as_object().expect("operations");
         assert_eq!(allowed, operations.keys().cloned().collect(), "{path}");
-        // Of a body that a front cannot read, whatever it was for.
+        // An adapter may fail to read the body of any request.
         for (name, operation) in operations {
-            let is_told = |status: &&str| operation["responses"][*status].is_object();
-            assert!(["408", "411", "413"].iter().all(is_told), "{name} {path}");
+            let is_listed = |status: &&str| operation["responses"][*status].is_object();
+            assert!(["408", "411", "413"].iter().all(is_listed), "{name} {path}");
         }
     }
-    for Transcript { asked: Asked { method, target, .. }, answer, .. } in transcripts() {
+    for Transcript { request: TestRequest { method, target, .. }, expected, .. } in transcripts() {
         let operation =
             &paths.get(target).unwrap_or(&serde_json::Value::Null)[method.to_lowercase()];
         if let Some(responses) = operation["responses"].as_object() {
-            let status = answer.split('\n').next().expect("a status");
+            let status = expected.split('\n').next().expect("a status");
             assert!(responses.contains_key(status), "{method} {target}: {status}");
         }
     }

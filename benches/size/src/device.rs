@@ -1,5 +1,5 @@
-//! The core in a firmware, on the least that it can stand on: a driver whose router is always
-//! pressed, a flash in memory, a pin that is pressed for the first ten seconds.
+//! The core in a firmware, with minimal parts: a driver whose router is always in pairing mode, a
+//! flash in memory, and a pin that reads as pressed after a tenth of a second.
 
 use core::convert::Infallible;
 use core::time::Duration;
@@ -20,16 +20,18 @@ use crate::platform::{flash, now};
 
 static CONTROL: Control<CriticalSectionRawMutex, 4> = Control::new();
 
+/// Starts the tasks of the machine and of the button.
 pub(crate) fn spawn(spawner: &Spawner) {
     spawner.spawn(machine().unwrap());
-    spawner.spawn(watch().unwrap());
+    spawner.spawn(watch_button().unwrap());
 }
 
 #[embassy_executor::task]
 async fn machine() {
     let Some(factory_settings) = factory_settings() else { return };
     let (radio, after_failure) = (Radio { joins: 0 }, AfterFailure::default());
-    // Not `if let`: that keeps what `boot` returned beside the runner, for as long as it runs.
+    // Not `if let`: that would keep both the result of `boot` and the runner in memory while it
+    // runs.
     let Ok(mut runner) =
         Runner::boot(radio, Flash, Ticks, &CONTROL, factory_settings, after_failure).await
     else {
@@ -39,18 +41,18 @@ async fn machine() {
 }
 
 #[embassy_executor::task]
-async fn watch() {
+async fn watch_button() {
     let pin = Polled::new(Pin, Ticks, Duration::from_millis(10));
-    button::serve(pin, Ticks, &CONTROL, ButtonConfig::default()).await;
+    button::run(pin, Ticks, &CONTROL, ButtonConfig::default()).await;
 }
 
-#[inline(never)] // as in a real device, whose settings come from elsewhere
+#[inline(never)] // in a real device the settings are not constants either
 fn factory_settings() -> Option<Settings> {
     let access_point = AccessPoint { network: network(b"device")?, channel: None };
     Some(Settings::AccessPoint { access_point, remembered: None })
 }
 
-#[inline(never)] // as with a real radio
+#[inline(never)] // a real radio cannot be inlined either
 fn offer() -> Result<Offer, Failed> {
     network(b"home").map(Offer::from).ok_or(Failed(ErrorKind::Other))
 }
@@ -62,7 +64,7 @@ fn network(ssid: &[u8]) -> Option<Credentials> {
     })
 }
 
-/// Hands over a network that can be joined at the third try.
+/// A driver that offers a network which can be joined at the third try.
 struct Radio {
     joins: u8,
 }
@@ -94,7 +96,8 @@ impl WifiDriver for Radio {
     }
 }
 
-/// A record with its length before it, and before that a 1 once a network was saved.
+/// A store in the simulated flash. Byte 0 is 1 once a network was saved, byte 1 is the length of
+/// the record, and the record follows.
 struct Flash;
 
 impl SettingsStore for Flash {
@@ -138,7 +141,7 @@ impl Clock for Ticks {
     }
 }
 
-/// Released for a tenth of a second, then pressed.
+/// A pin that is released for a tenth of a second, then pressed.
 struct Pin;
 
 impl ErrorType for Pin {

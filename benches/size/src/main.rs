@@ -1,6 +1,6 @@
-//! What the core adds to a firmware, measured as the difference between two: this one with the core
-//! in it (feature `wps`) and without. Both have an executor with one task, a clock, a place in flash,
-//! and end after ten of their seconds; with the core there are two tasks more.
+//! A firmware that measures what the core adds: it is built with the core (feature `wps`) and
+//! without. Both variants have an executor with one task, a clock and a simulated flash, and end
+//! after ten seconds of their own clock. The variant with the core has two more tasks.
 #![no_std]
 #![no_main]
 
@@ -11,20 +11,21 @@ mod platform;
 use embassy_executor::Spawner;
 use embassy_futures::yield_now;
 
-use platform::{end, flash, runtime, tick};
+use platform::{exit, flash, tick, use_compiler_runtime};
 
-/// In milliseconds of the firmware's own clock.
-const END: u32 = 10_000;
+/// The length of the run, in milliseconds of the firmware's own clock.
+const RUN_WINDOW: u32 = 10_000;
 
-/// Each poll is a millisecond. In the end the flash holds what the firmware was to write there.
+/// Advances the clock by a millisecond with each poll. At the end it checks that the flash holds
+/// what this variant of the firmware must have written.
 #[embassy_executor::main]
 async fn main(_spawner: Spawner) {
-    runtime();
+    use_compiler_runtime();
     #[cfg(feature = "wps")]
     device::spawn(&_spawner);
-    while tick() < END {
+    while tick() < RUN_WINDOW {
         yield_now().await;
     }
     let saved = u8::from(cfg!(feature = "wps"));
-    end(flash(|bytes| bytes.first() == Some(&saved)));
+    exit(flash(|bytes| bytes.first() == Some(&saved)));
 }

@@ -1,4 +1,5 @@
-//! Pairs so many times, for `benches/instructions` to count what one pairing takes.
+//! Runs a given number of pairings. `benches/instructions` uses it to count the instructions of
+//! one.
 
 #[path = "../../../wps-core/tests/common/mod.rs"]
 mod common;
@@ -6,45 +7,47 @@ mod common;
 use std::hint::black_box;
 
 use clap::{Parser, ValueEnum};
-use common::{Site, hotspot};
+use common::{Environment, hotspot};
 use wps_benches::pairing::{ours, pair, peer};
 
 #[derive(Parser)]
 struct Arguments {
-    what: What,
+    /// What pairs
+    subject: Subject,
+    /// How many pairings to run
     times: u32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum What {
-    /// Our machine alone.
+enum Subject {
+    /// Our machine alone
     Machine,
-    /// The same machine, written with statig.
+    /// The statig machine alone
     Statig,
-    /// The whole device: machine, runner and desk, with a simulated radio, disk and clock.
+    /// The whole device: machine, runner and control, with a simulated radio, disk and clock
     Device,
 }
 
 fn main() {
-    let Arguments { what, times } = Arguments::parse();
+    let Arguments { subject, times } = Arguments::parse();
     for _ in 0..times {
-        match what {
-            What::Machine => {
+        match subject {
+            Subject::Machine => {
                 black_box(pair(&mut black_box(ours())));
             }
-            What::Statig => {
+            Subject::Statig => {
                 black_box(pair(&mut black_box(peer())));
             }
-            What::Device => device(),
+            Subject::Device => device(),
         }
     }
 }
 
 fn device() {
-    let site = Site::settled(hotspot(None));
-    let mut world = site.booted();
-    world.press("home");
-    world.button();
-    world.pass(5.0);
-    world.expect_ended(Ok(()));
+    let env = Environment::settled(hotspot(None));
+    let mut sim = env.booted();
+    sim.press_router("home");
+    sim.press_button();
+    sim.advance(5.0);
+    sim.expect_ended(Ok(()));
 }

@@ -1,5 +1,5 @@
-//! The states, and what each does with what happens.
-#![allow(clippy::wildcard_enum_match_arm, reason = "what a state leaves to the one above it")]
+//! The states of the statig machine, and how each handles an input.
+#![allow(clippy::wildcard_enum_match_arm, reason = "the rest goes to the superstate")]
 
 use core::time::Duration;
 
@@ -13,29 +13,32 @@ use wps_core::{
     AfterFailure, Cause, Credentials, Instant, Record, Settings, Snapshot, TaskKind, TaskResult,
 };
 
-/// When a device boots here.
+/// The boot time of every device.
 const BOOTED: Instant = Instant::from_millis(0);
 
-/// What the states share.
+/// The data that all states share.
 pub(super) struct Machine {
     after_failure: AfterFailure,
-    /// In force, or being put back.
+    /// The settings in force, or the settings being restored.
     pub(super) settings: Settings,
     pub(super) snapshot: Snapshot,
     pub(super) task: TaskKind,
-    /// What a change of settings, or a pairing that has joined, is to leave behind. Large like the offer,
-    /// so beside the states, as in ours: a transition moves them.
+    /// The settings that a change of settings, or a pairing that has joined, will save. Like the
+    /// offer, this is large. It is stored outside the states, as in our machine, because a
+    /// transition moves the data of a state.
     pub(super) target: Option<Settings>,
-    /// The networks to try.
+    /// The networks to try to join.
     pub(super) offer: Option<Offer>,
     pub(super) deadline: Instant,
-    /// Why the last try inside the window failed.
-    pub(super) why: Option<Cause>,
-    pub(super) ended: Option<TaskResult>,
-    pause: Duration,
-    pub(super) trouble: Option<Cause>,
+    /// Why the last try within the window failed.
+    pub(super) last_error: Option<Cause>,
+    pub(super) last_result: Option<TaskResult>,
+    retry_delay: Duration,
+    /// What keeps the device from becoming idle.
+    pub(super) retry_cause: Option<Cause>,
 }
 
+/// An input and the time at which it arrived.
 pub(super) struct Event {
     pub(super) now: Instant,
     pub(super) input: Input,
@@ -49,9 +52,9 @@ impl Machine {
     #[state]
     fn idle(&mut self, event: &Event) -> Outcome<State> {
         match &event.input {
-            Input::Start { .. } | Input::Configure { .. } => self.open(event, None),
+            Input::Start { .. } | Input::Configure { .. } => self.begin(event, None),
             Input::ConfigLost => {
-                self.try_anew();
+                self.reset_retries();
                 Transition(State::restoring(event.now.after(APPLY_TIMEOUT)))
             }
             _ => Super,
@@ -68,8 +71,8 @@ impl Machine {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Start { reply_grace: more } if self.task == TaskKind::Pair => {
-                *reply_grace = (*reply_grace).max(*more);
+            Input::Start { reply_grace: other } if self.task == TaskKind::Pair => {
+                *reply_grace = (*reply_grace).max(*other);
                 Handled
             }
             Input::SnapshotTaken(Ok(snapshot)) => {
@@ -85,7 +88,7 @@ impl Machine {
         }
     }
 
-    #[state(superstate = "untouched")]
+    #[state(superstate = "radio_untouched")]
     fn journaling(
         &mut self,
         reply_grace: &mut Duration,
@@ -95,16 +98,16 @@ impl Machine {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Start { reply_grace: more } if self.task == TaskKind::Pair => {
-                *reply_grace = (*reply_grace).max(*more);
+            Input::Start { reply_grace: other } if self.task == TaskKind::Pair => {
+                *reply_grace = (*reply_grace).max(*other);
                 Handled
             }
             Input::Saved(Ok(())) => {
                 let until = now.after(*reply_grace);
                 match self.task {
                     TaskKind::Pair => {
-                        self.why = None;
-                        Transition(State::looking(until))
+                        self.last_error = None;
+                        Transition(State::searching(until))
                     }
                     TaskKind::Configure => Transition(State::reply_grace(until)),
                 }
@@ -114,13 +117,13 @@ impl Machine {
         }
     }
 
-    #[state(superstate = "untouched")]
+    #[state(superstate = "radio_untouched")]
     fn reply_grace(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         let now = event.now;
         match &event.input {
             Input::Elapsed => {
-                self.why = None;
+                self.last_error = None;
                 match &self.target {
                     Some(Settings::Station { network }) => {
                         self.offer = Some(network.clone().into());
@@ -133,69 +136,69 @@ impl Machine {
         }
     }
 
-    /// The journal may be on disk, but the radio was not touched.
+    /// The journal may be on disk, but the radio is unchanged.
     #[superstate]
-    fn untouched(&mut self, event: &Event) -> Outcome<State> {
+    fn radio_untouched(&mut self, event: &Event) -> Outcome<State> {
         match &event.input {
             Input::Cancel => self.abort_journaled(event.now, Cause::Cancelled),
             _ => Super,
         }
     }
 
-    #[state(superstate = "searching")]
-    fn looking(&mut self, leave: &Instant, event: &Event) -> Outcome<State> {
-        let _ = leave;
+    #[state(superstate = "search_phase")]
+    fn searching(&mut self, disconnect_after: &Instant, event: &Event) -> Outcome<State> {
+        let _ = disconnect_after;
         let now = event.now;
         match &event.input {
             Input::Offered(Ok(offer)) => {
                 self.offer = Some(offer.clone());
                 self.try_to_join(now, 0)
             }
-            Input::Offered(Err(kind)) if kind.is_final() => self.fail(now, (*kind).into()),
+            Input::Offered(Err(kind)) if kind.is_final() => self.roll_back(now, (*kind).into()),
             Input::Offered(Err(kind)) => {
-                self.why = Some((*kind).into());
+                self.last_error = Some((*kind).into());
                 Transition(State::putting_back(self.deadline.min(now.after(APPLY_TIMEOUT))))
             }
             _ => Super,
         }
     }
 
-    #[state(superstate = "searching")]
+    #[state(superstate = "search_phase")]
     fn putting_back(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Applied(Err(kind)) if kind.is_final() => self.fail(now, (*kind).into()),
+            Input::Applied(Err(kind)) if kind.is_final() => self.roll_back(now, (*kind).into()),
             Input::Elapsed if now >= self.deadline => Super,
             Input::Applied(_) | Input::Elapsed => {
-                Transition(State::breathing(self.deadline.min(now.after(RETRY_DELAY))))
+                Transition(State::search_pause(self.deadline.min(now.after(RETRY_DELAY))))
             }
             _ => Super,
         }
     }
 
-    #[state(superstate = "searching")]
-    fn breathing(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+    #[state(superstate = "search_phase")]
+    fn search_pause(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
-            Input::Elapsed if event.now < self.deadline => Transition(State::looking(event.now)),
+            Input::Elapsed if event.now < self.deadline => Transition(State::searching(event.now)),
             _ => Super,
         }
     }
 
-    #[superstate(superstate = "touched")]
-    fn searching(&mut self, event: &Event) -> Outcome<State> {
+    #[superstate(superstate = "radio_touched")]
+    fn search_phase(&mut self, event: &Event) -> Outcome<State> {
         match &event.input {
             Input::Elapsed if event.now >= self.deadline => {
-                let cause = self.why.unwrap_or(Cause::TimedOut);
-                self.fail(event.now, cause)
+                let cause = self.last_error.unwrap_or(Cause::TimedOut);
+                self.roll_back(event.now, cause)
             }
             _ => Super,
         }
     }
 
-    #[state(superstate = "joining")]
-    fn trying(&mut self, turn: &usize, until: &Instant, event: &Event) -> Outcome<State> {
+    #[state(superstate = "join_phase")]
+    fn joining(&mut self, turn: &usize, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         let now = event.now;
         match &event.input {
@@ -204,15 +207,17 @@ impl Machine {
                 self.target = joined.map(Settings::after_success);
                 Transition(State::committing(now.after(SAVE_TIMEOUT)))
             }
-            Input::Joined(Err(kind)) if kind.is_final() => self.fail(now, (*kind).into()),
-            Input::Joined(Err(kind)) => self.wait(now, *turn, (*kind).into()),
-            Input::Elapsed if now < self.deadline => self.wait(now, *turn, Cause::NotJoined),
+            Input::Joined(Err(kind)) if kind.is_final() => self.roll_back(now, (*kind).into()),
+            Input::Joined(Err(kind)) => self.try_next_network(now, *turn, (*kind).into()),
+            Input::Elapsed if now < self.deadline => {
+                self.try_next_network(now, *turn, Cause::NotJoined)
+            }
             _ => Super,
         }
     }
 
-    #[state(superstate = "joining")]
-    fn waiting(&mut self, turn: &usize, until: &Instant, event: &Event) -> Outcome<State> {
+    #[state(superstate = "join_phase")]
+    fn join_pause(&mut self, turn: &usize, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
             Input::Elapsed if event.now < self.deadline => self.try_to_join(event.now, *turn),
@@ -220,34 +225,34 @@ impl Machine {
         }
     }
 
-    #[superstate(superstate = "touched")]
-    fn joining(&mut self, event: &Event) -> Outcome<State> {
+    #[superstate(superstate = "radio_touched")]
+    fn join_phase(&mut self, event: &Event) -> Outcome<State> {
         match &event.input {
             Input::Elapsed if event.now >= self.deadline => {
-                let cause = self.why.unwrap_or(Cause::NotJoined);
-                self.fail(event.now, cause)
+                let cause = self.last_error.unwrap_or(Cause::NotJoined);
+                self.roll_back(event.now, cause)
             }
             _ => Super,
         }
     }
 
-    #[state(superstate = "touched")]
+    #[state(superstate = "radio_touched")]
     fn applying(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         let now = event.now;
         match &event.input {
             Input::Applied(Ok(())) => Transition(State::committing(now.after(SAVE_TIMEOUT))),
-            Input::Applied(Err(kind)) => self.fail(now, (*kind).into()),
-            Input::Elapsed => self.fail(now, ErrorKind::NoResponse.into()),
+            Input::Applied(Err(kind)) => self.roll_back(now, (*kind).into()),
+            Input::Elapsed => self.roll_back(now, ErrorKind::NoResponse.into()),
             _ => Super,
         }
     }
 
-    /// The radio was touched, and nothing is decided yet.
+    /// The radio was changed, and the result is still open.
     #[superstate]
-    fn touched(&mut self, event: &Event) -> Outcome<State> {
+    fn radio_touched(&mut self, event: &Event) -> Outcome<State> {
         match &event.input {
-            Input::Cancel => self.fail(event.now, Cause::Cancelled),
+            Input::Cancel => self.roll_back(event.now, Cause::Cancelled),
             _ => Super,
         }
     }
@@ -261,32 +266,32 @@ impl Machine {
                     self.settings = settings.clone();
                 }
                 self.end(event.now, Ok(()));
-                self.rest()
+                self.become_idle()
             }
-            Input::Saved(Err(())) | Input::Elapsed => self.fail(event.now, Cause::Store),
+            Input::Saved(Err(())) | Input::Elapsed => self.roll_back(event.now, Cause::Store),
             _ => Super,
         }
     }
 
-    #[state(superstate = "astray")]
+    #[state(superstate = "restore_phase")]
     fn restoring(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Applied(Ok(())) if self.ended.is_none() => self.rest(),
+            Input::Applied(Ok(())) if self.last_result.is_none() => self.become_idle(),
             Input::Applied(Ok(())) => self.close(now),
             Input::Applied(Err(kind)) => {
-                Transition(State::restoring_later(self.later(now, (*kind).into())))
+                Transition(State::restore_pause(self.schedule_retry(now, (*kind).into())))
             }
-            Input::Elapsed => {
-                Transition(State::restoring_later(self.later(now, ErrorKind::NoResponse.into())))
-            }
+            Input::Elapsed => Transition(State::restore_pause(
+                self.schedule_retry(now, ErrorKind::NoResponse.into()),
+            )),
             _ => Super,
         }
     }
 
-    #[state(superstate = "astray")]
-    fn restoring_later(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+    #[state(superstate = "restore_phase")]
+    fn restore_pause(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
             Input::Elapsed => Transition(State::restoring(event.now.after(APPLY_TIMEOUT))),
@@ -294,12 +299,12 @@ impl Machine {
         }
     }
 
-    /// What is to be put back is not in force.
+    /// The settings to restore are not in force yet.
     #[superstate]
-    fn astray(&mut self, event: &Event) -> Outcome<State> {
+    fn restore_phase(&mut self, event: &Event) -> Outcome<State> {
         match &event.input {
-            Input::Start { .. } | Input::Configure { .. } if self.trouble.is_some() => {
-                self.open(event, self.trouble)
+            Input::Start { .. } | Input::Configure { .. } if self.retry_cause.is_some() => {
+                self.begin(event, self.retry_cause)
             }
             _ => Super,
         }
@@ -309,16 +314,16 @@ impl Machine {
     fn closing(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
-            Input::Saved(Ok(())) => self.rest(),
+            Input::Saved(Ok(())) => self.become_idle(),
             Input::Saved(Err(())) | Input::Elapsed => {
-                Transition(State::closing_later(self.later(event.now, Cause::Store)))
+                Transition(State::close_pause(self.schedule_retry(event.now, Cause::Store)))
             }
             _ => Super,
         }
     }
 
     #[state]
-    fn closing_later(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+    fn close_pause(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
             Input::Elapsed => Transition(State::closing(event.now.after(SAVE_TIMEOUT))),
@@ -337,18 +342,18 @@ impl Machine {
             target: None,
             offer: None,
             deadline: Instant::from_millis(0),
-            why: None,
-            ended: None,
-            pause: RETRY_DELAY,
-            trouble: None,
+            last_error: None,
+            last_result: None,
+            retry_delay: RETRY_DELAY,
+            retry_cause: None,
         }
     }
 
     pub(super) fn network(&self, turn: usize) -> &Credentials {
-        self.offer.as_ref().expect("nobody joins without an offer").at(turn)
+        self.offer.as_ref().expect("joining only begins with an offer").at(turn)
     }
 
-    pub(super) fn wanted(&self) -> &Settings {
+    pub(super) fn settings_to_apply(&self) -> &Settings {
         self.target.as_ref().unwrap_or(&self.settings)
     }
 
@@ -360,7 +365,7 @@ impl Machine {
         }
     }
 
-    fn open(&mut self, event: &Event, why: Option<Cause>) -> Outcome<State> {
+    fn begin(&mut self, event: &Event, last_error: Option<Cause>) -> Outcome<State> {
         let (window, reply_grace) = match &event.input {
             Input::Configure { settings, reply_grace } => {
                 (self.task, self.target) = (TaskKind::Configure, Some(settings.clone()));
@@ -373,28 +378,28 @@ impl Machine {
             _ => return Super,
         };
         self.deadline = event.now.after(window);
-        self.why = why;
+        self.last_error = last_error;
         Transition(State::snapshotting(reply_grace, event.now.after(SNAPSHOT_TIMEOUT)))
     }
 
     fn try_to_join(&mut self, now: Instant, turn: usize) -> Outcome<State> {
-        Transition(State::trying(turn, self.deadline.min(now.after(JOIN_TIMEOUT))))
+        Transition(State::joining(turn, self.deadline.min(now.after(JOIN_TIMEOUT))))
     }
 
-    fn wait(&mut self, now: Instant, turn: usize, why: Cause) -> Outcome<State> {
-        self.why = Some(why);
+    fn try_next_network(&mut self, now: Instant, turn: usize, cause: Cause) -> Outcome<State> {
+        self.last_error = Some(cause);
         let turn = (turn + 1) % self.offer.as_ref().map_or(1, Offer::count);
         let until = self.deadline.min(now.after(RETRY_DELAY));
-        Transition(State::waiting(turn, until))
+        Transition(State::join_pause(turn, until))
     }
 
     fn end(&mut self, at: Instant, result: Result<(), Cause>) {
-        self.ended = Some(TaskResult { task: self.task, result, at });
-        // As ours: no secret stays in memory longer than it is needed.
+        self.last_result = Some(TaskResult { task: self.task, result, at });
+        // As in our machine: no secret stays in memory longer than needed.
         (self.target, self.offer) = (None, None);
     }
 
-    fn fail(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
+    fn roll_back(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
         if self.task == TaskKind::Pair {
             self.settings = self.settings.clone().after_failure(self.after_failure);
         }
@@ -402,7 +407,7 @@ impl Machine {
     }
 
     fn abort_journaled(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
-        if self.why.is_some() {
+        if self.last_error.is_some() {
             return self.restore(now, cause);
         }
         self.end(now, Err(cause));
@@ -410,38 +415,38 @@ impl Machine {
     }
 
     fn abort_untouched(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
-        if self.why.is_some() {
+        if self.last_error.is_some() {
             return self.restore(now, cause);
         }
         self.end(now, Err(cause));
-        self.rest()
+        self.become_idle()
     }
 
     fn restore(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
         self.end(now, Err(cause));
-        self.try_anew();
+        self.reset_retries();
         Transition(State::restoring(now.after(APPLY_TIMEOUT)))
     }
 
     fn close(&mut self, now: Instant) -> Outcome<State> {
-        self.try_anew();
+        self.reset_retries();
         self.snapshot = Snapshot::default();
         Transition(State::closing(now.after(SAVE_TIMEOUT)))
     }
 
-    fn rest(&mut self) -> Outcome<State> {
+    fn become_idle(&mut self) -> Outcome<State> {
         self.snapshot = Snapshot::default();
         Transition(State::idle())
     }
 
-    fn try_anew(&mut self) {
-        (self.pause, self.trouble) = (RETRY_DELAY, None);
+    fn reset_retries(&mut self) {
+        (self.retry_delay, self.retry_cause) = (RETRY_DELAY, None);
     }
 
-    fn later(&mut self, now: Instant, trouble: Cause) -> Instant {
-        let until = now.after(self.pause);
-        self.pause = (self.pause * 2).min(MAX_RETRY_DELAY);
-        self.trouble = Some(trouble);
+    fn schedule_retry(&mut self, now: Instant, cause: Cause) -> Instant {
+        let until = now.after(self.retry_delay);
+        self.retry_delay = (self.retry_delay * 2).min(MAX_RETRY_DELAY);
+        self.retry_cause = Some(cause);
         until
     }
 }

@@ -10,36 +10,37 @@ use embassy_net::Stack;
 use embassy_time::Timer;
 use static_cell::ConstStaticCell;
 
-use crate::logging::Shown;
-use crate::net::OWN;
+use crate::logging::LogDisplay;
+use crate::net::OWN_ADDRESS;
 
-/// How many addresses are given away at a time: more than the radio takes stations.
-const LEASES: usize = 16;
-/// No DHCP message is longer (RFC 2131, 2, and the MTU).
-const LONGEST: usize = 1472;
+/// The number of leases: more than the stations that the radio accepts.
+const LEASES_MAX: usize = 16;
+/// The longest DHCP message (RFC 2131, section 2, and the MTU).
+const MESSAGE_LEN_MAX: usize = 1472;
 
-/// Serves for ever. It tells no gateway and no name server: there is no way out through this device, and
-/// a phone that knows that keeps its own way to the Internet.
+/// Serves forever. It offers no gateway and no name server, because this device does not lead to
+/// the Internet. A phone then keeps using its own Internet connection.
 #[embassy_executor::task]
 pub async fn serve(stack: Stack<'static>) -> ! {
-    static BUFFERS: ConstStaticCell<UdpBuffers<1, LONGEST, LONGEST, 2>> =
+    static BUFFERS: ConstStaticCell<UdpBuffers<1, MESSAGE_LEN_MAX, MESSAGE_LEN_MAX, 2>> =
         ConstStaticCell::new(UdpBuffers::new());
-    static BUFFER: ConstStaticCell<[u8; LONGEST]> = ConstStaticCell::new([0; LONGEST]);
+    static BUFFER: ConstStaticCell<[u8; MESSAGE_LEN_MAX]> =
+        ConstStaticCell::new([0; MESSAGE_LEN_MAX]);
 
     let (udp, buffer) = (Udp::new(stack, BUFFERS.take()), BUFFER.take());
-    let mut server = Server::<_, LEASES>::new_with_et(OWN);
-    let options = ServerOptions::new(OWN, None);
+    let mut server = Server::<_, LEASES_MAX>::new_with_et(OWN_ADDRESS);
+    let options = ServerOptions::new(OWN_ADDRESS, None);
     loop {
-        let anybody = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, DEFAULT_SERVER_PORT);
-        match udp.bind(SocketAddr::V4(anybody)).await {
+        let any_address = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, DEFAULT_SERVER_PORT);
+        match udp.bind(SocketAddr::V4(any_address)).await {
             Ok(mut socket) => {
                 if let Err(error) =
                     io::server::run(&mut server, &options, &mut socket, buffer).await
                 {
-                    crate::say!("DHCP server: {}", Shown(&error));
+                    crate::info!("DHCP server: {}", LogDisplay(&error));
                 }
             }
-            Err(error) => crate::say!("DHCP server: {}", Shown(&error)),
+            Err(error) => crate::info!("DHCP server: {}", LogDisplay(&error)),
         }
         Timer::after_secs(1).await;
     }

@@ -1,7 +1,7 @@
-//! What a firmware on these chips is made of, whether or not it pairs by WPS: the board, the two
-//! networks on which it may be reached, a DHCP server for its own one, a name on both.
+//! The parts of a firmware on these chips that do not depend on WPS: the board, the two networks on
+//! which it can be reached, a DHCP server for its own network, and mDNS for its name.
 //!
-//! Apart from the program itself so that `plain` can show what WPS costs.
+//! They are a library so that the program `plain` can use them without WPS and show what WPS costs.
 #![no_std]
 
 pub mod board;
@@ -10,4 +10,4 @@ mod logging;
 pub mod mdns;
 pub mod net;
 
-pub use logging::Shown;
+pub use logging::LogDisplay;

@@ -1,8 +1,8 @@
-//! One `say!` for both worlds: `defmt` where that feature is on, else `log`.
+//! An `info!` macro that uses `defmt` if that feature is on, otherwise `log`.
 
-/// Tells whoever has a cable in the board.
+/// Logs a line, which can be read over the board's USB port.
 #[macro_export]
-macro_rules! say {
+macro_rules! info {
     ($text:literal $(, $value:expr)* $(,)?) => {{
         #[cfg(feature = "defmt")]
         ::defmt::info!($text $(, $value)*);
@@ -13,17 +13,17 @@ macro_rules! say {
     }};
 }
 
-/// A value that only knows `Display`, for `defmt` too.
-pub struct Shown<'a, T>(pub &'a T);
+/// A wrapper that logs a value by its `Display`, also with `defmt`.
+pub struct LogDisplay<'a, T>(pub &'a T);
 
-impl<T: core::fmt::Display> core::fmt::Display for Shown<'_, T> {
+impl<T: core::fmt::Display> core::fmt::Display for LogDisplay<'_, T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         self.0.fmt(f)
     }
 }
 
 #[cfg(feature = "defmt")]
-impl<T: core::fmt::Display> defmt::Format for Shown<'_, T> {
+impl<T: core::fmt::Display> defmt::Format for LogDisplay<'_, T> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::Display2Format(self.0).format(f);
     }

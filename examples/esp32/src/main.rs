@@ -1,11 +1,11 @@
-//! Wi-Fi Protected Setup by push button on an ESP32-C3 or -C6: hold the board's BOOT button for three
-//! seconds, press the router's, and it is on-line, also after it lost its power.
+//! Wi-Fi Protected Setup by push button on an ESP32-C3 or -C6. Hold the board's BOOT button for
+//! three seconds and press the router's button: the board is then online, also after a power cut.
 //!
-//! A board that was never set up is an access point. Its name and key are what `label` prints.
+//! A board that was never set up is an access point. `label` prints its name and its key.
 #![no_std]
 #![no_main]
 
-mod panel;
+mod button_and_lamp;
 mod settings;
 mod web;
 
@@ -21,70 +21,74 @@ use esp_radio::wifi::{ControllerConfig, WifiController};
 use static_cell::StaticCell;
 use wps_core::{AfterFailure, Control, Runner};
 use wps_esp32::board::{self, Board};
-use wps_esp32::net::{Networks, SOCKETS, Side};
-use wps_esp32::{Shown, dhcp, mdns, say};
-use wps_hal_esp::{Driver, EmbassyClock, Keeper};
+use wps_esp32::net::{NetworkKind, Networks, SOCKETS};
+use wps_esp32::{LogDisplay, dhcp, info, mdns};
+use wps_hal_esp::{Driver, EmbassyClock, Reconnector};
 use wps_label::Name;
 
 use settings::Store;
 
 esp_bootloader_esp_idf::esp_app_desc!();
 
-/// The sockets, the button, the lamp, and one more for whoever builds on this.
-const SEATS: usize = SOCKETS + 3;
+/// The users of [`CONTROL`]: the sockets, the button, the lamp, and one more for your own task.
+const LISTENERS_MAX: usize = SOCKETS + 3;
 
-static CONTROL: Control<CriticalSectionRawMutex, SEATS> = Control::new();
+static CONTROL: Control<CriticalSectionRawMutex, LISTENERS_MAX> = Control::new();
 
-/// What a failed pairing does to a device that was an access point: the specification's rule, Wi-Fi is
-/// off, and the button starts the next one. `AfterFailure::AccessPointBack` is for a device without a button.
+/// What happens after a failed pairing if the device was an access point. As the specification
+/// requires, Wi-Fi is off, and the button starts the next pairing. For a device without a button,
+/// use `AfterFailure::AccessPointBack`.
 const AFTER_FAILURE: AfterFailure = AfterFailure::AccessPointOff;
 
 type Radio = Driver<WifiController<'static>>;
-type Machine = Runner<'static, Radio, Store, EmbassyClock, CriticalSectionRawMutex, SEATS>;
+type WifiRunner =
+    Runner<'static, Radio, Store, EmbassyClock, CriticalSectionRawMutex, LISTENERS_MAX>;
 
 #[esp_hal::main]
 async fn main(spawner: Spawner) {
     static NAME: StaticCell<Name> = StaticCell::new();
     let Board { button, lamp, wifi, flash, interrupt, watchdog } = board::start();
-    let name = &*NAME.init(wps_label::name(board::address()));
-    say!("{}, version {}", name.as_str(), env!("CARGO_PKG_VERSION"));
+    let name = &*NAME.init(wps_label::name(board::mac_address()));
+    info!("{}, version {}", name.as_str(), env!("CARGO_PKG_VERSION"));
 
-    // What it lacks it has said, and a device without them is of no use. What may be wrong with the
-    // settings is not overwritten.
-    let Some(radio) = radio(wifi) else { return };
-    let Some(store) = settings::open(flash) else { return };
-    let keeper = radio.keeper();
+    // Without a radio or a store the device is useless. The error has been logged. Settings that
+    // cannot be read are not overwritten.
+    let Some(radio) = start_radio(wifi) else { return };
+    let Some(store) = settings::open_store(flash) else { return };
+    let reconnector = radio.reconnector();
     let factory_settings = settings::factory_settings(name);
     let runner =
         match Runner::boot(radio, store, EmbassyClock, &CONTROL, factory_settings, AFTER_FAILURE)
             .await
         {
             Ok(runner) => runner,
-            Err(error) => return say!("the saved settings cannot be read: {}", Shown(&error)),
+            Err(error) => {
+                return info!("the saved settings cannot be read: {}", LogDisplay(&error));
+            }
         };
 
-    panel::start(interrupt, button, lamp);
+    button_and_lamp::start(interrupt, button, lamp);
     let networks = Networks::start(spawner, name);
-    let front = web::front(name);
-    spawner.spawn(dhcp::serve(networks.of(Side::AccessPoint)).expect("one place for one"));
-    spawner.spawn(mdns::serve(networks, name).expect("one place for one"));
+    let server = web::server(name);
+    spawner.spawn(dhcp::serve(networks.stack(NetworkKind::AccessPoint)).expect("spawned once"));
+    spawner.spawn(mdns::serve(networks, name).expect("spawned once"));
     for _ in 0..SOCKETS {
-        spawner.spawn(web::serve(front, networks).expect("a place for each socket"));
+        spawner.spawn(web::serve(server, networks).expect("a slot for each socket"));
     }
-    spawner.spawn(pair(runner, keeper, watchdog).expect("one place for one"));
-    say!("no password is set: anybody on the network can start a pairing");
+    spawner.spawn(run_wifi(runner, reconnector, watchdog).expect("spawned once"));
+    info!("no password is set: anybody on the network can start a pairing");
 }
 
-/// The runner, and who keeps its station connected. They are the only ones who call the library.
+/// Runs the runner and the reconnector. Only these two call the library.
 #[embassy_executor::task]
-async fn pair(mut runner: Machine, mut keeper: Keeper, watchdog: Rwdt) {
-    join3(runner.run(), keeper.run(EmbassyClock), stay_alive(watchdog)).await;
+async fn run_wifi(mut runner: WifiRunner, mut reconnector: Reconnector, watchdog: Rwdt) {
+    join3(runner.run(), reconnector.run(EmbassyClock), feed_watchdog(watchdog)).await;
 }
 
-/// From the runner's own task, so that whatever blocks it restarts the chip, a panic, too. What was
-/// under way is in the journal.
-async fn stay_alive(mut watchdog: Rwdt) {
-    // Much longer than the library's key and an erase of the flash take.
+/// Feeds the watchdog. It runs in the runner's task, so the watchdog restarts the chip if anything
+/// blocks that task, and after a panic. A pairing that was in progress is in the journal.
+async fn feed_watchdog(mut watchdog: Rwdt) {
+    // Much longer than the library needs to generate its key, or an erase of the flash takes.
     watchdog.set_timeout(RwdtStage::Stage0, Duration::from_secs(30));
     watchdog.enable();
     loop {
@@ -93,8 +97,8 @@ async fn stay_alive(mut watchdog: Rwdt) {
     }
 }
 
-fn radio(wifi: WIFI<'static>) -> Option<Radio> {
+fn start_radio(wifi: WIFI<'static>) -> Option<Radio> {
     let controller = WifiController::new(wifi, ControllerConfig::default());
-    let controller = controller.map_err(|error| say!("no radio: {}", Shown(&error))).ok()?;
-    Driver::new(controller).map_err(|error| say!("no radio: {}", Shown(&error))).ok()
+    let controller = controller.map_err(|error| info!("no radio: {}", LogDisplay(&error))).ok()?;
+    Driver::new(controller).map_err(|error| info!("no radio: {}", LogDisplay(&error))).ok()
 }

@@ -1,4 +1,4 @@
-//! The device's name: `wps-0ab1c2.local`, on whichever network it is reached.
+//! Announces the device's name, for example `wps-0ab1c2.local`, on whichever network is active.
 
 use core::net::Ipv4Addr;
 
@@ -17,44 +17,45 @@ use embassy_time::Timer;
 use esp_hal::rng::Rng;
 use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::logging::Shown;
-use crate::net::{Networks, Reach, follow};
+use crate::logging::LogDisplay;
+use crate::net::{ActiveNetwork, Networks, subscribe};
 
-/// A datagram that fills a frame.
-const LONGEST: usize = 1472;
+/// The length of a datagram that fills a frame.
+const DATAGRAM_LEN_MAX: usize = 1472;
 
-type Buffer = VecBufAccess<NoopRawMutex, LONGEST>;
+type Buffer = VecBufAccess<NoopRawMutex, DATAGRAM_LEN_MAX>;
 
-/// Answers to the name for ever.
+/// Answers queries for the name, forever.
 #[embassy_executor::task]
 pub async fn serve(networks: Networks, name: &'static str) {
-    static BUFFERS: ConstStaticCell<UdpBuffers<1, LONGEST, LONGEST, 2>> =
+    static BUFFERS: ConstStaticCell<UdpBuffers<1, DATAGRAM_LEN_MAX, DATAGRAM_LEN_MAX, 2>> =
         ConstStaticCell::new(UdpBuffers::new());
     static BOTH: StaticCell<[Buffer; 2]> = StaticCell::new();
 
     let buffers = BUFFERS.take();
     let both = BOTH.init_with(|| [Buffer::new(), Buffer::new()]);
-    let Some(mut news) = follow() else { return };
+    let Some(mut receiver) = subscribe() else { return };
     loop {
-        let Some(Reach { side, config }) = news.get().await else {
-            news.changed().await;
+        let Some(ActiveNetwork { kind, config }) = receiver.get().await else {
+            receiver.changed().await;
             continue;
         };
-        let (stack, address) = (networks.of(side), config.address.address());
+        let (stack, address) = (networks.stack(kind), config.address.address());
         let answering = async {
             loop {
                 answer(stack, buffers, both, name, address).await;
-                // It ends only by an error, and that of one datagram must not be the last.
+                // `answer` returns only after an error. An error with one datagram must not end the
+                // service.
                 Timer::after_secs(1).await;
             }
         };
-        select(answering, news.changed()).await;
+        select(answering, receiver.changed()).await;
     }
 }
 
 async fn answer(
     stack: Stack<'static>,
-    buffers: &UdpBuffers<1, LONGEST, LONGEST, 2>,
+    buffers: &UdpBuffers<1, DATAGRAM_LEN_MAX, DATAGRAM_LEN_MAX, 2>,
     [receive, send]: &[Buffer; 2],
     name: &str,
     address: Ipv4Addr,
@@ -62,7 +63,7 @@ async fn answer(
     let udp = Udp::new(stack, buffers);
     let mut socket = match bind(&udp, DEFAULT_SOCKET, Some(address), None).await {
         Ok(socket) => socket,
-        Err(error) => return crate::say!("mDNS: {}", Shown(&error)),
+        Err(error) => return crate::info!("mDNS: {}", LogDisplay(&error)),
     };
     let (from, to) = socket.split();
     let host = Host {
@@ -83,6 +84,6 @@ async fn answer(
         &again,
     );
     if let Err(error) = mdns.run(HostAnswersMdnsHandler::new(&host)).await {
-        crate::say!("mDNS: {}", Shown(&error));
+        crate::info!("mDNS: {}", LogDisplay(&error));
     }
 }

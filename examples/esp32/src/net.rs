@@ -1,7 +1,9 @@
-//! The two networks on which people reach the device: somebody's, as a station, and its own.
+//! The two networks on which the device can be reached: the user's, as a station, and its own
+//! access point.
 //!
-//! Each has an IP stack. embassy-net keeps one waker for all who wait for a stack's state, and two of
-//! them would wake each other for ever; so [`watch`] is the only one, and tells the others.
+//! Each network has an IP stack. embassy-net keeps a single waker for all tasks that wait for the
+//! state of a stack, and two waiting tasks would wake each other forever. So only
+//! [`track_active_network`] waits for it, and sends the result to the other tasks.
 
 use core::net::Ipv4Addr;
 
@@ -14,39 +16,40 @@ use esp_hal::rng::Rng;
 use esp_radio::wifi::Interface;
 use static_cell::StaticCell;
 
-use crate::logging::Shown;
+use crate::logging::LogDisplay;
 
-/// How many tasks serve HTTP at a time, on either network.
+/// The number of tasks that serve HTTP, on whichever network is active.
 pub const SOCKETS: usize = 4;
-/// Those, a DHCP client or server, and mDNS.
-const RESOURCES: usize = SOCKETS + 2;
+/// The sockets of a stack: those for HTTP, one for a DHCP client or server, and one for mDNS.
+const STACK_SOCKETS: usize = SOCKETS + 2;
 
 /// The device's own address in its own network.
-pub const OWN: Ipv4Addr = Ipv4Addr::new(192, 168, 4, 1);
+pub const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 4, 1);
 
-/// Who may wait for [`Reach`]: the HTTP tasks and mDNS.
-const LISTENERS: usize = SOCKETS + 1;
-static REACH: Watch<CriticalSectionRawMutex, Option<Reach>, LISTENERS> = Watch::new_with(None);
+/// The number of tasks that wait for the [`ActiveNetwork`]: the HTTP tasks and mDNS.
+const RECEIVERS_MAX: usize = SOCKETS + 1;
+static ACTIVE_NETWORK: Watch<CriticalSectionRawMutex, Option<ActiveNetwork>, RECEIVERS_MAX> =
+    Watch::new_with(None);
 
 /// One of the two networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Somebody's.
+pub enum NetworkKind {
+    /// The network that the device joins as a station.
     Station,
-    /// The device's own.
+    /// The device's own access point.
     AccessPoint,
 }
 
-/// Where the device is reached.
+/// The network on which the device can be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reach {
-    /// On which network.
-    pub side: Side,
-    /// Its address there.
+pub struct ActiveNetwork {
+    /// Which of the two networks it is.
+    pub kind: NetworkKind,
+    /// The device's IP configuration on it.
     pub config: StaticConfigV4,
 }
 
-/// The IP stacks of both.
+/// The IP stacks of both networks.
 #[derive(Clone, Copy)]
 pub struct Networks {
     station: Stack<'static>,
@@ -54,20 +57,20 @@ pub struct Networks {
 }
 
 impl Networks {
-    /// Starts both, under this host name. The radio need not run yet. Once.
+    /// Starts both stacks with this host name. The radio need not run yet. Call it only once.
     pub fn start(spawner: Spawner, name: &str) -> Self {
-        static STATION: StaticCell<StackResources<RESOURCES>> = StaticCell::new();
-        static ACCESS_POINT: StaticCell<StackResources<RESOURCES>> = StaticCell::new();
+        static STATION: StaticCell<StackResources<STACK_SOCKETS>> = StaticCell::new();
+        static ACCESS_POINT: StaticCell<StackResources<STACK_SOCKETS>> = StaticCell::new();
 
         let mut dhcp = DhcpConfig::default();
         dhcp.hostname = name.try_into().ok();
         let resources = STATION.init(StackResources::new());
         let (station, runner) =
             embassy_net::new(Interface::station(), Config::dhcpv4(dhcp), resources, seed());
-        spawner.spawn(run(runner).expect("a place for each stack"));
+        spawner.spawn(run_stack(runner).expect("a slot for each stack"));
 
         let config = StaticConfigV4 {
-            address: Ipv4Cidr::new(OWN, 24),
+            address: Ipv4Cidr::new(OWN_ADDRESS, 24),
             gateway: None,
             dns_servers: Default::default(),
         };
@@ -78,61 +81,62 @@ impl Networks {
             resources,
             seed(),
         );
-        spawner.spawn(run(runner).expect("a place for each stack"));
+        spawner.spawn(run_stack(runner).expect("a slot for each stack"));
 
-        let it = Self { station, access_point };
-        spawner.spawn(watch(it).expect("one place for one watch"));
-        it
+        let networks = Self { station, access_point };
+        spawner.spawn(track_active_network(networks).expect("spawned once"));
+        networks
     }
 
-    /// The stack of one of them.
-    pub fn of(&self, side: Side) -> Stack<'static> {
-        match side {
-            Side::Station => self.station,
-            Side::AccessPoint => self.access_point,
+    /// Returns the stack of one network.
+    pub fn stack(&self, kind: NetworkKind) -> Stack<'static> {
+        match kind {
+            NetworkKind::Station => self.station,
+            NetworkKind::AccessPoint => self.access_point,
         }
     }
 }
 
-/// Where the device is reached now.
-pub fn reach() -> Option<Reach> {
-    REACH.try_get().flatten()
+/// Returns the network on which the device can be reached now.
+pub fn active_network() -> Option<ActiveNetwork> {
+    ACTIVE_NETWORK.try_get().flatten()
 }
 
-/// Follows it; none when too many do.
-pub fn follow() -> Option<Receiver<'static, CriticalSectionRawMutex, Option<Reach>, LISTENERS>> {
-    REACH.receiver()
+/// Returns a receiver for changes of the active network, or `None` if there are too many already.
+pub fn subscribe()
+-> Option<Receiver<'static, CriticalSectionRawMutex, Option<ActiveNetwork>, RECEIVERS_MAX>> {
+    ACTIVE_NETWORK.receiver()
 }
 
-/// Tells where the device is reached, at every change. Somebody's network counts more than its own,
-/// which may still be there while a new one is being joined.
+/// Publishes the active network at every change. The network of the station has priority over the
+/// access point, which may still be up while the device joins a network.
 #[embassy_executor::task]
-async fn watch(networks: Networks) -> ! {
+async fn track_active_network(networks: Networks) -> ! {
     let Networks { station, access_point } = networks;
-    let told = REACH.sender();
+    let sender = ACTIVE_NETWORK.sender();
     loop {
-        let side = match select(up(station), up(access_point)).await {
-            Either::First(()) => Side::Station,
-            Either::Second(()) => Side::AccessPoint,
+        let kind = match select(wait_up(station), wait_up(access_point)).await {
+            Either::First(()) => NetworkKind::Station,
+            Either::Second(()) => NetworkKind::AccessPoint,
         };
-        let stack = networks.of(side);
+        let stack = networks.stack(kind);
         if let Some(config) = stack.config_v4() {
-            crate::say!("reached at http://{}", Shown(&config.address.address()));
-            told.send(Some(Reach { side, config }));
+            crate::info!("reached at http://{}", LogDisplay(&config.address.address()));
+            sender.send(Some(ActiveNetwork { kind, config }));
         }
-        match side {
-            Side::Station => down(station).await,
-            Side::AccessPoint => {
-                select(down(access_point), up(station)).await;
+        match kind {
+            NetworkKind::Station => wait_down(station).await,
+            NetworkKind::AccessPoint => {
+                select(wait_down(access_point), wait_up(station)).await;
             }
         }
-        told.send(None);
+        sender.send(None);
     }
 }
 
-/// The address of its own network is always there, so it is the link that counts; somebody else's may
-/// have a link and no address yet.
-async fn up(stack: Stack<'static>) {
+/// Waits until a stack has a link and an address. The access point always has an address, so its
+/// link decides. The station may have a link but no address yet.
+async fn wait_up(stack: Stack<'static>) {
     loop {
         stack.wait_link_up().await;
         stack.wait_config_up().await;
@@ -142,16 +146,16 @@ async fn up(stack: Stack<'static>) {
     }
 }
 
-async fn down(stack: Stack<'static>) {
+async fn wait_down(stack: Stack<'static>) {
     select(stack.wait_link_down(), stack.wait_config_down()).await;
 }
 
 #[embassy_executor::task(pool_size = 2)]
-async fn run(mut runner: Runner<'static, Interface>) -> ! {
+async fn run_stack(mut runner: Runner<'static, Interface>) -> ! {
     runner.run().await
 }
 
-/// For port numbers and the like.
+/// Returns a random seed, for example for port numbers.
 fn seed() -> u64 {
     let random = Rng::new();
     u64::from(random.random()) << 32 | u64::from(random.random())

@@ -1,35 +1,40 @@
-//! The page and the API, on whichever network the device is reached.
+//! The page and the API, on whichever network is active.
 
 use embassy_futures::select::select;
 use embassy_net::tcp::TcpSocket;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::Duration;
 use static_cell::StaticCell;
-use wps_esp32::net::{Networks, Reach, SOCKETS, follow, reach};
+use wps_esp32::net::{ActiveNetwork, Networks, SOCKETS, active_network, subscribe};
 use wps_hal_esp::EmbassyClock;
 use wps_http::picoserve::{Config, HTTP_BUFFER};
-use wps_http::{Addresses, Device, Site};
+use wps_http::{Addresses, AllowedHosts, Device};
 use wps_label::Name;
 
-use crate::{CONTROL, SEATS};
+use crate::{CONTROL, LISTENERS_MAX};
 
-type Front = wps_http::picoserve::Front<'static, CriticalSectionRawMutex, EmbassyClock, SEATS>;
+type Server =
+    wps_http::picoserve::Server<'static, CriticalSectionRawMutex, EmbassyClock, LISTENERS_MAX>;
 
 const _: () = assert!(SOCKETS == wps_http::picoserve::SOCKETS, "one task for each socket");
 
-/// Of TCP. Requests are short; an answer is written piece by piece.
-const RECEIVE: usize = 1024;
-const SEND: usize = 2048;
+// The buffers of a TCP socket. Requests are short, and a response is written piece by piece.
+const RECEIVE_BUFFER_LEN: usize = 1024;
+const SEND_BUFFER_LEN: usize = 2048;
 
-/// A client that is gone does not keep its socket. Longer than any limit of the front.
-const SILENCE: Duration = Duration::from_secs(45);
+/// How long a client that has disappeared may keep its socket. Longer than any timeout of the
+/// server.
+const SOCKET_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// The one of all connections. Once.
-pub(crate) fn front(name: &'static Name) -> &'static Front {
+/// Creates the server for all connections. Call it only once.
+pub(crate) fn server(name: &'static Name) -> &'static Server {
     static NAMES: StaticCell<[&str; 1]> = StaticCell::new();
-    static FRONT: StaticCell<Front> = StaticCell::new();
+    static SERVER: StaticCell<Server> = StaticCell::new();
     let config = Config {
-        site: Site { names: NAMES.init([name.as_str()]), ..Site::default() },
+        allowed_hosts: AllowedHosts {
+            names: NAMES.init([name.as_str()]),
+            ..AllowedHosts::default()
+        },
         device: Device {
             name: Some(name.as_str()),
             model: Some(esp_hal::chip!()),
@@ -38,36 +43,37 @@ pub(crate) fn front(name: &'static Name) -> &'static Front {
         addresses,
         ..Config::default()
     };
-    FRONT.init(Front::new(&CONTROL, EmbassyClock, config, None))
+    SERVER.init(Server::new(&CONTROL, EmbassyClock, config, None))
 }
 
-/// Serves one connection after the other. What is under way on a network that went away is dropped.
+/// Serves one connection after another. A change of the network drops the current connection.
 #[embassy_executor::task(pool_size = SOCKETS)]
-pub(crate) async fn serve(front: &'static Front, networks: Networks) {
-    let (mut receive, mut send, mut http) = ([0; RECEIVE], [0; SEND], [0; HTTP_BUFFER]);
-    let Some(mut news) = follow() else { return };
+pub(crate) async fn serve(server: &'static Server, networks: Networks) {
+    let (mut receive, mut send, mut http) =
+        ([0; RECEIVE_BUFFER_LEN], [0; SEND_BUFFER_LEN], [0; HTTP_BUFFER]);
+    let Some(mut receiver) = subscribe() else { return };
     loop {
-        let Some(Reach { side, .. }) = news.get().await else {
-            news.changed().await;
+        let Some(ActiveNetwork { kind, .. }) = receiver.get().await else {
+            receiver.changed().await;
             continue;
         };
         let serving = async {
             loop {
-                let mut socket = TcpSocket::new(networks.of(side), &mut receive, &mut send);
-                socket.set_timeout(Some(SILENCE));
+                let mut socket = TcpSocket::new(networks.stack(kind), &mut receive, &mut send);
+                socket.set_timeout(Some(SOCKET_TIMEOUT));
                 if socket.accept(80).await.is_ok() {
-                    // Whoever hangs up or is too slow has only harmed itself.
-                    let _ = front.serve(&mut http, socket).await;
+                    // An error only affects this client: it has hung up or is too slow.
+                    let _ = server.serve(&mut http, socket).await;
                 }
             }
         };
-        select(serving, news.changed()).await;
+        select(serving, receiver.changed()).await;
     }
 }
 
-/// What the page says about the network.
+/// Returns the addresses that the page shows.
 fn addresses() -> Addresses {
-    let Some(Reach { config, .. }) = reach() else { return Addresses::default() };
+    let Some(ActiveNetwork { config, .. }) = active_network() else { return Addresses::default() };
     Addresses {
         ip: Some(config.address.address().into()),
         mask: Some(config.address.netmask()),

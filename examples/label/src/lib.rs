@@ -1,7 +1,9 @@
-//! What is printed on a device: the name and the key of its own access point, made from what only
-//! this one chip has. The firmware makes them when it starts, the maker when it prints the label.
+//! The label of a device: the name and the key of its own access point, derived from numbers that
+//! only this one chip has. The firmware derives them when it starts, and the manufacturer when
+//! printing the label.
 //!
-//! No two devices have the same key, and none is in the source: whoever knows one knows only that one.
+//! No two devices have the same key, and no key is in the source code. So a known key gives access
+//! to one device only.
 #![no_std]
 
 use core::fmt::Write;
@@ -11,60 +13,67 @@ use sha2::Sha256;
 use wps_core::{Passphrase, Ssid};
 use zeroize::Zeroize;
 
-/// How many bytes a maker's secret must have. A shorter one can be tried.
-pub const SHORTEST_SECRET: usize = 16;
+/// The minimum length of the manufacturer's secret in bytes. A shorter one can be found by trying.
+pub const MIN_SECRET_LEN: usize = 16;
 
-/// What a key is mixed with where the maker has no secret. Anybody can read it here.
-const NO_SECRET: &[u8] = b"wps-label: no maker's secret";
+/// The HMAC key if the manufacturer has no secret. It is public.
+const DEFAULT_SECRET: &[u8] = b"wps-label: no maker's secret";
 
-/// Says what the digest is for, so that the same secret can serve elsewhere.
+/// The purpose of the digest, so that the same secret can also be used for something else.
 const PURPOSE: &[u8] = b"wps-label: access point key, version 1";
 
-/// Nothing that looks like something else on paper: neither `l` nor `o`, neither `0` nor `1`.
-const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// Letters and digits that cannot be confused on paper: no `l`, `o`, `0` or `1`.
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-/// How many letters a key has, 5 bits each: too many to be tried, even off-line.
-const LENGTH: usize = 16;
-/// How many are printed together.
-const GROUP: usize = 4;
+/// The number of letters in a key, with 5 bits each: too many to try all keys, even offline.
+const KEY_LETTERS: usize = 16;
+/// The number of letters in a printed group.
+const GROUP_LETTERS: usize = 4;
 
-/// A device's host name, and the name of its access point: unlike that of its neighbour, so that both
-/// may stand in one house. From the last half of the address that it has on the air anyway.
+/// A device's host name, which is also the name of its access point. It contains the last half of
+/// the device's MAC address, so that several devices in one house have different names. The address
+/// is on the air anyway.
 pub type Name = heapless::String<10>;
 
-/// The [`Name`] of the device with this MAC address.
+/// Returns the [`Name`] of the device with this MAC address.
 pub fn name(address: [u8; 6]) -> Name {
     let mut name = Name::new();
     let [_, _, _, high, middle, low] = address;
-    // It is as long as that: `wps-` and six digits.
+    // This cannot fail: `wps-` and six digits fill the string exactly.
     let _ = write!(name, "wps-{high:02x}{middle:02x}{low:02x}");
     name
 }
 
-/// A [`Name`] as a network's; none only for an empty one.
+/// Converts a [`Name`] to the name of a network. Returns `None` only if it is empty.
 pub fn ssid(name: &Name) -> Option<Ssid> {
     Ssid::new(name.as_bytes()).ok()
 }
 
-/// The key of the access point: four groups of four letters and digits, 80 bits.
+/// Derives the key of the access point: four groups of four letters and digits, 80 bits.
 ///
-/// `unique_id` is the chip's own 128-bit number (ESP32: eFuse `OPTIONAL_UNIQUE_ID`), which is never on the
-/// air, unlike the MAC address. `secret` is the maker's: with it, knowing the number is not enough.
+/// `unique_id` is the chip's own 128-bit number (ESP32: eFuse `OPTIONAL_UNIQUE_ID`), which is never
+/// on the air, unlike the MAC address. `secret` is the manufacturer's. With a secret, knowing the
+/// number is not enough to know the key.
 ///
-/// None for a chip whose number was never burned, as all of those would have the same key.
+/// Returns `None` for a chip whose number was never programmed: all such chips would have the same
+/// key.
 pub fn key(unique_id: &[u8; 16], secret: Option<&[u8]>) -> Option<Passphrase> {
     if unique_id.iter().all(|byte| *byte == 0) || unique_id.iter().all(|byte| *byte == 0xff) {
         return None;
     }
-    let mut hmac = Hmac::<Sha256>::new_from_slice(secret.unwrap_or(NO_SECRET)).ok()?;
+    let mut hmac = Hmac::<Sha256>::new_from_slice(secret.unwrap_or(DEFAULT_SECRET)).ok()?;
     hmac.update(PURPOSE);
     hmac.update(unique_id);
     let mut digest = hmac.finalize().into_bytes();
 
-    let mut text = [0; LENGTH + LENGTH / GROUP - 1];
-    for (place, byte) in text.iter_mut().enumerate() {
-        let (group, within) = (place / (GROUP + 1), place % (GROUP + 1));
-        *byte = if within == GROUP { b'-' } else { letter(&digest, group * GROUP + within) };
+    let mut text = [0; KEY_LETTERS + KEY_LETTERS / GROUP_LETTERS - 1];
+    for (position, byte) in text.iter_mut().enumerate() {
+        let (group, within) = (position / (GROUP_LETTERS + 1), position % (GROUP_LETTERS + 1));
+        *byte = if within == GROUP_LETTERS {
+            b'-'
+        } else {
+            letter(&digest, group * GROUP_LETTERS + within)
+        };
     }
     let key = Passphrase::new(&text).ok();
     digest.zeroize();
@@ -72,12 +81,13 @@ pub fn key(unique_id: &[u8; 16], secret: Option<&[u8]>) -> Option<Passphrase> {
     key
 }
 
-/// The `index`th five bits of the digest, the first bit of a byte being its highest.
+/// Returns the letter for the five bits at `index` of the digest. The first bit of a byte is its
+/// highest.
 fn letter(digest: &[u8], index: usize) -> u8 {
     let bits = (index * 5..index * 5 + 5)
         .map(|bit| digest.get(bit / 8).copied().unwrap_or(0) >> (7 - bit % 8) & 1);
     let value = bits.fold(0, |value, bit| value << 1 | bit);
-    LETTERS.get(usize::from(value)).copied().unwrap_or(b'-')
+    ALPHABET.get(usize::from(value)).copied().unwrap_or(b'-')
 }
 
 #[cfg(test)]
@@ -95,9 +105,9 @@ mod tests {
         str::from_utf8(key.reveal()).expect("text")
     }
 
-    /// Made with Python's `hmac` and `hashlib`, not with this program.
+    /// The expected keys come from Python's `hmac` and `hashlib`, not from this program.
     #[test]
-    fn known_keys() {
+    fn keys_match_an_independent_implementation() {
         let without = key(&ID, None).expect("a key");
         assert_eq!(text(&without), "r6mq-w2fp-7acj-qwdc");
         let with = key(&ID, Some(b"correct horse battery")).expect("a key");
@@ -105,22 +115,22 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_was_never_burned_makes_no_key() {
-        for blank in [[0; 16], [0xff; 16]] {
-            assert_eq!(key(&blank, None), None);
-            assert_eq!(key(&blank, Some(b"correct horse battery")), None);
+    fn a_number_that_was_never_programmed_gives_no_key() {
+        for unprogrammed in [[0; 16], [0xff; 16]] {
+            assert_eq!(key(&unprogrammed, None), None);
+            assert_eq!(key(&unprogrammed, Some(b"correct horse battery")), None);
         }
     }
 
     #[test]
-    fn each_bit_of_the_number_and_the_secret_count() {
+    fn every_bit_of_the_number_and_the_secret_change_the_key() {
         let mut seen = HashSet::new();
         for bit in 0..128 {
             let mut id = ID;
             id[bit / 8] ^= 1 << (bit % 8);
             for secret in [None, Some(&b"one"[..]), Some(b"two")] {
                 let key = key(&id, secret).expect("a key");
-                assert!(seen.insert(key), "bit {bit} made a key that was there");
+                assert!(seen.insert(key), "bit {bit} made a key that exists already");
             }
         }
     }
@@ -132,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_has_the_end_of_the_address() {
+    fn the_name_contains_the_end_of_the_address() {
         let name = name([0x60, 0x55, 0xf9, 0x0a, 0xb1, 0xc2]);
         assert_eq!(name, "wps-0ab1c2");
         assert_eq!(ssid(&name).expect("a name").as_bytes(), b"wps-0ab1c2");

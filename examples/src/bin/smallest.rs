@@ -1,5 +1,5 @@
-//! The smallest program: a router, a radio, one pairing. Everything is simulated, time too, so it is
-//! over at once. On a device, the driver, the store and the clock are the device's own.
+//! The smallest program: one radio, one router, one pairing. Everything is simulated, including
+//! time, so it ends at once. A device uses its own driver, store and clock instead.
 
 use core::time::Duration;
 
@@ -10,13 +10,13 @@ use wps_core::sim::{Air, Disk, ManualClock, Router};
 use wps_core::{ADVICE_AFTER_SUCCESS, AfterFailure, Control, Phase, Runner, Settings, Status};
 
 fn main() {
-    // The world: a radio with one router in range, a blank disk, a clock.
+    // The simulated parts: a radio with one router in range, an empty disk, a clock.
     let air = Air::<NoopRawMutex>::new();
-    air.add(Router::new(b"home", b"correct horse"));
+    air.add_router(Router::new(b"home", b"correct horse"));
     let disk = Disk::<NoopRawMutex>::new();
     let clock = ManualClock::<NoopRawMutex>::new();
 
-    // Requests come in and the status goes out at the desk. The runner does the work.
+    // The control takes requests and provides the status. The runner does the work.
     let control = Control::<NoopRawMutex, 2>::new();
     let factory_settings = Settings::Off { remembered: None };
     let after_failure = AfterFailure::default();
@@ -28,19 +28,19 @@ fn main() {
         factory_settings,
         after_failure,
     );
-    let mut runner = block_on(booted).expect("a blank disk can be read");
+    let mut runner = block_on(booted).expect("an empty disk can be read");
 
     let user = async {
-        let mut news = control.listen().expect("a seat at the desk");
-        news.get_and(|status| status.phase == Phase::Idle).await; // the device has started
+        let mut listener = control.listen().expect("a free listener slot");
+        listener.get_and(|status| status.phase == Phase::Idle).await; // the device has booted
 
         // On a device: its button, or `POST /api/v1/wifi/wps`.
-        control.start(Duration::ZERO).await.expect("nothing else is under way");
+        control.start(Duration::ZERO).await.expect("nothing else is running");
         loop {
-            let status = news.changed().await;
-            println!("{:?}, in sight: {:?}", status.phase, status.seen);
+            let status = listener.changed().await;
+            println!("{:?}, search: {:?}", status.phase, status.progress);
             if status.phase == Phase::Searching {
-                air.press(b"home"); // somebody walks over to the router
+                air.press_button(b"home"); // somebody walks over to the router
             }
             if status.phase == Phase::Idle {
                 return status;
@@ -48,7 +48,7 @@ fn main() {
         }
     };
 
-    // Only the user comes to an end: the runner never does, and the clock jumps on and on.
+    // Only `user` ever completes: the runner and the clock go on forever.
     let Either3::Second(Status { last, network, .. }) =
         block_on(select3(runner.run(), user, clock.fast_forward()));
     let name = network.map_or_else(String::new, |ssid| ssid.to_string());

@@ -1,4 +1,4 @@
-//! A button on a pin that tells nothing by itself.
+//! A button on a pin without interrupts.
 
 use core::time::Duration;
 
@@ -8,23 +8,23 @@ use embedded_hal_async::digital::Wait;
 use super::level_of;
 use crate::time::Clock;
 
-/// A pin that cannot be waited on, looked at again and again.
+/// Adapts a pin that cannot be awaited, by reading it at regular intervals.
 #[derive(Clone, Copy, Debug)]
 pub struct Polled<P, C> {
     pin: P,
     clock: C,
-    every: Duration,
+    interval: Duration,
 }
 
 impl<P: InputPin, C: Clock> Polled<P, C> {
-    /// Looks at `pin` once in `every`; for a button, 10 ms is often enough.
-    pub fn new(pin: P, clock: C, every: Duration) -> Self {
-        Self { pin, clock, every }
+    /// Creates an adapter that reads `pin` once in each `interval`. For a button, 10 ms is enough.
+    pub fn new(pin: P, clock: C, interval: Duration) -> Self {
+        Self { pin, clock, interval }
     }
 
     async fn wait_for(&mut self, level: PinState) -> Result<(), P::Error> {
         while level_of(&mut self.pin)? != level {
-            self.clock.sleep_until(self.clock.now().after(self.every)).await;
+            self.clock.sleep_until(self.clock.now().after(self.interval)).await;
         }
         Ok(())
     }

@@ -1,72 +1,76 @@
-//! One check's world: the stage, a driver on it, and the steps that checks are made of.
+//! The context in which one check runs: the test bed, a driver on it, and the steps of checks.
 
 use core::time::Duration;
 
-use super::fixtures::{optional, seen_in};
-use super::moment::within;
+use super::fixtures::{expected_state, reason_if_optional};
+use super::futures::with_timeout;
 use super::report::Stop;
-use super::{At, Failure, Finding, Limits, ObservedState, Outcome, TestBed, Unavailable, fixtures};
+use super::{
+    Failure, Finding, Limits, ObservedState, Outcome, TestBed, TestCase, Unavailable, fixtures,
+};
 use crate::driver::{DriverError, ErrorKind, Link, Offer, PairContext, WifiDriver};
 use crate::logging::info;
 use crate::settings::{Credentials, Mode, Settings, Snapshot};
 use crate::time::Clock;
 use crate::wsc::OverlapDetector;
 
-/// Between two looks at the radio.
-pub(super) const GLANCE: Duration = Duration::from_millis(50);
-/// How long after a join its router may take to notice.
-const NOTICE: Duration = Duration::from_millis(150);
+/// The time between two observations of the radio.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// The time within which a router must report a station that has joined.
+const JOIN_OBSERVED_TIMEOUT: Duration = Duration::from_millis(150);
 
 pub(super) struct TestContext<'s, S: TestBed> {
     pub(super) test_bed: &'s mut S,
     pub(super) driver: S::Driver,
     pub(super) clock: S::Clock,
     pub(super) limits: Limits,
-    /// What of the check could not be tried.
+    /// A part of the check that could not be tried.
     pub(super) gap: Option<Unavailable>,
 }
 
 impl<'s, S: TestBed> TestContext<'s, S> {
-    /// A new world in which the network of before is on the air.
-    pub(super) async fn begin(
+    /// Resets the test bed, starts the router of the network "old" and creates a driver.
+    pub(super) async fn new(
         test_bed: &'s mut S,
         platform: Option<&Credentials>,
     ) -> Result<Self, Stop> {
         test_bed.reset(platform).await?;
-        test_bed.switch_on(&fixtures::old()).await?;
-        Ok(Self::around(test_bed, None).await)
+        test_bed.start_router(&fixtures::old()).await?;
+        Ok(Self::with_new_driver(test_bed, None).await)
     }
 
-    /// The device was unplugged: platform and driver start anew, in the same world.
-    pub(super) async fn restarted(self) -> (Self, bool) {
+    /// Simulates a power cut of the device: restarts the platform and creates a new driver, while
+    /// the routers keep running. The second value is whether the platform was restarted.
+    pub(super) async fn restart(self) -> (Self, bool) {
         let Self { test_bed, driver, mut gap, .. } = self;
         drop(driver);
         let restarted = test_bed.restart_platform().await;
         gap = gap.or(restarted.err());
-        (Self::around(test_bed, gap).await, restarted.is_ok())
+        (Self::with_new_driver(test_bed, gap).await, restarted.is_ok())
     }
 
-    async fn around(test_bed: &'s mut S, gap: Option<Unavailable>) -> Self {
+    async fn with_new_driver(test_bed: &'s mut S, gap: Option<Unavailable>) -> Self {
         let (driver, clock, limits) =
             (test_bed.driver().await, test_bed.clock(), test_bed.limits());
         Self { test_bed, driver, clock, limits, gap }
     }
 
+    /// Returns the outcome of a check that found no failure.
     pub(super) fn passed(self) -> Outcome {
         self.gap.map_or(Outcome::Passed, Outcome::Partial)
     }
 
-    // --- verbs that must succeed -------------------------------------------------------------
+    // --- methods that must succeed -------------------------------------------------------------
 
-    /// `apply`, and waits until the radio is seen so. A mode that the driver does not support ends
-    /// the check as skipped, unless it is station mode.
-    pub(super) async fn put(
+    /// Calls `apply` and waits until the radio is observed in that mode. If the driver does not
+    /// support the mode, the check ends as skipped, except for station mode.
+    pub(super) async fn apply_and_expect(
         &mut self,
         during: &'static str,
         settings: &Settings,
     ) -> Result<(), Stop> {
         self.apply(during, settings, &Snapshot::default()).await?;
-        self.expect_radio(during, &seen_in(settings)).await
+        self.expect_state(during, &expected_state(settings)).await
     }
 
     pub(super) async fn apply(
@@ -75,24 +79,24 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         settings: &Settings,
         snapshot: &Snapshot,
     ) -> Result<(), Stop> {
-        let work = self.driver.apply(settings, snapshot);
-        let answer = within(&self.clock, self.limits.answer, work).await;
-        match (answer.map(|it| it.map_err(kind)), optional(settings)) {
+        let apply = self.driver.apply(settings, snapshot);
+        let result = with_timeout(&self.clock, self.limits.response_timeout, apply).await;
+        match (result.map(|it| it.map_err(log_error)), reason_if_optional(settings)) {
             (Some(Err(ErrorKind::Unsupported)), Some(gap)) => Err(gap.into()),
-            (answer, _) => self.done(during, answer),
+            (result, _) => self.expect_success(during, result),
         }
     }
 
-    /// `join`, and the network is joined at once, not some time later.
+    /// Calls `join`, which must return only once the network is joined.
     pub(super) async fn join(
         &mut self,
         during: &'static str,
         network: &Credentials,
     ) -> Result<(), Stop> {
-        let answer = self.try_join(network, self.limits.answer).await;
-        self.done(during, answer)?;
+        let result = self.try_join(network, self.limits.response_timeout).await;
+        self.expect_success(during, result)?;
         let joined = ObservedState::Joined(network.ssid.clone());
-        self.expect_radio_within(NOTICE, during, &joined).await?;
+        self.expect_state_within(JOIN_OBSERVED_TIMEOUT, during, &joined).await?;
         if let Some(link) = self.link(during).await? {
             let (wanted, found) = (Finding::LinkUp(true), Finding::LinkUp(link.up));
             expect(during, link.up, wanted, found)?;
@@ -100,37 +104,38 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         Ok(())
     }
 
-    /// The router's button is pressed; `pair` gives exactly its network.
+    /// Presses the router's button and calls `pair`, which must return exactly its network.
     pub(super) async fn pair(
         &mut self,
         during: &'static str,
         network: &Credentials,
     ) -> Result<Offer, Stop> {
-        self.test_bed.press(&network.ssid).await;
-        let answer = self.try_pair(&mut OverlapDetector::new(), self.limits.answer).await;
-        self.offered(during, network, answer)
+        self.test_bed.press_button(&network.ssid).await;
+        let result = self.try_pair(&mut OverlapDetector::new(), self.limits.response_timeout).await;
+        self.expect_offer(during, network, result)
     }
 
-    pub(super) fn offered(
+    /// Fails unless `result` is an offer whose first network is `network`.
+    pub(super) fn expect_offer(
         &self,
         during: &'static str,
         network: &Credentials,
-        answer: Option<Result<Offer, ErrorKind>>,
+        result: Option<Result<Offer, ErrorKind>>,
     ) -> Result<Offer, Stop> {
         let wanted = Finding::Offer(network.ssid.clone());
-        let found = match answer {
-            Some(Ok(offer)) if same(offer.at(0), network) => return Ok(offer),
+        let found = match result {
+            Some(Ok(offer)) if same_credentials(offer.at(0), network) => return Ok(offer),
             Some(Ok(offer)) if offer.at(0).ssid == network.ssid => {
-                Finding::OtherKey(network.ssid.clone())
+                Finding::OfferWithWrongKey(network.ssid.clone())
             }
             Some(Ok(offer)) => Finding::Offer(offer.at(0).ssid.clone()),
             Some(Err(kind)) => Finding::Error(kind),
-            None => Finding::NoAnswer(self.limits.answer),
+            None => Finding::Pending(self.limits.response_timeout),
         };
-        Err(Failure { during, at: At::Once, wanted, found }.into())
+        Err(Failure { during, case: TestCase::Only, wanted, found }.into())
     }
 
-    /// The whole way: the button, the offer, the network.
+    /// Presses the router's button, pairs with it and joins its network.
     pub(super) async fn pair_and_join(
         &mut self,
         during: &'static str,
@@ -140,78 +145,83 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         self.join(during, offer.at(0)).await
     }
 
-    /// What `link` tells, if this driver tells anything.
+    /// Calls `link`. Returns `None` if the driver does not implement it.
     pub(super) async fn link(&mut self, during: &'static str) -> Result<Option<Link>, Stop> {
-        let answer = within(&self.clock, self.limits.answer, self.driver.link()).await;
-        match answer.map(|it| it.map_err(kind)) {
+        let timeout = self.limits.response_timeout;
+        let result = with_timeout(&self.clock, timeout, self.driver.link()).await;
+        match result.map(|it| it.map_err(log_error)) {
             Some(Ok(link)) => Ok(Some(link).filter(|link| link.mode.is_some())),
-            other => self.done(during, other).map(|_| None),
+            other => self.expect_success(during, other).map(|_| None),
         }
     }
 
     pub(super) async fn snapshot(&mut self, during: &'static str) -> Result<Snapshot, Stop> {
-        let answer = within(&self.clock, self.limits.answer, self.driver.snapshot()).await;
-        self.done(during, answer.map(|it| it.map_err(kind)))
+        let timeout = self.limits.response_timeout;
+        let result = with_timeout(&self.clock, timeout, self.driver.snapshot()).await;
+        self.expect_success(during, result.map(|it| it.map_err(log_error)))
     }
 
-    pub(super) fn done<T>(
+    /// Fails unless a method returned `Ok` within the response timeout.
+    pub(super) fn expect_success<T>(
         &self,
         during: &'static str,
-        answer: Option<Result<T, ErrorKind>>,
+        result: Option<Result<T, ErrorKind>>,
     ) -> Result<T, Stop> {
-        let found = match answer {
-            Some(Ok(done)) => return Ok(done),
+        let found = match result {
+            Some(Ok(value)) => return Ok(value),
             Some(Err(kind)) => Finding::Error(kind),
-            None => Finding::NoAnswer(self.limits.answer),
+            None => Finding::Pending(self.limits.response_timeout),
         };
-        Err(Failure { during, at: At::Once, wanted: Finding::Done, found }.into())
+        Err(Failure { during, case: TestCase::Only, wanted: Finding::Success, found }.into())
     }
 
-    // --- verbs that may do as they like --------------------------------------------------------
+    // --- methods that may succeed or fail ------------------------------------------------------
 
+    /// Calls `pair`. Returns `None` if it does not return within `timeout`.
     pub(super) async fn try_pair(
         &mut self,
         overlap_detector: &mut OverlapDetector,
-        limit: Duration,
+        timeout: Duration,
     ) -> Option<Result<Offer, ErrorKind>> {
         let mut pair_context = PairContext::new(overlap_detector, &|_| {});
-        let work = self.driver.pair(&mut pair_context);
-        within(&self.clock, limit, work).await.map(|it| it.map_err(kind))
+        let pair = self.driver.pair(&mut pair_context);
+        with_timeout(&self.clock, timeout, pair).await.map(|it| it.map_err(log_error))
     }
 
+    /// Calls `join`. Returns `None` if it does not return within `timeout`.
     pub(super) async fn try_join(
         &mut self,
         network: &Credentials,
-        limit: Duration,
+        timeout: Duration,
     ) -> Option<Result<(), ErrorKind>> {
         let snapshot = Snapshot::default();
-        let work = self.driver.join(network, &snapshot);
-        within(&self.clock, limit, work).await.map(|it| it.map_err(kind))
+        let join = self.driver.join(network, &snapshot);
+        with_timeout(&self.clock, timeout, join).await.map(|it| it.map_err(log_error))
     }
 
-    /// Takes a router away, and lets the time pass that people need to walk to another one: what was
-    /// heard a moment ago may count as being there.
-    pub(super) async fn take_away(&mut self, network: &Credentials) {
-        self.test_bed.switch_off(&network.ssid).await;
-        self.clock.sleep_until(self.clock.now().after(self.limits.watch)).await;
+    /// Stops a router, then waits for the time that a person needs to walk to another one. Until
+    /// then a driver may still report the stopped router from its last scan.
+    pub(super) async fn stop_router_and_wait(&mut self, network: &Credentials) {
+        self.test_bed.stop_router(&network.ssid).await;
+        self.clock.sleep_until(self.clock.now().after(self.limits.watch_window)).await;
     }
 
-    /// For a while, nothing is lost.
-    pub(super) async fn expect_not_lost(&mut self, during: &'static str) -> Result<(), Stop> {
-        let limit = self.limits.watch;
-        let lost = within(&self.clock, limit, self.driver.config_lost()).await;
-        expect(during, lost.is_none(), Finding::NoAnswer(limit), Finding::Done)
+    /// Fails if `config_lost` returns within the watch window.
+    pub(super) async fn expect_config_kept(&mut self, during: &'static str) -> Result<(), Stop> {
+        let timeout = self.limits.watch_window;
+        let lost = with_timeout(&self.clock, timeout, self.driver.config_lost()).await;
+        expect(during, lost.is_none(), Finding::Pending(timeout), Finding::Success)
     }
 
-    // --- the radio -------------------------------------------------------------------------------
+    // --- the radio -----------------------------------------------------------------------------
 
-    /// What the radio is doing; none if nobody can tell.
-    pub(super) async fn radio(&mut self) -> Result<Option<ObservedState>, Stop> {
-        let cannot = match self.test_bed.seen().await {
-            Ok(seen) => return Ok(Some(seen)),
-            Err(cannot) => cannot,
+    /// Returns what the radio is doing, or `None` if neither the test bed nor the driver can say.
+    pub(super) async fn observe(&mut self) -> Result<Option<ObservedState>, Stop> {
+        let unavailable = match self.test_bed.observe().await {
+            Ok(state) => return Ok(Some(state)),
+            Err(unavailable) => unavailable,
         };
-        self.gap = Some(cannot);
+        self.gap = Some(unavailable);
         let Some(Link { up, mode, ssid, .. }) = self.link("link").await? else { return Ok(None) };
         Ok(Some(match (up, mode, ssid) {
             (true, Some(Mode::AccessPoint), Some(ssid)) => ObservedState::Serving(ssid),
@@ -220,51 +230,53 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         }))
     }
 
-    /// Waits until the radio is seen so.
-    pub(super) async fn expect_radio(
+    /// Waits until the radio is observed in the state `wanted`.
+    pub(super) async fn expect_state(
         &mut self,
         during: &'static str,
         wanted: &ObservedState,
     ) -> Result<(), Stop> {
-        self.expect_radio_within(self.limits.answer, during, wanted).await
+        self.expect_state_within(self.limits.response_timeout, during, wanted).await
     }
 
-    async fn expect_radio_within(
+    async fn expect_state_within(
         &mut self,
-        limit: Duration,
+        timeout: Duration,
         during: &'static str,
         wanted: &ObservedState,
     ) -> Result<(), Stop> {
-        let until = self.clock.now().after(limit);
+        let deadline = self.clock.now().after(timeout);
         loop {
-            let Some(seen) = self.radio().await? else { return Ok(()) };
-            if seen == *wanted {
+            let Some(state) = self.observe().await? else { return Ok(()) };
+            if state == *wanted {
                 return Ok(());
             }
-            if self.clock.now() >= until {
-                let (wanted, found) = (Finding::Radio(wanted.clone()), Finding::Radio(seen));
-                return Err(Failure { during, at: At::Once, wanted, found }.into());
+            if self.clock.now() >= deadline {
+                let wanted = Finding::Observed(wanted.clone());
+                let found = Finding::Observed(state);
+                return Err(Failure { during, case: TestCase::Only, wanted, found }.into());
             }
-            self.clock.sleep_until(self.clock.now().after(GLANCE)).await;
+            self.clock.sleep_until(self.clock.now().after(POLL_INTERVAL)).await;
         }
     }
 
-    /// The radio stays so for a while.
-    pub(super) async fn expect_still(
+    /// Fails if the radio leaves the state `wanted` within the watch window.
+    pub(super) async fn expect_stable_state(
         &mut self,
         during: &'static str,
         wanted: &ObservedState,
     ) -> Result<(), Stop> {
-        let until = self.clock.now().after(self.limits.watch);
-        while self.clock.now() < until {
-            self.expect_radio_within(Duration::ZERO, during, wanted).await?;
-            self.clock.sleep_until(self.clock.now().after(GLANCE)).await;
+        let deadline = self.clock.now().after(self.limits.watch_window);
+        while self.clock.now() < deadline {
+            self.expect_state_within(Duration::ZERO, during, wanted).await?;
+            self.clock.sleep_until(self.clock.now().after(POLL_INTERVAL)).await;
         }
         Ok(())
     }
 }
 
-pub(super) fn kind(error: impl DriverError) -> ErrorKind {
+/// Logs the driver's error and returns its kind.
+pub(super) fn log_error(error: impl DriverError) -> ErrorKind {
     info!("conformance: {:?}", crate::logging::Debug(&error));
     error.kind()
 }
@@ -277,12 +289,12 @@ pub(super) fn expect(
 ) -> Result<(), Stop> {
     match holds {
         true => Ok(()),
-        false => Err(Failure { during, at: At::Once, wanted, found }.into()),
+        false => Err(Failure { during, case: TestCase::Only, wanted, found }.into()),
     }
 }
 
-/// Hex digits of a raw PSK may come in either case.
-fn same(one: &Credentials, other: &Credentials) -> bool {
+/// Compares two networks. The hex digits of a raw PSK may have either case.
+fn same_credentials(one: &Credentials, other: &Credentials) -> bool {
     let keys = match (&one.passphrase, &other.passphrase) {
         (Some(one), Some(other)) if one.is_raw_psk() => {
             one.reveal().eq_ignore_ascii_case(other.reveal())

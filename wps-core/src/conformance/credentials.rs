@@ -1,55 +1,55 @@
-//! Checks of names and keys: odd ones, wrong ones, and those that must not stay behind.
+//! Checks of unusual names and keys, of wrong ones, and of credentials that must not be stored.
 
-use super::context::{GLANCE, TestContext, expect};
-use super::fixtures::seen_in;
+use super::context::{POLL_INTERVAL, TestContext, expect};
+use super::fixtures::expected_state;
 use super::report::Stop;
-use super::{At, Failure, Finding, ObservedState, Outcome, TestBed, Unavailable, fixtures};
+use super::{Failure, Finding, ObservedState, Outcome, TestBed, TestCase, Unavailable, fixtures};
 use crate::settings::Credentials;
 use crate::time::Clock;
 
 pub(super) async fn odd<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    for network in fixtures::odd() {
-        if let Err(gap) = context.test_bed.switch_on(&network).await {
+    for network in fixtures::odd_networks() {
+        if let Err(gap) = context.test_bed.start_router(&network).await {
             context.gap = Some(gap);
             continue;
         }
         let joined = context.pair_and_join("pair and join", &network).await;
-        joined.map_err(|stop| stop.at(At::Network(network.ssid.clone())))?;
-        context.take_away(&network).await;
+        joined.map_err(|stop| stop.in_case(TestCase::Network(network.ssid.clone())))?;
+        context.stop_router_and_wait(&network).await;
     }
     Ok(context.passed())
 }
 
 pub(super) async fn wrong_key<S: TestBed>(context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    context.test_bed.switch_on(&fixtures::home()).await?;
-    no_way_in(context, "join with a wrong key", &fixtures::home_with_another_key()).await
+    context.test_bed.start_router(&fixtures::home()).await?;
+    expect_join_to_fail(context, "join with a wrong key", &fixtures::home_with_another_key()).await
 }
 
 pub(super) async fn not_in_range<S: TestBed>(context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    no_way_in(context, "join a network out of range", &fixtures::absent()).await
+    expect_join_to_fail(context, "join a network out of range", &fixtures::absent()).await
 }
 
-async fn no_way_in<S: TestBed>(
+async fn expect_join_to_fail<S: TestBed>(
     mut context: TestContext<'_, S>,
     during: &'static str,
     network: &Credentials,
 ) -> Result<Outcome, Stop> {
     let old = fixtures::station(fixtures::old());
-    context.put("apply(station)", &old).await?;
-    let found = match context.try_join(network, context.limits.answer).await {
-        Some(Ok(())) => Some(Finding::Done),
+    context.apply_and_expect("apply(station)", &old).await?;
+    let found = match context.try_join(network, context.limits.response_timeout).await {
+        Some(Ok(())) => Some(Finding::Success),
         Some(Err(kind)) => kind.is_final().then_some(Finding::Error(kind)),
         None => None,
     };
     if let Some(found) = found {
         expect(during, false, Finding::NoSuccess, found)?;
     }
-    expect_elsewhere(&mut context, during, network).await?;
-    context.put("apply(station) after a join that failed", &old).await?;
+    expect_not_joined(&mut context, during, network).await?;
+    context.apply_and_expect("apply(station) after a join that failed", &old).await?;
     Ok(context.passed())
 }
 
-/// How a pairing may end before a restart.
+/// How a pairing ends before the restart.
 #[derive(Clone, Copy)]
 enum Ending {
     Dropped,
@@ -57,14 +57,14 @@ enum Ending {
     Joined,
 }
 
-pub(super) async fn nothing_kept<S: TestBed>(
+pub(super) async fn nothing_stored<S: TestBed>(
     mut context: TestContext<'_, S>,
 ) -> Result<Outcome, Stop> {
     let (old, home) = (fixtures::station(fixtures::old()), fixtures::home());
-    context.test_bed.switch_on(&home).await?;
-    let (mut looked, mut unplugged) = (false, false);
+    context.test_bed.start_router(&home).await?;
+    let (mut storage_read, mut platform_restarted) = (false, false);
     for ending in [Ending::Dropped, Ending::WrongKey, Ending::Joined] {
-        context.put("apply(station)", &old).await?;
+        context.apply_and_expect("apply(station)", &old).await?;
         let during = match ending {
             Ending::Dropped => {
                 context.drop_pair(&home, 1, true).await?;
@@ -73,7 +73,7 @@ pub(super) async fn nothing_kept<S: TestBed>(
             Ending::WrongKey => {
                 context.pair("pair", &home).await?;
                 let wrong = fixtures::home_with_another_key();
-                context.try_join(&wrong, context.limits.watch).await;
+                context.try_join(&wrong, context.limits.watch_window).await;
                 "after a join that failed and a restart"
             }
             Ending::Joined => {
@@ -82,46 +82,46 @@ pub(super) async fn nothing_kept<S: TestBed>(
             }
         };
         let restarted;
-        (context, restarted) = context.restarted().await;
-        unplugged |= restarted;
-        match context.test_bed.keeps(&home).await {
+        (context, restarted) = context.restart().await;
+        platform_restarted |= restarted;
+        match context.test_bed.stores_credentials(&home).await {
             Ok(true) => {
-                let wanted = Finding::NotKept(home.ssid.clone());
-                expect(during, false, wanted, Finding::Kept(home.ssid.clone()))?;
+                let wanted = Finding::NotStored(home.ssid.clone());
+                expect(during, false, wanted, Finding::Stored(home.ssid.clone()))?;
             }
-            Ok(false) => looked = true,
+            Ok(false) => storage_read = true,
             Err(gap) => context.gap = Some(gap),
         }
         if restarted {
-            expect_elsewhere(&mut context, during, &home).await?;
+            expect_not_joined(&mut context, during, &home).await?;
         }
-        context.put(during, &old).await?;
-        context.expect_still(during, &seen_in(&old)).await?;
+        context.apply_and_expect(during, &old).await?;
+        context.expect_stable_state(during, &expected_state(&old)).await?;
     }
-    match (looked, unplugged) {
-        (false, false) => {
-            Err(Unavailable("the stage can neither restart the platform nor look at what it keeps")
-                .into())
-        }
+    match (storage_read, platform_restarted) {
+        (false, false) => Err(Unavailable(
+            "the test bed can neither restart the platform nor read what it stores",
+        )
+        .into()),
         (true, _) | (_, true) => Ok(context.passed()),
     }
 }
 
-/// For a while, the radio is not on this network.
-async fn expect_elsewhere<S: TestBed>(
+/// Fails if the radio joins this network within the watch window.
+async fn expect_not_joined<S: TestBed>(
     context: &mut TestContext<'_, S>,
     during: &'static str,
     network: &Credentials,
 ) -> Result<(), Stop> {
-    let there = ObservedState::Joined(network.ssid.clone());
-    let until = context.clock.now().after(context.limits.watch);
-    while context.clock.now() < until {
-        if context.radio().await?.is_some_and(|seen| seen == there) {
-            let wanted = Finding::Elsewhere(network.ssid.clone());
-            let found = Finding::Radio(there);
-            return Err(Failure { during, at: At::Once, wanted, found }.into());
+    let joined = ObservedState::Joined(network.ssid.clone());
+    let deadline = context.clock.now().after(context.limits.watch_window);
+    while context.clock.now() < deadline {
+        if context.observe().await?.is_some_and(|state| state == joined) {
+            let wanted = Finding::NotJoined(network.ssid.clone());
+            let found = Finding::Observed(joined);
+            return Err(Failure { during, case: TestCase::Only, wanted, found }.into());
         }
-        context.clock.sleep_until(context.clock.now().after(GLANCE)).await;
+        context.clock.sleep_until(context.clock.now().after(POLL_INTERVAL)).await;
     }
     Ok(())
 }

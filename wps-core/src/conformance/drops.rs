@@ -1,14 +1,14 @@
-//! Checks of futures that are dropped in the middle, and of what is left of them.
+//! Checks that drop a future before it returns, and of what the dropped future leaves behind.
 
 use super::context::TestContext;
-use super::fixtures::seen_in;
-use super::moment::{drop_at, spread, within};
+use super::fixtures::expected_state;
+use super::futures::{drop_at_poll, evenly_spread, with_timeout};
 use super::report::Stop;
-use super::{At, Failure, Finding, Outcome, TestBed, fixtures};
+use super::{Failure, Finding, Outcome, TestBed, TestCase, fixtures};
 use crate::driver::WifiDriver;
 use crate::settings::Snapshot;
 
-/// The verbs whose futures are dropped.
+/// A method whose future is dropped.
 #[derive(Clone, Copy)]
 enum Method {
     Apply,
@@ -25,36 +25,41 @@ impl Method {
         }
     }
 
-    /// Brings the device elsewhere first, then begins and drops at this poll, or tells at which poll
-    /// it was over.
+    /// Puts the radio on another network, then starts the method and drops its future at the poll
+    /// with the number `drop_at`.
+    ///
+    /// Returns the number of polls after which the method returned, or `None` if it was dropped.
     async fn drop_at<S: TestBed>(
         self,
         context: &mut TestContext<'_, S>,
-        polls: usize,
+        drop_at: usize,
     ) -> Result<Option<usize>, Stop> {
         let (old, home) = (fixtures::station(fixtures::old()), fixtures::home());
         match self {
             Self::Apply => context.join("join", &home).await?,
-            Self::Pair | Self::Join => context.put("apply(station)", &old).await?,
+            Self::Pair | Self::Join => context.apply_and_expect("apply(station)", &old).await?,
         }
-        let snapshot = Snapshot::default();
+        let (snapshot, timeout) = (Snapshot::default(), context.limits.response_timeout);
         Ok(match self {
             Self::Apply => {
-                let work = drop_at(context.driver.apply(&old, &snapshot), polls, || true);
-                within(&context.clock, context.limits.answer, work).await.flatten().map(|it| it.0)
+                let apply = drop_at_poll(context.driver.apply(&old, &snapshot), drop_at, || true);
+                with_timeout(&context.clock, timeout, apply).await.flatten().map(|it| it.0)
             }
-            Self::Pair => context.drop_pair(&home, polls, false).await?.0,
+            Self::Pair => context.drop_pair(&home, drop_at, false).await?.0,
             Self::Join => {
-                let work = drop_at(context.driver.join(&home, &snapshot), polls, || true);
-                within(&context.clock, context.limits.answer, work).await.flatten().map(|it| it.0)
+                let join = drop_at_poll(context.driver.join(&home, &snapshot), drop_at, || true);
+                with_timeout(&context.clock, timeout, join).await.flatten().map(|it| it.0)
             }
         })
     }
 
-    /// Plays it after another one was dropped.
-    async fn play<S: TestBed>(self, context: &mut TestContext<'_, S>) -> Result<(), Stop> {
+    /// Runs the method, which must succeed after another one was dropped.
+    async fn run<S: TestBed>(self, context: &mut TestContext<'_, S>) -> Result<(), Stop> {
         match self {
-            Self::Apply => context.put("apply(station)", &fixtures::station(fixtures::old())).await,
+            Self::Apply => {
+                let old = fixtures::station(fixtures::old());
+                context.apply_and_expect("apply(station)", &old).await
+            }
             Self::Pair => context.pair_and_join("pair and join", &fixtures::home()).await,
             Self::Join => context.join("join", &fixtures::home()).await,
         }
@@ -63,16 +68,16 @@ impl Method {
 
 pub(super) async fn dropped<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
     const METHODS: [Method; 3] = [Method::Apply, Method::Pair, Method::Join];
-    context.test_bed.switch_on(&fixtures::home()).await?;
+    context.test_bed.start_router(&fixtures::home()).await?;
     for method in METHODS {
-        let polls =
-            all_polls(method.name(), method.drop_at(&mut context, usize::MAX).await?, &context)?;
-        for case in spread(polls * METHODS.len(), context.limits.drops) {
-            let polls = case / METHODS.len();
-            let at = At::Dropped { method: method.name(), polls };
-            method.drop_at(&mut context, polls).await.map_err(|stop| stop.at(at.clone()))?;
-            let next = METHODS[case % METHODS.len()];
-            next.play(&mut context).await.map_err(|stop| stop.at(at))?;
+        let polls = method.drop_at(&mut context, usize::MAX).await?;
+        let polls = expect_polls(method.name(), polls, &context)?;
+        for number in evenly_spread(polls * METHODS.len(), context.limits.max_drops) {
+            let polls = number / METHODS.len();
+            let case = TestCase::Dropped { method: method.name(), polls };
+            method.drop_at(&mut context, polls).await.map_err(|stop| stop.in_case(case.clone()))?;
+            let next = METHODS[number % METHODS.len()];
+            next.run(&mut context).await.map_err(|stop| stop.in_case(case))?;
         }
     }
     Ok(context.passed())
@@ -82,60 +87,69 @@ pub(super) async fn late_events<S: TestBed>(
     mut context: TestContext<'_, S>,
 ) -> Result<Outcome, Stop> {
     let (old, home) = (fixtures::station(fixtures::old()), fixtures::home());
-    context.test_bed.switch_on(&home).await?;
-    context.put("apply(station)", &old).await?;
-    let (polls, exchange) = exchange(&mut context).await?;
-    for polls in spread(polls + 1, context.limits.drops) {
-        let at = At::Dropped { method: "pair", polls };
-        context.drop_pair(&home, polls, exchange).await.map_err(|stop| stop.at(at.clone()))?;
-        context.put("apply(station)", &old).await.map_err(|stop| stop.at(at.clone()))?;
-        // The button is still pressed, and again.
-        context.test_bed.press(&home.ssid).await;
-        let still = context.expect_still("after apply(station)", &seen_in(&old)).await;
-        still.map_err(|stop| stop.at(at.clone()))?;
+    context.test_bed.start_router(&home).await?;
+    context.apply_and_expect("apply(station)", &old).await?;
+    let (polls, from_exchange) = count_exchange_polls(&mut context).await?;
+    for polls in evenly_spread(polls + 1, context.limits.max_drops) {
+        let case = TestCase::Dropped { method: "pair", polls };
+        let dropped = context.drop_pair(&home, polls, from_exchange).await;
+        dropped.map_err(|stop| stop.in_case(case.clone()))?;
+        let applied = context.apply_and_expect("apply(station)", &old).await;
+        applied.map_err(|stop| stop.in_case(case.clone()))?;
+        // The button is still pressed from before, and is pressed again.
+        context.test_bed.press_button(&home.ssid).await;
+        let stable =
+            context.expect_stable_state("after apply(station)", &expected_state(&old)).await;
+        stable.map_err(|stop| stop.in_case(case.clone()))?;
     }
     Ok(context.passed())
 }
 
-pub(super) async fn earlier_offer<S: TestBed>(
+pub(super) async fn stale_offer<S: TestBed>(
     mut context: TestContext<'_, S>,
 ) -> Result<Outcome, Stop> {
     let (old, home, neighbour) =
         (fixtures::station(fixtures::old()), fixtures::home(), fixtures::neighbour());
-    context.test_bed.switch_on(&home).await?;
-    context.put("apply(station)", &old).await?;
-    let (polls, exchange) = exchange(&mut context).await?;
-    for polls in spread(polls + 1, context.limits.drops) {
-        let at = At::Dropped { method: "pair", polls };
-        context.test_bed.switch_on(&home).await?;
-        context.drop_pair(&home, polls, exchange).await.map_err(|stop| stop.at(at.clone()))?;
-        context.take_away(&home).await;
-        context.test_bed.switch_on(&neighbour).await?;
+    context.test_bed.start_router(&home).await?;
+    context.apply_and_expect("apply(station)", &old).await?;
+    let (polls, from_exchange) = count_exchange_polls(&mut context).await?;
+    for polls in evenly_spread(polls + 1, context.limits.max_drops) {
+        let case = TestCase::Dropped { method: "pair", polls };
+        context.test_bed.start_router(&home).await?;
+        let dropped = context.drop_pair(&home, polls, from_exchange).await;
+        dropped.map_err(|stop| stop.in_case(case.clone()))?;
+        context.stop_router_and_wait(&home).await;
+        context.test_bed.start_router(&neighbour).await?;
         let offer = context.pair("pair with another router", &neighbour).await;
-        offer.map_err(|stop| stop.at(at.clone()))?;
-        context.take_away(&neighbour).await;
-        context.put("apply(station)", &old).await.map_err(|stop| stop.at(at))?;
+        offer.map_err(|stop| stop.in_case(case.clone()))?;
+        context.stop_router_and_wait(&neighbour).await;
+        let applied = context.apply_and_expect("apply(station)", &old).await;
+        applied.map_err(|stop| stop.in_case(case))?;
     }
     Ok(context.passed())
 }
 
-/// How many polls the exchange with "home" takes, and whether the driver tells when it begins; if it
-/// does not, all polls of a pairing.
-async fn exchange<S: TestBed>(context: &mut TestContext<'_, S>) -> Result<(usize, bool), Stop> {
-    let (mut polls, told) = context.drop_pair(&fixtures::home(), usize::MAX, true).await?;
-    if !told {
+/// Counts the polls of the exchange with the router of "home". If the driver does not report the
+/// exchange, counts all polls of a pairing.
+///
+/// The second value is whether the driver reports the exchange.
+async fn count_exchange_polls<S: TestBed>(
+    context: &mut TestContext<'_, S>,
+) -> Result<(usize, bool), Stop> {
+    let (mut polls, is_reported) = context.drop_pair(&fixtures::home(), usize::MAX, true).await?;
+    if !is_reported {
         (polls, _) = context.drop_pair(&fixtures::home(), usize::MAX, false).await?;
     }
-    context.put("apply(station)", &fixtures::station(fixtures::old())).await?;
-    Ok((all_polls("pair", polls, context)?, told))
+    context.apply_and_expect("apply(station)", &fixtures::station(fixtures::old())).await?;
+    Ok((expect_polls("pair", polls, context)?, is_reported))
 }
 
-/// The number of polls of a verb that was to be dropped never.
-fn all_polls<S: TestBed>(
+/// Returns the number of polls of a method that was not to be dropped. Fails if it timed out.
+fn expect_polls<S: TestBed>(
     during: &'static str,
     polls: Option<usize>,
     context: &TestContext<'_, S>,
 ) -> Result<usize, Stop> {
-    let (wanted, found) = (Finding::Done, Finding::NoAnswer(context.limits.answer));
-    polls.ok_or_else(|| Failure { during, at: At::Once, wanted, found }.into())
+    let (wanted, found) = (Finding::Success, Finding::Pending(context.limits.response_timeout));
+    polls.ok_or_else(|| Failure { during, case: TestCase::Only, wanted, found }.into())
 }

@@ -1,9 +1,9 @@
-//! The networks and settings that the checks play with.
+//! The networks and settings that the checks use.
 
 use super::{ObservedState, Unavailable};
 use crate::settings::{AccessPoint, Credentials, Passphrase, Settings, Ssid};
 
-/// The network of before.
+/// The network in use before a pairing.
 pub(super) fn old() -> Credentials {
     network(b"old", b"old password")
 }
@@ -13,17 +13,17 @@ pub(super) fn home() -> Credentials {
     network(b"home", b"correct horse")
 }
 
-/// Another one that can be paired with.
+/// Another network to pair with.
 pub(super) fn neighbour() -> Credentials {
     network(b"neighbour", b"battery staple")
 }
 
-/// A network that is never on the air.
+/// A network that is never in range.
 pub(super) fn absent() -> Credentials {
     network(b"absent", b"nobody there")
 }
 
-/// The network to pair with, and a key that is not its own.
+/// The network to pair with, with a wrong key.
 pub(super) fn home_with_another_key() -> Credentials {
     network(b"home", b"not the key of it")
 }
@@ -40,13 +40,13 @@ pub(super) fn hotspot() -> Settings {
     }
 }
 
-/// Off, with a network that is remembered and must not be used.
+/// Off, with a remembered network that the driver must not join.
 pub(super) fn off() -> Settings {
     Settings::Off { remembered: Some(old()) }
 }
 
-/// Networks that real people have, and some that only the standard allows.
-pub(super) fn odd() -> [Credentials; 7] {
+/// Unusual networks: some that people really have, and some that only the standard allows.
+pub(super) fn odd_networks() -> [Credentials; 7] {
     [
         network(b"a\"b\\c$d 'e`", b"pa\"ss\\wo rd$`'"),
         network(&[0xff; 32], b"12345678"),
@@ -58,25 +58,27 @@ pub(super) fn odd() -> [Credentials; 7] {
     ]
 }
 
-/// How the radio is seen when these settings are in effect and their network is on the air.
-pub(super) fn seen_in(settings: &Settings) -> ObservedState {
+/// Returns the state in which the radio is observed when these settings are applied and their
+/// network is in range.
+pub(super) fn expected_state(settings: &Settings) -> ObservedState {
     match settings {
         Settings::Station { network } => ObservedState::Joined(network.ssid.clone()),
         Settings::AccessPoint { access_point, .. } => {
             ObservedState::Serving(access_point.network.ssid.clone())
         }
-        // The network of the platform is the network of before here.
+        // In this suite the platform's own network is the network "old".
         Settings::Platform => ObservedState::Joined(old().ssid),
         Settings::Off { .. } => ObservedState::Nothing,
     }
 }
 
-/// Settings that a driver may refuse as unsupported, and what is said about it.
-pub(super) fn optional(settings: &Settings) -> Option<Unavailable> {
+/// Returns the reason to report if a driver does not support these settings, or `None` if it must
+/// support them.
+pub(super) fn reason_if_optional(settings: &Settings) -> Option<Unavailable> {
     match settings {
         Settings::Station { .. } => None,
         Settings::Platform => {
-            Some(Unavailable("the driver does not support settings of the platform"))
+            Some(Unavailable("the driver does not support the platform's own settings"))
         }
         Settings::AccessPoint { .. } => {
             Some(Unavailable("the driver does not support access-point mode"))
@@ -87,7 +89,7 @@ pub(super) fn optional(settings: &Settings) -> Option<Unavailable> {
     }
 }
 
-/// Without a key it is open.
+/// An empty key makes the network an open one.
 fn network(ssid: &[u8], key: &[u8]) -> Credentials {
     Credentials {
         ssid: Ssid::new(ssid).expect("a network name"),

@@ -1,11 +1,11 @@
-//! Checks of one verb after another, whichever it was.
+//! Checks that any method works after any other one.
 
 use super::context::TestContext;
 use super::report::Stop;
-use super::{At, Outcome, TestBed, fixtures};
+use super::{Outcome, TestBed, TestCase, fixtures};
 use crate::settings::Settings;
 
-/// What can be asked of a driver. Each must work, whatever came before.
+/// A method of the driver, with its settings. Each must work after each.
 #[derive(Clone, Copy)]
 enum Method {
     Station,
@@ -13,12 +13,12 @@ enum Method {
     Off,
     Pair,
     Join,
-    Look,
+    Read,
 }
 
 impl Method {
     const ALL: [Self; 6] =
-        [Self::Station, Self::AccessPoint, Self::Off, Self::Pair, Self::Join, Self::Look];
+        [Self::Station, Self::AccessPoint, Self::Off, Self::Pair, Self::Join, Self::Read];
 
     fn name(self) -> &'static str {
         match self {
@@ -27,7 +27,7 @@ impl Method {
             Self::Off => "apply(off)",
             Self::Pair => "pair",
             Self::Join => "join",
-            Self::Look => "snapshot and link",
+            Self::Read => "snapshot and link",
         }
     }
 
@@ -36,40 +36,40 @@ impl Method {
             Self::Station => Some(fixtures::station(fixtures::old())),
             Self::AccessPoint => Some(fixtures::hotspot()),
             Self::Off => Some(fixtures::off()),
-            Self::Pair | Self::Join | Self::Look => None,
+            Self::Pair | Self::Join | Self::Read => None,
         }
     }
 
-    async fn play<S: TestBed>(self, context: &mut TestContext<'_, S>) -> Result<(), Stop> {
+    async fn run<S: TestBed>(self, context: &mut TestContext<'_, S>) -> Result<(), Stop> {
         match (self, self.settings()) {
-            (_, Some(settings)) => context.put(self.name(), &settings).await,
+            (_, Some(settings)) => context.apply_and_expect(self.name(), &settings).await,
             (Self::Pair, None) => context.pair(self.name(), &fixtures::home()).await.map(drop),
             (Self::Join, None) => context.join(self.name(), &fixtures::home()).await,
-            (Self::Look | Self::Station | Self::AccessPoint | Self::Off, None) => {
+            (Self::Read | Self::Station | Self::AccessPoint | Self::Off, None) => {
                 context.snapshot("snapshot").await?;
                 context.link("link").await.map(drop)
             }
         }
     }
 
-    /// The same, after another one, to say so.
-    async fn play_after<S: TestBed>(
+    /// Runs the method after `previous`, and names `previous` in a failure.
+    async fn run_after<S: TestBed>(
         self,
-        before: Self,
+        previous: Self,
         context: &mut TestContext<'_, S>,
     ) -> Result<(), Stop> {
-        self.play(context).await.map_err(|stop| stop.at(At::After(before.name())))
+        self.run(context).await.map_err(|stop| stop.in_case(TestCase::After(previous.name())))
     }
 }
 
 pub(super) async fn twice<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    context.test_bed.switch_on(&fixtures::home()).await?;
+    context.test_bed.start_router(&fixtures::home()).await?;
     for method in Method::ALL {
-        match method.play(&mut context).await {
+        match method.run(&mut context).await {
             Err(Stop::Skipped(gap)) => context.gap = Some(gap),
-            once => {
-                once?;
-                method.play_after(method, &mut context).await?;
+            first => {
+                first?;
+                method.run_after(method, &mut context).await?;
             }
         }
     }
@@ -79,25 +79,25 @@ pub(super) async fn twice<S: TestBed>(mut context: TestContext<'_, S>) -> Result
 pub(super) async fn any_order<S: TestBed>(
     mut context: TestContext<'_, S>,
 ) -> Result<Outcome, Stop> {
-    context.test_bed.switch_on(&fixtures::home()).await?;
+    context.test_bed.start_router(&fixtures::home()).await?;
     let mut methods = heapless::Vec::<Method, { Method::ALL.len() }>::new();
     for method in Method::ALL {
-        match method.play(&mut context).await {
+        match method.run(&mut context).await {
             Err(Stop::Skipped(gap)) => context.gap = Some(gap),
-            played => {
-                played?;
-                // Cannot fail: there is room for all.
+            result => {
+                result?;
+                // Cannot fail: there is room for all methods.
                 let _ = methods.push(method);
             }
         }
     }
-    // A round trip over every ordered pair: from each verb to each later one and back.
-    let Some(mut before) = methods.last().copied() else { return Ok(context.passed()) };
+    // Visits every ordered pair: from each method to each later one and back.
+    let Some(mut previous) = methods.last().copied() else { return Ok(context.passed()) };
     for (place, &method) in methods.iter().enumerate() {
         for &later in methods.iter().skip(place + 1) {
             for next in [method, later] {
-                next.play_after(before, &mut context).await?;
-                before = next;
+                next.run_after(previous, &mut context).await?;
+                previous = next;
             }
         }
     }

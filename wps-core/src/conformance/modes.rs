@@ -1,29 +1,29 @@
-//! Checks of `apply`, and of the verbs that only look.
+//! Checks of `apply`, of `pair` from every mode, and of the methods that only read.
 
 use core::cell::Cell;
 
 use embassy_futures::select::{Either, select};
 
-use super::context::{GLANCE, TestContext};
-use super::fixtures::seen_in;
-use super::moment::within;
+use super::context::{POLL_INTERVAL, TestContext};
+use super::fixtures::expected_state;
+use super::futures::with_timeout;
 use super::report::Stop;
-use super::{At, Failure, Finding, Outcome, TestBed, fixtures};
+use super::{Failure, Finding, Outcome, TestBed, TestCase, fixtures};
 use crate::driver::WifiDriver;
 use crate::settings::{Settings, Snapshot};
 use crate::time::Clock;
 
 pub(super) async fn station<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
     let old = fixtures::station(fixtures::old());
-    // There is no link to wait for.
+    // With no network in range, `apply` must return without a link.
     let absent = fixtures::station(fixtures::absent());
     context
         .apply("apply(station) of a network out of range", &absent, &Snapshot::default())
         .await?;
     for _ in 0..2 {
-        context.put("apply(station)", &old).await?;
+        context.apply_and_expect("apply(station)", &old).await?;
     }
-    context.expect_still("after apply(station)", &seen_in(&old)).await?;
+    context.expect_stable_state("after apply(station)", &expected_state(&old)).await?;
     Ok(context.passed())
 }
 
@@ -31,79 +31,84 @@ pub(super) async fn reconnects<S: TestBed>(
     mut context: TestContext<'_, S>,
 ) -> Result<Outcome, Stop> {
     let old = fixtures::station(fixtures::old());
-    context.put("apply(station)", &old).await?;
-    context.take_away(&fixtures::old()).await;
-    context.test_bed.switch_on(&fixtures::old()).await?;
-    context.expect_radio("after its router came back", &seen_in(&old)).await?;
+    context.apply_and_expect("apply(station)", &old).await?;
+    context.stop_router_and_wait(&fixtures::old()).await;
+    context.test_bed.start_router(&fixtures::old()).await?;
+    context.expect_state("after its router came back", &expected_state(&old)).await?;
     Ok(context.passed())
 }
 
-pub(super) async fn lost<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    context.test_bed.restarts_alone()?;
+pub(super) async fn config_lost<S: TestBed>(
+    mut context: TestContext<'_, S>,
+) -> Result<Outcome, Stop> {
+    context.test_bed.supports_independent_restart()?;
     let old = fixtures::station(fixtures::old());
-    context.put("apply(station)", &old).await?;
-    context.expect_not_lost("lost, with the link up").await?;
-    context.take_away(&fixtures::old()).await;
-    context.expect_not_lost("lost, with the router gone").await?;
-    context.test_bed.switch_on(&fixtures::old()).await?;
+    context.apply_and_expect("apply(station)", &old).await?;
+    context.expect_config_kept("config_lost while the link is up").await?;
+    context.stop_router_and_wait(&fixtures::old()).await;
+    context.expect_config_kept("config_lost while the router is off").await?;
+    context.test_bed.start_router(&fixtures::old()).await?;
     context.test_bed.restart_platform().await?;
-    let answer = within(&context.clock, context.limits.answer, context.driver.config_lost()).await;
-    context.done("lost, after the platform began anew", answer.map(Ok))?;
-    context.put("apply(station) of what was lost", &old).await?;
-    context.expect_not_lost("lost, after it was told again").await?;
+    let timeout = context.limits.response_timeout;
+    let lost = with_timeout(&context.clock, timeout, context.driver.config_lost()).await;
+    context.expect_success("config_lost after the platform restarted", lost.map(Ok))?;
+    context.apply_and_expect("apply(station) of the lost configuration", &old).await?;
+    context.expect_config_kept("config_lost after another apply").await?;
     Ok(context.passed())
 }
 
 pub(super) async fn access_point<S: TestBed>(context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    there_and_back(context, "apply(access point)", &fixtures::hotspot()).await
+    switch_and_return(context, "apply(access point)", &fixtures::hotspot()).await
 }
 
 pub(super) async fn off<S: TestBed>(context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    there_and_back(context, "apply(off)", &fixtures::off()).await
+    switch_and_return(context, "apply(off)", &fixtures::off()).await
 }
 
-async fn there_and_back<S: TestBed>(
+/// Switches from station mode to `settings`, and back.
+async fn switch_and_return<S: TestBed>(
     mut context: TestContext<'_, S>,
     during: &'static str,
     settings: &Settings,
 ) -> Result<Outcome, Stop> {
     let old = fixtures::station(fixtures::old());
-    context.put("apply(station)", &old).await?;
+    context.apply_and_expect("apply(station)", &old).await?;
     for _ in 0..2 {
-        context.put(during, settings).await?;
+        context.apply_and_expect(during, settings).await?;
     }
-    context.expect_still(during, &seen_in(settings)).await?;
-    context.put("apply(station) after another mode", &old).await?;
+    context.expect_stable_state(during, &expected_state(settings)).await?;
+    context.apply_and_expect("apply(station) after another mode", &old).await?;
     Ok(context.passed())
 }
 
 pub(super) async fn platform<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    let before = Settings::Platform;
-    context.put("apply(platform)", &before).await?;
-    context.test_bed.switch_on(&fixtures::home()).await?;
+    const DURING: &str = "apply(platform) with its snapshot";
+    let platform = Settings::Platform;
+    context.apply_and_expect("apply(platform)", &platform).await?;
+    context.test_bed.start_router(&fixtures::home()).await?;
     let snapshot = context.snapshot("snapshot").await?;
-    for dropped in [true, false] {
-        if dropped {
+    for is_dropped in [true, false] {
+        if is_dropped {
             context.drop_pair(&fixtures::home(), 0, true).await?;
         } else {
             context.pair_and_join("pair and join", &fixtures::home()).await?;
         }
         for _ in 0..2 {
-            context.apply("apply(platform) with its snapshot", &before, &snapshot).await?;
-            context.expect_radio("apply(platform) with its snapshot", &seen_in(&before)).await?;
+            context.apply(DURING, &platform, &snapshot).await?;
+            context.expect_state(DURING, &expected_state(&platform)).await?;
         }
-        context.expect_still("after apply(platform)", &seen_in(&before)).await?;
+        context.expect_stable_state("after apply(platform)", &expected_state(&platform)).await?;
     }
     Ok(context.passed())
 }
 
 pub(super) async fn pairing<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    context.test_bed.switch_on(&fixtures::home()).await?;
-    for (during, settings) in modes() {
-        match context.put(during, &settings).await {
+    context.test_bed.start_router(&fixtures::home()).await?;
+    for (during, settings) in initial_modes() {
+        match context.apply_and_expect(during, &settings).await {
             Err(Stop::Skipped(gap)) => context.gap = Some(gap),
-            put => {
-                put?;
+            applied => {
+                applied?;
                 context.pair_and_join(during, &fixtures::home()).await?;
             }
         }
@@ -111,66 +116,69 @@ pub(super) async fn pairing<S: TestBed>(mut context: TestContext<'_, S>) -> Resu
     Ok(context.passed())
 }
 
-pub(super) async fn looking<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    for (during, settings) in modes() {
-        match context.put(during, &settings).await {
+pub(super) async fn read_only<S: TestBed>(
+    mut context: TestContext<'_, S>,
+) -> Result<Outcome, Stop> {
+    for (during, settings) in initial_modes() {
+        match context.apply_and_expect(during, &settings).await {
             Err(Stop::Skipped(gap)) => context.gap = Some(gap),
-            put => {
-                put?;
-                look(&mut context, &settings).await?;
+            applied => {
+                applied?;
+                read_and_observe(&mut context, &settings).await?;
             }
         }
     }
     Ok(context.passed())
 }
 
-/// Looks at the radio from inside, and all the while from outside, too.
-async fn look<S: TestBed>(
+/// Calls `snapshot` and `link` repeatedly while the test bed observes the radio.
+async fn read_and_observe<S: TestBed>(
     context: &mut TestContext<'_, S>,
     settings: &Settings,
 ) -> Result<(), Stop> {
-    let wanted = seen_in(settings);
+    let wanted = expected_state(settings);
     let TestContext { test_bed, driver, clock, limits, .. } = context;
     let gap = Cell::new(None);
-    let work = async {
-        let until = clock.now().after(limits.watch);
-        while clock.now() < until {
-            let looked = (driver.snapshot().await.is_ok(), driver.link().await.is_ok());
-            if looked != (true, true) {
+    let read = async {
+        let deadline = clock.now().after(limits.watch_window);
+        while clock.now() < deadline {
+            let succeeded = (driver.snapshot().await.is_ok(), driver.link().await.is_ok());
+            if succeeded != (true, true) {
                 return false;
             }
-            clock.sleep_until(clock.now().after(GLANCE)).await;
+            clock.sleep_until(clock.now().after(POLL_INTERVAL)).await;
         }
         true
     };
-    let watch = async {
+    let observe = async {
         loop {
-            match test_bed.seen().await {
-                Ok(seen) if seen != wanted => return seen,
+            match test_bed.observe().await {
+                Ok(state) if state != wanted => return state,
                 Ok(_) => {}
-                Err(cannot) => gap.set(Some(cannot)),
+                Err(unavailable) => gap.set(Some(unavailable)),
             }
-            clock.sleep_until(clock.now().after(GLANCE)).await;
+            clock.sleep_until(clock.now().after(POLL_INTERVAL)).await;
         }
     };
-    let limit = limits.watch.saturating_add(limits.answer);
-    let ended = within(clock, limit, select(work, watch)).await;
+    let timeout = limits.watch_window.saturating_add(limits.response_timeout);
+    let result = with_timeout(clock, timeout, select(read, observe)).await;
     context.gap = context.gap.or(gap.take());
-    let (wanted, found) = match ended {
+    let (wanted, found) = match result {
         Some(Either::First(true)) => return Ok(()),
-        // Again, by itself, to tell what it was.
+        // Calls each method once more by itself, to report which one fails and how.
         Some(Either::First(false)) => {
             context.snapshot("snapshot").await?;
             return context.link("link").await.map(drop);
         }
-        Some(Either::Second(seen)) => (Finding::Radio(wanted), Finding::Radio(seen)),
-        None => (Finding::Done, Finding::NoAnswer(limit)),
+        Some(Either::Second(state)) => (Finding::Observed(wanted), Finding::Observed(state)),
+        None => (Finding::Success, Finding::Pending(timeout)),
     };
-    Err(Failure { during: "snapshot and link", at: At::Once, wanted, found }.into())
+    let case = TestCase::Only;
+    Err(Failure { during: "snapshot and link", case, wanted, found }.into())
 }
 
-/// Where a pairing may begin.
-fn modes() -> [(&'static str, Settings); 3] {
+/// Returns the modes in which a pairing can begin.
+fn initial_modes() -> [(&'static str, Settings); 3] {
     [
         ("from station mode", fixtures::station(fixtures::old())),
         ("from access-point mode", fixtures::hotspot()),

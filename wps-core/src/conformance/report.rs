@@ -1,4 +1,4 @@
-//! What became of the checks.
+//! The results of the checks.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,22 +7,23 @@ use super::{Check, ObservedState, Unavailable};
 use crate::driver::{ErrorKind, SearchProgress};
 use crate::settings::Ssid;
 
-/// What became of one check.
+/// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {
     /// The driver keeps this part of the contract.
     Passed,
-    /// It does as far as could be tried; this could not.
+    /// The driver keeps this part of the contract as far as it could be tried. The reason says what
+    /// could not.
     Partial(Unavailable),
-    /// It could not be tried.
+    /// The check could not be tried, for this reason.
     Skipped(Unavailable),
-    /// It does not.
+    /// The driver breaks this part of the contract.
     Failed(Failure),
 }
 
 impl Outcome {
-    /// Whether the driver broke the contract.
+    /// Returns whether the driver broke the contract.
     pub fn is_failure(&self) -> bool {
         match self {
             Self::Failed(_) => true,
@@ -42,18 +43,18 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What became of all checks. Prints itself as a table.
+/// The outcomes of all checks. `Display` prints them as a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Report(pub(super) [(Check, Outcome); Check::ALL.len()]);
 
 impl Report {
-    /// Whether no check failed. What was skipped is in the table.
+    /// Returns whether no check failed. The table shows which checks were skipped.
     pub fn is_ok(&self) -> bool {
         !self.0.iter().any(|(_, outcome)| outcome.is_failure())
     }
 
-    /// What became of `check`.
+    /// Returns the outcome of `check`.
     pub fn outcome(&self, check: Check) -> Option<&Outcome> {
         self.0.iter().find(|(of, _)| *of == check).map(|(_, outcome)| outcome)
     }
@@ -68,50 +69,50 @@ impl fmt::Display for Report {
     }
 }
 
-/// How a driver broke the contract: a sentence that says what was wanted and what was found.
+/// How a driver broke the contract. `Display` prints what was wanted and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Failure {
-    /// What was being done.
+    /// The step of the check.
     pub during: &'static str,
-    /// Under which circumstances.
-    pub at: At,
-    /// What should have been.
+    /// The case in which it failed, if the step was tried more than once.
+    pub case: TestCase,
+    /// What the contract demands.
     pub wanted: Finding,
-    /// What was.
+    /// What the driver did instead.
     pub found: Finding,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}: wanted {}, found {}", self.during, self.at, self.wanted, self.found)
+        write!(f, "{}{}: wanted {}, found {}", self.during, self.case, self.wanted, self.found)
     }
 }
 
-/// Which one of many tries failed.
+/// The case of a check that was tried in many ways.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum At {
-    /// There was only one.
+pub enum TestCase {
+    /// The step was tried only once.
     #[default]
-    Once,
-    /// The one that dropped the future after so many polls, and went on so.
+    Only,
+    /// The case after a future was dropped.
     Dropped {
-        /// The verb whose future it was.
+        /// The method whose future was dropped.
         method: &'static str,
-        /// How often it had been polled, counted from the exchange where that is what was tried.
+        /// The number of polls before the drop. Checks of a dropped exchange count from its start.
         polls: usize,
     },
-    /// The one that came after this verb.
+    /// The case after this method was called.
     After(&'static str),
-    /// The one with this network.
+    /// The case with this network.
     Network(Ssid),
 }
 
-impl fmt::Display for At {
+impl fmt::Display for TestCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Once => Ok(()),
+            Self::Only => Ok(()),
             Self::Dropped { method, polls } => {
                 write!(f, " (after {method}, dropped at poll {polls})")
             }
@@ -125,58 +126,62 @@ impl fmt::Display for At {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Finding {
-    /// The verb succeeded.
-    Done,
-    /// The verb failed.
+    /// The method succeeded.
+    Success,
+    /// The method failed with an error of this kind.
     Error(ErrorKind),
-    /// Anything but success and a [final](ErrorKind::is_final) error.
+    /// The method did not succeed, and did not fail with a [final](ErrorKind::is_final) error.
     NoSuccess,
-    /// The verb did not answer for so long.
-    NoAnswer(Duration),
-    /// A router handed over this network.
+    /// The method had not returned after this time.
+    Pending(Duration),
+    /// `pair` returned this network.
     Offer(Ssid),
-    /// A network of this name was handed over, with another key than the router's.
-    OtherKey(Ssid),
-    /// The radio was seen like this.
-    Radio(ObservedState),
-    /// The radio was seen elsewhere than on this network.
-    Elsewhere(Ssid),
-    /// [`link`](crate::WifiDriver::link) says that the link is up, or not.
+    /// `pair` returned the network of this name with a key that is not the router's.
+    OfferWithWrongKey(Ssid),
+    /// The radio was observed in this state.
+    Observed(ObservedState),
+    /// The radio was not observed on this network.
+    NotJoined(Ssid),
+    /// [`link`](crate::WifiDriver::link) reports that the link is up, or that it is down.
     LinkUp(bool),
-    /// The driver reports that this is in sight.
+    /// The driver reported this progress of its search.
     SearchProgress(SearchProgress),
-    /// The driver reports what is in sight.
-    RightSight,
-    /// Something of this network is kept by the platform.
-    Kept(Ssid),
-    /// Nothing of this network is kept by the platform.
-    NotKept(Ssid),
+    /// The driver reported the progress that matches the routers in range.
+    CorrectProgress,
+    /// The platform has stored something of this network.
+    Stored(Ssid),
+    /// The platform has stored nothing of this network.
+    NotStored(Ssid),
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Done => write!(f, "success"),
+            Self::Success => write!(f, "success"),
             Self::Error(kind) => write!(f, "the error \"{kind}\""),
-            Self::NoSuccess => write!(f, "no success, and no error that forbids to try again"),
-            Self::NoAnswer(time) => write!(f, "no answer within {} s", time.as_secs_f32()),
+            Self::NoSuccess => write!(f, "no success and no error that rules out another try"),
+            Self::Pending(time) => write!(f, "no answer within {} s", time.as_secs_f32()),
             Self::Offer(ssid) => write!(f, "an offer of the network {ssid:?}"),
-            Self::OtherKey(ssid) => write!(f, "an offer of the network {ssid:?} with another key"),
-            Self::Radio(seen) => write!(f, "{seen}"),
-            Self::Elsewhere(ssid) => write!(f, "the radio not on the network {ssid:?}"),
+            Self::OfferWithWrongKey(ssid) => {
+                write!(f, "an offer of the network {ssid:?} with another key")
+            }
+            Self::Observed(state) => write!(f, "{state}"),
+            Self::NotJoined(ssid) => write!(f, "the radio not on the network {ssid:?}"),
             Self::LinkUp(true) => write!(f, "link() saying that the link is up"),
             Self::LinkUp(false) => write!(f, "link() saying that there is no link"),
-            Self::SearchProgress(sight) => write!(f, "the report {sight:?}"),
-            Self::RightSight => write!(f, "a report of what is in sight"),
-            Self::Kept(ssid) => write!(f, "something of the network {ssid:?} kept by the platform"),
-            Self::NotKept(ssid) => {
-                write!(f, "nothing of the network {ssid:?} kept by the platform")
+            Self::SearchProgress(progress) => write!(f, "the report {progress:?}"),
+            Self::CorrectProgress => write!(f, "a report that matches the routers in range"),
+            Self::Stored(ssid) => {
+                write!(f, "something of the network {ssid:?} stored by the platform")
+            }
+            Self::NotStored(ssid) => {
+                write!(f, "nothing of the network {ssid:?} stored by the platform")
             }
         }
     }
 }
 
-/// Why a check ends early.
+/// The reason why a check ends early.
 pub(super) enum Stop {
     Failed(Failure),
     Skipped(Unavailable),
@@ -195,10 +200,10 @@ impl From<Unavailable> for Stop {
 }
 
 impl Stop {
-    /// The same, with the circumstances of a failure.
-    pub(super) fn at(self, at: At) -> Self {
+    /// Adds the case to a failure.
+    pub(super) fn in_case(self, case: TestCase) -> Self {
         match self {
-            Self::Failed(failure) => Self::Failed(Failure { at, ..failure }),
+            Self::Failed(failure) => Self::Failed(Failure { case, ..failure }),
             Self::Skipped(gap) => Self::Skipped(gap),
         }
     }

@@ -1,4 +1,4 @@
-//! What an author brings to the suite: the driver, and hands to play the world around it.
+//! What the author of a driver provides to the suite: the driver, and control of its surroundings.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,91 +7,97 @@ use crate::driver::WifiDriver;
 use crate::settings::{Credentials, Ssid};
 use crate::time::Clock;
 
-/// The world around a driver, played by its author: routers, the platform, and an eye on the radio.
+/// The environment in which the suite runs a driver: routers, the platform, and an observer of the
+/// radio.
 ///
-/// What a stage cannot do it answers with [`Unavailable`] and the reason; the checks that need it are
-/// reported as skipped or as partly done, never as passed.
+/// If a test bed cannot do something, it returns [`Unavailable`] with the reason. The report lists
+/// the checks that need it as skipped or as partly done, never as passed.
 #[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
 pub trait TestBed {
     /// The driver under test.
     type Driver: WifiDriver;
-    /// The time that bounds every check.
+    /// The clock that limits the duration of every check.
     type Clock: Clock + Clone;
 
-    /// The clock.
+    /// Returns the clock.
     fn clock(&self) -> Self::Clock;
 
-    /// How long and how often things are tried. The defaults are for virtual time.
+    /// Returns how long and how often the checks try. The defaults are for virtual time.
     fn limits(&self) -> Limits {
         Limits::default()
     }
 
-    /// A new world: no router is on the air, and the platform has just started with `platform` as the
-    /// only network of its own; without one, it has none.
+    /// Resets the environment: no router is on, and the platform has just started. The platform's
+    /// own configuration has `platform` as its only network, or no network if `platform` is `None`.
     ///
     /// # Errors
-    /// The platform cannot have a network of its own.
+    /// Fails if `platform` is given and the platform cannot have a network of its own.
     async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Unavailable>;
 
-    /// A new driver for the radio, as after a restart of our software. The earlier one is gone.
+    /// Creates a driver for the radio, as after a restart of our software. The previous one has
+    /// been dropped.
     async fn driver(&mut self) -> Self::Driver;
 
-    /// Puts a router with WPS and this network on the air, up to three at a time.
+    /// Starts a router with WPS and this network. The suite runs up to three at a time.
     ///
     /// # Errors
-    /// No router here can have this network.
-    async fn switch_on(&mut self, network: &Credentials) -> Result<(), Unavailable>;
+    /// Fails if no router of this test bed can have this network.
+    async fn start_router(&mut self, network: &Credentials) -> Result<(), Unavailable>;
 
-    /// Takes the router called `ssid` off the air, without a word.
-    async fn switch_off(&mut self, ssid: &Ssid);
+    /// Stops the router called `ssid` abruptly, without deauthenticating its stations.
+    async fn stop_router(&mut self, ssid: &Ssid);
 
     /// Presses the WPS button of the router called `ssid`.
-    async fn press(&mut self, ssid: &Ssid);
+    async fn press_button(&mut self, ssid: &Ssid);
 
-    /// What the device is doing, seen with the eyes of others: does a router serve it, does another
-    /// station hear its access point? Called often, also while a verb is under way: it must not take long.
+    /// Returns what the device is doing, as observed from outside: whether a router serves it, and
+    /// whether another station receives its access point.
+    ///
+    /// This must be fast: the suite calls it often, also while a method of the driver is running.
     ///
     /// # Errors
-    /// Nobody looks. The driver's own [`link`](WifiDriver::link) is believed then, where it can tell.
-    async fn seen(&mut self) -> Result<ObservedState, Unavailable> {
-        Err(Unavailable("the stage cannot see the radio from outside"))
+    /// Fails if there is no observer. The suite then relies on the driver's own
+    /// [`link`](WifiDriver::link), if the driver implements it.
+    async fn observe(&mut self) -> Result<ObservedState, Unavailable> {
+        Err(Unavailable("the test bed cannot observe the radio from outside"))
     }
 
-    /// Restarts what the driver works on (firmware of the radio, a daemon), as a power cut would.
+    /// Restarts the platform below the driver (the radio's firmware, a daemon), as a power cut
+    /// would.
     ///
     /// # Errors
-    /// It cannot be restarted.
+    /// Fails if it cannot be restarted.
     async fn restart_platform(&mut self) -> Result<(), Unavailable> {
-        Err(Unavailable("the stage cannot restart the platform"))
+        Err(Unavailable("the test bed cannot restart the platform"))
     }
 
-    /// Whether what the driver works on can be restarted while the driver goes on.
+    /// Checks that the platform can restart while the driver keeps running.
     ///
     /// # Errors
-    /// They only start together.
-    fn restarts_alone(&self) -> Result<(), Unavailable> {
+    /// Fails if the platform and the driver always start together.
+    fn supports_independent_restart(&self) -> Result<(), Unavailable> {
         Err(Unavailable("the platform never restarts without the driver"))
     }
 
-    /// Whether the platform keeps anything of `network` where it survives a restart.
+    /// Returns whether the platform has stored anything of `network` where it survives a restart.
     ///
     /// # Errors
-    /// Nobody can look there.
-    async fn keeps(&mut self, network: &Credentials) -> Result<bool, Unavailable> {
+    /// Fails if the test bed cannot read that storage.
+    async fn stores_credentials(&mut self, network: &Credentials) -> Result<bool, Unavailable> {
         let _ = network;
-        Err(Unavailable("the stage cannot look at what the platform keeps"))
+        Err(Unavailable("the test bed cannot read what the platform stores"))
     }
 
-    /// Whether this radio can look around without leaving its network.
+    /// Checks that this radio can scan without leaving its network.
     ///
     /// # Errors
-    /// It cannot: it leaves as soon as a pairing begins.
-    fn looks_around(&self) -> Result<(), Unavailable> {
+    /// Fails if the radio leaves its network as soon as a pairing begins.
+    fn supports_background_scan(&self) -> Result<(), Unavailable> {
         Ok(())
     }
 }
 
-/// Why something could not be tried, in words for people.
+/// The reason why something could not be tried, as a phrase for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Unavailable(pub &'static str);
@@ -102,15 +108,15 @@ impl fmt::Display for Unavailable {
     }
 }
 
-/// What a device is seen doing from outside.
+/// What a device is doing, as observed from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ObservedState {
     /// It is on no network and serves none.
     Nothing,
-    /// It has joined this network, and is keyed.
+    /// It has joined this network, and the keys are set.
     Joined(Ssid),
-    /// It serves this network.
+    /// It serves this network as an access point.
     Serving(Ssid),
 }
 
@@ -124,29 +130,31 @@ impl fmt::Display for ObservedState {
     }
 }
 
-/// How long and how often a suite tries. The defaults are thorough and meant for virtual time; on
-/// real radios choose what you have time for.
+/// How long and how often a suite tries. The defaults are thorough and meant for virtual time. For
+/// real radios, choose what you have time for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Limits {
-    /// How long a verb may take that can succeed, and the radio to be where it was told to be (30 s).
-    pub answer: Duration,
-    /// How long nobody presses a button (130 s). Below the walk time of 120 s the check counts as
-    /// partly done.
-    pub silence: Duration,
-    /// How long to watch for what must not happen, and to walk from one router to another (5 s).
-    pub watch: Duration,
-    /// At how many moments each verb is dropped, at most; spread evenly (all there are).
-    pub drops: usize,
+    /// The time within which a method that can succeed must return, and within which the radio must
+    /// then be in the requested state (30 s).
+    pub response_timeout: Duration,
+    /// The time during which no button is pressed (130 s). With 120 s, the WPS walk time, or less
+    /// the check counts as partly done.
+    pub no_press_window: Duration,
+    /// The time during which the suite watches for what must not happen. It also waits this long
+    /// between stopping one router and using another (5 s).
+    pub watch_window: Duration,
+    /// The maximum number of polls at which each method is dropped, evenly spread (no limit).
+    pub max_drops: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            answer: Duration::from_secs(30),
-            silence: Duration::from_secs(130),
-            watch: Duration::from_secs(5),
-            drops: usize::MAX,
+            response_timeout: Duration::from_secs(30),
+            no_press_window: Duration::from_secs(130),
+            watch_window: Duration::from_secs(5),
+            max_drops: usize::MAX,
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The transition table: what each answer leads to, in each state.
+//! The transition table: the next state for each state and input.
 
 use core::time::Duration;
 
-use super::{Goal, Job, Machine, Retry, Search, State, Step};
+use super::{Backoff, Machine, SearchStep, State, Step, Target, Task};
 use crate::command::{
     APPLY_TIMEOUT, CONFIGURE_WINDOW, Input, JOIN_TIMEOUT, MAX_RETRY_DELAY, PAIRING_WINDOW,
     RETRY_DELAY, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT,
@@ -13,186 +13,194 @@ use crate::status::{Cause, TaskKind, TaskResult};
 use crate::time::Instant;
 
 impl Machine {
-    pub(super) fn next(&mut self, now: Instant, input: Input) -> State {
-        let open = |task, window, reply_grace, last| {
-            let job = Job { task, deadline: now.after(window), last };
-            State::Snapshotting { job, reply_grace, until: now.after(SNAPSHOT_TIMEOUT) }
+    /// Returns the next state.
+    pub(super) fn next_state(&mut self, now: Instant, input: Input) -> State {
+        let start = |kind, window, reply_grace, last_error| {
+            let task = Task { kind, deadline: now.after(window), last_error };
+            State::Snapshotting { task, reply_grace, until: now.after(SNAPSHOT_TIMEOUT) }
         };
-        let in_vain =
+        let restore_error =
             if let State::Restoring { retry, .. } = self.state { retry.trouble } else { None };
         match (self.state, input) {
-            // Settings that the radio does not take must not lock everybody out.
+            // Settings that the radio does not accept must not lock the user out.
             (
-                State::Idle { .. } | State::Restoring { retry: Retry { trouble: Some(_), .. }, .. },
+                State::Idle { .. }
+                | State::Restoring { retry: Backoff { trouble: Some(_), .. }, .. },
                 Input::Start { reply_grace },
-            ) => open(TaskKind::Pair, PAIRING_WINDOW, reply_grace, in_vain),
+            ) => start(TaskKind::Pair, PAIRING_WINDOW, reply_grace, restore_error),
             (
-                State::Idle { .. } | State::Restoring { retry: Retry { trouble: Some(_), .. }, .. },
+                State::Idle { .. }
+                | State::Restoring { retry: Backoff { trouble: Some(_), .. }, .. },
                 Input::Configure { settings, reply_grace },
             ) => {
-                self.goal = Goal::Settings(settings);
-                open(TaskKind::Configure, CONFIGURE_WINDOW, reply_grace, in_vain)
+                self.target = Target::Settings(settings);
+                start(TaskKind::Configure, CONFIGURE_WINDOW, reply_grace, restore_error)
             }
 
-            // The record says so already: to save it once more, after an ending, changes nothing.
+            // With a last result the record is saved once more, unchanged. That is harmless.
             (State::Idle { last }, Input::ConfigLost) => {
-                State::Restoring { ended: last, retry: Retry::first(now.after(APPLY_TIMEOUT)) }
+                State::Restoring { result: last, retry: Backoff::start(now.after(APPLY_TIMEOUT)) }
             }
 
-            // Whoever starts the same pairing needs the time for its own answer.
+            // A second requester of the same pairing needs time for its own reply.
             (
-                State::Snapshotting { job, reply_grace, until },
+                State::Snapshotting { task, reply_grace, until },
                 Input::Start { reply_grace: more },
-            ) if job.task == TaskKind::Pair => {
-                State::Snapshotting { job, reply_grace: reply_grace.max(more), until }
+            ) if task.kind == TaskKind::Pair => {
+                State::Snapshotting { task, reply_grace: reply_grace.max(more), until }
             }
-            (State::Journaling { job, reply_grace, until }, Input::Start { reply_grace: more })
-                if job.task == TaskKind::Pair =>
-            {
-                State::Journaling { job, reply_grace: reply_grace.max(more), until }
+            (
+                State::Journaling { task, reply_grace, until },
+                Input::Start { reply_grace: more },
+            ) if task.kind == TaskKind::Pair => {
+                State::Journaling { task, reply_grace: reply_grace.max(more), until }
             }
 
-            (State::Snapshotting { job, reply_grace, .. }, Input::SnapshotTaken(Ok(snapshot))) => {
-                // What could not be put back yet was noted when it was still as it should be.
+            (State::Snapshotting { task, reply_grace, .. }, Input::SnapshotTaken(Ok(snapshot))) => {
+                // A snapshot that was not restored yet is the valid one: it was taken when the
+                // radio was still as it should be.
                 if self.snapshot == Snapshot::default() {
                     self.snapshot = snapshot;
                 }
-                State::Journaling { job, reply_grace, until: now.after(SAVE_TIMEOUT) }
+                State::Journaling { task, reply_grace, until: now.after(SAVE_TIMEOUT) }
             }
-            (State::Snapshotting { job, .. }, Input::SnapshotTaken(Err(kind))) => {
-                self.abort_untouched(job, now, kind.into())
+            (State::Snapshotting { task, .. }, Input::SnapshotTaken(Err(kind))) => {
+                self.abort_untouched(task, now, kind.into())
             }
-            (State::Snapshotting { job, .. }, Input::Elapsed) => {
-                self.abort_untouched(job, now, ErrorKind::NoResponse.into())
+            (State::Snapshotting { task, .. }, Input::Elapsed) => {
+                self.abort_untouched(task, now, ErrorKind::NoResponse.into())
             }
-            (State::Snapshotting { job, .. }, Input::Cancel) => {
-                self.abort_untouched(job, now, Cause::Cancelled)
+            (State::Snapshotting { task, .. }, Input::Cancel) => {
+                self.abort_untouched(task, now, Cause::Cancelled)
             }
 
-            (State::Journaling { job, reply_grace, .. }, Input::Saved(Ok(()))) => {
+            (State::Journaling { task, reply_grace, .. }, Input::Saved(Ok(()))) => {
                 let until = now.after(reply_grace);
-                match job.task {
-                    TaskKind::Pair => Job { last: None, ..job }.look(until),
-                    TaskKind::Configure => State::ReplyGrace { job, until },
+                match task.kind {
+                    TaskKind::Pair => Task { last_error: None, ..task }.search(until),
+                    TaskKind::Configure => State::ReplyGrace { task, until },
                 }
             }
-            (State::Journaling { job, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
-                self.abort_journaled(job, now, Cause::Store)
+            (State::Journaling { task, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
+                self.abort_journaled(task, now, Cause::Store)
             }
-            (State::Journaling { job, .. } | State::ReplyGrace { job, .. }, Input::Cancel) => {
-                self.abort_journaled(job, now, Cause::Cancelled)
+            (State::Journaling { task, .. } | State::ReplyGrace { task, .. }, Input::Cancel) => {
+                self.abort_journaled(task, now, Cause::Cancelled)
             }
-            (State::ReplyGrace { job, .. }, Input::Elapsed) => self.begin(job, now),
+            (State::ReplyGrace { task, .. }, Input::Elapsed) => self.start_configuring(task, now),
 
-            (State::Searching { job, step: Search::Look(_) }, Input::Offered(Ok(offer))) => {
-                self.goal = Goal::Networks(offer);
-                job.join(now, 0)
+            (State::Searching { task, step: SearchStep::Pair(_) }, Input::Offered(Ok(offer))) => {
+                self.target = Target::Networks(offer);
+                task.join(now, 0)
             }
-            (State::Searching { job, step: Search::Look(_) }, Input::Offered(Err(kind)))
+            (State::Searching { task, step: SearchStep::Pair(_) }, Input::Offered(Err(kind)))
                 if !kind.is_final() =>
             {
-                let job = Job { last: Some(kind.into()), ..job };
-                let until = job.deadline.min(now.after(APPLY_TIMEOUT));
-                State::Searching { job, step: Search::PutBack(until) }
+                let task = Task { last_error: Some(kind.into()), ..task };
+                let until = task.deadline.min(now.after(APPLY_TIMEOUT));
+                State::Searching { task, step: SearchStep::Restore(until) }
             }
-            (State::Searching { job, step: Search::Look(_) }, Input::Offered(Err(kind)))
-            | (State::Searching { job, step: Search::PutBack(_) }, Input::Applied(Err(kind)))
-                if kind.is_final() =>
-            {
-                self.roll_back(job, now, kind.into())
-            }
-            (State::Searching { job, .. }, Input::Elapsed) if now >= job.deadline => {
-                self.roll_back(job, now, job.last.unwrap_or(Cause::TimedOut))
+            (State::Searching { task, step: SearchStep::Pair(_) }, Input::Offered(Err(kind)))
+            | (
+                State::Searching { task, step: SearchStep::Restore(_) },
+                Input::Applied(Err(kind)),
+            ) if kind.is_final() => self.roll_back(task, now, kind.into()),
+            (State::Searching { task, .. }, Input::Elapsed) if now >= task.deadline => {
+                self.roll_back(task, now, task.last_error.unwrap_or(Cause::TimedOut))
             }
             (
-                State::Searching { job, step: Search::PutBack(_) },
+                State::Searching { task, step: SearchStep::Restore(_) },
                 Input::Applied(_) | Input::Elapsed,
             ) => {
-                let until = job.deadline.min(now.after(RETRY_DELAY));
-                State::Searching { job, step: Search::Pause(until) }
+                let until = task.deadline.min(now.after(RETRY_DELAY));
+                State::Searching { task, step: SearchStep::Pause(until) }
             }
-            (State::Searching { job, step: Search::Pause(_) }, Input::Elapsed) => job.look(now),
+            (State::Searching { task, step: SearchStep::Pause(_) }, Input::Elapsed) => {
+                task.search(now)
+            }
 
-            (State::Joining { job, turn, step: Step::Try(_) }, Input::Joined(Ok(()))) => {
-                if let Goal::Networks(offer) = &self.goal {
-                    let settings = Settings::after_success(offer.at(turn).clone());
-                    self.goal = Goal::Settings(settings);
+            (State::Joining { task, index, step: Step::Try(_) }, Input::Joined(Ok(()))) => {
+                if let Target::Networks(offer) = &self.target {
+                    let settings = Settings::after_success(offer.at(index).clone());
+                    self.target = Target::Settings(settings);
                 }
-                State::Committing { job, until: now.after(SAVE_TIMEOUT) }
+                State::Committing { task, until: now.after(SAVE_TIMEOUT) }
             }
-            (State::Joining { job, step: Step::Try(_), .. }, Input::Joined(Err(kind)))
+            (State::Joining { task, step: Step::Try(_), .. }, Input::Joined(Err(kind)))
                 if kind.is_final() =>
             {
-                self.roll_back(job, now, kind.into())
+                self.roll_back(task, now, kind.into())
             }
-            (State::Joining { job, .. }, Input::Elapsed) if now >= job.deadline => {
-                self.roll_back(job, now, job.last.unwrap_or(Cause::NotJoined))
+            (State::Joining { task, .. }, Input::Elapsed) if now >= task.deadline => {
+                self.roll_back(task, now, task.last_error.unwrap_or(Cause::NotJoined))
             }
-            (State::Joining { job, turn, step: Step::Try(_) }, Input::Joined(Err(kind))) => {
-                job.pause(now, kind.into(), (turn + 1) % self.goal.networks())
+            (State::Joining { task, index, step: Step::Try(_) }, Input::Joined(Err(kind))) => {
+                task.pause_join(now, kind.into(), (index + 1) % self.target.network_count())
             }
-            (State::Joining { job, turn, step: Step::Try(_) }, Input::Elapsed) => {
-                job.pause(now, Cause::NotJoined, (turn + 1) % self.goal.networks())
+            (State::Joining { task, index, step: Step::Try(_) }, Input::Elapsed) => {
+                task.pause_join(now, Cause::NotJoined, (index + 1) % self.target.network_count())
             }
-            (State::Joining { job, turn, step: Step::Pause(_) }, Input::Elapsed) => {
-                job.join(now, turn)
+            (State::Joining { task, index, step: Step::Pause(_) }, Input::Elapsed) => {
+                task.join(now, index)
             }
 
-            (State::Applying { job, .. }, Input::Applied(Ok(()))) => {
-                State::Committing { job, until: now.after(SAVE_TIMEOUT) }
+            (State::Applying { task, .. }, Input::Applied(Ok(()))) => {
+                State::Committing { task, until: now.after(SAVE_TIMEOUT) }
             }
-            (State::Applying { job, .. }, Input::Applied(Err(kind))) => {
-                self.roll_back(job, now, kind.into())
+            (State::Applying { task, .. }, Input::Applied(Err(kind))) => {
+                self.roll_back(task, now, kind.into())
             }
-            (State::Applying { job, .. }, Input::Elapsed) => {
-                self.roll_back(job, now, ErrorKind::NoResponse.into())
+            (State::Applying { task, .. }, Input::Elapsed) => {
+                self.roll_back(task, now, ErrorKind::NoResponse.into())
             }
             (
-                State::Searching { job, .. }
-                | State::Joining { job, .. }
-                | State::Applying { job, .. },
+                State::Searching { task, .. }
+                | State::Joining { task, .. }
+                | State::Applying { task, .. },
                 Input::Cancel,
-            ) => self.roll_back(job, now, Cause::Cancelled),
+            ) => self.roll_back(task, now, Cause::Cancelled),
 
-            (State::Committing { job, .. }, Input::Saved(Ok(()))) => {
-                // Cloned: what is moved away is not wiped.
-                if let Goal::Settings(settings) = &self.goal {
+            (State::Committing { task, .. }, Input::Saved(Ok(()))) => {
+                // Cloned, because a move would not wipe the secrets.
+                if let Target::Settings(settings) = &self.target {
                     self.settings = settings.clone();
                 }
-                self.rest(Some(job.ended(now, Ok(()))))
+                self.become_idle(Some(task.finish(now, Ok(()))))
             }
-            (State::Committing { job, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
-                self.roll_back(job, now, Cause::Store)
+            (State::Committing { task, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
+                self.roll_back(task, now, Cause::Store)
             }
 
-            (State::Restoring { ended: None, retry }, Input::Applied(Ok(())))
+            (State::Restoring { result: None, retry }, Input::Applied(Ok(())))
                 if retry.is_trying() =>
             {
-                self.rest(None)
+                self.become_idle(None)
             }
-            (State::Restoring { ended: Some(ended), retry }, Input::Applied(Ok(())))
+            (State::Restoring { result: Some(result), retry }, Input::Applied(Ok(())))
                 if retry.is_trying() =>
             {
-                self.close(ended, now)
+                self.close_journal(result, now)
             }
-            (State::Restoring { ended, retry }, Input::Applied(Err(kind))) if retry.is_trying() => {
-                State::Restoring { ended, retry: retry.failed(now, kind.into()) }
+            (State::Restoring { result, retry }, Input::Applied(Err(kind)))
+                if retry.is_trying() =>
+            {
+                State::Restoring { result, retry: retry.failed(now, kind.into()) }
             }
-            (State::Restoring { ended, retry }, Input::Elapsed) => {
+            (State::Restoring { result, retry }, Input::Elapsed) => {
                 let retry = retry.elapsed(now, APPLY_TIMEOUT, ErrorKind::NoResponse.into());
-                State::Restoring { ended, retry }
+                State::Restoring { result, retry }
             }
-            (State::Closing { ended, retry }, Input::Saved(Ok(()))) if retry.is_trying() => {
-                self.rest(Some(ended))
+            (State::Closing { result, retry }, Input::Saved(Ok(()))) if retry.is_trying() => {
+                self.become_idle(Some(result))
             }
-            (State::Closing { ended, retry }, Input::Saved(Err(()))) if retry.is_trying() => {
-                State::Closing { ended, retry: retry.failed(now, Cause::Store) }
+            (State::Closing { result, retry }, Input::Saved(Err(()))) if retry.is_trying() => {
+                State::Closing { result, retry: retry.failed(now, Cause::Store) }
             }
-            (State::Closing { ended, retry }, Input::Elapsed) => {
-                State::Closing { ended, retry: retry.elapsed(now, SAVE_TIMEOUT, Cause::Store) }
+            (State::Closing { result, retry }, Input::Elapsed) => {
+                State::Closing { result, retry: retry.elapsed(now, SAVE_TIMEOUT, Cause::Store) }
             }
 
-            // A request out of its time, or an answer to another command than the current one.
+            // A request at the wrong time, or an answer to another command than the current one.
             (
                 state,
                 Input::Start { .. }
@@ -209,82 +217,93 @@ impl Machine {
         }
     }
 
-    /// First move of the radio in a change of settings.
-    fn begin(&self, job: Job, now: Instant) -> State {
-        let job = Job { last: None, ..job };
-        if self.goal.network(0).is_some() {
-            job.join(now, 0)
+    /// Starts to put the requested settings in force. The radio is touched from here on.
+    fn start_configuring(&self, task: Task, now: Instant) -> State {
+        let task = Task { last_error: None, ..task };
+        if self.target.network(0).is_some() {
+            task.join(now, 0)
         } else {
-            State::Applying { job, until: now.after(APPLY_TIMEOUT) }
+            State::Applying { task, until: now.after(APPLY_TIMEOUT) }
         }
     }
 
-    /// Ended after the radio was, or may have been, touched.
-    fn roll_back(&mut self, job: Job, now: Instant, cause: Cause) -> State {
-        if job.task == TaskKind::Pair {
+    /// Ends a task after the radio was, or may have been, touched.
+    fn roll_back(&mut self, task: Task, now: Instant, cause: Cause) -> State {
+        if task.kind == TaskKind::Pair {
             self.settings = self.settings.clone().after_failure(self.after_failure);
         }
-        self.restore(job.ended(now, Err(cause)), now)
+        self.restore(task.finish(now, Err(cause)), now)
     }
 
-    /// Ended before the radio was touched, but the journal may be on disk.
-    fn abort_journaled(&mut self, job: Job, now: Instant, cause: Cause) -> State {
-        let ended = job.ended(now, Err(cause));
-        if job.last.is_some() { self.restore(ended, now) } else { self.close(ended, now) }
+    /// Ends a task before the radio was touched, when the journal may be on disk.
+    fn abort_journaled(&mut self, task: Task, now: Instant, cause: Cause) -> State {
+        let result = task.finish(now, Err(cause));
+        if task.last_error.is_some() {
+            self.restore(result, now)
+        } else {
+            self.close_journal(result, now)
+        }
     }
 
-    /// Ended before anything was touched.
-    fn abort_untouched(&mut self, job: Job, now: Instant, cause: Cause) -> State {
-        let ended = job.ended(now, Err(cause));
-        if job.last.is_some() { self.restore(ended, now) } else { self.rest(Some(ended)) }
+    /// Ends a task before anything was touched.
+    fn abort_untouched(&mut self, task: Task, now: Instant, cause: Cause) -> State {
+        let result = task.finish(now, Err(cause));
+        if task.last_error.is_some() {
+            self.restore(result, now)
+        } else {
+            self.become_idle(Some(result))
+        }
     }
 
-    fn restore(&mut self, ended: TaskResult, now: Instant) -> State {
-        self.goal = Goal::Open;
-        State::Restoring { ended: Some(ended), retry: Retry::first(now.after(APPLY_TIMEOUT)) }
+    fn restore(&mut self, result: TaskResult, now: Instant) -> State {
+        self.target = Target::Unset;
+        State::Restoring { result: Some(result), retry: Backoff::start(now.after(APPLY_TIMEOUT)) }
     }
 
-    fn close(&mut self, ended: TaskResult, now: Instant) -> State {
-        self.forget();
-        State::Closing { ended, retry: Retry::first(now.after(SAVE_TIMEOUT)) }
+    fn close_journal(&mut self, result: TaskResult, now: Instant) -> State {
+        self.clear_task();
+        State::Closing { result, retry: Backoff::start(now.after(SAVE_TIMEOUT)) }
     }
 
-    fn rest(&mut self, last: Option<TaskResult>) -> State {
-        self.forget();
+    fn become_idle(&mut self, last: Option<TaskResult>) -> State {
+        self.clear_task();
         State::Idle { last }
     }
 
-    /// The radio is as it is to be: there is nothing more to put back or to reach.
-    fn forget(&mut self) {
+    /// Clears what belongs to the task: the radio is as it should be, so nothing is left to restore
+    /// or to reach.
+    fn clear_task(&mut self) {
         self.snapshot = Snapshot::default();
-        self.goal = Goal::Open;
+        self.target = Target::Unset;
     }
 }
 
-impl Job {
-    fn ended(self, at: Instant, result: Result<(), Cause>) -> TaskResult {
-        TaskResult { task: self.task, result, at }
+impl Task {
+    fn finish(self, at: Instant, result: Result<(), Cause>) -> TaskResult {
+        TaskResult { task: self.kind, result, at }
     }
 
-    /// Listens for a button; the radio may `leave` its network from then on.
-    fn look(self, leave: Instant) -> State {
-        State::Searching { job: self, step: Search::Look(leave) }
+    /// Searches for a pressed router. The radio must stay on its network until `disconnect_after`.
+    fn search(self, disconnect_after: Instant) -> State {
+        State::Searching { task: self, step: SearchStep::Pair(disconnect_after) }
     }
 
-    fn join(self, now: Instant, turn: usize) -> State {
+    /// Joins the network at `index`, within the window.
+    fn join(self, now: Instant, index: usize) -> State {
         let step = Step::Try(self.deadline.min(now.after(JOIN_TIMEOUT)));
-        State::Joining { job: self, turn, step }
+        State::Joining { task: self, index, step }
     }
 
-    /// A failure that may pass: remember why, and pause before the next `turn`, but not past the window.
-    fn pause(self, now: Instant, why: Cause, turn: usize) -> State {
+    /// Remembers why a join failed, and pauses before the join at `index`, within the window.
+    fn pause_join(self, now: Instant, cause: Cause, index: usize) -> State {
         let step = Step::Pause(self.deadline.min(now.after(RETRY_DELAY)));
-        State::Joining { job: Self { last: Some(why), ..self }, turn, step }
+        State::Joining { task: Self { last_error: Some(cause), ..self }, index, step }
     }
 }
 
-impl Retry {
-    pub(super) fn first(until: Instant) -> Self {
+impl Backoff {
+    /// Begins the first try, which ends at `until`.
+    pub(super) fn start(until: Instant) -> Self {
         Self { step: Step::Try(until), pause_s: RETRY_DELAY.as_secs() as u8, trouble: None }
     }
 
@@ -292,14 +311,16 @@ impl Retry {
         matches!(self.step, Step::Try(_))
     }
 
-    /// A pause is over: try for `limit`. A try took too long: that is `trouble`.
-    fn elapsed(self, now: Instant, limit: Duration, trouble: Cause) -> Self {
+    /// Begins a try of at most `timeout` if a pause is over. If a try is over, it has failed with
+    /// `trouble`.
+    fn elapsed(self, now: Instant, timeout: Duration, trouble: Cause) -> Self {
         match self.step {
-            Step::Pause(_) => Self { step: Step::Try(now.after(limit)), ..self },
+            Step::Pause(_) => Self { step: Step::Try(now.after(timeout)), ..self },
             Step::Try(_) => self.failed(now, trouble),
         }
     }
 
+    /// Begins the pause after a failed try.
     fn failed(self, now: Instant, trouble: Cause) -> Self {
         Self {
             step: Step::Pause(now.after(Duration::from_secs(self.pause_s.into()))),

@@ -1,22 +1,27 @@
-//! The stored form, written out by hand: tags, lengths and the like are one byte each, as nothing in
-//! a record is longer than 127. That is what postcard made of it, in a fifth of the code.
+//! The stored format, encoded by hand. Tags, lengths and flags are one byte each, because nothing
+//! in a record is longer than 127 bytes. The bytes are the same as postcard's, with a fifth of the
+//! code.
 //!
 //! | what | bytes |
 //! |---|---|
-//! | record | 0 and the settings; 1 (a pairing) or 2 (a change), the settings before it, the snapshot |
-//! | settings | 0: the platform's; 1, network; 2, network, maybe a channel, maybe a network; 3, maybe a network |
+//! | record | 0, settings; or 1 (a pairing) or 2 (a change), the settings before it, snapshot |
+//! | settings of the platform | 0 |
+//! | settings of a station | 1, network |
+//! | settings of an access point | 2, network, optional channel, optional network |
+//! | settings with the radio off | 3, optional network |
 //! | network | name, key; an empty key is an open network |
-//! | name, key, snapshot | how many bytes, and those |
-//! | maybe something | 0; or 1 and that |
+//! | name, key, snapshot | the number of bytes, then the bytes |
+//! | optional value | 0; or 1, then the value |
 //!
-//! Append tags, never reorder them; anything else is a new version.
+//! New tags may only be appended. Never reorder tags. Any other change needs a new version.
 
 use super::Record;
 use crate::settings::{AccessPoint, Credentials, Passphrase, Settings, Snapshot, Ssid};
 
-const _: () = assert!(Snapshot::MAX_LEN < 128, "its length no longer fits one byte of postcard's");
+const _: () = assert!(Snapshot::MAX_LEN < 128, "the length no longer fits into one byte");
 
-/// Counts on past the end of its buffer: whether everything fitted is asked once, at the end.
+/// Writes a record into a buffer. It counts on past the end of the buffer, so that the caller can
+/// check once, at the end, whether everything has fitted.
 pub(super) struct Writer<'a> {
     pub(super) buffer: &'a mut [u8],
     pub(super) len: usize,
@@ -24,8 +29,8 @@ pub(super) struct Writer<'a> {
 
 impl Writer<'_> {
     pub(super) fn byte(&mut self, byte: u8) {
-        if let Some(place) = self.buffer.get_mut(self.len) {
-            *place = byte;
+        if let Some(slot) = self.buffer.get_mut(self.len) {
+            *slot = byte;
         }
         self.len += 1;
     }
@@ -64,16 +69,16 @@ impl Writer<'_> {
                 if let Some(channel) = access_point.channel {
                     self.byte(channel);
                 }
-                self.maybe_network(remembered);
+                self.optional_network(remembered);
             }
             Settings::Off { remembered } => {
                 self.byte(3);
-                self.maybe_network(remembered);
+                self.optional_network(remembered);
             }
         }
     }
 
-    fn maybe_network(&mut self, network: &Option<Credentials>) {
+    fn optional_network(&mut self, network: &Option<Credentials>) {
         self.byte(network.is_some().into());
         if let Some(network) = network {
             self.network(network);
@@ -86,7 +91,8 @@ impl Writer<'_> {
     }
 }
 
-/// What is left to read. None where the bytes are not what [`Writer`] writes.
+/// Reads a record from the remaining bytes. Each method returns `None` if the bytes are not in the
+/// format of [`Writer`].
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -134,14 +140,14 @@ impl<'a> Reader<'a> {
                 let network = self.network()?;
                 let channel = if self.flag()? { Some(self.byte()?) } else { None };
                 let access_point = AccessPoint { network, channel };
-                Settings::AccessPoint { access_point, remembered: self.maybe_network()? }
+                Settings::AccessPoint { access_point, remembered: self.optional_network()? }
             }
-            3 => Settings::Off { remembered: self.maybe_network()? },
+            3 => Settings::Off { remembered: self.optional_network()? },
             _ => return None,
         })
     }
 
-    fn maybe_network(&mut self) -> Option<Option<Credentials>> {
+    fn optional_network(&mut self) -> Option<Option<Credentials>> {
         Some(if self.flag()? { Some(self.network()?) } else { None })
     }
 

@@ -1,4 +1,4 @@
-//! Routers on the air, and a radio among them.
+//! Simulated Wi-Fi routers, and a simulated radio that can pair with them.
 
 use core::cell::RefCell;
 use core::future::pending;
@@ -17,105 +17,109 @@ use crate::settings::{Credentials, Mode, Passphrase, Settings, Snapshot, Ssid};
 use crate::time::Clock;
 use crate::wsc::{self, Bssid, Decision, ScanPlan, Uuid};
 
-/// How long one look at the three channels of this air takes.
-const LOOK: Duration = Duration::from_millis(300);
-/// How long the exchange with a router takes.
-const EXCHANGE: Duration = Duration::from_millis(400);
-/// How long joining a network takes.
-const JOIN: Duration = Duration::from_millis(500);
+/// The time that `apply` takes.
+const APPLY_DELAY: Duration = Duration::from_millis(100);
+/// The time that one scan step takes.
+const SCAN_STEP_DELAY: Duration = Duration::from_millis(300);
+/// The time that the WPS exchange with a router takes.
+const EXCHANGE_DELAY: Duration = Duration::from_millis(400);
+/// The time that joining a network takes.
+const JOIN_DELAY: Duration = Duration::from_millis(500);
 
+/// The centre frequencies of the channels in use, in MHz.
 const CHANNELS: [u16; 3] = [2412, 2437, 2462];
 const MAX_ROUTERS: usize = 8;
 
-/// A router, played by a person or a test.
+/// A router that a person or a test controls.
 #[derive(Clone, Debug)]
 pub struct Router {
     network: Credentials,
     kind: RouterKind,
-    on: bool,
-    pressed: bool,
+    is_on: bool,
+    is_pressed: bool,
 }
 
-/// What a router does when a device wants its credentials.
+/// How a router behaves when a device asks for its credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RouterKind {
-    /// Hands them over.
+    /// Sends its credentials.
     #[default]
     Ordinary,
-    /// Does nothing: its WPS is switched off.
+    /// Does nothing, because its WPS is disabled.
     WithoutWps,
-    /// Hands over a key that does not work.
+    /// Sends a key that does not work.
     WrongKey,
-    /// Hands over a guest network that is not on the air, then its own.
+    /// Sends the credentials of a guest network that is out of range, then its own.
     GuestFirst,
-    /// Says no.
+    /// Refuses the exchange.
     Refuses,
-    /// Knows only WEP.
+    /// Supports only WEP.
     Insecure,
-    /// Is switched off in the middle.
+    /// Loses power during the exchange.
     Vanishes,
 }
 
 impl Router {
-    /// A router that is switched on, with a network of its own. For an open network `key` is empty.
+    /// Creates a router that is switched on. An empty `key` makes its network an open one.
     ///
     /// # Panics
-    /// If no network can be called `ssid` or have this `key`.
+    /// Panics if `ssid` is not a valid network name, or `key` not a valid key.
     pub fn new(ssid: &[u8], key: &[u8]) -> Self {
         let network = Credentials {
             ssid: Ssid::new(ssid).expect("a network name"),
             passphrase: (!key.is_empty()).then(|| Passphrase::new(key).expect("a key")),
         };
-        Self { network, kind: RouterKind::Ordinary, on: true, pressed: false }
+        Self { network, kind: RouterKind::Ordinary, is_on: true, is_pressed: false }
     }
 
-    /// The same router, of another kind.
+    /// Returns the same router with another behaviour.
     #[must_use]
-    pub fn of_kind(self, kind: RouterKind) -> Self {
+    pub fn with_kind(self, kind: RouterKind) -> Self {
         Self { kind, ..self }
     }
 
-    /// Its network.
+    /// Returns the name and the key of the router's network.
     pub fn network(&self) -> &Credentials {
         &self.network
     }
 }
 
-/// What is wrong with the radio.
+/// A fault of the simulated radio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Every verb fails with this kind.
+pub enum RadioFault {
+    /// Every method fails with an error of this kind.
     Fails(ErrorKind),
-    /// No verb ever answers.
-    Mute,
-    /// It may not be put into this mode.
-    Forbids(Mode),
+    /// No method ever returns.
+    Unresponsive,
+    /// `apply` of this mode fails with [`ErrorKind::NotPermitted`].
+    RejectsMode(Mode),
 }
 
-/// The air, with up to eight routers and one radio.
+/// The simulated radio environment: up to eight routers, and the radio under test.
 pub struct Air<M: RawMutex> {
     inner: Mutex<M, RefCell<Inner>>,
-    /// The radio does not know any more what it was told.
-    lost: Signal<M, ()>,
+    /// Signalled when the radio has lost its configuration.
+    config_lost: Signal<M, ()>,
 }
 
 struct Inner {
     routers: Vec<Router, MAX_ROUTERS>,
+    /// The settings that the radio applied last.
     radio: Option<Settings>,
-    /// The network that the platform itself knows.
+    /// The network in the platform's own configuration.
     platform: Option<Credentials>,
-    fault: Option<Fault>,
+    fault: Option<RadioFault>,
 }
 
 impl<M: RawMutex> Air<M> {
-    /// An empty air.
+    /// Creates an environment without routers.
     pub const fn new() -> Self {
         let inner = Inner { routers: Vec::new(), radio: None, platform: None, fault: None };
-        Self { inner: Mutex::new(RefCell::new(inner)), lost: Signal::new() }
+        Self { inner: Mutex::new(RefCell::new(inner)), config_lost: Signal::new() }
     }
 
-    /// Puts a router on the air, in place of one with the same name. One too many is left out.
-    pub fn add(&self, router: Router) {
+    /// Adds a router, and removes any other one with the same name. Ignores a ninth router.
+    pub fn add_router(&self, router: Router) {
         self.with(|inner| {
             inner.routers.retain(|other| other.network.ssid != router.network.ssid);
             inner.routers.push(router).ok();
@@ -123,84 +127,87 @@ impl<M: RawMutex> Air<M> {
     }
 
     /// Presses the WPS button of the router called `ssid`.
-    pub fn press(&self, ssid: &[u8]) {
-        self.change(ssid, |router| router.pressed = router.kind != RouterKind::WithoutWps);
+    pub fn press_button(&self, ssid: &[u8]) {
+        self.with_router(ssid, |router| router.is_pressed = router.kind != RouterKind::WithoutWps);
     }
 
-    /// Lets the router called `ssid` stop pairing.
-    pub fn release(&self, ssid: &[u8]) {
-        self.change(ssid, |router| router.pressed = false);
+    /// Ends the pairing mode of the router called `ssid`, as if its button had not been pressed.
+    pub fn stop_pairing(&self, ssid: &[u8]) {
+        self.with_router(ssid, |router| router.is_pressed = false);
     }
 
     /// Switches the router called `ssid` on or off.
-    pub fn power(&self, ssid: &[u8], on: bool) {
-        self.change(ssid, |router| {
-            router.on = on;
-            router.pressed &= on;
+    pub fn set_power(&self, ssid: &[u8], on: bool) {
+        self.with_router(ssid, |router| {
+            router.is_on = on;
+            router.is_pressed &= on;
         });
     }
 
-    /// Makes the router called `ssid` one of another kind.
+    /// Changes the behaviour of the router called `ssid`.
     pub fn set_kind(&self, ssid: &[u8], kind: RouterKind) {
-        self.change(ssid, |router| router.kind = kind);
+        self.with_router(ssid, |router| router.kind = kind);
     }
 
-    /// Takes the router called `ssid` away for good.
-    pub fn remove(&self, ssid: &[u8]) {
+    /// Removes the router called `ssid` for good.
+    pub fn remove_router(&self, ssid: &[u8]) {
         self.with(|inner| inner.routers.retain(|it| it.network.ssid.as_bytes() != ssid));
     }
 
-    /// Restarts what is under the radio, with a network of its own or without one. What the radio was
-    /// told is lost.
+    /// Restarts the platform below the radio, with `network` as the only network in its own
+    /// configuration, or with none. The radio loses the settings that it applied.
     pub fn restart_platform(&self, network: Option<Credentials>) {
         self.with(|inner| {
             inner.radio = network.is_some().then_some(Settings::Platform);
             inner.platform = network;
         });
-        self.lost.signal(());
+        self.config_lost.signal(());
     }
 
-    /// Whether the radio has lost what it was told, and nobody has noticed yet.
-    pub fn has_lost(&self) -> bool {
-        self.lost.signaled()
+    /// Returns whether the radio has lost its settings and the driver has not noticed yet.
+    pub fn has_lost_config(&self) -> bool {
+        self.config_lost.signaled()
     }
 
-    /// The routers, switched on or not, with whether their button is pressed.
+    /// Returns all routers: the name, the kind, whether it is on and whether its button is pressed.
     pub fn routers(&self) -> Vec<(Ssid, RouterKind, bool, bool), MAX_ROUTERS> {
         self.with(|inner| {
-            let seen = |it: &Router| (it.network.ssid.clone(), it.kind, it.on, it.pressed);
-            inner.routers.iter().map(seen).collect()
+            let state = |it: &Router| (it.network.ssid.clone(), it.kind, it.is_on, it.is_pressed);
+            inner.routers.iter().map(state).collect()
         })
     }
 
-    /// Breaks the radio, or mends it.
-    pub fn set_fault(&self, fault: Option<Fault>) {
+    /// Gives the radio a fault, or repairs it.
+    pub fn set_fault(&self, fault: Option<RadioFault>) {
         self.with(|inner| inner.fault = fault);
     }
 
-    /// What the radio was told last; none while it was told nothing, or is in the middle of a pairing.
-    pub fn radio_does(&self) -> Option<Settings> {
+    /// Returns the settings that the radio applied last.
+    ///
+    /// Returns `None` if it has not applied any, if a pairing or a join has begun since, or if the
+    /// platform has restarted without a network.
+    pub fn radio_settings(&self) -> Option<Settings> {
         self.with(|inner| inner.radio.clone())
     }
 
-    /// Whether the radio has joined a network that is on the air.
+    /// Returns whether the radio has joined a network in range, or is an access point itself.
     pub fn is_linked(&self) -> bool {
         self.with(|inner| match &inner.radio {
-            Some(Settings::Station { network }) => inner.reach(network).is_ok(),
+            Some(Settings::Station { network }) => inner.check_join(network).is_ok(),
             Some(Settings::Platform) => {
-                inner.platform.as_ref().is_some_and(|network| inner.reach(network).is_ok())
+                inner.platform.as_ref().is_some_and(|network| inner.check_join(network).is_ok())
             }
             Some(Settings::AccessPoint { .. }) => true,
             Some(Settings::Off { .. }) | None => false,
         })
     }
 
-    /// The radio on this air. `clock` makes its work take time.
+    /// Returns a driver for the radio. Its methods take time on `clock`.
     pub fn radio<C: Clock>(&self, clock: C) -> Radio<'_, M, C> {
         Radio { air: self, clock }
     }
 
-    fn change(&self, ssid: &[u8], act: impl FnOnce(&mut Router)) {
+    fn with_router(&self, ssid: &[u8], act: impl FnOnce(&mut Router)) {
         self.with(|inner| {
             inner.routers.iter_mut().find(|it| it.network.ssid.as_bytes() == ssid).map(act);
         });
@@ -218,56 +225,60 @@ impl<M: RawMutex> Default for Air<M> {
 }
 
 impl Inner {
-    fn reach(&self, network: &Credentials) -> Result<(), SimError> {
-        let mut called = self.routers.iter().filter(|it| it.on && it.network.ssid == network.ssid);
-        match called.next() {
+    /// Returns `Ok` if a router is on that has this name and this key.
+    fn check_join(&self, network: &Credentials) -> Result<(), SimError> {
+        let mut in_range =
+            self.routers.iter().filter(|it| it.is_on && it.network.ssid == network.ssid);
+        match in_range.next() {
             Some(router) if router.network.passphrase == network.passphrase => Ok(()),
             Some(_) => Err(SimError(ErrorKind::WrongKey)),
             None => Err(SimError(ErrorKind::NotFound)),
         }
     }
 
-    fn pressed(&self) -> Vec<wsc::Router, MAX_ROUTERS> {
-        let routers = self.routers.iter().enumerate().filter(|(_, it)| it.on && it.pressed);
-        let sighted = routers.map(|(number, router)| wsc::Router {
+    /// Returns the routers whose button is pressed.
+    fn pressed_routers(&self) -> Vec<wsc::Router, MAX_ROUTERS> {
+        let routers = self.routers.iter().enumerate().filter(|(_, it)| it.is_on && it.is_pressed);
+        let pressed = routers.map(|(number, router)| wsc::Router {
             bssid: Bssid([2, 0, 0, 0, 0, number as u8]),
             frequency_mhz: CHANNELS[number % CHANNELS.len()],
             ssid: Some(router.network.ssid.clone()),
             uuid: Some(Uuid([number as u8; 16])),
             signal_dbm: -50,
         });
-        sighted.collect()
+        pressed.collect()
     }
 
-    /// What a look around hears.
-    fn heard(&self) -> ScanResults {
-        let mut heard = ScanResults::default();
-        for (number, router) in self.routers.iter().enumerate().filter(|(_, it)| it.on) {
-            heard.add(BssInfo {
+    /// Returns what a scan of all channels finds.
+    fn scan_results(&self) -> ScanResults {
+        let mut results = ScanResults::default();
+        for (number, router) in self.routers.iter().enumerate().filter(|(_, it)| it.is_on) {
+            results.add(BssInfo {
                 ssid: Some(router.network.ssid.clone()),
                 frequency_mhz: Some(CHANNELS[number % CHANNELS.len()]),
                 signal_dbm: Some(-50),
                 security: Some(security(&router.network)),
                 wps: router.kind != RouterKind::WithoutWps,
-                pressed: Some(router.pressed),
+                pressed: Some(router.is_pressed),
                 ..BssInfo::new(Bssid([2, 0, 0, 0, 0, number as u8]))
             });
         }
-        heard
+        results
     }
 
+    /// Returns whether a router with WPS is on.
     fn has_wps(&self) -> bool {
-        self.routers.iter().any(|it| it.on && it.kind != RouterKind::WithoutWps)
+        self.routers.iter().any(|it| it.is_on && it.kind != RouterKind::WithoutWps)
     }
 }
 
-/// A [`WifiDriver`] for the radio on an [`Air`].
+/// The [`WifiDriver`] of the radio in an [`Air`].
 pub struct Radio<'a, M: RawMutex, C> {
     air: &'a Air<M>,
     clock: C,
 }
 
-/// Why the simulated radio failed.
+/// An error of the simulated radio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the simulated radio: {0}")]
 pub struct SimError(pub ErrorKind);
@@ -279,27 +290,28 @@ impl DriverError for SimError {
 }
 
 impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
-    /// Lets time pass, unless the radio is broken.
+    /// Waits for `time`, or fails as the fault of the radio demands.
     async fn work(&self, time: Duration) -> Result<(), SimError> {
         match self.air.with(|inner| inner.fault) {
-            Some(Fault::Fails(kind)) => Err(SimError(kind)),
-            Some(Fault::Mute) => pending().await,
-            Some(Fault::Forbids(_)) | None => {
+            Some(RadioFault::Fails(kind)) => Err(SimError(kind)),
+            Some(RadioFault::Unresponsive) => pending().await,
+            Some(RadioFault::RejectsMode(_)) | None => {
                 self.clock.sleep_until(self.clock.now().after(time)).await;
                 Ok(())
             }
         }
     }
 
+    /// Scans until exactly one router has its button pressed.
     async fn find_pressed(&self, context: &mut PairContext<'_>) -> Result<wsc::Router, SimError> {
-        let mut sweep = ScanPlan::new(CHANNELS);
+        let mut plan = ScanPlan::new(CHANNELS);
         loop {
-            let look = sweep.next_step();
-            self.work(LOOK).await?;
-            sweep.mark_scanned(&look);
-            context.report_scan_results(&self.air.with(|inner| inner.heard()));
-            let pressed = self.air.with(|inner| inner.pressed());
-            match context.overlap_detector.decide(&pressed, &sweep) {
+            let step = plan.next_step();
+            self.work(SCAN_STEP_DELAY).await?;
+            plan.mark_scanned(&step);
+            context.report_scan_results(&self.air.with(|inner| inner.scan_results()));
+            let pressed = self.air.with(|inner| inner.pressed_routers());
+            match context.overlap_detector.decide(&pressed, &plan) {
                 Decision::Pair(router) => return Ok(router),
                 Decision::Overlap => return Err(SimError(ErrorKind::Overlap)),
                 Decision::KeepScanning => {
@@ -319,13 +331,13 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
     type Error = SimError;
 
     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), SimError> {
-        self.work(Duration::from_millis(100)).await?;
+        self.work(APPLY_DELAY).await?;
         self.air.with(|inner| {
-            if inner.fault == Some(Fault::Forbids(settings.mode())) {
+            if inner.fault == Some(RadioFault::RejectsMode(settings.mode())) {
                 return Err(SimError(ErrorKind::NotPermitted));
             }
             inner.radio = Some(settings.clone());
-            self.air.lost.reset();
+            self.air.config_lost.reset();
             Ok(())
         })
     }
@@ -337,18 +349,18 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
         context.report_progress(SearchProgress::Exchanging { ssid: found.ssid.clone() });
         self.air.with(|inner| inner.radio = None);
         let ssid = found.ssid.as_ref().map_or(&[][..], Ssid::as_bytes);
-        let asked = self.air.with(|inner| {
+        let router = self.air.with(|inner| {
             let mut routers = inner.routers.iter();
-            routers.find(|it| it.on && it.network.ssid.as_bytes() == ssid).cloned()
+            routers.find(|it| it.is_on && it.network.ssid.as_bytes() == ssid).cloned()
         });
-        let router = asked.ok_or(SimError(ErrorKind::RouterLost))?;
-        self.work(EXCHANGE).await?;
+        let router = router.ok_or(SimError(ErrorKind::RouterLost))?;
+        self.work(EXCHANGE_DELAY).await?;
         let own = router.network.clone();
         match router.kind {
             RouterKind::Ordinary | RouterKind::WrongKey | RouterKind::GuestFirst => {
-                self.air.release(ssid);
+                self.air.stop_pairing(ssid);
             }
-            RouterKind::Vanishes => self.air.power(ssid, false),
+            RouterKind::Vanishes => self.air.set_power(ssid, false),
             RouterKind::WithoutWps | RouterKind::Refuses | RouterKind::Insecure => {}
         }
         match router.kind {
@@ -369,11 +381,11 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
 
     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), SimError> {
         self.air.with(|inner| inner.radio = None);
-        self.work(JOIN).await?;
+        self.work(JOIN_DELAY).await?;
         self.air.with(|inner| {
-            inner.reach(network)?;
+            inner.check_join(network)?;
             inner.radio = Some(Settings::Station { network: network.clone() });
-            self.air.lost.reset();
+            self.air.config_lost.reset();
             Ok(())
         })
     }
@@ -385,7 +397,7 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
 
     async fn link(&mut self) -> Result<Link, SimError> {
         self.work(Duration::ZERO).await?;
-        let (up, radio) = (self.air.is_linked(), self.air.radio_does());
+        let (up, radio) = (self.air.is_linked(), self.air.radio_settings());
         let network = match &radio {
             Some(Settings::Station { network }) if up => Some(network),
             Some(Settings::AccessPoint { access_point, .. }) => Some(&access_point.network),
@@ -404,13 +416,13 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
 
     async fn scan(&mut self) -> Result<ScanResults, SimError> {
         for _ in CHANNELS {
-            self.work(LOOK).await?;
+            self.work(SCAN_STEP_DELAY).await?;
         }
-        Ok(self.air.with(|inner| inner.heard()))
+        Ok(self.air.with(|inner| inner.scan_results()))
     }
 
     async fn config_lost(&mut self) {
-        self.air.lost.wait().await;
+        self.air.config_lost.wait().await;
     }
 }
 

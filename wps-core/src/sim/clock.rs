@@ -1,4 +1,4 @@
-//! A clock moved by hand.
+//! A clock for virtual time.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
@@ -12,24 +12,24 @@ use embassy_sync::waitqueue::MultiWakerRegistration;
 
 use crate::time::{Clock, Instant};
 
-/// How often the rest of the task is polled before the clock moves: more than any work between two
-/// waits needs.
-const TURNS: u32 = 64;
+/// The number of times that the rest of the task is polled before the clock moves on. No work
+/// between two waits needs that many.
+const YIELDS_PER_ADVANCE: u32 = 64;
 
-/// Virtual time: it stands still until somebody moves it.
+/// A clock for virtual time: it stands still until it is moved.
 pub struct ManualClock<M: RawMutex> {
     inner: Mutex<M, RefCell<Inner>>,
 }
 
 struct Inner {
     now: Instant,
-    /// The earliest moment that somebody waits for.
+    /// The earliest moment that a task waits for.
     next: Option<Instant>,
     wakers: MultiWakerRegistration<8>,
 }
 
 impl<M: RawMutex> ManualClock<M> {
-    /// A clock at zero.
+    /// Creates a clock that shows zero.
     pub const fn new() -> Self {
         Self {
             inner: Mutex::new(RefCell::new(Inner {
@@ -40,12 +40,12 @@ impl<M: RawMutex> ManualClock<M> {
         }
     }
 
-    /// Moves the clock forward.
+    /// Moves the clock forward by `by`.
     pub fn advance(&self, by: Duration) {
         self.with(|inner| inner.set(inner.now.after(by)));
     }
 
-    /// Moves the clock to the next moment that somebody waits for; false when nobody waits.
+    /// Moves the clock to the next moment that a task waits for. Returns `false` if none waits.
     pub fn advance_to_next(&self) -> bool {
         self.with(|inner| match inner.next {
             Some(next) => {
@@ -56,11 +56,11 @@ impl<M: RawMutex> ManualClock<M> {
         })
     }
 
-    /// Moves the clock on, again and again, to the next awaited moment, each time after everything
-    /// else in the same task has had its turns. Put it *last* in a `select`.
+    /// Moves the clock to the next awaited moment, over and over. Before each move it yields often
+    /// enough for everything else in the same task to be polled. Put it *last* in a `select`.
     pub async fn fast_forward(&self) -> ! {
         loop {
-            for _ in 0..TURNS {
+            for _ in 0..YIELDS_PER_ADVANCE {
                 yield_now().await;
             }
             self.advance_to_next();
@@ -81,7 +81,7 @@ impl<M: RawMutex> Default for ManualClock<M> {
 impl Inner {
     fn set(&mut self, now: Instant) {
         self.now = now;
-        // Whoever still waits says so again when woken.
+        // Tasks that still wait register again when they are woken.
         self.next = None;
         self.wakers.wake();
     }

@@ -1,4 +1,4 @@
-//! A disk with one record, a power switch and faults.
+//! A simulated disk that stores one record and can fail.
 
 use core::cell::RefCell;
 use core::future::pending;
@@ -11,65 +11,65 @@ use heapless::Vec;
 use crate::record::Record;
 use crate::store::{Loaded, SettingsStore};
 
-/// A disk. It outlives the stores on it, as a real one outlives the programs.
+/// A simulated disk. It outlives its stores, as a real disk outlives the programs that use it.
 pub struct Disk<M: RawMutex> {
     inner: Mutex<M, RefCell<Inner>>,
 }
 
 struct Inner {
     bytes: Vec<u8, { Record::MAX_LEN }>,
-    aside: bool,
+    has_damaged_copy: bool,
     fault: Option<DiskFault>,
     saves: u32,
 }
 
-/// What is wrong with the disk.
+/// A fault of the simulated disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskFault {
     /// It cannot be read.
     Unreadable,
-    /// A save fails, and nothing was written.
+    /// A save fails and writes nothing.
     Full,
-    /// A save fails, although it was written.
-    Lies,
-    /// A save never ends, and nothing is written.
+    /// A save fails although the record was written.
+    FailsAfterWrite,
+    /// A save never returns and writes nothing.
     Hangs,
 }
 
-/// Why the simulated disk failed.
+/// An error of the simulated disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the simulated disk failed: {0:?}")]
 pub struct DiskError(pub DiskFault);
 
 impl<M: RawMutex> Disk<M> {
-    /// A blank disk.
+    /// Creates an empty disk.
     pub const fn new() -> Self {
-        let inner = Inner { bytes: Vec::new(), aside: false, fault: None, saves: 0 };
+        let inner = Inner { bytes: Vec::new(), has_damaged_copy: false, fault: None, saves: 0 };
         Self { inner: Mutex::new(RefCell::new(inner)) }
     }
 
-    /// A store on this disk.
+    /// Returns a store on this disk.
     pub fn store(&self) -> SimStore<'_, M> {
         SimStore { disk: self }
     }
 
-    /// Breaks the disk, or mends it.
+    /// Gives the disk a fault, or repairs it.
     pub fn set_fault(&self, fault: Option<DiskFault>) {
         self.with(|inner| inner.fault = fault);
     }
 
-    /// The record on the disk, if there is a whole one.
+    /// Returns the record on the disk, or `None` if the disk is empty or the record is damaged.
     pub fn record(&self) -> Option<Record> {
         self.with(|inner| Record::decode(&inner.bytes).ok())
     }
 
-    /// Puts a record there, past any fault.
-    pub fn put(&self, record: &Record) {
+    /// Writes a record, regardless of any fault.
+    pub fn write_record(&self, record: &Record) {
         self.with(|inner| inner.write(record));
     }
 
-    /// Flips one bit of what is stored.
-    pub fn rot(&self) {
+    /// Flips one bit of the stored record.
+    pub fn flip_bit(&self) {
         self.with(|inner| {
             if let Some(byte) = inner.bytes.last_mut() {
                 *byte ^= 1;
@@ -77,14 +77,14 @@ impl<M: RawMutex> Disk<M> {
         });
     }
 
-    /// How many saves succeeded.
-    pub fn saves(&self) -> u32 {
+    /// Returns the number of saves that succeeded.
+    pub fn save_count(&self) -> u32 {
         self.with(|inner| inner.saves)
     }
 
-    /// Whether damaged bytes were put aside.
-    pub fn has_aside(&self) -> bool {
-        self.with(|inner| inner.aside)
+    /// Returns whether a damaged record was kept as a copy instead of being overwritten.
+    pub fn has_damaged_copy(&self) -> bool {
+        self.with(|inner| inner.has_damaged_copy)
     }
 
     fn with<R>(&self, act: impl FnOnce(&mut Inner) -> R) -> R {
@@ -124,7 +124,7 @@ impl<M: RawMutex> SettingsStore for SimStore<'_, M> {
             Ok(match Record::decode(&inner.bytes) {
                 Ok(record) => Loaded::Record(record),
                 Err(_) => {
-                    inner.aside = true;
+                    inner.has_damaged_copy = true;
                     inner.bytes.clear();
                     Loaded::Corrupt
                 }
@@ -133,11 +133,11 @@ impl<M: RawMutex> SettingsStore for SimStore<'_, M> {
     }
 
     async fn save(&mut self, record: &Record) -> Result<(), DiskError> {
-        // A place for the future to be dropped before the write and after it.
+        // Await points before and after the write, so that a test can drop the future there.
         yield_now().await;
         let fault = self.disk.with(|inner| {
             match inner.fault {
-                None | Some(DiskFault::Lies) => inner.write(record),
+                None | Some(DiskFault::FailsAfterWrite) => inner.write(record),
                 Some(DiskFault::Unreadable | DiskFault::Full | DiskFault::Hangs) => {}
             }
             inner.fault

@@ -1,4 +1,4 @@
-//! The two type-length-value encodings of Wi-Fi Protected Setup, and the numbers in use here.
+//! The two type-length-value encodings of Wi-Fi Protected Setup, and the attribute types used here.
 
 use core::iter;
 
@@ -12,8 +12,8 @@ pub(super) const SSID: u16 = 0x1045;
 pub(super) const UUID_E: u16 = 0x1047;
 pub(super) const VENDOR_EXTENSION: u16 = 0x1049;
 
-/// WPS attributes: type and length of two bytes each, big endian. Ends before the first one that is
-/// cut short: what came whole counts.
+/// Iterates over WPS attributes: type and length have two bytes each, big endian. Ends before the
+/// first truncated attribute.
 pub(super) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     iter::from_fn(move || {
         let (&[t0, t1, l0, l1], after) = rest.split_first_chunk()?;
@@ -23,8 +23,8 @@ pub(super) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> 
     })
 }
 
-/// 802.11 elements, and what the Wi-Fi Alliance nests in its vendor extension: type and length of one
-/// byte each. Ends before the first one that is cut short.
+/// Iterates over 802.11 elements, or over the subelements in the Wi-Fi Alliance's vendor extension:
+/// type and length have one byte each. Ends before the first truncated element.
 pub(super) fn elements(mut rest: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     iter::from_fn(move || {
         let (&[id, length], after) = rest.split_first_chunk()?;

@@ -1,53 +1,59 @@
-//! What a registrar hands over at the end of the exchange, with the errors of real registrars.
+//! Parses the credentials that a registrar sends at the end of the exchange, and tolerates the
+//! errors of deployed registrars.
 //!
-//! hostap (`src/wps/wps_attr_process.c`) knows them from deployed routers; this is no stricter than it
-//! is, and where an attribute is of no use here (network index, MAC address) it may be wrong or missing.
+//! hostap handles the same errors (`src/wps/wps_attr_process.c`), and this parser is no stricter
+//! than hostap. An attribute that is not used here (network index, MAC address) may be wrong or
+//! missing.
 
 use heapless::Vec;
 
 use super::attribute::{self, attributes};
 use crate::settings::{Credentials, Passphrase, Ssid};
 
-/// How many networks a router may hand over; further ones are ignored.
+/// The maximum number of networks that a router may hand over. Further ones are ignored.
 pub const MAX_CREDENTIALS: usize = 3;
 
-const OPEN: u16 = 0x01;
-const WPA_PSK: u16 = 0x02;
-const SHARED: u16 = 0x04;
-const WPA2_PSK: u16 = 0x20;
+const AUTH_OPEN: u16 = 0x01;
+const AUTH_WPA_PSK: u16 = 0x02;
+const AUTH_SHARED: u16 = 0x04;
+const AUTH_WPA2_PSK: u16 = 0x20;
 
-const NONE: u16 = 0x01;
-const WEP: u16 = 0x02;
-const TKIP: u16 = 0x04;
-const AES: u16 = 0x08;
+const ENCR_NONE: u16 = 0x01;
+const ENCR_WEP: u16 = 0x02;
+const ENCR_TKIP: u16 = 0x04;
+const ENCR_AES: u16 = 0x08;
 
-/// Nothing in what the router handed over can be used. Says what to do at the router.
+/// The error if none of the credentials can be used. The message tells the user what to change at
+/// the router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum CredentialError {
-    /// WEP, or WPA with TKIP only.
+    /// The network uses WEP, or WPA with TKIP only.
     #[error(
         "the router protects its network with WEP or TKIP, which are broken: set it to WPA2 or WPA3 and pair again"
     )]
     Insecure,
-    /// No key, or one that no WPA network can have.
+    /// The key is missing, or no WPA network can have it.
     #[error(
         "the router handed over an impossible Wi-Fi password: set one of 8 to 63 characters at the router and pair again"
     )]
     Key,
-    /// Incomplete, damaged, or for a network that cannot be joined with a password.
+    /// The credential is incomplete, damaged, or for a network that cannot be joined with a
+    /// password.
     #[error(
         "the router handed over nothing usable: set it to WPA2-Personal with a visible name, update its software and pair again"
     )]
     Malformed,
 }
 
-/// Reads the networks a registrar handed over: `attributes_received` are Credential attributes
-/// (0x100E) one after the other, as in `WPS-CRED-RECEIVED` of wpa_supplicant. Anything between them
-/// is skipped, repetitions collapse, and the order is the router's.
+/// Parses the networks that a registrar has handed over, and returns them in the router's order.
+///
+/// `attributes_received` are Credential attributes (0x100E) one after the other, as in
+/// `WPS-CRED-RECEIVED` of wpa_supplicant. Other attributes between them are skipped, and duplicates
+/// are removed.
 ///
 /// # Errors
-/// If none is usable: what is wrong with the first.
+/// The error of the first credential if none is usable.
 pub fn credentials(
     attributes_received: &[u8],
 ) -> Result<Vec<Credentials, MAX_CREDENTIALS>, CredentialError> {
@@ -80,14 +86,14 @@ fn credential(value: &[u8]) -> Result<Credentials, CredentialError> {
     let mut authentication = None;
     let mut encryption = None;
     let mut key = None;
-    // Some routers put a stray byte after the key. The attributes end there for us, and nothing that
-    // is needed comes later.
+    // Some routers send a stray byte after the key. The attributes end there, but nothing that is
+    // needed comes later.
     for (kind, value) in attributes(value) {
         match kind {
-            attribute::SSID => ssid = Ssid::new(unpadded(value)).ok(),
+            attribute::SSID => ssid = Ssid::new(trim_trailing_nuls(value)).ok(),
             attribute::AUTHENTICATION_TYPE => authentication = flags(value),
             attribute::ENCRYPTION_TYPE => encryption = flags(value),
-            attribute::NETWORK_KEY => key = Some(unpadded(value)),
+            attribute::NETWORK_KEY => key = Some(trim_trailing_nuls(value)),
             _ => {}
         }
     }
@@ -96,15 +102,15 @@ fn credential(value: &[u8]) -> Result<Credentials, CredentialError> {
         return Err(CredentialError::Malformed);
     };
 
-    let broken = encryption & (WEP | TKIP) != 0 && encryption & AES == 0;
-    if broken || authentication == SHARED {
+    let broken = encryption & (ENCR_WEP | ENCR_TKIP) != 0 && encryption & ENCR_AES == 0;
+    if broken || authentication == AUTH_SHARED {
         return Err(CredentialError::Insecure);
     }
-    // Both flags mean a mixed network, to be joined as WPA2: a PSK is a PSK.
-    let passphrase = if authentication & (WPA_PSK | WPA2_PSK) != 0 {
+    // Both flags mean a mixed network. It is joined as WPA2, because the PSK is the same.
+    let passphrase = if authentication & (AUTH_WPA_PSK | AUTH_WPA2_PSK) != 0 {
         let key = Passphrase::new(key.unwrap_or_default()).map_err(|_| CredentialError::Key)?;
         Some(key)
-    } else if authentication == OPEN && encryption == NONE {
+    } else if authentication == AUTH_OPEN && encryption == ENCR_NONE {
         None
     } else {
         return Err(CredentialError::Malformed);
@@ -112,10 +118,10 @@ fn credential(value: &[u8]) -> Result<Credentials, CredentialError> {
     Ok(Credentials { ssid, passphrase })
 }
 
-/// Without trailing NULs: some registrars fill a buffer of fixed length, others count the NUL of a C
-/// string. No key can contain one. A name could, but nothing tells it from padding, and routers that
-/// pad exist: so hostap strips them too.
-fn unpadded(mut bytes: &[u8]) -> &[u8] {
+/// Removes trailing NULs. Some registrars send a whole buffer of fixed length, others include the
+/// NUL of a C string. A key cannot contain NULs. A name could, but they cannot be distinguished
+/// from padding, and there are routers that pad. Therefore hostap strips them too.
+fn trim_trailing_nuls(mut bytes: &[u8]) -> &[u8] {
     while let [rest @ .., 0] = bytes {
         bytes = rest;
     }

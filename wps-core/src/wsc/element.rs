@@ -1,4 +1,4 @@
-//! What a router says about WPS in its beacons and probe responses.
+//! The WPS information in a router's beacons and probe responses.
 
 use core::fmt;
 
@@ -7,29 +7,29 @@ use heapless::Vec;
 use super::attribute::{self, attributes, elements};
 use crate::settings::Ssid;
 
-/// Element id of the network name (IEEE 802.11-2020, 9.4.2.1).
+/// The element id of the network name (IEEE 802.11-2020, 9.4.2.1).
 const SSID: u8 = 0;
-/// Element id of vendor elements.
+/// The element id of vendor elements.
 const VENDOR: u8 = 0xdd;
-/// Microsoft's OUI and the type it gave WPS.
+/// Microsoft's OUI and its type for WPS.
 const WPS: [u8; 4] = [0x00, 0x50, 0xf2, 0x04];
 /// The Wi-Fi Alliance's id in a vendor extension.
 const WFA: [u8; 3] = [0x00, 0x37, 0x2a];
-/// Its subelement for the version, from WPS 2.0 on.
+/// The Wi-Fi Alliance's subelement for the version, from WPS 2.0 on.
 const VERSION2: u8 = 0;
-/// Device Password ID of the push button.
+/// The Device Password ID of the push button.
 const PUSH_BUTTON: [u8; 2] = [0x00, 0x04];
-/// Two full elements; the attributes read here come early.
-const MAX_ATTRIBUTES: usize = 512;
+/// The maximum length of the attributes: two full elements. The attributes read here come early.
+const MAX_ATTRIBUTES_LEN: usize = 512;
 
-/// Names one router, whatever number of bands and networks it has.
+/// The UUID of a router. It is the same for all its bands and networks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Uuid(pub [u8; 16]);
 
 impl fmt::Display for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, byte) in self.0.iter().enumerate() {
-            if matches!(place, 4 | 6 | 8 | 10) {
+        for (index, byte) in self.0.iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
                 f.write_str("-")?;
             }
             write!(f, "{byte:02x}")?;
@@ -51,36 +51,38 @@ impl defmt::Format for Uuid {
     }
 }
 
-/// An access point that knows WPS, as it presents itself.
+/// What an access point with WPS advertises about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Advertisement {
-    /// Its network; none if it hides the name.
+    /// The network's name, or `None` if it is hidden.
     pub ssid: Option<Ssid>,
-    /// Which router it belongs to. Beacons seldom say so, probe responses always should.
+    /// The router that the access point belongs to. Beacons seldom contain it, probe responses
+    /// always should.
     pub uuid: Option<Uuid>,
-    /// Whether somebody pressed its button: it is in pairing mode now.
+    /// Whether the access point's button was pressed, so that it is in pairing mode now.
     pub pressed: bool,
-    /// Whether it speaks WPS 2.0 or later.
+    /// Whether the access point supports WPS 2.0 or later.
     pub version2: bool,
 }
 
 impl Advertisement {
-    /// Reads the information elements of one beacon or probe response; none if WPS is not among them.
+    /// Parses the information elements of one beacon or probe response. Returns `None` if there is
+    /// no WPS element.
     ///
-    /// Several WPS elements are one, cut into pieces at any byte. What is damaged or too long ends the
-    /// reading; what was read before counts.
+    /// Several WPS elements are the fragments of one, which may be split at any byte. Parsing ends
+    /// at the first damaged or excess byte. What was parsed before is still used.
     pub fn parse(elements_on_air: &[u8]) -> Option<Self> {
         let mut ssid = None;
-        let mut wps: Option<Vec<u8, MAX_ATTRIBUTES>> = None;
+        let mut wps: Option<Vec<u8, MAX_ATTRIBUTES_LEN>> = None;
         for (id, body) in elements(elements_on_air) {
             if id == SSID && ssid.is_none() {
-                ssid = visible(body);
+                ssid = visible_name(body);
             } else if id == VENDOR
-                && let Some(piece) = body.strip_prefix(&WPS)
+                && let Some(fragment) = body.strip_prefix(&WPS)
             {
                 let whole = wps.get_or_insert_default();
-                for &byte in piece {
+                for &byte in fragment {
                     if whole.push(byte).is_err() {
                         break;
                     }
@@ -99,21 +101,21 @@ impl Advertisement {
                     selected_registrar = value.first().is_some_and(|&selected| selected != 0);
                 }
                 attribute::DEVICE_PASSWORD_ID => push_button = value == PUSH_BUTTON,
-                attribute::VENDOR_EXTENSION => version2 |= says_version2(value),
+                attribute::VENDOR_EXTENSION => version2 |= is_version2(value),
                 _ => {}
             }
         }
         Some(Self {
             ssid,
             uuid,
-            // Deployed routers get Selected Registrar Config Methods wrong, so these two suffice.
+            // These two suffice: deployed routers send a wrong Selected Registrar Config Methods.
             pressed: selected_registrar && push_button,
             version2,
         })
     }
 
-    /// Reads both frames of one access point. The probe response says more, so it wins; the beacon
-    /// fills in what it lacks. Either may be empty.
+    /// Parses both frames of one access point. The probe response contains more, so it takes
+    /// precedence, and the beacon adds what is missing. Either may be empty.
     pub fn merged(probe_response: &[u8], beacon: &[u8]) -> Option<Self> {
         match (Self::parse(probe_response), Self::parse(beacon)) {
             (Some(probe_response), Some(beacon)) => Some(Self {
@@ -126,13 +128,14 @@ impl Advertisement {
     }
 }
 
-/// A hidden network shows an empty name, or one of zeros in its length.
-fn visible(name: &[u8]) -> Option<Ssid> {
+/// Returns the network's name, or `None` if it is hidden. A hidden name is sent as an empty name or
+/// as zeros of the same length.
+fn visible_name(name: &[u8]) -> Option<Ssid> {
     let hidden = name.iter().all(|&byte| byte == 0);
     if hidden { None } else { Ssid::new(name).ok() }
 }
 
-fn says_version2(vendor_extension: &[u8]) -> bool {
+fn is_version2(vendor_extension: &[u8]) -> bool {
     vendor_extension
         .strip_prefix(&WFA)
         .is_some_and(|wfa| elements(wfa).any(|(id, body)| id == VERSION2 && body >= &[0x20][..]))

@@ -1,7 +1,9 @@
-//! What routers say about Wi-Fi Protected Setup: information elements, credentials, session overlap.
+//! Wi-Fi Simple Configuration data: information elements, credentials, the scan plan and session
+//! overlap.
 //!
-//! Pure parsers and judgements shared by every driver. Sources: hostap (`src/wps/`), since the
-//! Wi-Fi Alliance's specification is not public; the tolerances are those of deployed routers.
+//! These parsers and decisions do no I/O and are shared by all drivers. They follow hostap
+//! (`src/wps/`), because the Wi-Fi Alliance's specification is not public. They tolerate what
+//! deployed routers send.
 
 use core::fmt;
 

@@ -1,53 +1,56 @@
-//! Which channels to look at next, for a driver that looks while it stays connected.
+//! Which channels to scan next, for a driver that scans while it stays connected.
 
 use heapless::Vec;
 
-/// Channels a plan holds; the 2.4 and 5 GHz bands have 14 and 28.
+/// The maximum number of channels in a plan. The 2.4 and 5 GHz bands have 14 and 28.
 const MAX_CHANNELS: usize = 64;
-/// Channels that are remembered as likely.
-const LIKELY: usize = 4;
-/// Every so many looks one is for the likely channels.
-const LIKELY_TURN: usize = 3;
+/// The maximum number of channels that are remembered as likely.
+const MAX_LIKELY: usize = 4;
+/// Of this many steps, one is for the likely channels.
+const LIKELY_PERIOD: usize = 3;
 
-/// A plan of looks. Most visit the channels whose turn was longest ago. Once all are
-/// [covered](Self::is_complete), and no button seen before could be acted upon, every third visits where a
-/// router with WPS was seen last, so that a button is noticed soon and nothing is missed for long.
+/// A plan of scan steps. Most steps scan the channels that were planned longest ago. Once the plan
+/// [is complete](Self::is_complete), every third step scans the channels on which a router with WPS
+/// was seen last. So a pressed button is noticed soon, and no channel is neglected for long.
+/// (Before that, a pressed button could not be acted upon.)
 ///
-/// A look is short: two channels, or one with radar, where a card may only listen. A card leaves its
-/// network for about 0.12 s then; for more it would come back in between and wait, so that long looks
-/// cost more time than the short ones they are made of (Linux: `ieee80211_scan_state_decision`).
+/// A step is short: two channels, or one channel with radar, where a card may only listen. For that
+/// a card leaves its network for about 0.12 s. For more channels it would come back in between and
+/// wait, so that one long step takes more time than several short ones (Linux:
+/// `ieee80211_scan_state_decision`).
 ///
-/// Make one for each attempt, then: [`next_step`](Self::next_step), scan, [`mark_scanned`](Self::mark_scanned) if
-/// the scan succeeded, [`mark_wps`](Self::mark_wps) for every router with WPS in the results.
+/// Create a plan for each call of `pair`. Then repeat: call [`next_step`](Self::next_step), scan,
+/// call [`mark_scanned`](Self::mark_scanned) if the scan succeeded, and call
+/// [`mark_wps`](Self::mark_wps) for every router with WPS in the results.
 ///
-/// **One sweep** is as many looks as it takes to visit all channels, the looks at likely ones between
-/// them included: [`steps_per_pass`](Self::steps_per_pass). In that many looks, if they succeed,
-/// every channel is visited, wherever the routers are.
+/// **One pass** is the number of steps that it takes to scan all channels, including the steps for
+/// likely channels in between: [`steps_per_pass`](Self::steps_per_pass). If that many steps
+/// succeed, every channel has been scanned, whatever channels the routers are on.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ScanPlan {
     channels: Vec<Channel, MAX_CHANNELS>,
-    /// Where WPS was seen, the latest first.
-    likely: Vec<u16, LIKELY>,
-    /// Looks so far.
-    looks: usize,
-    /// Looks since the last one for the likely channels.
-    unlikely: usize,
+    /// The channels on which WPS was seen, the latest first.
+    likely: Vec<u16, MAX_LIKELY>,
+    /// The number of steps so far.
+    steps: usize,
+    /// The number of steps since the last one for the likely channels.
+    steps_since_likely: usize,
 }
 
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Channel {
     frequency_mhz: u16,
-    /// The last look that was to visit it.
-    turn: Option<usize>,
-    /// The last look that did.
-    mark_scanned: Option<usize>,
+    /// The last step that was to scan this channel.
+    planned: Option<usize>,
+    /// The last step that did scan it.
+    scanned: Option<usize>,
 }
 
 impl Channel {
     fn failed(&self) -> bool {
-        self.mark_scanned != self.turn
+        self.scanned != self.planned
     }
 
     fn has_radar(&self) -> bool {
@@ -56,111 +59,118 @@ impl Channel {
 }
 
 impl ScanPlan {
-    /// The most channels in one look.
+    /// The maximum number of channels in one step.
     pub const MAX_CHANNELS_PER_STEP: usize = 2;
 
-    /// Plans for the channels in `frequencies` (MHz) on which WPS can live: 2.4 GHz first, since most
-    /// routers with WPS are there, then 5 GHz, radar channels last. Holds 64; further ones are ignored.
+    /// Creates a plan for the channels in `frequencies` (MHz) on which WPS is possible. The order
+    /// is 2.4 GHz first, because most routers with WPS are there, then 5 GHz, then radar channels.
+    /// A plan holds 64 channels and ignores further ones.
     pub fn new(frequencies: impl IntoIterator<Item = u16>) -> Self {
-        let mut sweep = Self { channels: Vec::new(), likely: Vec::new(), looks: 0, unlikely: 0 };
+        let mut plan =
+            Self { channels: Vec::new(), likely: Vec::new(), steps: 0, steps_since_likely: 0 };
         for frequency_mhz in frequencies {
-            if band(frequency_mhz).is_none() || sweep.plans(frequency_mhz) {
+            if band(frequency_mhz).is_none() || plan.contains(frequency_mhz) {
                 continue;
             }
-            let channel = Channel { frequency_mhz, turn: None, mark_scanned: None };
-            if sweep.channels.push(channel).is_err() {
+            let channel = Channel { frequency_mhz, planned: None, scanned: None };
+            if plan.channels.push(channel).is_err() {
                 break;
             }
         }
-        sweep
+        plan
     }
 
-    /// The channels to look at now, in MHz. Asking for them gives them their turn, also if the scan fails
-    /// or is dropped. Empty only if the plan is.
+    /// Returns the channels to scan now, in MHz. They count as planned from then on, even if the
+    /// scan fails or is dropped. Returns no channels only if the plan has none.
     ///
-    /// A channel whose last look failed is next looked at alone: so one bad channel does not spoil the
-    /// looks of its neighbours, and a card's refusal tells which one to [`remove`](Self::remove).
-    /// A scan that failed for a reason that passes (busy) is better repeated as it was.
+    /// A channel whose last step failed is scanned alone the next time. So one bad channel does not
+    /// make the scan of another one fail, and it is clear which channel to [`remove`](Self::remove)
+    /// if the card rejects it. If a scan failed for a temporary reason (busy), it is better to
+    /// repeat the same step.
     pub fn next_step(&mut self) -> Vec<u16, { Self::MAX_CHANNELS_PER_STEP }> {
-        let likely_only =
-            !self.likely.is_empty() && self.unlikely >= LIKELY_TURN - 1 && self.is_complete();
-        self.unlikely = if likely_only { 0 } else { self.unlikely.saturating_add(1) };
-        self.looks = self.looks.saturating_add(1);
-        self.channels.sort_unstable_by_key(|c| (c.turn, band(c.frequency_mhz), c.frequency_mhz));
-        let (likely, looks) = (&self.likely, self.looks);
+        let likely_only = !self.likely.is_empty()
+            && self.steps_since_likely >= LIKELY_PERIOD - 1
+            && self.is_complete();
+        self.steps_since_likely =
+            if likely_only { 0 } else { self.steps_since_likely.saturating_add(1) };
+        self.steps = self.steps.saturating_add(1);
+        self.channels.sort_unstable_by_key(|c| (c.planned, band(c.frequency_mhz), c.frequency_mhz));
+        let (likely, this_step) = (&self.likely, self.steps);
         let mut due =
             self.channels.iter_mut().filter(|c| !likely_only || likely.contains(&c.frequency_mhz));
 
-        let mut look = Vec::new();
-        let Some(first) = due.next() else { return look };
+        let mut step = Vec::new();
+        let Some(first) = due.next() else { return step };
         let alone = first.failed() || first.has_radar();
         let second = due.find(|c| !alone && !c.failed() && !c.has_radar());
         for channel in [Some(first), second].into_iter().flatten() {
-            channel.turn = Some(looks);
+            channel.planned = Some(this_step);
             // Cannot fail: there is room for two.
-            let _ = look.push(channel.frequency_mhz);
+            let _ = step.push(channel.frequency_mhz);
         }
-        look
+        step
     }
 
-    /// All channels of the plan, in MHz: for a radio that has no network to come back to, which sees them
-    /// soonest in one long look.
+    /// Returns all channels of the plan, in MHz. For a radio that has no network to come back to,
+    /// one long scan of all channels is the fastest.
     pub fn frequencies(&self) -> impl Iterator<Item = u16> {
         self.channels.iter().map(|channel| channel.frequency_mhz)
     }
 
-    /// How many looks are one sweep.
+    /// Returns the number of steps in one pass.
     pub fn steps_per_pass(&self) -> usize {
         let radar = self.channels.iter().filter(|channel| channel.has_radar()).count();
-        let looks = radar + (self.channels.len() - radar).div_ceil(2);
-        looks + looks.div_ceil(LIKELY_TURN - 1)
+        let steps = radar + (self.channels.len() - radar).div_ceil(2);
+        steps + steps.div_ceil(LIKELY_PERIOD - 1)
     }
 
-    /// A look at these channels succeeded, whether or not the plan had asked for all of them.
+    /// Records that these channels were scanned successfully, whether or not the plan had asked for
+    /// all of them.
     pub fn mark_scanned(&mut self, frequencies: &[u16]) {
         for channel in &mut self.channels {
             if frequencies.contains(&channel.frequency_mhz) {
-                channel.turn = Some(self.looks);
-                channel.mark_scanned = Some(self.looks);
+                channel.planned = Some(self.steps);
+                channel.scanned = Some(self.steps);
             }
         }
     }
 
-    /// A router with WPS was seen there, its button pressed or not: this channel is likely from now on,
-    /// unless WPS is seen on four others later.
+    /// Records that a router with WPS was seen on this channel, whether its button was pressed or
+    /// not. The channel counts as likely from then on, until WPS has been seen on four others.
     pub fn mark_wps(&mut self, frequency_mhz: u16) {
-        if !self.plans(frequency_mhz) {
+        if !self.contains(frequency_mhz) {
             return;
         }
         self.likely.retain(|&likely| likely != frequency_mhz);
-        self.likely.truncate(LIKELY - 1);
-        // Cannot fail: there is room for one now.
+        self.likely.truncate(MAX_LIKELY - 1);
+        // Cannot fail: there is room for one more.
         let _ = self.likely.insert(0, frequency_mhz);
     }
 
-    /// Whether every channel was looked at successfully within the latest sweep (counted in looks, failed
-    /// ones too). False for a plan without channels: who looked nowhere knows nothing.
+    /// Returns whether every channel was scanned successfully within the latest pass, which is
+    /// counted in steps, failed ones included. Returns `false` for a plan without channels, because
+    /// nothing was scanned.
     pub fn is_complete(&self) -> bool {
-        let sweep = self.steps_per_pass();
+        let steps_per_pass = self.steps_per_pass();
         let fresh = |channel: &Channel| {
-            channel.mark_scanned.is_some_and(|look| self.looks.saturating_sub(look) < sweep)
+            channel.scanned.is_some_and(|step| self.steps.saturating_sub(step) < steps_per_pass)
         };
         !self.channels.is_empty() && self.channels.iter().all(fresh)
     }
 
-    /// Takes a channel out of the plan: the card refuses it.
+    /// Removes a channel that the card rejects from the plan.
     pub fn remove(&mut self, frequency_mhz: u16) {
         self.channels.retain(|c| c.frequency_mhz != frequency_mhz);
         self.likely.retain(|&likely| likely != frequency_mhz);
     }
 
-    fn plans(&self, frequency_mhz: u16) -> bool {
+    fn contains(&self, frequency_mhz: u16) -> bool {
         let mut channels = self.channels.iter();
         channels.any(|c| c.frequency_mhz == frequency_mhz)
     }
 }
 
-/// The bands in the order of the first sweep; none where WPS cannot live.
+/// The bands, in the order of the first pass.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Band {
     TwoPointFour,
@@ -168,7 +178,9 @@ enum Band {
     FiveWithRadar,
 }
 
-/// Above 5 GHz only the centres of channels of 20 MHz: cards for vehicles list narrower ones between them.
+/// Returns the band of a frequency, or `None` if WPS is not possible there. Above 5 GHz only the
+/// centres of 20 MHz channels count, because cards for vehicles list narrower channels between
+/// them.
 fn band(frequency_mhz: u16) -> Option<Band> {
     match frequency_mhz {
         2412..=2484 => Some(Band::TwoPointFour),

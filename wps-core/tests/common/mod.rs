@@ -1,7 +1,9 @@
-//! A simulated place to test in: air, disk, clock and desk, and an executor on virtual time.
-#![allow(dead_code, reason = "each test file uses its part of it")]
+//! A simulated device for the tests: radio, disk and clock, and an executor on virtual time.
+//!
+//! The fuzzer and the benchmarks include this file as well.
+#![allow(dead_code, reason = "no test file uses all of it")]
 
-pub(crate) mod day;
+pub(crate) mod scenario;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -22,15 +24,15 @@ use wps_core::{
 };
 
 pub(crate) type Raw = NoopRawMutex;
-/// How many fronts may listen or wait at a desk here.
-pub(crate) const FRONTS: usize = 16;
-/// What a requester is told; none while it waits.
-pub(crate) type Told = Option<Result<(), RequestError>>;
-/// How long an HTTP front needs to send its answer.
-pub(crate) const PARTING: Duration = Duration::from_millis(500);
+/// How many requests may wait for a reply, and how many listeners may follow the status.
+pub(crate) const SLOTS: usize = 16;
+/// The reply to a request, or `None` while the requester still waits.
+pub(crate) type Reply = Option<Result<(), RequestError>>;
+/// The time that an HTTP server needs to send its reply.
+pub(crate) const REPLY_GRACE_DELAY: Duration = Duration::from_millis(500);
 
-/// More turns than any work at one moment needs.
-const LIVELOCK: usize = 10_000;
+/// More polls than any work at one instant of virtual time needs.
+const MAX_POLLS: usize = 10_000;
 
 pub(crate) fn ssid(name: &[u8]) -> Ssid {
     Ssid::new(name).expect("a network name")
@@ -41,12 +43,12 @@ pub(crate) fn net(name: &[u8], key: &[u8]) -> Credentials {
     Credentials { ssid: ssid(name), passphrase }
 }
 
-/// The network of before.
+/// The network that the device uses before a pairing.
 pub(crate) fn old() -> Credentials {
     net(b"old", b"old password")
 }
 
-/// The network to pair with.
+/// The network of the router to pair with.
 pub(crate) fn home() -> Credentials {
     net(b"home", b"correct horse")
 }
@@ -64,62 +66,63 @@ pub(crate) fn off(remembered: Option<Credentials>) -> Settings {
     Settings::Off { remembered }
 }
 
-/// What outlives the program: the air, the disk, the clock. And the desks of this boot and the next.
-pub(crate) struct Site {
+/// Everything that outlives the device's program: the routers, the disk and the clock. Also holds
+/// one [`Control`] for each boot.
+pub(crate) struct Environment {
     pub(crate) air: Air<Raw>,
     pub(crate) disk: Disk<Raw>,
     pub(crate) clock: ManualClock<Raw>,
     pub(crate) after_failure: AfterFailure,
     pub(crate) factory_settings: Settings,
-    desks: [Control<Raw, FRONTS>; 3],
-    boots: Cell<usize>,
-    /// What was on disk whenever power was cut.
-    pub(crate) cuts: RefCell<Vec<Option<Record>>>,
-    /// What the radio showed to work, by joining the network or by taking the settings.
+    controls: [Control<Raw, SLOTS>; 3],
+    boot_count: Cell<usize>,
+    /// The record on the disk at each power cut.
+    pub(crate) records_at_cuts: RefCell<Vec<Option<Record>>>,
+    /// The settings that are proven to work: the radio joined the network or applied the settings.
     pub(crate) proven: RefCell<Vec<Settings>>,
-    /// Whether the radio was told to pair, since somebody looked here.
-    pub(crate) tried: Cell<bool>,
-    polls: Cell<usize>,
-    calm: Cell<bool>,
+    /// Whether `pair` was called on the radio since this flag was last taken.
+    pub(crate) pair_called: Cell<bool>,
+    poll_count: Cell<usize>,
+    interruptions_stopped: Cell<bool>,
 }
 
 pub(crate) type SimRunner<'s> =
-    Runner<'s, Watched<'s>, SimStore<'s, Raw>, &'s ManualClock<Raw>, Raw, FRONTS>;
+    Runner<'s, CheckedRadio<'s>, SimStore<'s, Raw>, &'s ManualClock<Raw>, Raw, SLOTS>;
 
-impl Site {
-    /// A new device, in reach of the routers "home" and "old".
+impl Environment {
+    /// Creates a new device with an empty disk, in range of the routers "home" and "old".
     pub(crate) fn never_set_up(factory_settings: Settings) -> Self {
-        let site = Self {
+        let env = Self {
             air: Air::new(),
             disk: Disk::new(),
             clock: ManualClock::new(),
             after_failure: AfterFailure::default(),
             factory_settings,
-            desks: [Control::new(), Control::new(), Control::new()],
-            boots: Cell::new(0),
-            cuts: RefCell::default(),
+            controls: [Control::new(), Control::new(), Control::new()],
+            boot_count: Cell::new(0),
+            records_at_cuts: RefCell::default(),
             proven: RefCell::default(),
-            tried: Cell::new(false),
-            polls: Cell::new(0),
-            calm: Cell::new(false),
+            pair_called: Cell::new(false),
+            poll_count: Cell::new(0),
+            interruptions_stopped: Cell::new(false),
         };
-        site.air.add(Router::new(b"home", b"correct horse"));
-        site.air.add(Router::new(b"old", b"old password"));
-        site
+        env.air.add_router(Router::new(b"home", b"correct horse"));
+        env.air.add_router(Router::new(b"old", b"old password"));
+        env
     }
 
-    /// A device that has been set up.
+    /// Creates a device that has been set up with these settings.
     pub(crate) fn settled(settings: Settings) -> Self {
-        let site = Self::never_set_up(off(None));
-        site.disk.put(&Record::Settled(settings));
-        site
+        let env = Self::never_set_up(off(None));
+        env.disk.write_record(&Record::Settled(settings));
+        env
     }
 
-    pub(crate) fn with(self, after_failure: AfterFailure) -> Self {
+    pub(crate) fn with_after_failure(self, after_failure: AfterFailure) -> Self {
         Self { after_failure, ..self }
     }
 
-    /// A program begins.
+    /// Boots the device and returns its runner.
     pub(crate) async fn runner(&self) -> SimRunner<'_> {
         let (radio, store) = (self.radio(), self.disk.store());
         let (factory_settings, after_failure) = (self.factory_settings.clone(), self.after_failure);
@@ -128,37 +131,37 @@ impl Site {
             .expect("readable")
     }
 
-    fn radio(&self) -> Watched<'_> {
-        Watched(self.air.radio(&self.clock), self)
+    fn radio(&self) -> CheckedRadio<'_> {
+        CheckedRadio(self.air.radio(&self.clock), self)
     }
 
-    /// The desk of the program that runs.
-    pub(crate) fn control(&self) -> &Control<Raw, FRONTS> {
-        &self.desks[self.boots.get()]
+    /// Returns the [`Control`] of the current boot.
+    pub(crate) fn control(&self) -> &Control<Raw, SLOTS> {
+        &self.controls[self.boot_count.get()]
     }
 
-    /// Power was cut, and comes back.
+    /// Cuts power and restores it: the next runner uses the next [`Control`].
     pub(crate) fn cut_power(&self) {
-        self.cuts.borrow_mut().push(self.disk.record());
-        self.boots.set(self.boots.get() + 1);
+        self.records_at_cuts.borrow_mut().push(self.disk.record());
+        self.boot_count.set(self.boot_count.get() + 1);
     }
 
-    /// How often a [`World`] polled its runner.
-    pub(crate) fn polls(&self) -> usize {
-        self.polls.get()
+    /// Returns how often a [`Simulation`] polled its runner.
+    pub(crate) fn poll_count(&self) -> usize {
+        self.poll_count.get()
     }
 
     /// Starts the device.
-    pub(crate) fn boot(&self) -> World<'_> {
-        World::new(self, async { self.runner().await.run().await })
+    pub(crate) fn boot(&self) -> Simulation<'_> {
+        Simulation::new(self, async { self.runner().await.run().await })
     }
 
-    /// Starts the device with a disk that takes a second for each save.
-    pub(crate) fn boot_slow(&self) -> World<'_> {
-        World::new(self, async {
+    /// Starts the device with a store that takes one second for each save.
+    pub(crate) fn boot_with_slow_store(&self) -> Simulation<'_> {
+        Simulation::new(self, async {
             let (radio, store) = (self.radio(), self.disk.store());
             let (factory_settings, after_failure, store) =
-                (self.factory_settings.clone(), self.after_failure, Slow(store, self));
+                (self.factory_settings.clone(), self.after_failure, SlowStore(store, self));
             let boot = Runner::boot(
                 radio,
                 store,
@@ -172,26 +175,26 @@ impl Site {
         })
     }
 
-    /// Starts the device and lets it come to rest, by second 1.
-    pub(crate) fn booted(&self) -> World<'_> {
-        let mut world = self.boot();
-        world.at(1.0);
-        world.expect(Phase::Idle);
-        world
+    /// Starts the device and runs it until second 1, when it is idle.
+    pub(crate) fn booted(&self) -> Simulation<'_> {
+        let mut sim = self.boot();
+        sim.advance_to(1.0);
+        sim.expect(Phase::Idle);
+        sim
     }
 
-    /// Starts the device; the future of its runner is dropped after so many polls, and run again.
-    pub(crate) fn boot_and_drop(&self, polls: usize) -> World<'_> {
-        World::new(self, async move {
+    /// Starts the device. Drops the runner's future after `polls` polls, then runs it again.
+    pub(crate) fn boot_and_drop_after(&self, polls: usize) -> Simulation<'_> {
+        Simulation::new(self, async move {
             let mut runner = self.runner().await;
             self.poll_times(runner.run(), polls).await;
             runner.run().await
         })
     }
 
-    /// Starts the device; power is cut after so many polls, and again after so many more.
-    pub(crate) fn boot_and_cut(&self, polls: Vec<usize>) -> World<'_> {
-        World::new(self, async move {
+    /// Starts the device. Cuts power after each of these numbers of polls, counted from the boot.
+    pub(crate) fn boot_and_cut_power_after(&self, polls: Vec<usize>) -> Simulation<'_> {
+        Simulation::new(self, async move {
             for polls in polls {
                 self.poll_times(self.runner().await.run(), polls).await;
                 self.cut_power();
@@ -200,19 +203,19 @@ impl Site {
         })
     }
 
-    /// From now on nothing is dropped, and power is not cut.
-    pub(crate) fn calm_down(&self) {
-        self.calm.set(true);
+    /// Stops dropping futures and cutting power.
+    pub(crate) fn stop_interruptions(&self) {
+        self.interruptions_stopped.set(true);
     }
 
-    /// Polls `work` so often, then lets it go.
+    /// Polls `work` up to `times` times, then drops it.
     async fn poll_times(&self, work: impl Future, mut times: usize) {
         let mut work = pin!(work);
         poll_fn(|cx| {
             if times == 0 {
                 return Poll::Ready(());
             }
-            times -= usize::from(!self.calm.get());
+            times -= usize::from(!self.interruptions_stopped.get());
             match work.as_mut().poll(cx) {
                 Poll::Pending if times > 0 => Poll::Pending,
                 Poll::Pending | Poll::Ready(_) => Poll::Ready(()),
@@ -222,10 +225,11 @@ impl Site {
     }
 }
 
-/// The radio, watched: it pairs and joins only with a journal on the disk.
-pub(crate) struct Watched<'s>(Radio<'s, Raw, &'s ManualClock<Raw>>, &'s Site);
+/// The simulated radio with a check: it must pair and join only while a journal is on the disk.
+/// Also records which settings are proven to work.
+pub(crate) struct CheckedRadio<'s>(Radio<'s, Raw, &'s ManualClock<Raw>>, &'s Environment);
 
-impl WifiDriver for Watched<'_> {
+impl WifiDriver for CheckedRadio<'_> {
     type Error = SimError;
 
     async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), SimError> {
@@ -238,7 +242,7 @@ impl WifiDriver for Watched<'_> {
 
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, SimError> {
         assert!(matches!(self.1.disk.record(), Some(Record::Pairing { .. })), "no journal");
-        self.1.tried.set(true);
+        self.1.pair_called.set(true);
         self.0.pair(context).await
     }
 
@@ -267,9 +271,10 @@ impl WifiDriver for Watched<'_> {
     }
 }
 
-struct Slow<'s>(SimStore<'s, Raw>, &'s Site);
+/// A store that takes one second for each save.
+struct SlowStore<'s>(SimStore<'s, Raw>, &'s Environment);
 
-impl SettingsStore for Slow<'_> {
+impl SettingsStore for SlowStore<'_> {
     type Error = DiskError;
 
     async fn load(&mut self) -> Result<Loaded, DiskError> {
@@ -283,9 +288,9 @@ impl SettingsStore for Slow<'_> {
     }
 }
 
-struct Flag(AtomicBool);
+struct WakeFlag(AtomicBool);
 
-impl Wake for Flag {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -293,60 +298,61 @@ impl Wake for Flag {
 
 type Task<'s> = Pin<Box<dyn Future<Output = Result<(), RequestError>> + 's>>;
 
-/// A request that was made.
+/// Identifies a request of a [`Simulation`].
 #[derive(Clone, Copy)]
-pub(crate) struct Asked(usize);
+pub(crate) struct RequestId(usize);
 
 enum Request<'s> {
-    Waits(Task<'s>),
-    Told(Result<(), RequestError>),
+    Pending(Task<'s>),
+    Done(Result<(), RequestError>),
 }
 
-/// A device that runs on virtual time. Nothing happens but what these methods do.
-pub(crate) struct World<'s> {
-    pub(crate) site: &'s Site,
-    run: Task<'s>,
+/// A running device on virtual time. Nothing happens outside of these methods.
+pub(crate) struct Simulation<'s> {
+    pub(crate) env: &'s Environment,
+    runner: Task<'s>,
     requests: Vec<Request<'s>>,
-    woken: Arc<Flag>,
-    /// Whether the requesters are polled before the runner: drawn anew for each turn.
-    order: u64,
+    woken: Arc<WakeFlag>,
+    /// The state of the generator that decides, for each round of polls, whether the requests are
+    /// polled before the runner. Zero: always after it.
+    poll_order: u64,
 }
 
-impl<'s> World<'s> {
-    fn new<T>(site: &'s Site, run: impl Future<Output = T> + 's) -> Self {
-        let run = Box::pin(async {
+impl<'s> Simulation<'s> {
+    fn new<T>(env: &'s Environment, run: impl Future<Output = T> + 's) -> Self {
+        let runner = Box::pin(async {
             run.await;
             unreachable!("a runner runs for ever")
         });
-        let woken = Arc::new(Flag(AtomicBool::new(true)));
-        let mut world = Self { site, run, requests: Vec::new(), woken, order: 0 };
-        world.settle();
-        world
+        let woken = Arc::new(WakeFlag(AtomicBool::new(true)));
+        let mut sim = Self { env, runner, requests: Vec::new(), woken, poll_order: 0 };
+        sim.run_until_stalled();
+        sim
     }
 
-    /// Polls in an order that depends on `seed`.
-    pub(crate) fn shuffle(&mut self, seed: u64) {
-        self.order = seed | 1;
+    /// Polls the requests before or after the runner, in an order that depends on `seed`.
+    pub(crate) fn shuffle_poll_order(&mut self, seed: u64) {
+        self.poll_order = seed | 1;
     }
 
-    /// Polls everything until nobody has anything left to do at this moment.
-    pub(crate) fn settle(&mut self) {
-        for _ in 0..LIVELOCK {
+    /// Polls the runner and the requests until none of them can make progress at this instant.
+    pub(crate) fn run_until_stalled(&mut self) {
+        for _ in 0..MAX_POLLS {
             if !self.woken.0.swap(false, Ordering::Relaxed) {
                 return;
             }
             // A linear congruential generator (Knuth, MMIX).
-            self.order = match self.order {
+            self.poll_order = match self.poll_order {
                 0 => 0,
-                order => order.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1) | 1,
+                state => state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1) | 1,
             };
-            let requests_first = self.order >> 63 == 1;
+            let requests_first = self.poll_order >> 63 == 1;
             if requests_first {
                 self.poll_requests();
             }
-            self.site.polls.set(self.site.polls.get() + 1);
+            self.env.poll_count.set(self.env.poll_count.get() + 1);
             let waker = Waker::from(self.woken.clone());
-            let Poll::Pending = self.run.as_mut().poll(&mut Context::from_waker(&waker)) else {
+            let Poll::Pending = self.runner.as_mut().poll(&mut Context::from_waker(&waker)) else {
                 unreachable!("a runner runs for ever")
             };
             if !requests_first {
@@ -356,148 +362,151 @@ impl<'s> World<'s> {
         panic!("livelock at {}: {:?}", self.seconds(), self.status());
     }
 
-    /// Polls the requesters alone: the requests are made, and nobody has taken them.
+    /// Polls the requests only. They are sent, but the runner does not receive them yet.
     pub(crate) fn poll_requests(&mut self) {
         let waker = Waker::from(self.woken.clone());
         for request in &mut self.requests {
-            if let Request::Waits(task) = request
-                && let Poll::Ready(told) = task.as_mut().poll(&mut Context::from_waker(&waker))
+            if let Request::Pending(task) = request
+                && let Poll::Ready(reply) = task.as_mut().poll(&mut Context::from_waker(&waker))
             {
-                *request = Request::Told(told);
+                *request = Request::Done(reply);
             }
         }
     }
 
-    /// Lets time pass until `seconds` on the clock, with everything that falls due on the way.
-    pub(crate) fn at(&mut self, seconds: f64) {
+    /// Advances the clock to `seconds` and runs everything that becomes due on the way.
+    pub(crate) fn advance_to(&mut self, seconds: f64) {
         let at = Instant::from_millis((seconds * 1000.0).round() as u64);
         assert!(at >= self.now(), "{seconds} has passed, it is {}", self.seconds());
-        let site = self.site;
+        let env = self.env;
         let alarm = self.spawn(async move {
-            site.clock.sleep_until(at).await;
+            env.clock.sleep_until(at).await;
             Ok(())
         });
-        self.settle();
-        while self.told(alarm).is_none() {
-            assert!(site.clock.advance_to_next(), "deadlock at {}", self.seconds());
-            self.settle();
-            self.expect_in_time();
+        self.run_until_stalled();
+        while self.reply(alarm).is_none() {
+            assert!(env.clock.advance_to_next(), "deadlock at {}", self.seconds());
+            self.run_until_stalled();
+            self.expect_within_window();
         }
     }
 
-    /// A pairing does not go on when its window has closed, except that its success is still saved.
-    fn expect_in_time(&self) {
+    /// Asserts that no pairing continues after its window has closed. Only the save of its success
+    /// may take longer.
+    fn expect_within_window(&self) {
         let status = self.status();
-        let more = match status.phase {
+        let extra = match status.phase {
             Phase::Searching | Phase::Joining { .. } => Duration::ZERO,
             Phase::Saving => SAVE_TIMEOUT,
             Phase::Idle | Phase::Journaling | Phase::Configuring | Phase::Restoring => return,
         };
-        let end = status.deadline.expect("a window").after(more);
+        let end = status.deadline.expect("a window").after(extra);
         assert!(self.now() < end, "at {}: {status:?}", self.seconds());
     }
 
-    /// Lets this much time pass.
-    pub(crate) fn pass(&mut self, seconds: f64) {
-        self.at(self.seconds() + seconds);
+    /// Advances the clock by `seconds`.
+    pub(crate) fn advance(&mut self, seconds: f64) {
+        self.advance_to(self.seconds() + seconds);
     }
 
     pub(crate) fn now(&self) -> Instant {
-        self.site.clock.now()
+        self.env.clock.now()
     }
 
     pub(crate) fn seconds(&self) -> f64 {
         self.now().as_millis() as f64 / 1000.0
     }
 
-    fn spawn(&mut self, task: impl Future<Output = Result<(), RequestError>> + 's) -> Asked {
-        self.requests.push(Request::Waits(Box::pin(task)));
+    fn spawn(&mut self, task: impl Future<Output = Result<(), RequestError>> + 's) -> RequestId {
+        self.requests.push(Request::Pending(Box::pin(task)));
         self.woken.0.store(true, Ordering::Relaxed);
-        Asked(self.requests.len() - 1)
+        RequestId(self.requests.len() - 1)
     }
 
-    /// What a request was told so far.
-    pub(crate) fn told(&self, Asked(number): Asked) -> Told {
-        match &self.requests[number] {
-            Request::Waits(_) => None,
-            Request::Told(told) => Some(*told),
+    /// Returns the reply to a request, or `None` while it is pending.
+    pub(crate) fn reply(&self, RequestId(index): RequestId) -> Reply {
+        match &self.requests[index] {
+            Request::Pending(_) => None,
+            Request::Done(reply) => Some(*reply),
         }
     }
 
-    pub(crate) fn keeps_somebody_waiting(&self) -> bool {
-        self.requests.iter().any(|request| matches!(request, Request::Waits(_)))
+    pub(crate) fn has_pending_requests(&self) -> bool {
+        self.requests.iter().any(|request| matches!(request, Request::Pending(_)))
     }
 
-    /// The requester goes away without waiting for its answer.
-    pub(crate) fn hang_up(&mut self, Asked(number): Asked) {
-        self.requests[number] = Request::Told(Err(RequestError::Busy));
+    /// Drops the future of a request, as a client does that disconnects before the reply.
+    pub(crate) fn drop_request(&mut self, RequestId(index): RequestId) {
+        self.requests[index] = Request::Done(Err(RequestError::Busy));
     }
 
-    /// Asks for a pairing, without letting anything happen yet.
-    pub(crate) fn ask_start(&mut self, reply_grace: Duration) -> Asked {
-        let control = self.site.control();
+    /// Requests a pairing. Like the other `request_*` methods, it only creates the future: nothing
+    /// is polled before [`run_until_stalled`](Self::run_until_stalled).
+    pub(crate) fn request_start(&mut self, reply_grace: Duration) -> RequestId {
+        let control = self.env.control();
         self.spawn(control.start(reply_grace))
     }
 
-    pub(crate) fn ask_configure(&mut self, settings: Settings) -> Asked {
-        let control = self.site.control();
-        self.spawn(control.configure(settings, PARTING))
+    pub(crate) fn request_configure(&mut self, settings: Settings) -> RequestId {
+        let control = self.env.control();
+        self.spawn(control.configure(settings, REPLY_GRACE_DELAY))
     }
 
-    pub(crate) fn ask_cancel(&mut self) -> Asked {
-        let control = self.site.control();
+    pub(crate) fn request_cancel(&mut self) -> RequestId {
+        let control = self.env.control();
         self.spawn(async {
             control.cancel().await;
             Ok(())
         })
     }
 
-    pub(crate) fn ask_link(&mut self) -> Asked {
-        let control = self.site.control();
+    pub(crate) fn request_link(&mut self) -> RequestId {
+        let control = self.env.control();
         self.spawn(async {
             control.link().await;
             Ok(())
         })
     }
 
-    /// Presses the device's button: nobody needs time to say goodbye.
-    pub(crate) fn button(&mut self) -> Told {
-        let asked = self.ask_start(Duration::ZERO);
-        self.settle();
-        self.told(asked)
+    /// Presses the device's own button. A button needs no reply grace.
+    pub(crate) fn press_button(&mut self) -> Reply {
+        let id = self.request_start(Duration::ZERO);
+        self.run_until_stalled();
+        self.reply(id)
     }
 
-    /// `POST /api/v1/wifi/wps`: whoever asks over Wi-Fi must get the answer before the radio leaves.
-    pub(crate) fn post(&mut self) -> Told {
-        let asked = self.ask_start(PARTING);
-        self.settle();
-        self.told(asked)
+    /// Starts a pairing as `POST /api/v1/wifi/wps` does: the client is connected over Wi-Fi and
+    /// must get the reply before the radio disconnects.
+    pub(crate) fn start_over_wifi(&mut self) -> Reply {
+        let id = self.request_start(REPLY_GRACE_DELAY);
+        self.run_until_stalled();
+        self.reply(id)
     }
 
-    pub(crate) fn configure(&mut self, settings: Settings) -> Told {
-        let asked = self.ask_configure(settings);
-        self.settle();
-        self.told(asked)
+    pub(crate) fn configure(&mut self, settings: Settings) -> Reply {
+        let id = self.request_configure(settings);
+        self.run_until_stalled();
+        self.reply(id)
     }
 
     pub(crate) fn cancel(&mut self) {
-        let asked = self.ask_cancel();
-        self.settle();
-        assert_eq!(self.told(asked), Some(Ok(())), "cancelling is never refused");
+        let id = self.request_cancel();
+        self.run_until_stalled();
+        assert_eq!(self.reply(id), Some(Ok(())), "cancelling is never refused");
     }
 
-    /// Presses the button of a router.
-    pub(crate) fn press(&mut self, router: &str) {
-        self.site.air.press(router.as_bytes());
+    /// Presses the WPS button of a router.
+    pub(crate) fn press_router(&mut self, router: &str) {
+        self.env.air.press_button(router.as_bytes());
     }
 
-    /// Unplugs the device. What is on the disk now is on it when it boots.
+    /// Unplugs the device. The disk keeps what it holds now.
     pub(crate) fn cut_power(self) {
-        self.site.cut_power();
+        self.env.cut_power();
     }
 
     pub(crate) fn status(&self) -> Status {
-        self.site.control().status().expect("a runner has booted")
+        self.env.control().status().expect("a runner has booted")
     }
 
     #[track_caller]
@@ -506,7 +515,7 @@ impl<'s> World<'s> {
         assert_eq!(status.phase, phase, "at {}: {status:?}", self.seconds());
     }
 
-    /// Nothing under way, and the last thing ended so.
+    /// Asserts that the device is idle and that its last task ended with `result`.
     #[track_caller]
     pub(crate) fn expect_ended(&self, result: Result<(), Cause>) {
         self.expect(Phase::Idle);
@@ -515,10 +524,10 @@ impl<'s> World<'s> {
         assert_eq!(last, Some(result), "at {}: {status:?}", self.seconds());
     }
 
-    /// The radio does this, the disk says it, and people are told so.
+    /// Asserts that these settings are on the disk, on the radio and in the status.
     #[track_caller]
     pub(crate) fn expect_settled(&self, settings: &Settings) {
-        assert_eq!(self.site.disk.record(), Some(Record::Settled(settings.clone())), "disk");
+        assert_eq!(self.env.disk.record(), Some(Record::Settled(settings.clone())), "disk");
         self.expect_on_air(settings);
         let (mode, network) = match settings {
             Settings::Platform => (Mode::Station, None),
@@ -533,12 +542,12 @@ impl<'s> World<'s> {
 
     #[track_caller]
     pub(crate) fn expect_on_air(&self, settings: &Settings) {
-        assert_eq!(self.site.air.radio_does().as_ref(), Some(settings), "radio");
+        assert_eq!(self.env.air.radio_settings().as_ref(), Some(settings), "radio");
     }
 
     #[track_caller]
-    pub(crate) fn expect_seen(&self, seen: &SearchProgress) {
+    pub(crate) fn expect_progress(&self, progress: &SearchProgress) {
         let status = self.status();
-        assert_eq!(&status.seen, seen, "at {}: {status:?}", self.seconds());
+        assert_eq!(&status.progress, progress, "at {}: {status:?}", self.seconds());
     }
 }

@@ -1,4 +1,4 @@
-//! The simulated driver, spoilt on purpose: one flaw for each part of the contract, and some more.
+//! The simulated driver with deliberate flaws: at least one for each part of the contract.
 
 use std::cell::Cell;
 use std::future::pending;
@@ -14,68 +14,70 @@ use wps_core::{
     Clock, Credentials, ErrorKind, Mode, Passphrase, Settings, Snapshot, Ssid, WifiDriver,
 };
 
-use crate::world::{Raw, World};
+use crate::simulation::{Raw, Simulation};
 
-const WALK_TIME: Duration = Duration::from_secs(120);
+/// The WPS walk time, after which a flawed driver gives up.
+const PAIRING_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What is wrong with a driver.
+/// A flaw of a driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
     ApplyWaitsForTheLink,
-    GivesUpALostLink,
-    MissesALoss,
-    TakesAMissingRouterForALoss,
-    SecondAccessPointGoesDark,
-    OffUsesWhatIsRemembered,
-    ForgetsThePlatform,
-    LinkScans,
+    NoReconnect,
+    MissesConfigLoss,
+    ReportsMissingRouterAsConfigLoss,
+    SecondAccessPointStops,
+    OffJoinsRememberedNetwork,
+    LosesPlatformNetworks,
+    LinkDisconnects,
     LinkIsNeverUp,
     JoinReturnsEarly,
     NoPairingFromAccessPoint,
-    OffersAnotherKey,
-    SecondJoinIsRefused,
+    ReturnsAnotherKey,
+    SecondJoinFails,
     NoJoinAfterAccessPoint,
-    StaysBusyWhenJoinIsDropped,
-    StaysBusyWhenDropped,
+    BusyAfterDroppedJoin,
+    BusyAfterAnyDrop,
     NoPairingAfterADroppedExchange,
-    DroppedPairingGoesOn,
-    KeepsADroppedOffer,
-    GivesAnOfferTwice,
-    TimesOut,
-    PairsUnpressed,
-    SeesNoRouter,
-    LeavesToLook,
-    LeavesAtOnce,
-    OverlapIsRefusal,
-    ForgetsSightings,
+    DroppedPairingContinues,
+    ReturnsDroppedOffer,
+    ReturnsOfferTwice,
+    PairTimesOut,
+    PairsWithoutButton,
+    ReportsNoRouter,
+    LeavesToSearch,
+    IgnoresReplyGrace,
+    ReportsOverlapAsRefusal,
+    ForgetsPressedRouters,
     LostRouterIsFinal,
     NamesAreText,
     NamesEndAtNul,
-    AnyKeyWillDo,
+    AcceptsAnyKey,
     NotFoundIsFinal,
-    Saves,
+    SavesCredentials,
     FirmwareRejoins,
     SnapshotFails,
-    /// None: a driver may support station mode alone.
+    /// Not a flaw: a driver may support only station mode.
     StationOnly,
-    /// None either: the radio's own WPS judges overlap, as well as it can.
-    FirmwareJudgesOverlap,
+    /// Not a flaw: the radio's own WPS detects overlap, as well as it can.
+    FirmwareDetectsOverlap,
 }
 
 impl Flaw {
-    /// Every flaw, and the checks that notice it: its own, and those that have to go that way too.
+    /// Every flaw with the checks that detect it: the check of that part of the contract, and the
+    /// checks that use it on their way.
     pub(crate) const ALL: &[(Self, &[Check])] = &[
         (Self::ApplyWaitsForTheLink, &[Check::Station]),
-        (Self::GivesUpALostLink, &[Check::Reconnects]),
-        (Self::MissesALoss, &[Check::ConfigLost]),
-        (Self::TakesAMissingRouterForALoss, &[Check::ConfigLost]),
-        (Self::SecondAccessPointGoesDark, &[Check::AccessPoint, Check::Twice]),
+        (Self::NoReconnect, &[Check::Reconnects]),
+        (Self::MissesConfigLoss, &[Check::ConfigLost]),
+        (Self::ReportsMissingRouterAsConfigLoss, &[Check::ConfigLost]),
+        (Self::SecondAccessPointStops, &[Check::AccessPoint, Check::Twice]),
         (
-            Self::OffUsesWhatIsRemembered,
-            &[Check::Off, Check::Looking, Check::Pairing, Check::Twice, Check::AnyOrder],
+            Self::OffJoinsRememberedNetwork,
+            &[Check::Off, Check::ReadOnly, Check::Pairing, Check::Twice, Check::AnyOrder],
         ),
-        (Self::ForgetsThePlatform, &[Check::Platform]),
-        (Self::LinkScans, &[Check::Looking]),
+        (Self::LosesPlatformNetworks, &[Check::Platform]),
+        (Self::LinkDisconnects, &[Check::ReadOnly]),
         (
             Self::LinkIsNeverUp,
             &[
@@ -85,12 +87,12 @@ impl Flaw {
                 Check::AnyOrder,
                 Check::Dropped,
                 Check::OddCredentials,
-                Check::NothingKept,
+                Check::NothingStored,
             ],
         ),
         (
             Self::NoPairingAfterADroppedExchange,
-            &[Check::Platform, Check::Dropped, Check::EarlierOffer],
+            &[Check::Platform, Check::Dropped, Check::StaleOffer],
         ),
         (
             Self::JoinReturnsEarly,
@@ -103,12 +105,12 @@ impl Flaw {
                 Check::OddCredentials,
                 Check::WrongKey,
                 Check::NotInRange,
-                Check::NothingKept,
+                Check::NothingStored,
             ],
         ),
         (Self::NoPairingFromAccessPoint, &[Check::Pairing, Check::AnyOrder]),
         (
-            Self::OffersAnotherKey,
+            Self::ReturnsAnotherKey,
             &[
                 Check::Platform,
                 Check::Pairing,
@@ -116,107 +118,118 @@ impl Flaw {
                 Check::AnyOrder,
                 Check::Dropped,
                 Check::LateEvents,
-                Check::EarlierOffer,
-                Check::Silence,
+                Check::StaleOffer,
+                Check::NoButtonPress,
                 Check::OverlapMemory,
                 Check::RouterVanishes,
                 Check::OddCredentials,
-                Check::NothingKept,
+                Check::NothingStored,
             ],
         ),
-        (Self::SecondJoinIsRefused, &[Check::Twice, Check::Dropped]),
+        (Self::SecondJoinFails, &[Check::Twice, Check::Dropped]),
         (Self::NoJoinAfterAccessPoint, &[Check::AnyOrder]),
-        (Self::StaysBusyWhenJoinIsDropped, &[Check::Dropped]),
+        (Self::BusyAfterDroppedJoin, &[Check::Dropped]),
         (
-            Self::StaysBusyWhenDropped,
-            &[Check::Platform, Check::Dropped, Check::LateEvents, Check::EarlierOffer],
+            Self::BusyAfterAnyDrop,
+            &[Check::Platform, Check::Dropped, Check::LateEvents, Check::StaleOffer],
         ),
-        (Self::DroppedPairingGoesOn, &[Check::Platform, Check::LateEvents]),
-        (Self::KeepsADroppedOffer, &[Check::EarlierOffer]),
+        (Self::DroppedPairingContinues, &[Check::Platform, Check::LateEvents]),
+        (Self::ReturnsDroppedOffer, &[Check::StaleOffer]),
         (
-            Self::GivesAnOfferTwice,
-            &[Check::EarlierOffer, Check::OverlapMemory, Check::OddCredentials],
+            Self::ReturnsOfferTwice,
+            &[Check::StaleOffer, Check::OverlapMemory, Check::OddCredentials],
         ),
-        (Self::TimesOut, &[Check::Silence]),
-        (Self::PairsUnpressed, &[Check::Silence, Check::StaysOnAir]),
-        (Self::SeesNoRouter, &[Check::Silence]),
-        (Self::LeavesToLook, &[Check::StaysOnAir, Check::WaitsToLeave]),
-        (Self::LeavesAtOnce, &[Check::WaitsToLeave]),
-        (Self::OverlapIsRefusal, &[Check::Overlap, Check::OverlapMemory]),
-        (Self::ForgetsSightings, &[Check::OverlapMemory]),
+        (Self::PairTimesOut, &[Check::NoButtonPress]),
+        (Self::PairsWithoutButton, &[Check::NoButtonPress, Check::StaysOnAir]),
+        (Self::ReportsNoRouter, &[Check::NoButtonPress]),
+        (Self::LeavesToSearch, &[Check::StaysOnAir, Check::WaitsBeforeDisconnect]),
+        (Self::IgnoresReplyGrace, &[Check::WaitsBeforeDisconnect]),
+        (Self::ReportsOverlapAsRefusal, &[Check::Overlap, Check::OverlapMemory]),
+        (Self::ForgetsPressedRouters, &[Check::OverlapMemory]),
         (Self::LostRouterIsFinal, &[Check::RouterVanishes]),
         (Self::NamesAreText, &[Check::OddCredentials]),
         (Self::NamesEndAtNul, &[Check::OddCredentials]),
-        (Self::AnyKeyWillDo, &[Check::WrongKey]),
+        (Self::AcceptsAnyKey, &[Check::WrongKey]),
         (Self::NotFoundIsFinal, &[Check::NotInRange]),
-        (Self::Saves, &[Check::NothingKept]),
-        (Self::FirmwareRejoins, &[Check::NothingKept]),
-        (Self::SnapshotFails, &[Check::Platform, Check::Looking, Check::Twice, Check::AnyOrder]),
+        (Self::SavesCredentials, &[Check::NothingStored]),
+        (Self::FirmwareRejoins, &[Check::NothingStored]),
+        (Self::SnapshotFails, &[Check::Platform, Check::ReadOnly, Check::Twice, Check::AnyOrder]),
     ];
 }
 
-/// See [`Flaw`].
-pub(crate) struct Flawed<'w> {
-    radio: Radio<'w, Raw, &'w ManualClock<Raw>>,
-    world: &'w World,
-    busy: bool,
+/// The simulated driver with one [`Flaw`].
+pub(crate) struct FlawedDriver<'s> {
+    radio: Radio<'s, Raw, &'s ManualClock<Raw>>,
+    sim: &'s Simulation,
+    /// Whether the next method fails.
+    is_busy: bool,
     mode: Mode,
-    /// The network of the last verb, if that was a join.
+    /// The network of the last `join`, unless `apply` or `pair` was called since.
     joined: Option<Credentials>,
-    kept: Cell<Option<Offer>>,
-    stuck: Cell<bool>,
+    /// The offer that the next `pair` returns.
+    kept_offer: Cell<Option<Offer>>,
+    /// Whether every later `pair` fails.
+    is_stuck: Cell<bool>,
 }
 
-impl<'w> Flawed<'w> {
-    pub(crate) fn new(world: &'w World) -> Self {
-        let radio = world.air.radio(&world.clock);
+impl<'s> FlawedDriver<'s> {
+    pub(crate) fn new(sim: &'s Simulation) -> Self {
+        let radio = sim.air.radio(&sim.clock);
         Self {
             radio,
-            world,
-            busy: false,
+            sim,
+            is_busy: false,
             mode: Mode::Off,
             joined: None,
-            kept: Cell::default(),
-            stuck: Cell::default(),
+            kept_offer: Cell::default(),
+            is_stuck: Cell::default(),
         }
     }
 
     fn has(&self, flaw: Flaw) -> bool {
-        self.world.flaw == Some(flaw)
+        self.sim.flaw == Some(flaw)
     }
 
-    async fn pass(&self, time: Duration) {
-        self.world.clock.sleep_until(self.world.clock.now().after(time)).await;
+    async fn sleep(&self, time: Duration) {
+        self.sim.clock.sleep_until(self.sim.clock.now().after(time)).await;
     }
 
-    fn begin(&mut self, is_join: bool) -> Result<(), SimError> {
-        let stays = self.has(Flaw::StaysBusyWhenDropped)
-            || is_join && self.has(Flaw::StaysBusyWhenJoinIsDropped);
-        if std::mem::replace(&mut self.busy, stays) {
+    fn start_method(&mut self, is_join: bool) -> Result<(), SimError> {
+        let stays_busy =
+            self.has(Flaw::BusyAfterAnyDrop) || is_join && self.has(Flaw::BusyAfterDroppedJoin);
+        if std::mem::replace(&mut self.is_busy, stays_busy) {
             return Err(SimError(ErrorKind::Other));
         }
         if self.has(Flaw::JoinReturnsEarly) {
-            self.world.later.take();
+            self.sim.delayed_settings.take();
         }
         Ok(())
     }
 
-    async fn apply_so(&mut self, settings: &Settings, note: &Snapshot) -> Result<(), SimError> {
+    async fn apply_with_flaw(
+        &mut self,
+        settings: &Settings,
+        snapshot: &Snapshot,
+    ) -> Result<(), SimError> {
         if self.has(Flaw::StationOnly) && settings.mode() != Mode::Station {
             return Err(SimError(ErrorKind::Unsupported));
         }
-        let (mut settings, again) = (settings.clone(), self.mode == settings.mode());
+        let (mut settings, is_repeated) = (settings.clone(), self.mode == settings.mode());
         self.mode = settings.mode();
         match &settings {
-            Settings::AccessPoint { .. } if again && self.has(Flaw::SecondAccessPointGoesDark) => {
+            Settings::AccessPoint { .. }
+                if is_repeated && self.has(Flaw::SecondAccessPointStops) =>
+            {
                 settings = Settings::Off { remembered: None };
             }
             Settings::Off { remembered: Some(network) }
-                if self.has(Flaw::OffUsesWhatIsRemembered) =>
+                if self.has(Flaw::OffJoinsRememberedNetwork) =>
             {
                 settings = Settings::Station { network: network.clone() };
             }
-            Settings::Platform if self.has(Flaw::ForgetsThePlatform) && self.joined.is_some() => {
+            Settings::Platform
+                if self.has(Flaw::LosesPlatformNetworks) && self.joined.is_some() =>
+            {
                 settings = Settings::Off { remembered: None };
             }
             Settings::Platform
@@ -225,156 +238,162 @@ impl<'w> Flawed<'w> {
             | Settings::Off { .. } => {}
         }
         self.joined = None;
-        self.radio.apply(&settings, note).await?;
+        self.radio.apply(&settings, snapshot).await?;
         if self.has(Flaw::ApplyWaitsForTheLink) {
-            while self.mode == Mode::Station && !self.world.air.is_linked() {
-                self.pass(Duration::from_secs(1)).await;
+            while self.mode == Mode::Station && !self.sim.air.is_linked() {
+                self.sleep(Duration::from_secs(1)).await;
             }
         }
         Ok(())
     }
 
-    async fn pair_so(&mut self, context: &mut PairContext<'_>) -> Result<Offer, SimError> {
+    async fn pair_with_flaw(&mut self, context: &mut PairContext<'_>) -> Result<Offer, SimError> {
         self.joined = None;
-        if let Some(offer) = self.kept.take() {
+        if let Some(offer) = self.kept_offer.take() {
             return Ok(offer);
         }
-        if self.stuck.get() {
+        if self.is_stuck.get() {
             return Err(SimError(ErrorKind::Other));
         }
-        let mode = std::mem::replace(&mut self.mode, Mode::Station);
-        if mode == Mode::AccessPoint && self.has(Flaw::NoPairingFromAccessPoint) {
+        let previous_mode = std::mem::replace(&mut self.mode, Mode::Station);
+        if previous_mode == Mode::AccessPoint && self.has(Flaw::NoPairingFromAccessPoint) {
             return Err(SimError(ErrorKind::Other));
         }
-        if self.has(Flaw::LeavesToLook) {
-            self.world.force(&Settings::Off { remembered: None });
+        if self.has(Flaw::LeavesToSearch) {
+            self.sim.force_settings(&Settings::Off { remembered: None });
         }
-        if self.has(Flaw::PairsUnpressed) {
-            self.world.air.press(b"home");
+        if self.has(Flaw::PairsWithoutButton) {
+            self.sim.air.press_button(b"home");
         }
-        let mut overlap_detector = match self.has(Flaw::ForgetsSightings) {
+        let mut overlap_detector = match self.has(Flaw::ForgetsPressedRouters) {
             true => OverlapDetector::new(),
             false => context.overlap_detector.clone(),
         };
         let exchanging = Cell::new(None);
-        let (world, kept, stuck) = (self.world, &self.kept, &self.stuck);
-        let report = |news| {
-            let PairEvent::Progress(sight) = news else { return };
-            if let SearchProgress::Exchanging { ssid: Some(ssid) } = &sight {
-                exchanging.set(world.network(ssid));
+        let (sim, kept_offer, is_stuck) = (self.sim, &self.kept_offer, &self.is_stuck);
+        let on_event = |event| {
+            let PairEvent::Progress(progress) = event else { return };
+            if let SearchProgress::Exchanging { ssid: Some(ssid) } = &progress {
+                exchanging.set(sim.network(ssid));
             }
-            let blind =
-                world.flaw == Some(Flaw::SeesNoRouter) && sight == SearchProgress::NotPressed;
-            context.report_progress(if blind { SearchProgress::NoRouter } else { sight });
+            let is_hidden =
+                sim.flaw == Some(Flaw::ReportsNoRouter) && progress == SearchProgress::NotPressed;
+            context.report_progress(if is_hidden { SearchProgress::NoRouter } else { progress });
         };
-        let leftover = Leftover { world, kept, stuck, exchanging: &exchanging };
-        let limit = async {
-            match world.flaw == Some(Flaw::TimesOut) {
-                true => world.clock.sleep_until(world.clock.now().after(WALK_TIME)).await,
+        let drop_effects = DropEffects { sim, kept_offer, is_stuck, exchanging: &exchanging };
+        let timeout = async {
+            match sim.flaw == Some(Flaw::PairTimesOut) {
+                true => sim.clock.sleep_until(sim.clock.now().after(PAIRING_TIMEOUT)).await,
                 false => pending().await,
             }
         };
-        let answer = {
-            let leaving = pin!(async {
-                if world.flaw != Some(Flaw::LeavesAtOnce) {
+        let result = {
+            let reply_grace = pin!(async {
+                if sim.flaw != Some(Flaw::IgnoresReplyGrace) {
                     context.before_disconnect().await;
                 }
             });
             let mut inner =
-                PairContext::new(&mut overlap_detector, &report).with_reply_grace(leaving);
-            match select(self.radio.pair(&mut inner), limit).await {
-                Either::First(answer) => answer,
+                PairContext::new(&mut overlap_detector, &on_event).with_reply_grace(reply_grace);
+            match select(self.radio.pair(&mut inner), timeout).await {
+                Either::First(result) => result,
                 Either::Second(()) => Err(SimError(ErrorKind::Other)),
             }
         };
-        let router = leftover.exchanging.take();
-        drop(leftover);
-        if !self.has(Flaw::FirmwareJudgesOverlap) {
+        let router = drop_effects.exchanging.take();
+        drop(drop_effects);
+        if !self.has(Flaw::FirmwareDetectsOverlap) {
             *context.overlap_detector = overlap_detector;
         }
-        let lost = router.is_some_and(|network| !world.is_on(&network.ssid));
-        match (answer, world.flaw) {
-            (Err(SimError(ErrorKind::Overlap)), Some(Flaw::OverlapIsRefusal)) => {
+        let is_router_lost = router.is_some_and(|network| !sim.is_on(&network.ssid));
+        match (result, sim.flaw) {
+            (Err(SimError(ErrorKind::Overlap)), Some(Flaw::ReportsOverlapAsRefusal)) => {
                 Err(SimError(ErrorKind::Refused))
             }
-            (Ok(offer), Some(Flaw::GivesAnOfferTwice)) => {
-                self.kept.set(Some(offer.clone()));
+            (Ok(offer), Some(Flaw::ReturnsOfferTwice)) => {
+                self.kept_offer.set(Some(offer.clone()));
                 Ok(offer)
             }
-            (Ok(_), Some(Flaw::LostRouterIsFinal)) if lost => Err(SimError(ErrorKind::NoDevice)),
+            (Ok(_), Some(Flaw::LostRouterIsFinal)) if is_router_lost => {
+                Err(SimError(ErrorKind::NoDevice))
+            }
             (Ok(offer), Some(Flaw::NamesAreText)) => Ok(as_text(offer.at(0)).into()),
             (Ok(offer), Some(Flaw::NamesEndAtNul)) => Ok(until_nul(offer.at(0)).into()),
-            (Ok(offer), Some(Flaw::OffersAnotherKey)) => {
+            (Ok(offer), Some(Flaw::ReturnsAnotherKey)) => {
                 let passphrase = Passphrase::new(b"another key").ok();
                 Ok(Credentials { passphrase, ..offer.at(0).clone() }.into())
             }
-            (answer, _) => answer,
+            (result, _) => result,
         }
     }
 
-    async fn join_so(&mut self, network: &Credentials, note: &Snapshot) -> Result<(), SimError> {
-        let before = self.joined.replace(network.clone());
-        let mode = std::mem::replace(&mut self.mode, Mode::Station);
-        if before.as_ref() == Some(network) && self.has(Flaw::SecondJoinIsRefused)
-            || mode == Mode::AccessPoint && self.has(Flaw::NoJoinAfterAccessPoint)
+    async fn join_with_flaw(
+        &mut self,
+        network: &Credentials,
+        snapshot: &Snapshot,
+    ) -> Result<(), SimError> {
+        let previous_network = self.joined.replace(network.clone());
+        let previous_mode = std::mem::replace(&mut self.mode, Mode::Station);
+        if previous_network.as_ref() == Some(network) && self.has(Flaw::SecondJoinFails)
+            || previous_mode == Mode::AccessPoint && self.has(Flaw::NoJoinAfterAccessPoint)
         {
             return Err(SimError(ErrorKind::Other));
         }
         if self.has(Flaw::JoinReturnsEarly) {
-            self.world.force(&Settings::Off { remembered: None });
-            let at = self.world.clock.now().after(Duration::from_secs(1));
+            self.sim.force_settings(&Settings::Off { remembered: None });
+            let at = self.sim.clock.now().after(Duration::from_secs(1));
             let settings = Settings::Station { network: network.clone() };
-            self.world.later.replace(Some((at, settings)));
+            self.sim.delayed_settings.replace(Some((at, settings)));
             return Ok(());
         }
-        let answer = self.radio.join(network, note).await;
-        match (answer, self.world.flaw) {
-            (Ok(()), Some(Flaw::Saves | Flaw::FirmwareRejoins)) => {
-                self.world.flash.replace(Some(network.clone()));
+        let result = self.radio.join(network, snapshot).await;
+        match (result, self.sim.flaw) {
+            (Ok(()), Some(Flaw::SavesCredentials | Flaw::FirmwareRejoins)) => {
+                self.sim.stored.replace(Some(network.clone()));
                 Ok(())
             }
-            (Err(SimError(ErrorKind::WrongKey)), Some(Flaw::AnyKeyWillDo)) => Ok(()),
+            (Err(SimError(ErrorKind::WrongKey)), Some(Flaw::AcceptsAnyKey)) => Ok(()),
             (Err(SimError(ErrorKind::NotFound)), Some(Flaw::NotFoundIsFinal)) => {
                 Err(SimError(ErrorKind::Unsupported))
             }
-            (answer, _) => answer,
+            (result, _) => result,
         }
     }
 }
 
-impl WifiDriver for Flawed<'_> {
+impl WifiDriver for FlawedDriver<'_> {
     type Error = SimError;
 
     async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), SimError> {
-        self.world.log(match settings.mode() {
+        self.sim.log(match settings.mode() {
             Mode::Station => "station",
             Mode::AccessPoint => "access point",
             Mode::Off => "off",
         });
-        self.begin(false)?;
-        let answer = self.apply_so(settings, snapshot).await;
-        self.busy = false;
-        answer
+        self.start_method(false)?;
+        let result = self.apply_with_flaw(settings, snapshot).await;
+        self.is_busy = false;
+        result
     }
 
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, SimError> {
-        self.world.log("pair");
-        self.begin(false)?;
-        let answer = self.pair_so(context).await;
-        self.busy = false;
-        answer
+        self.sim.log("pair");
+        self.start_method(false)?;
+        let result = self.pair_with_flaw(context).await;
+        self.is_busy = false;
+        result
     }
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), SimError> {
-        self.world.log("join");
-        self.begin(true)?;
-        let answer = self.join_so(network, snapshot).await;
-        self.busy = false;
-        answer
+        self.sim.log("join");
+        self.start_method(true)?;
+        let result = self.join_with_flaw(network, snapshot).await;
+        self.is_busy = false;
+        result
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, SimError> {
-        self.world.log("look");
+        self.sim.log("snapshot");
         match self.has(Flaw::SnapshotFails) {
             true => Err(SimError(ErrorKind::Other)),
             false => self.radio.snapshot().await,
@@ -383,10 +402,12 @@ impl WifiDriver for Flawed<'_> {
 
     async fn link(&mut self) -> Result<Link, SimError> {
         let link = self.radio.link().await;
-        if let (true, Some(settings)) = (self.has(Flaw::LinkScans), self.world.air.radio_does()) {
-            self.world.force(&Settings::Off { remembered: None });
-            self.pass(Duration::from_millis(100)).await;
-            self.world.force(&settings);
+        if let (true, Some(settings)) =
+            (self.has(Flaw::LinkDisconnects), self.sim.air.radio_settings())
+        {
+            self.sim.force_settings(&Settings::Off { remembered: None });
+            self.sleep(Duration::from_millis(100)).await;
+            self.sim.force_settings(&settings);
         }
         if self.has(Flaw::LinkIsNeverUp) {
             return link.map(|link| Link { up: false, ..link });
@@ -395,46 +416,47 @@ impl WifiDriver for Flawed<'_> {
     }
 
     async fn config_lost(&mut self) {
-        match self.world.flaw {
-            Some(Flaw::MissesALoss) => pending().await,
-            Some(Flaw::TakesAMissingRouterForALoss) if !self.world.air.is_linked() => {}
+        match self.sim.flaw {
+            Some(Flaw::MissesConfigLoss) => pending().await,
+            Some(Flaw::ReportsMissingRouterAsConfigLoss) if !self.sim.air.is_linked() => {}
             _ => self.radio.config_lost().await,
         }
     }
 }
 
-/// What a pairing leaves behind when it is dropped in the exchange.
-struct Leftover<'a> {
-    world: &'a World,
-    kept: &'a Cell<Option<Offer>>,
-    stuck: &'a Cell<bool>,
+/// Causes the effects of a pairing that is dropped during the exchange.
+struct DropEffects<'a> {
+    sim: &'a Simulation,
+    kept_offer: &'a Cell<Option<Offer>>,
+    is_stuck: &'a Cell<bool>,
+    /// The network of the router in the exchange.
     exchanging: &'a Cell<Option<Credentials>>,
 }
 
-impl Drop for Leftover<'_> {
+impl Drop for DropEffects<'_> {
     fn drop(&mut self) {
-        match (self.exchanging.take(), self.world.flaw) {
-            (Some(network), Some(Flaw::DroppedPairingGoesOn)) => {
-                let at = self.world.clock.now().after(Duration::from_secs(2));
-                self.world.later.replace(Some((at, Settings::Station { network })));
+        match (self.exchanging.take(), self.sim.flaw) {
+            (Some(network), Some(Flaw::DroppedPairingContinues)) => {
+                let at = self.sim.clock.now().after(Duration::from_secs(2));
+                self.sim.delayed_settings.replace(Some((at, Settings::Station { network })));
             }
-            (Some(network), Some(Flaw::KeepsADroppedOffer)) => {
-                self.kept.set(Some(network.into()));
+            (Some(network), Some(Flaw::ReturnsDroppedOffer)) => {
+                self.kept_offer.set(Some(network.into()));
             }
-            (Some(_), Some(Flaw::NoPairingAfterADroppedExchange)) => self.stuck.set(true),
+            (Some(_), Some(Flaw::NoPairingAfterADroppedExchange)) => self.is_stuck.set(true),
             _ => {}
         }
     }
 }
 
-/// A name as a driver makes it that takes names for text.
+/// Returns the network with the name that a driver gets if it treats names as text.
 fn as_text(network: &Credentials) -> Credentials {
     let text = String::from_utf8_lossy(network.ssid.as_bytes()).into_owned();
     let cut = &text.as_bytes()[..text.len().min(32)];
     Credentials { ssid: Ssid::new(cut).expect("a name"), ..network.clone() }
 }
 
-/// A name as a driver makes it that is written in C.
+/// Returns the network with the name that a driver gets if it treats names as C strings.
 fn until_nul(network: &Credentials) -> Credentials {
     let name = network.ssid.as_bytes().split(|byte| *byte == 0).next().unwrap_or_default();
     Credentials { ssid: Ssid::new(name).expect("a name"), ..network.clone() }

@@ -1,144 +1,145 @@
-//! The conformance suite on the simulated driver, which must pass, and on drivers that are bad on
-//! purpose, each of which must fail, and where it is bad.
+//! Tests of the conformance suite. The simulated driver must pass it. A driver with a deliberate
+//! flaw must fail exactly the checks that cover the flaw.
 
 mod flaw;
-mod world;
+mod simulation;
 
 use std::time::Duration;
 
-use flaw::{Flaw, Flawed};
-use world::{Bench, HELPLESS, World};
+use flaw::{Flaw, FlawedDriver};
+use simulation::{MINIMAL, SimTestBed, Simulation};
 use wps_core::conformance::{Check, Limits, Outcome, Report, Unavailable, run, run_all};
-use wps_core::sim::Fault;
+use wps_core::sim::RadioFault;
 use wps_core::{ErrorKind, WifiDriver};
 
-fn try_all<'w, D: WifiDriver>(world: &'w World, driver: fn(&'w World) -> D) -> Report {
-    world.play(run_all(&mut Bench { world, driver }))
+fn report_for<'s, D: WifiDriver>(sim: &'s Simulation, driver: fn(&'s Simulation) -> D) -> Report {
+    sim.block_on(run_all(&mut SimTestBed { sim, driver }))
 }
 
-fn simulated(world: &World) -> Report {
-    try_all(world, |world| world.air.radio(&world.clock))
+fn report_for_simulated_driver(sim: &Simulation) -> Report {
+    report_for(sim, |sim| sim.air.radio(&sim.clock))
 }
 
-/// The checks that did not simply pass.
-fn others(report: &Report) -> Vec<(Check, &Outcome)> {
+/// Returns the checks with any outcome but `Passed`.
+fn not_passed(report: &Report) -> Vec<(Check, &Outcome)> {
     let outcome = |check| (check, report.outcome(check).expect("every check is reported"));
     Check::ALL.into_iter().map(outcome).filter(|(_, it)| **it != Outcome::Passed).collect()
 }
 
 fn failed(report: &Report) -> Vec<Check> {
-    let failures = others(report).into_iter().filter(|(_, outcome)| outcome.is_failure());
+    let failures = not_passed(report).into_iter().filter(|(_, outcome)| outcome.is_failure());
     failures.map(|(check, _)| check).collect()
 }
 
 #[test]
 fn the_simulated_driver_passes() {
-    let report = simulated(&World::with(None));
-    assert_eq!(others(&report), [], "\n{report}");
+    let report = report_for_simulated_driver(&Simulation::new(None));
+    assert_eq!(not_passed(&report), [], "\n{report}");
     assert!(report.is_ok());
 }
 
 #[test]
-fn every_flaw_is_noticed_and_where_it_is() {
-    for (flaw, noticed_by) in Flaw::ALL {
-        let report = try_all(&World::with(Some(*flaw)), Flawed::new);
-        assert_eq!(failed(&report), *noticed_by, "{flaw:?}\n{report}");
+fn every_flaw_is_detected_by_the_expected_checks() {
+    for (flaw, detected_by) in Flaw::ALL {
+        let report = report_for(&Simulation::new(Some(*flaw)), FlawedDriver::new);
+        assert_eq!(failed(&report), *detected_by, "{flaw:?}\n{report}");
         assert!(!report.is_ok());
     }
 }
 
 #[test]
-fn every_check_notices_some_flaw() {
+fn every_check_detects_a_flaw() {
     for check in Check::ALL {
-        assert!(Flaw::ALL.iter().any(|(_, noticed_by)| noticed_by.contains(&check)), "{check:?}");
+        assert!(Flaw::ALL.iter().any(|(_, detected_by)| detected_by.contains(&check)), "{check:?}");
     }
 }
 
 #[test]
-fn any_order_is_every_order() {
-    const VERBS: [&str; 6] = ["station", "access point", "off", "pair", "join", "look"];
-    let world = World::with(None);
-    let mut bench = Bench { world: &world, driver: Flawed::new };
-    assert_eq!(world.play(run(Check::AnyOrder, &mut bench)), Outcome::Passed);
-    let verbs = world.verbs.take();
-    for (first, second) in VERBS.iter().flat_map(|one| VERBS.map(|other| (*one, other))) {
-        let tried = verbs.windows(2).any(|pair| pair == [first, second]);
-        assert!(tried || first == second, "{second} after {first}");
+fn the_any_order_check_tries_every_ordered_pair() {
+    const METHODS: [&str; 6] = ["station", "access point", "off", "pair", "join", "snapshot"];
+    let sim = Simulation::new(None);
+    let mut test_bed = SimTestBed { sim: &sim, driver: FlawedDriver::new };
+    assert_eq!(sim.block_on(run(Check::AnyOrder, &mut test_bed)), Outcome::Passed);
+    let calls = sim.calls.take();
+    for (first, second) in METHODS.iter().flat_map(|one| METHODS.map(|other| (*one, other))) {
+        let is_tried = calls.windows(2).any(|pair| pair == [first, second]);
+        assert!(is_tried || first == second, "{second} after {first}");
     }
 }
 
 #[test]
-fn a_mute_or_absent_radio_fails_everything_and_hangs_nobody() {
-    for fault in [Fault::Mute, Fault::Fails(ErrorKind::NoDevice)] {
-        let world = World::with(None);
-        world.air.set_fault(Some(fault));
-        let report = simulated(&world);
+fn an_unresponsive_or_missing_radio_fails_every_check_and_blocks_none() {
+    for fault in [RadioFault::Unresponsive, RadioFault::Fails(ErrorKind::NoDevice)] {
+        let sim = Simulation::new(None);
+        sim.air.set_fault(Some(fault));
+        let report = report_for_simulated_driver(&sim);
         assert_eq!(failed(&report), Check::ALL, "{fault:?}\n{report}");
     }
 }
 
 #[test]
-fn a_driver_for_station_mode_alone_is_no_bad_driver() {
-    let report = try_all(&World::with(Some(Flaw::StationOnly)), Flawed::new);
+fn a_driver_that_supports_only_station_mode_does_not_fail() {
+    let report = report_for(&Simulation::new(Some(Flaw::StationOnly)), FlawedDriver::new);
     let access_point = Unavailable("the driver does not support access-point mode");
     let off = Unavailable("the driver does not support switching the radio off");
     let expected = [
         (Check::AccessPoint, &Outcome::Skipped(access_point)),
         (Check::Off, &Outcome::Skipped(off)),
-        (Check::Looking, &Outcome::Partial(off)),
+        (Check::ReadOnly, &Outcome::Partial(off)),
         (Check::Pairing, &Outcome::Partial(off)),
         (Check::Twice, &Outcome::Partial(off)),
         (Check::AnyOrder, &Outcome::Partial(off)),
     ];
-    assert_eq!(others(&report), expected, "\n{report}");
+    assert_eq!(not_passed(&report), expected, "\n{report}");
 }
 
 #[test]
-fn a_radio_that_judges_overlap_by_itself_is_not_asked_to_remember() {
-    let report = try_all(&World::with(Some(Flaw::FirmwareJudgesOverlap)), Flawed::new);
+fn overlap_memory_is_skipped_if_the_radio_detects_overlap_itself() {
+    let report =
+        report_for(&Simulation::new(Some(Flaw::FirmwareDetectsOverlap)), FlawedDriver::new);
     let gap = Unavailable("the driver leaves session overlap to its platform");
-    assert_eq!(others(&report), [(Check::OverlapMemory, &Outcome::Skipped(gap))], "\n{report}");
+    assert_eq!(not_passed(&report), [(Check::OverlapMemory, &Outcome::Skipped(gap))], "\n{report}");
 }
 
 #[test]
-fn what_a_stage_cannot_do_is_told() {
-    let mut world = World::with(None);
-    world.helpless = true;
-    let report = simulated(&world);
+fn what_a_test_bed_cannot_do_is_reported() {
+    let mut sim = Simulation::new(None);
+    sim.is_minimal = true;
+    let report = report_for_simulated_driver(&sim);
     assert!(report.is_ok(), "\n{report}");
-    let skipped = |check| report.outcome(check) == Some(&Outcome::Skipped(HELPLESS));
+    let skipped = |check| report.outcome(check) == Some(&Outcome::Skipped(MINIMAL));
     let skipped: Vec<_> = Check::ALL.into_iter().filter(|check| skipped(*check)).collect();
     assert_eq!(
         skipped,
-        [Check::ConfigLost, Check::Platform, Check::StaysOnAir, Check::WaitsToLeave],
+        [Check::ConfigLost, Check::Platform, Check::StaysOnAir, Check::WaitsBeforeDisconnect],
         "\n{report}"
     );
-    // Those that look at the radio take the driver's word.
+    // Checks that observe the radio pass only in part: they rely on the driver's own reports.
     let passed = |check| report.outcome(check) == Some(&Outcome::Passed);
     let passed: Vec<_> = Check::ALL.into_iter().filter(|check| passed(*check)).collect();
     assert_eq!(passed, [Check::Overlap], "\n{report}");
 }
 
 #[test]
-fn a_short_silence_is_told() {
-    let mut world = World::with(None);
-    world.limits = Limits { silence: Duration::from_secs(120), ..Limits::default() };
-    let mut bench = Bench { world: &world, driver: |world| world.air.radio(&world.clock) };
-    let outcome = world.play(run(Check::Silence, &mut bench));
-    let gap = Unavailable("nobody waited for longer than two minutes");
+fn a_short_no_press_window_is_reported() {
+    let mut sim = Simulation::new(None);
+    sim.limits = Limits { no_press_window: Duration::from_secs(120), ..Limits::default() };
+    let mut test_bed = SimTestBed { sim: &sim, driver: |sim| sim.air.radio(&sim.clock) };
+    let outcome = sim.block_on(run(Check::NoButtonPress, &mut test_bed));
+    let gap = Unavailable("the test bed did not wait for longer than two minutes");
     assert_eq!(outcome, Outcome::Partial(gap));
 }
 
 #[test]
 fn a_failure_is_a_sentence() {
     let sentence = |flaw, check| {
-        let world = World::with(Some(flaw));
-        let mut bench = Bench { world: &world, driver: Flawed::new };
-        world.play(run(check, &mut bench)).to_string()
+        let sim = Simulation::new(Some(flaw));
+        let mut test_bed = SimTestBed { sim: &sim, driver: FlawedDriver::new };
+        sim.block_on(run(check, &mut test_bed)).to_string()
     };
     assert_eq!(
-        sentence(Flaw::TimesOut, Check::Silence),
-        "FAILED: pair, and nobody presses a button: wanted no answer within 130 s, \
+        sentence(Flaw::PairTimesOut, Check::NoButtonPress),
+        "FAILED: pair while no button is pressed: wanted no answer within 130 s, \
          found the error \"the radio failed\""
     );
     assert_eq!(
@@ -148,7 +149,7 @@ fn a_failure_is_a_sentence() {
         )
     );
     assert_eq!(
-        sentence(Flaw::KeepsADroppedOffer, Check::EarlierOffer),
+        sentence(Flaw::ReturnsDroppedOffer, Check::StaleOffer),
         "FAILED: pair with another router (after pair, dropped at poll 0): \
          wanted an offer of the network \"neighbour\", found an offer of the network \"home\""
     );

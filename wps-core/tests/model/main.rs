@@ -1,40 +1,43 @@
-//! Walks every world that machine, disk, radio and people can reach, breadth first, with everything that
-//! can happen at every step: requests, cancelling, the window closing, each answer and each failure
-//! of each command, saves that were written or not, dropped futures, power cuts. So any number of
-//! faults in a row is covered.
+//! An exhaustive model of the pairing machine.
 //!
-//! Time has three values: the start, second 10, and the deadline. What takes time inside the window
-//! takes none here, so that the window may close at every step and at none.
+//! Visits every world that the machine, the disk, the radio and the requesters can reach, breadth
+//! first. At each step everything happens that can happen: requests, a cancellation, the end of the
+//! window, each answer and each failure of each command, saves that were written or not, dropped
+//! futures, power cuts. So any number of faults in a row is covered.
+//!
+//! Time has three values: the start, second 10, and the deadline. Work inside the window takes no
+//! time in this model, so the window may close at every step or at none.
 
-mod book;
-mod words;
+mod explorer;
+mod ids;
 mod world;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
-use book::{Book, Number};
-use words::{Disk, Do, In, Is, When};
+use explorer::{Explorer, NodeId};
+use ids::{CommandId, Disk, InputId, SettingsId, TimePoint};
 use world::World;
 use wps_core::{AfterFailure, Cause, ErrorKind, Loaded, RequestError, TaskKind};
 
-/// Where a world was first reached from, and by what.
+/// The world from which a world was first reached, and the step that led to it. `None` for an
+/// initial world.
 type Origin = Option<(usize, &'static str)>;
 
 #[test]
-fn every_world_is_sound_where_a_failed_access_point_goes_dark() {
-    every_world_is_sound(AfterFailure::AccessPointOff);
+fn invariants_hold_if_a_failed_access_point_stays_off() {
+    explore_all_worlds(AfterFailure::AccessPointOff);
 }
 
 #[test]
-fn every_world_is_sound_where_a_failed_access_point_comes_back() {
-    every_world_is_sound(AfterFailure::AccessPointBack);
+fn invariants_hold_if_a_failed_access_point_comes_back() {
+    explore_all_worlds(AfterFailure::AccessPointBack);
 }
 
-fn every_world_is_sound(after_failure: AfterFailure) {
+fn explore_all_worlds(after_failure: AfterFailure) {
     let began = Instant::now();
-    let mut book = Book::default();
-    let mut told = Vec::new();
+    let mut explorer = Explorer::default();
+    let mut replies = Vec::new();
     let mut known: HashMap<World, usize> = HashMap::new();
     let mut worlds: Vec<(World, Origin)> = Vec::new();
     let mut queue = VecDeque::new();
@@ -47,108 +50,115 @@ fn every_world_is_sound(after_failure: AfterFailure) {
             worlds.len() - 1
         });
     };
-    for first in first_worlds(&mut book, after_failure) {
-        visit(first, None, &mut worlds, &mut queue);
+    for initial in initial_worlds(&mut explorer, after_failure) {
+        visit(initial, None, &mut worlds, &mut queue);
     }
-    let (mut said, mut happened) = (BTreeSet::new(), BTreeSet::new());
-    while let Some(at) = queue.pop_front() {
-        let world = worlds[at].0;
-        if let Err(broken) = world.sound(&book) {
-            explain(broken, &worlds, at, None, &book);
+    let (mut seen_replies, mut seen_steps) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(index) = queue.pop_front() {
+        let world = worlds[index].0;
+        if let Err(violation) = world.check_invariants(&explorer) {
+            fail_with_path(violation, &worlds, index, None, &explorer);
         }
-        for (label, next) in world.steps(&mut book, &mut told) {
+        for (label, next) in world.steps(&mut explorer, &mut replies) {
             steps += 1;
-            happened.insert((world.is_booting(), label));
+            seen_steps.insert((world.is_booting(), label));
             match next {
-                Ok(next) => visit(next, Some((at, label)), &mut worlds, &mut queue),
-                Err(broken) => explain(broken, &worlds, at, Some(label), &book),
+                Ok(next) => visit(next, Some((index, label)), &mut worlds, &mut queue),
+                Err(violation) => fail_with_path(violation, &worlds, index, Some(label), &explorer),
             }
         }
-        said.extend(told.drain(..).map(|told| format!("{told:?}")));
+        seen_replies.extend(replies.drain(..).map(|reply| format!("{reply:?}")));
     }
 
-    faults_come_in_rows(&happened);
-    assert!(happened.contains(&(false, "lost")), "never happens: lost");
+    expect_second_faults(&seen_steps);
+    assert!(seen_steps.contains(&(false, "config lost")), "never happens: config lost");
     let all = || worlds.iter().map(|(world, _)| world);
-    let longest = all().map(|world| answers_to_rest(&mut book, world)).max();
-    everything_happens_sometimes(&book, all().map(|world| world.machine), &said);
+    let longest = all().map(|world| answers_until_idle(&mut explorer, world)).max();
+    expect_full_coverage(&explorer, all().map(|world| world.machine), &seen_replies);
     println!(
         "model, {after_failure:?}: {} worlds, {steps} steps, {} machines, at rest within {} answers, {:.1} s",
         worlds.len(),
-        book.count(),
+        explorer.node_count(),
         longest.unwrap_or_default(),
         began.elapsed().as_secs_f32()
     );
 }
 
-/// Every record of a device at rest, a new device, and a damaged record, which the store has put aside.
-fn first_worlds(book: &mut Book, after_failure: AfterFailure) -> Vec<World> {
-    let settled = Is::ALL.map(Disk::Settled).into_iter().chain([Disk::Empty]);
-    let mut first: Vec<_> = settled
-        .map(|disk| World::first(book.boot_from(disk, after_failure), disk, after_failure))
+/// Returns the worlds to start from: an idle device with each kind of settings, a new device, and a
+/// device whose damaged record the store has put aside.
+fn initial_worlds(explorer: &mut Explorer, after_failure: AfterFailure) -> Vec<World> {
+    let settled = SettingsId::ALL.map(Disk::Settled).into_iter().chain([Disk::Empty]);
+    let mut worlds: Vec<_> = settled
+        .map(|disk| World::initial(explorer.boot_from(disk, after_failure), disk, after_failure))
         .collect();
-    let damaged = book.boot(Loaded::Corrupt, after_failure);
-    first.push(World::first(damaged, Disk::Empty, after_failure));
-    first
+    let damaged = explorer.boot(Loaded::Corrupt, after_failure);
+    worlds.push(World::initial(damaged, Disk::Empty, after_failure));
+    worlds
 }
 
-/// How it came to this, from the start.
-fn explain(
-    broken: &str,
+/// Panics with the path from an initial world to the violation.
+fn fail_with_path(
+    violation: &str,
     worlds: &[(World, Origin)],
-    at: usize,
-    last: Option<&str>,
-    book: &Book,
+    index: usize,
+    last_step: Option<&str>,
+    explorer: &Explorer,
 ) -> ! {
-    let mut path = Vec::from_iter(last.map(|last| format!("  {last}: {broken}")));
-    let mut here = at;
+    let mut path = Vec::from_iter(last_step.map(|label| format!("  {label}: {violation}")));
+    let mut here = index;
     while let (_, Some((from, label))) = worlds[here] {
-        path.push(format!("  {label} → {:?}", book.page(worlds[here].0.machine).wants));
+        path.push(format!("  {label} → {:?}", explorer.node(worlds[here].0.machine).command));
         here = from;
     }
     path.reverse();
-    let machine = &book.page(worlds[at].0.machine).machine;
+    let machine = &explorer.node(worlds[index].0.machine).machine;
     panic!(
-        "{broken}\nfrom {:?}\n{}\nto {:#?}\n{machine:#?}",
+        "{violation}\nfrom {:?}\n{}\nto {:#?}\n{machine:#?}",
         worlds[here].0,
         path.join("\n"),
-        worlds[at].0
+        worlds[index].0
     );
 }
 
-/// When nothing fails any more and nobody asks for anything: how many answers it takes to come to rest,
-/// whether or not a router answers.
-fn answers_to_rest(book: &mut Book, world: &World) -> usize {
-    let count = |router_answers: bool, book: &mut Book| {
-        let (mut machine, mut closed) = (world.machine, world.closed);
+/// Returns how many answers it takes until the device is idle if nothing fails any more and nobody
+/// makes a request. Takes the maximum over a router that answers and one that does not.
+fn answers_until_idle(explorer: &mut Explorer, world: &World) -> usize {
+    let count = |router_answers: bool, explorer: &mut Explorer| {
+        let (mut machine, mut window_closed) = (world.machine, world.window_closed);
         let mut joins = 0;
         for answers in 0.. {
-            assert!(answers < 100, "never comes to rest: {:#?}", book.page(world.machine).machine);
-            let page = book.page(machine);
-            let input = match page.wants {
-                Do::Rest => return answers,
-                Do::Pause => In::Elapsed,
-                Do::Note => In::Noted,
-                Do::Save(_) => In::Saved,
-                Do::Apply(..) => In::Applied,
-                Do::Pair if router_answers => In::OfferedBoth,
-                Do::Pair => In::Elapsed,
-                Do::Join(..) if router_answers => In::Joined,
-                Do::Join(..) => In::Elapsed,
+            assert!(
+                answers < 100,
+                "never becomes idle: {:#?}",
+                explorer.node(world.machine).machine
+            );
+            let node = explorer.node(machine);
+            let input = match node.command {
+                CommandId::Idle => return answers,
+                CommandId::Pause => InputId::Elapsed,
+                CommandId::Snapshot => InputId::SnapshotTaken,
+                CommandId::Save(_) => InputId::Saved,
+                CommandId::Apply(..) => InputId::Applied,
+                CommandId::Pair if router_answers => InputId::OfferedBoth,
+                CommandId::Pair => InputId::Elapsed,
+                CommandId::Join(..) if router_answers => InputId::Joined,
+                CommandId::Join(..) => InputId::Elapsed,
             };
             // Six tries of twenty seconds fill the window.
-            joins += usize::from(matches!(page.wants, Do::Join(..)));
-            closed |= input == In::Elapsed && (page.ends_with_the_window() || joins == 6);
-            machine = book.next(machine, input, if closed { When::Closed } else { When::Inside });
+            joins += usize::from(matches!(node.command, CommandId::Join(..)));
+            window_closed |= input == InputId::Elapsed && (node.ends_with_window() || joins == 6);
+            let at = if window_closed { TimePoint::Deadline } else { TimePoint::InWindow };
+            machine = explorer.transition(machine, input, at);
         }
         unreachable!("it returned or panicked")
     };
-    count(true, book).max(count(false, book))
+    count(true, explorer).max(count(false, explorer))
 }
 
-/// Every fault of the disk and the radio that can come once comes as a second one too: while what an earlier
-/// power cut interrupted is put back, and closed by the first save after the boot.
-fn faults_come_in_rows(happened: &BTreeSet<(bool, &str)>) {
+/// Asserts that each fault of the disk and the radio happens both as a first and as a second fault.
+/// It is a second one if it happens after a power cut, before the device has restored its settings
+/// and closed the journal.
+fn expect_second_faults(seen_steps: &BTreeSet<(bool, &str)>) {
     for label in [
         "power cut",
         "saved",
@@ -160,42 +170,43 @@ fn faults_come_in_rows(happened: &BTreeSet<(bool, &str)>) {
         "the late save is written",
         "save dropped, but written",
         "apply failed",
-        "apply: radio mute",
-        "apply: done, but mute",
+        "apply: no response",
+        "apply: done, but no response",
         "apply dropped",
     ] {
-        assert!(happened.contains(&(true, label)), "never happens while booting: {label}");
-        assert!(happened.contains(&(false, label)), "only happens while booting: {label}");
+        assert!(seen_steps.contains(&(true, label)), "never happens while booting: {label}");
+        assert!(seen_steps.contains(&(false, label)), "only happens while booting: {label}");
     }
 }
 
-/// Nothing above holds only because nothing happened.
-fn everything_happens_sometimes(
-    book: &Book,
-    machines: impl Iterator<Item = Number>,
-    said: &BTreeSet<String>,
+/// Asserts that every state, every result and every reply occurs, so that no invariant holds only
+/// because nothing happened.
+fn expect_full_coverage(
+    explorer: &Explorer,
+    machines: impl Iterator<Item = NodeId>,
+    seen_replies: &BTreeSet<String>,
 ) {
-    let (mut states, mut endings) = (BTreeSet::new(), BTreeSet::new());
+    let (mut states, mut results) = (BTreeSet::new(), BTreeSet::new());
     for machine in machines {
-        let page = book.page(machine);
-        let phase = format!("{:?}", page.phase);
+        let node = explorer.node(machine);
+        let phase = format!("{:?}", node.phase);
         let name = phase.split_whitespace().next().unwrap_or_default();
-        states.insert(format!("{name} {}", page.wants.kind()));
-        if let (Do::Rest, Some(last)) = (page.wants, page.last) {
-            endings.insert(format!("{:?} {:?}", last.task, last.result));
+        states.insert(format!("{name} {}", node.command.name()));
+        if let (CommandId::Idle, Some(last)) = (node.command, node.last) {
+            results.insert(format!("{:?} {:?}", last.task, last.result));
         }
     }
     for state in [
-        "Idle rest",
-        "Opening note",
-        "Opening save",
+        "Idle idle",
+        "Journaling snapshot",
+        "Journaling save",
         "Searching pair",
         "Searching apply",
         "Searching pause",
         "Joining join",
         "Joining pause",
         "Saving save",
-        "Configuring note",
+        "Configuring snapshot",
         "Configuring save",
         "Configuring pause",
         "Configuring join",
@@ -208,8 +219,8 @@ fn everything_happens_sometimes(
     }
     assert!(states.is_empty(), "reached, but not expected: {states:?}");
 
-    let mute = Cause::Driver(ErrorKind::NoResponse);
-    let absent = Cause::Driver(ErrorKind::NoDevice);
+    let no_response = Cause::Driver(ErrorKind::NoResponse);
+    let no_device = Cause::Driver(ErrorKind::NoDevice);
     let wrong_key = Cause::Driver(ErrorKind::WrongKey);
     let both = [
         Ok(()),
@@ -217,8 +228,8 @@ fn everything_happens_sometimes(
         Err(Cause::NotJoined),
         Err(Cause::Store),
         Err(Cause::Interrupted),
-        Err(mute),
-        Err(absent),
+        Err(no_response),
+        Err(no_device),
         Err(wrong_key),
     ];
     let pairing = [
@@ -236,17 +247,17 @@ fn everything_happens_sometimes(
         of(TaskKind::Configure, &both),
         of(TaskKind::Configure, &configuring),
     ];
-    assert_eq!(endings, expected.concat().into_iter().collect(), "endings");
+    assert_eq!(results, expected.concat().into_iter().collect(), "results");
 
     let failed = |cause| Err(RequestError::Failed(cause));
-    let answers = [
+    let replies = [
         Ok(()),
         Err(RequestError::Busy),
         failed(Cause::Store),
         failed(Cause::Cancelled),
-        failed(mute),
-        failed(absent),
+        failed(no_response),
+        failed(no_device),
     ];
-    let expected = answers.map(|answer| format!("{answer:?}"));
-    assert_eq!(said, &expected.into_iter().collect(), "told");
+    let expected = replies.map(|reply| format!("{reply:?}"));
+    assert_eq!(seen_replies, &expected.into_iter().collect(), "replies");
 }

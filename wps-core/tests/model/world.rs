@@ -1,192 +1,208 @@
-//! A world: a machine, a disk, a radio, and what people were told; and everything that can happen to it.
+//! One world of the model: a machine, a disk, a radio and the requesters. Defines everything that
+//! can happen to it, and the invariants that hold in every world.
 
 use std::time::Duration;
 
 use wps_core::{AfterFailure, RequestError};
 
-use crate::book::{Book, Number, Page};
-use crate::words::{Disk, Do, In, Is, PARTING, When};
+use crate::explorer::{Explorer, Node, NodeId};
+use crate::ids::{CommandId, Disk, InputId, REPLY_GRACE_DELAY, SettingsId, TimePoint};
 
+/// A state of the whole model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct World {
-    pub(crate) machine: Number,
+    pub(crate) machine: NodeId,
     pub(crate) after_failure: AfterFailure,
-    /// The window of what is under way has closed.
-    pub(crate) closed: bool,
+    /// The window of the running task has closed.
+    pub(crate) window_closed: bool,
     pub(crate) disk: Disk,
-    /// The settings that the radio matches; none: nobody knows.
-    radio: Option<Is>,
-    /// The platform's own networks are no longer as the driver's snapshot says.
-    disturbed: bool,
-    /// A save that was given up may still be written: with this, before the next one starts.
-    late: Option<Disk>,
-    /// Somebody waits to be told whether the radio will move.
-    waiting: bool,
+    /// The settings of the radio, or `None` if they are unknown.
+    radio: Option<SettingsId>,
+    /// The platform's own networks may differ from the driver's snapshot.
+    platform_disturbed: bool,
+    /// The contents of a save that timed out. It may still be written before the next save starts.
+    late_save: Option<Disk>,
+    /// A requester waits for its reply.
+    request_pending: bool,
 
-    // What the laws must know of the past, since the device last came to rest, or could not and was asked
-    // for something else:
-    /// The settings it had then, or was to have.
-    before: Is,
-    /// What is on the disk was there before that, and what may be written late.
+    // The history that the invariants need. It begins when the device was last idle, or when it
+    // took a request because it could not restore its settings.
+    /// The settings at that time: those in force, or those to restore.
+    before: SettingsId,
+    /// Whether the record on the disk and the late save are older than that.
     inherited: Inherited,
-    /// Under way since.
+    /// The task that was started since.
     task: Task,
-    /// The settings that the radio showed to work: by joining the network, or by taking them.
-    proven: Option<Is>,
-    /// The radio was, or may have been, touched.
-    touched: bool,
-    /// The driver has noted its snapshot.
-    noted: bool,
-    /// Whoever waits, or one of them, gets the answer over Wi-Fi.
+    /// The settings that are proven to work: the radio joined the network or applied the settings.
+    proven: Option<SettingsId>,
+    /// The radio may have been touched.
+    radio_touched: bool,
+    /// The driver has taken its snapshot.
+    has_snapshot: bool,
+    /// At least one of the requesters gets its reply over Wi-Fi.
     over_wifi: bool,
-    /// Power was cut, and the disk booted with these.
-    booted: Option<Is>,
+    /// The settings that the device booted with, if it was never idle since the boot.
+    booted_with: Option<SettingsId>,
 }
 
+/// What is older than the history of the [`World`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Inherited {
     disk: bool,
-    late: bool,
+    late_save: bool,
 }
 
+/// What the device was asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Task {
     None,
     Pair,
-    Configure(Is),
-    /// The radio has lost its settings, or so its driver says.
-    Again,
+    Configure(SettingsId),
+    /// The driver reported that the radio has lost its settings.
+    Reapply,
 }
 
-/// A law that was broken.
-pub(crate) type Broken = &'static str;
-/// What happened, in words, and the world it made.
-pub(crate) type Step = (&'static str, Result<World, Broken>);
+/// The description of an invariant that was violated.
+pub(crate) type Violation = &'static str;
+/// A step: its label, and the world that it leads to.
+pub(crate) type Step = (&'static str, Result<World, Violation>);
 
-/// What requesters were told: for the list of what must happen sometimes.
-pub(crate) type Told = Vec<Result<(), RequestError>>;
+/// The replies that requesters got.
+pub(crate) type Replies = Vec<Result<(), RequestError>>;
 
 impl World {
-    /// A device boots for the first time in this model.
-    pub(crate) fn first(machine: Number, disk: Disk, after_failure: AfterFailure) -> Self {
-        let (before, _) = disk.recovered(after_failure);
+    /// Creates a world in which the device boots.
+    pub(crate) fn initial(machine: NodeId, disk: Disk, after_failure: AfterFailure) -> Self {
+        let (before, _) = disk.recover(after_failure);
         Self {
             machine,
             after_failure,
-            closed: false,
+            window_closed: false,
             disk,
             radio: None,
-            disturbed: false,
-            late: None,
-            waiting: false,
+            platform_disturbed: false,
+            late_save: None,
+            request_pending: false,
             before,
             inherited: Inherited::default(),
             task: Task::None,
             proven: None,
-            touched: false,
-            noted: false,
+            radio_touched: false,
+            has_snapshot: false,
             over_wifi: false,
-            booted: Some(before),
+            booted_with: Some(before),
         }
     }
 
-    /// Everything that can happen now.
-    pub(crate) fn steps(self, book: &mut Book, told: &mut Told) -> Vec<Step> {
-        let page = book.page(self.machine).clone();
+    /// Returns every step that is possible in this world. Appends the replies that requesters get.
+    pub(crate) fn steps(self, explorer: &mut Explorer, replies: &mut Replies) -> Vec<Step> {
+        let node = explorer.node(self.machine).clone();
         let mut steps = vec![
-            ("start", self.request(book, &page, In::Start, told)),
-            ("button", self.request(book, &page, In::Press, told)),
-            ("cancel", self.hear(book, In::Cancel, told)),
-            ("power cut", self.cut_power(book)),
+            ("start", self.request(explorer, &node, InputId::StartOverWifi, replies)),
+            ("button", self.request(explorer, &node, InputId::StartByButton, replies)),
+            ("cancel", self.apply_input(explorer, InputId::Cancel, replies)),
+            ("power cut", self.cut_power(explorer)),
         ];
         let configure = ["configure: to B", "configure: a hotspot", "configure: off"];
-        for (label, input) in configure.into_iter().zip(In::CONFIGURE) {
-            steps.push((label, self.request(book, &page, input, told)));
+        for (label, input) in configure.into_iter().zip(InputId::CONFIGURE) {
+            steps.push((label, self.request(explorer, &node, input, replies)));
         }
-        if let Some(disk) = self.late {
-            let inherited = Inherited { disk: self.inherited.late, late: false };
-            let written = Self { disk, late: None, inherited, ..self };
+        if let Some(disk) = self.late_save {
+            let inherited = Inherited { disk: self.inherited.late_save, late_save: false };
+            let written = Self { disk, late_save: None, inherited, ..self };
             steps.push(("the late save is written", Ok(written)));
         }
-        if page.deadline.is_some() && !self.closed {
-            steps.push(("the window closes", Ok(Self { closed: true, ..self })));
+        if node.deadline.is_some() && !self.window_closed {
+            steps.push(("the window closes", Ok(Self { window_closed: true, ..self })));
         }
-        let mut then = |label, world: Self, input| {
-            steps.push((label, world.hear(book, input, told)));
+        let mut answer = |label, world: Self, input| {
+            steps.push((label, world.apply_input(explorer, input, replies)));
         };
-        // A command that goes on until the window closes does not end earlier.
-        let can_elapse = self.closed || !page.ends_with_the_window();
-        match page.wants {
-            Do::Rest => {
-                let again = Self { task: Task::Again, ..self };
-                then("lost", Self { radio: None, ..again }, In::Lost);
-                then("lost, says the driver, and is wrong", again, In::Lost);
+        // A command that runs until the window closes does not elapse earlier.
+        let can_elapse = self.window_closed || !node.ends_with_window();
+        match node.command {
+            CommandId::Idle => {
+                let reapply = Self { task: Task::Reapply, ..self };
+                answer("config lost", Self { radio: None, ..reapply }, InputId::ConfigLost);
+                answer("config lost, a false report", reapply, InputId::ConfigLost);
             }
-            Do::Pause => {
+            CommandId::Pause => {
                 if can_elapse {
-                    then("the pause ends", self, In::Elapsed);
+                    answer("the pause ends", self, InputId::Elapsed);
                 }
             }
-            Do::Note => {
-                then("noted", Self { noted: true, ..self }, In::Noted);
-                then("note: radio gone", self, In::NoteFailed);
-                then("note: radio mute", self, In::Elapsed);
+            CommandId::Snapshot => {
+                answer(
+                    "snapshot taken",
+                    Self { has_snapshot: true, ..self },
+                    InputId::SnapshotTaken,
+                );
+                answer("snapshot: no device", self, InputId::SnapshotFailed);
+                answer("snapshot: no response", self, InputId::Elapsed);
             }
-            Do::Save(disk) => {
+            CommandId::Save(disk) => {
                 let written = Self { disk, inherited: Inherited::default(), ..self };
-                then("saved", written, In::Saved);
-                then("save failed, not written", self, In::SaveFailed);
-                then("save failed, but written", written, In::SaveFailed);
-                then("save hangs, not written", self, In::Elapsed);
-                then("save hangs, written later", Self { late: Some(disk), ..self }, In::Elapsed);
-                then("save hangs, but written", written, In::Elapsed);
+                answer("saved", written, InputId::Saved);
+                answer("save failed, not written", self, InputId::SaveFailed);
+                answer("save failed, but written", written, InputId::SaveFailed);
+                answer("save hangs, not written", self, InputId::Elapsed);
+                answer(
+                    "save hangs, written later",
+                    Self { late_save: Some(disk), ..self },
+                    InputId::Elapsed,
+                );
+                answer("save hangs, but written", written, InputId::Elapsed);
                 steps.push(("save dropped, but written", Ok(written)));
             }
-            Do::Apply(settings, noted) => {
+            CommandId::Apply(settings, has_snapshot) => {
                 let lost = Self { radio: None, ..self };
-                let disturbed = self.disturbed && !noted;
-                let mut done = Self { radio: Some(settings), disturbed, ..self };
-                if page.deadline.is_some() && self.task == Task::Configure(settings) {
+                let platform_disturbed = self.platform_disturbed && !has_snapshot;
+                let mut done = Self { radio: Some(settings), platform_disturbed, ..self };
+                if node.deadline.is_some() && self.task == Task::Configure(settings) {
                     done.proven = Some(settings);
                 }
-                then("applied", done, In::Applied);
-                then("apply failed", lost, In::ApplyFailed);
-                // Outside a window a failure is a failure: see `alike`.
-                if page.deadline.is_some() {
-                    then("apply: radio gone", lost, In::ApplyAbsent);
+                answer("applied", done, InputId::Applied);
+                answer("apply failed", lost, InputId::ApplyFailed);
+                // Outside a window all errors are equal: see `check_error_kind`.
+                if node.deadline.is_some() {
+                    answer("apply: no device", lost, InputId::ApplyNoDevice);
                 }
                 if can_elapse {
-                    then("apply: radio mute", lost, In::Elapsed);
-                    then(
-                        "apply: done, but mute",
+                    answer("apply: no response", lost, InputId::Elapsed);
+                    answer(
+                        "apply: done, but no response",
                         Self { proven: self.proven, ..done },
-                        In::Elapsed,
+                        InputId::Elapsed,
                     );
                 }
                 steps.push(("apply dropped", Ok(lost)));
             }
-            Do::Pair => {
-                let lost = Self { radio: None, disturbed: true, ..self };
-                then("offered A", lost, In::OfferedA);
-                then("offered A and B", lost, In::OfferedBoth);
-                then("router lost", lost, In::RouterLost);
-                then("overlap", lost, In::Overlap);
+            CommandId::Pair => {
+                let lost = Self { radio: None, platform_disturbed: true, ..self };
+                answer("offered A", lost, InputId::OfferedA);
+                answer("offered A and B", lost, InputId::OfferedBoth);
+                answer("router lost", lost, InputId::RouterLost);
+                answer("overlap", lost, InputId::Overlap);
                 if can_elapse {
-                    then("nobody pressed", lost, In::Elapsed);
-                    then("nobody pressed, stayed on the air", self, In::Elapsed);
+                    answer("no button pressed", lost, InputId::Elapsed);
+                    answer("no button pressed, stayed on the air", self, InputId::Elapsed);
                 }
                 steps.push(("pair dropped", Ok(lost)));
             }
-            Do::Join(network, noted) => {
-                let lost = Self { radio: None, disturbed: true, ..self };
-                let up = Self { radio: Some(network), disturbed: self.disturbed && !noted, ..self };
-                then("joined", Self { proven: Some(network), ..up }, In::Joined);
-                then("wrong key", lost, In::WrongKey);
-                then("join: radio gone", lost, In::JoinAbsent);
-                // The limit of one try, or the window.
+            CommandId::Join(network, has_snapshot) => {
+                let lost = Self { radio: None, platform_disturbed: true, ..self };
+                let up = Self {
+                    radio: Some(network),
+                    platform_disturbed: self.platform_disturbed && !has_snapshot,
+                    ..self
+                };
+                answer("joined", Self { proven: Some(network), ..up }, InputId::Joined);
+                answer("wrong key", lost, InputId::WrongKey);
+                answer("join: no device", lost, InputId::JoinNoDevice);
+                // The timeout of one try, or the end of the window.
                 if can_elapse {
-                    then("not joined in time", lost, In::Elapsed);
-                    then("joined, but too late to tell", up, In::Elapsed);
+                    answer("not joined in time", lost, InputId::Elapsed);
+                    answer("joined, but reported too late", up, InputId::Elapsed);
                 }
                 steps.push(("join dropped", Ok(lost)));
                 steps.push(("join dropped, link up", Ok(up)));
@@ -195,276 +211,302 @@ impl World {
         steps
     }
 
-    /// Power was cut, and the device has not come to rest since.
+    /// Returns whether the device was never idle since its boot.
     pub(crate) fn is_booting(&self) -> bool {
-        self.booted.is_some()
+        self.booted_with.is_some()
     }
 
-    /// Somebody asks for a pairing, or for other settings.
+    /// Handles a request for a pairing or for other settings.
     fn request(
         self,
-        book: &mut Book,
-        page: &Page,
-        input: In,
-        told: &mut Told,
-    ) -> Result<Self, Broken> {
-        let [pairing, configuring] = page.admits;
-        let (task, admitted) = if let In::Configure(to) = input {
+        explorer: &mut Explorer,
+        node: &Node,
+        input: InputId,
+        replies: &mut Replies,
+    ) -> Result<Self, Violation> {
+        let [pairing, configuring] = node.immediate_replies;
+        let (task, immediate_reply) = if let InputId::Configure(to) = input {
             (Task::Configure(to), configuring)
         } else {
             (Task::Pair, pairing)
         };
         let mut world = self;
-        if page.stuck {
-            world.before = self.kept();
-            world.inherited = Inherited { disk: true, late: self.late.is_some() };
-            (world.proven, world.touched, world.booted) = (None, false, None);
+        if node.restore_failing {
+            world.before = self.settings_to_restore();
+            world.inherited = Inherited { disk: true, late_save: self.late_save.is_some() };
+            (world.proven, world.radio_touched, world.booted_with) = (None, false, None);
             world.over_wifi = false;
         }
-        match admitted {
+        match immediate_reply {
             None => {
-                world.waiting = true;
-                world.over_wifi |= input == In::Start;
+                world.request_pending = true;
+                world.over_wifi |= input == InputId::StartOverWifi;
             }
-            Some(answer) => {
-                told.push(answer);
-                // Refused at once: whatever moves the radio now, it is not for this requester.
-                if answer.is_ok() {
-                    world.may_say_yes(task)?;
+            Some(reply) => {
+                replies.push(reply);
+                // After a refusal the radio may still move for an earlier requester.
+                if reply.is_ok() {
+                    world.check_accepted(task)?;
                 }
             }
         }
-        if page.settled.is_none() && !page.stuck {
-            if admitted.is_none() && (self.touched || !self.task.is(task)) {
-                return Err("a requester waits for what is not going to be its own");
+        if node.settings_in_force.is_none() && !node.restore_failing {
+            if immediate_reply.is_none() && (self.radio_touched || !self.task.is_same_kind(task)) {
+                return Err("a requester waits for the reply to a different task");
             }
-            return world.hear(book, input, told);
+            return world.apply_input(explorer, input, replies);
         }
         world.task = task;
-        let next = book.next(world.machine, input, When::AtFirst);
-        if book.page(next).deadline.is_none() {
-            return Err("a start at rest, or when putting back failed, was not taken");
+        let next = explorer.transition(world.machine, input, TimePoint::Start);
+        if explorer.node(next).deadline.is_none() {
+            return Err("a request was ignored although the device is idle or cannot restore");
         }
-        world.arrive(book, next, told)
+        world.enter(explorer, next, replies)
     }
 
-    fn may_say_yes(self, task: Task) -> Result<(), Broken> {
-        let journalled = match task {
-            Task::None | Task::Again => false,
+    /// Checks that a requester of `task` may get a positive reply.
+    fn check_accepted(self, task: Task) -> Result<(), Violation> {
+        let journaled = match task {
+            Task::None | Task::Reapply => false,
             Task::Pair => self.disk == Disk::Pairing(self.before, true),
             Task::Configure(_) => self.disk == Disk::Configuring(self.before, true),
         };
-        // While the success is being saved it may already be on the disk.
+        // While a success is being saved, it may already be on the disk.
         let committed = self.proven.is_some_and(|proven| self.disk == Disk::Settled(proven));
-        if journalled || committed {
+        if journaled || committed {
             Ok(())
         } else {
-            Err("a requester is told yes, but nothing is journalled")
+            Err("a requester gets a positive reply, but nothing is journaled")
         }
     }
 
-    fn cut_power(self, book: &mut Book) -> Result<Self, Broken> {
-        let machine = book.boot_from(self.disk, self.after_failure);
-        let (settings, noted) = self.disk.recovered(self.after_failure);
-        if book.page(machine).wants != Do::Apply(settings, noted) {
-            return Err("the device does not boot into what its record says");
+    /// Cuts power and boots the device again.
+    fn cut_power(self, explorer: &mut Explorer) -> Result<Self, Violation> {
+        let machine = explorer.boot_from(self.disk, self.after_failure);
+        let (settings, has_snapshot) = self.disk.recover(self.after_failure);
+        if explorer.node(machine).command != CommandId::Apply(settings, has_snapshot) {
+            return Err("the device does not boot with the settings of its record");
         }
-        let (closed, waiting, radio) = (false, false, None);
-        let (late, over_wifi, booted) = (None, false, Some(settings));
-        let inherited = Inherited { late: false, ..self.inherited };
+        let (window_closed, request_pending, radio) = (false, false, None);
+        let (late_save, over_wifi, booted_with) = (None, false, Some(settings));
+        let inherited = Inherited { late_save: false, ..self.inherited };
         Ok(Self {
             machine,
-            closed,
-            late,
+            window_closed,
+            late_save,
             inherited,
-            waiting,
+            request_pending,
             radio,
-            noted,
+            has_snapshot,
             over_wifi,
-            booted,
+            booted_with,
             ..self
         })
     }
 
-    fn hear(self, book: &mut Book, input: In, told: &mut Told) -> Result<Self, Broken> {
-        let when = if self.closed { When::Closed } else { When::Inside };
-        let next = book.next(self.machine, input, when);
-        self.arrive(book, next, told)
+    /// Passes an input to the machine.
+    fn apply_input(
+        self,
+        explorer: &mut Explorer,
+        input: InputId,
+        replies: &mut Replies,
+    ) -> Result<Self, Violation> {
+        let at = if self.window_closed { TimePoint::Deadline } else { TimePoint::InWindow };
+        let next = explorer.transition(self.machine, input, at);
+        self.enter(explorer, next, replies)
     }
 
-    /// The machine is another one now.
-    fn arrive(mut self, book: &Book, next: Number, told: &mut Told) -> Result<Self, Broken> {
+    /// Moves on to the machine `next` and delivers its reply.
+    fn enter(
+        mut self,
+        explorer: &Explorer,
+        next: NodeId,
+        replies: &mut Replies,
+    ) -> Result<Self, Violation> {
         if next == self.machine {
             return Ok(self);
         }
         self.machine = next;
-        let page = book.page(next);
-        if let (true, Some(answer)) = (self.waiting, page.answer) {
-            told.push(answer);
-            self.waiting = false;
-            match answer {
-                Ok(()) => self.may_say_yes(self.task)?,
-                Err(_) if self.touched => return Err("told no, but the radio was touched"),
+        let node = explorer.node(next);
+        if let (true, Some(reply)) = (self.request_pending, node.deferred_reply) {
+            replies.push(reply);
+            self.request_pending = false;
+            match reply {
+                Ok(()) => self.check_accepted(self.task)?,
+                Err(_) if self.radio_touched => return Err("refused, but the radio was touched"),
                 Err(_) => {}
             }
         }
-        self.closed &= page.deadline.is_some();
-        // There is one writer.
-        self.late = self.late.filter(|_| !matches!(page.wants, Do::Save(_)));
-        self.inherited.late &= self.late.is_some();
-        if let Some(settled) = page.settled {
-            self.at_rest(page, settled)?;
+        self.window_closed &= node.deadline.is_some();
+        // The store has one writer: once a save starts, no earlier save is written any more.
+        self.late_save = self.late_save.filter(|_| !matches!(node.command, CommandId::Save(_)));
+        self.inherited.late_save &= self.late_save.is_some();
+        if let Some(settings) = node.settings_in_force {
+            self.check_idle(node, settings)?;
             return Ok(Self {
-                before: settled,
+                before: settings,
                 inherited: Inherited::default(),
                 task: Task::None,
                 proven: None,
-                touched: false,
-                noted: false,
+                radio_touched: false,
+                has_snapshot: false,
                 over_wifi: false,
-                booted: None,
+                booted_with: None,
                 ..self
             });
         }
-        // The radio is touched as soon as somebody may begin to.
-        if page.deadline.is_some() {
-            self.touched |= matches!(page.wants, Do::Pair | Do::Join(..) | Do::Apply(..));
-            // A pairing looks around while the answer is on its way.
-            self.over_wifi &= !self.touched || page.wants == Do::Pair;
+        // The radio counts as touched from the first command that may touch it.
+        if node.deadline.is_some() {
+            self.radio_touched |= matches!(
+                node.command,
+                CommandId::Pair | CommandId::Join(..) | CommandId::Apply(..)
+            );
+            // A pairing searches during the reply grace.
+            self.over_wifi &= !self.radio_touched || node.command == CommandId::Pair;
         }
         Ok(self)
     }
 
-    /// At rest, what people are told is what is on the disk and on the air.
-    fn at_rest(&self, page: &Page, settled: Is) -> Result<(), Broken> {
-        let never_set_up = self.disk == Disk::Empty && settled == Is::FACTORY;
-        if self.disk != Disk::Settled(settled) && !never_set_up {
-            return Err("at rest, but the disk says otherwise");
+    /// Checks that an idle device has the right settings, on the disk and on the radio.
+    fn check_idle(&self, node: &Node, settings: SettingsId) -> Result<(), Violation> {
+        let never_set_up = self.disk == Disk::Empty && settings == SettingsId::FACTORY;
+        if self.disk != Disk::Settled(settings) && !never_set_up {
+            return Err("idle, but the disk holds something else");
         }
-        if self.radio != Some(settled) {
-            return Err("at rest, but the radio does something else");
+        if self.radio != Some(settings) {
+            return Err("idle, but the radio has other settings");
         }
-        if self.disturbed {
-            return Err("at rest, but the platform's own networks are not as they were");
+        if self.platform_disturbed {
+            return Err("idle, but the platform's own networks were not restored");
         }
-        if self.waiting {
-            return Err("at rest, but somebody still waits for an answer");
+        if self.request_pending {
+            return Err("idle, but a requester still waits for its reply");
         }
-        let expected = match (page.last.map(|last| last.result), self.booted) {
-            // However the last pairing ended.
-            (_, None) if self.task == Task::Again => Some(self.before),
+        let expected = match (node.last.map(|last| last.result), self.booted_with) {
+            // The result of the last pairing does not matter.
+            (_, None) if self.task == Task::Reapply => Some(self.before),
             (Some(Ok(())), None) => self.proven,
             (Some(Ok(())), Some(_)) => None,
-            (_, Some(booted)) => Some(booted),
+            (_, Some(booted_with)) => Some(booted_with),
             (None, None) => None,
-            (Some(Err(_)), None) if self.touched => Some(self.failed()),
+            (Some(Err(_)), None) if self.radio_touched => Some(self.settings_after_failure()),
             (Some(Err(_)), None) => Some(self.before),
         };
-        if expected != Some(settled) {
-            return Err("at rest, but not with the settings that the rules say");
+        if expected != Some(settings) {
+            return Err("idle, but not with the settings that the rules require");
         }
         Ok(())
     }
 
-    /// What a failure leaves.
-    fn failed(&self) -> Is {
+    /// Returns the settings that a failure of the current task leaves.
+    fn settings_after_failure(&self) -> SettingsId {
         match self.task {
             Task::Pair => self.before.after_failure(self.after_failure),
-            Task::None | Task::Configure(_) | Task::Again => self.before,
+            Task::None | Task::Configure(_) | Task::Reapply => self.before,
         }
     }
 
-    /// What is put back.
-    fn kept(&self) -> Is {
-        match self.booted {
-            Some(booted) => booted,
-            None if self.touched => self.failed(),
+    /// Returns the settings to restore.
+    fn settings_to_restore(&self) -> SettingsId {
+        match self.booted_with {
+            Some(booted_with) => booted_with,
+            None if self.radio_touched => self.settings_after_failure(),
             None => self.before,
         }
     }
 
-    /// The laws that hold in every world.
-    pub(crate) fn sound(&self, book: &Book) -> Result<(), Broken> {
-        let page = book.page(self.machine);
-        let chosen = |is| {
-            [self.proven, self.booted].contains(&Some(is))
-                || is == self.before
-                || is == self.failed()
+    /// Checks the invariants that hold in every world.
+    pub(crate) fn check_invariants(&self, explorer: &Explorer) -> Result<(), Violation> {
+        let node = explorer.node(self.machine);
+        let is_allowed = |settings| {
+            [self.proven, self.booted_with].contains(&Some(settings))
+                || settings == self.before
+                || settings == self.settings_after_failure()
         };
-        if !self.inherited.disk && !chosen(self.disk.recovered(self.after_failure).0) {
-            return Err("a power cut now would boot into settings nobody chose or proved");
+        if !self.inherited.disk && !is_allowed(self.disk.recover(self.after_failure).0) {
+            return Err("after a power cut now the settings would be neither old nor proven");
         }
-        let deadline = page.deadline.map(wps_core::Instant::as_millis);
+        let deadline = node.deadline.map(wps_core::Instant::as_millis);
         let expected = match self.task {
-            Task::None | Task::Again => None,
+            Task::None | Task::Reapply => None,
             Task::Pair => Some(120_000),
             Task::Configure(_) => Some(30_000),
         };
         if deadline.is_some() && deadline != expected {
-            return Err("the deadline is not that of the start");
+            return Err("the deadline has changed since the start");
         }
-        let reply_grace = if self.over_wifi { PARTING } else { Duration::ZERO };
-        if page.reply_grace().is_some_and(|it| it != reply_grace) {
-            return Err("the radio moves before the answer is out, or waits without need");
+        let reply_grace = if self.over_wifi { REPLY_GRACE_DELAY } else { Duration::ZERO };
+        if node.reply_grace().is_some_and(|it| it != reply_grace) {
+            return Err("the reply grace is too short or too long");
         }
-        let under_way = deadline.is_some();
-        let journalled = match self.task {
-            Task::None | Task::Again => false,
+        let in_task = deadline.is_some();
+        let journaled = match self.task {
+            Task::None | Task::Reapply => false,
             Task::Pair => self.disk == Disk::Pairing(self.before, true),
             Task::Configure(_) => self.disk == Disk::Configuring(self.before, true),
         };
-        match page.wants {
-            Do::Pair | Do::Join(..) | Do::Apply(..) if under_way && !journalled => {
-                Err("the radio moves without a journal")
+        match node.command {
+            CommandId::Pair | CommandId::Join(..) | CommandId::Apply(..)
+                if in_task && !journaled =>
+            {
+                Err("the radio is touched without a journal")
             }
-            Do::Join(_, noted) | Do::Apply(_, noted) if under_way && !noted => {
-                Err("the driver's snapshot was forgotten")
+            CommandId::Join(_, has_snapshot) | CommandId::Apply(_, has_snapshot)
+                if in_task && !has_snapshot =>
+            {
+                Err("the driver's snapshot is missing")
             }
-            Do::Apply(settings, _) if under_way && self.task == Task::Pair => {
+            CommandId::Apply(settings, _) if in_task && self.task == Task::Pair => {
                 if settings == self.before {
                     Ok(())
                 } else {
-                    Err("something else than the previous settings is put back in the window")
+                    Err("restores something else than the previous settings within the window")
                 }
             }
-            Do::Apply(settings, _) if !under_way && settings != self.kept() => {
-                Err("puts back something else than the rules say")
+            CommandId::Apply(settings, _) if !in_task && settings != self.settings_to_restore() => {
+                Err("restores something else than the rules require")
             }
-            Do::Apply(_, noted) if !under_way && noted != self.noted => {
-                Err("the driver's snapshot was forgotten, or is one of long ago")
+            CommandId::Apply(_, has_snapshot) if !in_task && has_snapshot != self.has_snapshot => {
+                Err("the driver's snapshot is missing, or is left over from an earlier task")
             }
-            Do::Save(Disk::Settled(settings)) if under_way => {
+            CommandId::Save(Disk::Settled(settings)) if in_task => {
                 if self.proven == Some(settings) {
                     Ok(())
                 } else {
-                    Err("saves a network that was not joined")
+                    Err("saves settings that are not proven")
                 }
             }
-            Do::Save(Disk::Settled(settings)) => {
-                if settings == self.kept() {
+            CommandId::Save(Disk::Settled(settings)) => {
+                if settings == self.settings_to_restore() {
                     Ok(())
                 } else {
-                    Err("closes the journal with other settings")
+                    Err("closes the journal with the wrong settings")
                 }
             }
-            Do::Save(Disk::Pairing(before, noted)) => {
-                let right = (before, noted) == (self.before, true) && self.task == Task::Pair;
-                if right { Ok(()) } else { Err("a wrong journal") }
+            CommandId::Save(Disk::Pairing(before, has_snapshot)) => {
+                let correct =
+                    (before, has_snapshot) == (self.before, true) && self.task == Task::Pair;
+                if correct { Ok(()) } else { Err("the journal is wrong") }
             }
-            Do::Save(Disk::Configuring(before, noted)) => {
-                let right = (before, noted) == (self.before, true)
+            CommandId::Save(Disk::Configuring(before, has_snapshot)) => {
+                let correct = (before, has_snapshot) == (self.before, true)
                     && matches!(self.task, Task::Configure(_));
-                if right { Ok(()) } else { Err("a wrong journal") }
+                if correct { Ok(()) } else { Err("the journal is wrong") }
             }
-            Do::Save(Disk::Empty) => Err("no record is blank"),
-            Do::Rest | Do::Pause | Do::Note | Do::Pair | Do::Join(..) | Do::Apply(..) => Ok(()),
+            CommandId::Save(Disk::Empty) => Err("saves an empty record"),
+            CommandId::Idle
+            | CommandId::Pause
+            | CommandId::Snapshot
+            | CommandId::Pair
+            | CommandId::Join(..)
+            | CommandId::Apply(..) => Ok(()),
         }
     }
 }
 
 impl Task {
-    /// Of the same kind.
-    fn is(self, other: Self) -> bool {
+    /// Returns whether both are pairings, or both are changes of settings.
+    fn is_same_kind(self, other: Self) -> bool {
         matches!((self, other), (Self::Pair, Self::Pair) | (Self::Configure(_), Self::Configure(_)))
     }
 }

@@ -1,31 +1,32 @@
-//! The stories of the specification as transcripts on virtual time: who did what at which second, and
-//! what people were told. One simulated device, two routers in reach, "home" and "old".
+//! The use cases of the specification as scripts on virtual time: each step has its second, and the
+//! status is checked along the way. There is one simulated device, in range of the two routers
+//! "home" and "old".
 
 #[path = "../common/mod.rs"]
 mod common;
 
-mod ending;
+mod failure;
 mod faults;
 mod requests;
 mod success;
 
-use common::{Site, World};
+use common::{Environment, Simulation};
 use wps_core::{Instant, Settings};
 
-/// A device with these settings, at rest, whose button is pressed at second 10.
-fn pairing_at_10(site: &Site) -> World<'_> {
-    let mut world = site.booted();
-    world.at(10.0);
-    assert_eq!(world.button(), Some(Ok(())));
-    assert_eq!(world.status().deadline, Some(second(130)));
-    world
+/// Boots the device and presses its button at second 10.
+fn start_pairing_at_10(env: &Environment) -> Simulation<'_> {
+    let mut sim = env.booted();
+    sim.advance_to(10.0);
+    assert_eq!(sim.press_button(), Some(Ok(())));
+    assert_eq!(sim.status().deadline, Some(second(130)));
+    sim
 }
 
 fn second(second: u64) -> Instant {
     Instant::from_millis(second * 1000)
 }
 
-/// Every way a device can be set up, and what a failed pairing makes of it.
+/// Returns settings of every mode, each with the settings that a failed pairing leaves.
 fn all_modes() -> [(Settings, Settings); 6] {
     use common::{hotspot, off, old, station};
     [

@@ -1,351 +1,356 @@
-//! What requesters are told and when: the answer before the radio leaves, second starts, changes of the
-//! settings from outside, many requesters at once.
+//! The replies to requests and their timing: the reply before the radio disconnects, second starts,
+//! changes of settings, and many requests at the same time.
 
 use std::time::Duration;
 
 use wps_core::driver::SearchProgress;
-use wps_core::sim::{DiskFault, Fault};
+use wps_core::sim::{DiskFault, RadioFault};
 use wps_core::{Cause, ErrorKind, Phase, Record, RequestError, Snapshot, TaskKind};
 
-use crate::common::{FRONTS, PARTING, Site, hotspot, net, off, old, ssid, station};
-use crate::pairing_at_10;
+use crate::common::{Environment, REPLY_GRACE_DELAY, SLOTS, hotspot, net, off, old, ssid, station};
+use crate::start_pairing_at_10;
 
 #[test]
-fn the_answer_is_out_before_the_radio_leaves() {
-    let site = Site::settled(hotspot(None));
-    let mut world = site.booted();
-    world.at(10.0);
-    world.press("home");
-    let asked = world.ask_start(Duration::from_secs(1));
-    world.settle();
-    assert_eq!(world.told(asked), Some(Ok(())));
+fn the_reply_is_sent_before_the_radio_disconnects() {
+    let env = Environment::settled(hotspot(None));
+    let mut sim = env.booted();
+    sim.advance_to(10.0);
+    sim.press_router("home");
+    let id = sim.request_start(Duration::from_secs(1));
+    sim.run_until_stalled();
+    assert_eq!(sim.reply(id), Some(Ok(())));
     let journal = Record::Pairing { before: hotspot(None), snapshot: Snapshot::default() };
-    assert_eq!(site.disk.record(), Some(journal), "told only once it is journalled");
-    world.at(10.999);
-    world.expect(Phase::Searching);
-    world.expect_seen(&SearchProgress::Pressed { ssid: Some(ssid(b"home")) });
-    world.expect_on_air(&hotspot(None));
-    world.at(11.0);
-    assert!(world.status().off_air);
-    world.expect_seen(&SearchProgress::Exchanging { ssid: Some(ssid(b"home")) });
-    world.at(12.0);
-    world.expect_ended(Ok(()));
+    assert_eq!(
+        env.disk.record(),
+        Some(journal),
+        "the reply comes only after the journal is written"
+    );
+    sim.advance_to(10.999);
+    sim.expect(Phase::Searching);
+    sim.expect_progress(&SearchProgress::Pressed { ssid: Some(ssid(b"home")) });
+    sim.expect_on_air(&hotspot(None));
+    sim.advance_to(11.0);
+    assert!(sim.status().off_air);
+    sim.expect_progress(&SearchProgress::Exchanging { ssid: Some(ssid(b"home")) });
+    sim.advance_to(12.0);
+    sim.expect_ended(Ok(()));
 }
 
 #[test]
-fn the_answer_is_out_before_a_failure_moves_the_radio() {
-    let site = Site::settled(hotspot(None));
-    let mut world = site.booted();
-    world.at(10.0);
-    assert_eq!(world.post(), Some(Ok(())));
-    site.air.set_fault(Some(Fault::Fails(ErrorKind::NoDevice)));
-    world.at(10.4); // the first look is over
-    site.air.set_fault(None);
-    world.at(10.499);
-    world.expect(Phase::Searching);
-    world.at(10.5);
-    world.expect(Phase::Restoring);
-    world.at(11.0);
-    world.expect_ended(Err(Cause::Driver(ErrorKind::NoDevice)));
-    world.expect_settled(&off(None));
+fn the_reply_is_sent_before_a_failure_touches_the_radio() {
+    let env = Environment::settled(hotspot(None));
+    let mut sim = env.booted();
+    sim.advance_to(10.0);
+    assert_eq!(sim.start_over_wifi(), Some(Ok(())));
+    env.air.set_fault(Some(RadioFault::Fails(ErrorKind::NoDevice)));
+    sim.advance_to(10.4); // the first scan step is over
+    env.air.set_fault(None);
+    sim.advance_to(10.499);
+    sim.expect(Phase::Searching);
+    sim.advance_to(10.5);
+    sim.expect(Phase::Restoring);
+    sim.advance_to(11.0);
+    sim.expect_ended(Err(Cause::Driver(ErrorKind::NoDevice)));
+    sim.expect_settled(&off(None));
 }
 
 #[test]
-fn the_time_to_say_goodbye_is_part_of_the_two_minutes() {
-    let site = Site::settled(hotspot(None));
-    let mut world = site.booted();
-    world.at(10.0);
-    world.post();
-    world.at(130.0);
-    world.expect(Phase::Restoring);
+fn the_reply_grace_is_part_of_the_two_minutes() {
+    let env = Environment::settled(hotspot(None));
+    let mut sim = env.booted();
+    sim.advance_to(10.0);
+    sim.start_over_wifi();
+    sim.advance_to(130.0);
+    sim.expect(Phase::Restoring);
 }
 
 #[test]
 fn a_second_start_changes_nothing() {
-    let site = Site::settled(station(old()));
-    let mut world = pairing_at_10(&site);
-    let deadline = world.status().deadline;
-    world.at(70.0);
-    assert_eq!(world.post(), Some(Ok(())));
-    world.expect(Phase::Searching);
-    assert_eq!(world.status().deadline, deadline);
-    assert_eq!(site.disk.saves(), 1, "nothing is journalled anew");
-    world.at(130.0);
-    world.expect(Phase::Restoring);
+    let env = Environment::settled(station(old()));
+    let mut sim = start_pairing_at_10(&env);
+    let deadline = sim.status().deadline;
+    sim.advance_to(70.0);
+    assert_eq!(sim.start_over_wifi(), Some(Ok(())));
+    sim.expect(Phase::Searching);
+    assert_eq!(sim.status().deadline, deadline);
+    assert_eq!(env.disk.save_count(), 1, "no second journal is written");
+    sim.advance_to(130.0);
+    sim.expect(Phase::Restoring);
 }
 
 #[test]
 fn a_second_start_does_not_disturb_a_join() {
-    let site = Site::settled(station(old()));
-    let mut world = pairing_at_10(&site);
-    world.press("home");
-    world.at(11.4);
-    world.expect(Phase::Joining { ssid: ssid(b"home") });
-    assert_eq!(world.post(), Some(Ok(())));
-    world.at(11.6); // when it would have been joined without that
-    world.expect_ended(Ok(()));
+    let env = Environment::settled(station(old()));
+    let mut sim = start_pairing_at_10(&env);
+    sim.press_router("home");
+    sim.advance_to(11.4);
+    sim.expect(Phase::Joining { ssid: ssid(b"home") });
+    assert_eq!(sim.start_over_wifi(), Some(Ok(())));
+    sim.advance_to(11.6); // when the join ends without the second start
+    sim.expect_ended(Ok(()));
 }
 
 #[test]
-fn a_second_start_while_the_first_is_being_saved_waits_for_the_same_save() {
-    let site = Site::settled(station(old()));
-    let mut world = site.booted();
-    world.at(10.0);
-    site.disk.set_fault(Some(DiskFault::Hangs));
-    let first = world.ask_start(PARTING);
-    world.at(15.0);
-    let second = world.ask_start(PARTING);
-    world.at(19.999);
-    assert_eq!((world.told(first), world.told(second)), (None, None));
-    world.at(20.0); // the store had ten seconds
+fn a_second_start_while_the_first_is_being_journaled_waits_for_the_same_save() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.booted();
+    sim.advance_to(10.0);
+    env.disk.set_fault(Some(DiskFault::Hangs));
+    let first = sim.request_start(REPLY_GRACE_DELAY);
+    sim.advance_to(15.0);
+    let second = sim.request_start(REPLY_GRACE_DELAY);
+    sim.advance_to(19.999);
+    assert_eq!((sim.reply(first), sim.reply(second)), (None, None));
+    sim.advance_to(20.0); // the save times out after ten seconds
     let failed = Some(Err(RequestError::Failed(Cause::Store)));
-    assert_eq!((world.told(first), world.told(second)), (failed, failed));
-    world.expect_on_air(&station(old()));
+    assert_eq!((sim.reply(first), sim.reply(second)), (failed, failed));
+    sim.expect_on_air(&station(old()));
 }
 
 #[test]
-fn a_start_while_the_last_pairing_is_being_put_back_is_refused() {
-    let site = Site::settled(station(old()));
-    let mut world = pairing_at_10(&site);
-    world.at(130.0);
-    world.expect(Phase::Restoring);
-    assert_eq!(world.button(), Some(Err(RequestError::Busy)));
-    world.at(131.0); // "try again in a second"
-    assert_eq!(world.button(), Some(Ok(())));
-    world.press("home");
-    world.at(133.0);
-    world.expect_ended(Ok(()));
+fn a_start_while_the_device_restores_is_refused() {
+    let env = Environment::settled(station(old()));
+    let mut sim = start_pairing_at_10(&env);
+    sim.advance_to(130.0);
+    sim.expect(Phase::Restoring);
+    assert_eq!(sim.press_button(), Some(Err(RequestError::Busy)));
+    sim.advance_to(131.0); // "try again in a second"
+    assert_eq!(sim.press_button(), Some(Ok(())));
+    sim.press_router("home");
+    sim.advance_to(133.0);
+    sim.expect_ended(Ok(()));
 }
 
 #[test]
 fn a_start_while_the_device_boots_is_refused() {
-    let site = Site::settled(station(old()));
-    let mut world = site.boot();
-    assert_eq!(world.button(), Some(Err(RequestError::Busy)));
-    world.at(1.0);
-    assert_eq!(world.button(), Some(Ok(())));
+    let env = Environment::settled(station(old()));
+    let mut sim = env.boot();
+    assert_eq!(sim.press_button(), Some(Err(RequestError::Busy)));
+    sim.advance_to(1.0);
+    assert_eq!(sim.press_button(), Some(Ok(())));
 }
 
 #[test]
-fn other_settings_from_outside() {
+fn a_change_of_settings() {
     let network = net(b"home", b"correct horse");
     for wanted in [station(network), hotspot(Some(old())), off(None)] {
-        let site = Site::settled(station(old()));
-        let mut world = site.booted();
-        world.at(10.0);
-        assert_eq!(world.configure(wanted.clone()), Some(Ok(())));
-        world.expect(Phase::Configuring);
+        let env = Environment::settled(station(old()));
+        let mut sim = env.booted();
+        sim.advance_to(10.0);
+        assert_eq!(sim.configure(wanted.clone()), Some(Ok(())));
+        sim.expect(Phase::Configuring);
         let (before, snapshot) = (station(old()), Snapshot::default());
-        assert_eq!(site.disk.record(), Some(Record::Configuring { before, snapshot }));
-        world.expect_on_air(&station(old())); // the requester still reads its answer
-        world.at(12.0);
-        world.expect_ended(Ok(()));
-        assert_eq!(world.status().last.expect("ended").task, TaskKind::Configure);
-        world.expect_settled(&wanted);
+        assert_eq!(env.disk.record(), Some(Record::Configuring { before, snapshot }));
+        sim.expect_on_air(&station(old())); // during the reply grace
+        sim.advance_to(12.0);
+        sim.expect_ended(Ok(()));
+        assert_eq!(sim.status().last.expect("ended").task, TaskKind::Configure);
+        sim.expect_settled(&wanted);
     }
 }
 
 #[test]
-fn other_settings_that_do_not_work_are_rolled_back_after_30_seconds() {
-    // Not by the failure rule of a pairing: an access point comes back as it was.
+fn settings_that_do_not_work_are_rolled_back_after_30_seconds() {
+    // The failure rule of a pairing does not apply: an access point comes back as it was.
     for before in [station(old()), hotspot(None), off(Some(old()))] {
-        let site = Site::settled(before.clone());
-        let mut world = site.booted();
-        world.at(10.0);
-        assert_eq!(world.configure(station(net(b"home", b"battery staple"))), Some(Ok(())));
-        world.at(39.999);
-        world.expect(Phase::Configuring);
-        world.at(41.0);
-        world.expect_ended(Err(Cause::Driver(ErrorKind::WrongKey)));
-        world.expect_settled(&before);
+        let env = Environment::settled(before.clone());
+        let mut sim = env.booted();
+        sim.advance_to(10.0);
+        assert_eq!(sim.configure(station(net(b"home", b"battery staple"))), Some(Ok(())));
+        sim.advance_to(39.999);
+        sim.expect(Phase::Configuring);
+        sim.advance_to(41.0);
+        sim.expect_ended(Err(Cause::Driver(ErrorKind::WrongKey)));
+        sim.expect_settled(&before);
     }
 }
 
 #[test]
-fn other_settings_are_refused_during_a_pairing_and_a_pairing_during_them() {
-    let site = Site::settled(station(old()));
-    let mut world = pairing_at_10(&site);
-    world.at(50.0);
-    assert_eq!(world.configure(off(None)), Some(Err(RequestError::Busy)));
-    world.expect(Phase::Searching);
-    world.at(131.0);
-    world.expect_settled(&station(old()));
+fn a_pairing_and_a_change_of_settings_exclude_each_other() {
+    let env = Environment::settled(station(old()));
+    let mut sim = start_pairing_at_10(&env);
+    sim.advance_to(50.0);
+    assert_eq!(sim.configure(off(None)), Some(Err(RequestError::Busy)));
+    sim.expect(Phase::Searching);
+    sim.advance_to(131.0);
+    sim.expect_settled(&station(old()));
 
-    assert_eq!(world.configure(off(None)), Some(Ok(())));
-    assert_eq!(world.button(), Some(Err(RequestError::Busy)));
-    assert_eq!(world.configure(hotspot(None)), Some(Err(RequestError::Busy)));
-    world.at(133.0);
-    world.expect_ended(Ok(()));
-    world.expect_settled(&off(None));
+    assert_eq!(sim.configure(off(None)), Some(Ok(())));
+    assert_eq!(sim.press_button(), Some(Err(RequestError::Busy)));
+    assert_eq!(sim.configure(hotspot(None)), Some(Err(RequestError::Busy)));
+    sim.advance_to(133.0);
+    sim.expect_ended(Ok(()));
+    sim.expect_settled(&off(None));
 }
 
 #[test]
-fn of_two_changes_at_once_the_first_is_made() {
-    let site = Site::settled(station(old()));
-    let mut world = site.booted();
-    world.at(10.0);
-    let first = world.ask_configure(off(None));
-    let second = world.ask_configure(hotspot(None));
-    world.poll_requests();
-    assert_eq!(site.control().settings(), None, "they may be changing");
-    world.hang_up(first); // it has been sent: what it asks for is done all the same
-    world.at(13.0);
-    assert_eq!(world.told(second), Some(Err(RequestError::Busy)));
-    world.expect_settled(&off(None));
-    assert_eq!(site.control().settings(), Some(off(None)));
+fn of_two_simultaneous_changes_the_first_wins() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.booted();
+    sim.advance_to(10.0);
+    let first = sim.request_configure(off(None));
+    let second = sim.request_configure(hotspot(None));
+    sim.poll_requests();
+    assert_eq!(env.control().settings(), None, "the settings may be about to change");
+    sim.drop_request(first); // it was sent already, so it still takes effect
+    sim.advance_to(13.0);
+    assert_eq!(sim.reply(second), Some(Err(RequestError::Busy)));
+    sim.expect_settled(&off(None));
+    assert_eq!(env.control().settings(), Some(off(None)));
 }
 
 #[test]
-fn the_host_application_is_told_of_every_settled_change() {
-    let site = Site::settled(hotspot(None));
-    let mut world = pairing_at_10(&site);
-    world.press("home");
-    world.at(12.0);
-    let status = world.status();
+fn the_status_shows_the_new_settings() {
+    let env = Environment::settled(hotspot(None));
+    let mut sim = start_pairing_at_10(&env);
+    sim.press_router("home");
+    sim.advance_to(12.0);
+    let status = sim.status();
     assert_eq!(status.network, Some(ssid(b"home")));
     assert_eq!(status.mode, wps_core::Mode::Station);
     assert_eq!(status.deadline, None);
 }
 
 #[test]
-fn the_link_is_told_at_rest_and_what_was_known_during_a_pairing() {
-    let site = Site::settled(station(old()));
-    let mut world = site.booted();
-    let link = world.ask_link();
-    world.settle();
-    assert_eq!(world.told(link), Some(Ok(())));
-    world.button();
-    let link = world.ask_link();
-    world.settle();
-    assert_eq!(world.told(link), Some(Ok(())));
+fn the_link_is_queried_when_idle_and_cached_during_a_pairing() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.booted();
+    let link = sim.request_link();
+    sim.run_until_stalled();
+    assert_eq!(sim.reply(link), Some(Ok(())));
+    sim.press_button();
+    let link = sim.request_link();
+    sim.run_until_stalled();
+    assert_eq!(sim.reply(link), Some(Ok(())));
 }
 
-/// Whoever asked what the radio does must not wait for the pairing that came in between.
+/// A requester of the link must not wait for a pairing that started in the meantime.
 #[test]
-fn a_start_while_the_link_is_being_looked_at() {
-    let site = Site::settled(station(old()));
-    let mut world = site.booted();
-    site.air.set_fault(Some(Fault::Mute));
-    let link = world.ask_link();
-    world.at(2.0);
-    site.air.set_fault(None);
-    assert_eq!(world.button(), Some(Ok(())));
-    world.at(10.0);
-    world.expect(Phase::Searching);
-    assert_eq!(world.told(link), Some(Ok(())), "still waiting");
+fn a_start_while_the_link_is_being_queried() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.booted();
+    env.air.set_fault(Some(RadioFault::Unresponsive));
+    let link = sim.request_link();
+    sim.advance_to(2.0);
+    env.air.set_fault(None);
+    assert_eq!(sim.press_button(), Some(Ok(())));
+    sim.advance_to(10.0);
+    sim.expect(Phase::Searching);
+    assert_eq!(sim.reply(link), Some(Ok(())), "still waiting");
 }
 
-/// However often the web page asks: each look at the link ends.
+/// However often the web page requests the link, each query ends.
 #[test]
-fn asking_for_the_link_again_does_not_begin_anew() {
-    let site = Site::settled(station(old()));
-    let mut world = site.booted();
-    world.at(10.0);
-    site.air.set_fault(Some(Fault::Mute));
-    let first = world.ask_link();
+fn another_link_request_does_not_restart_the_query() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.booted();
+    sim.advance_to(10.0);
+    env.air.set_fault(Some(RadioFault::Unresponsive));
+    let first = sim.request_link();
     for second in 11..20 {
-        world.at(f64::from(second));
-        world.ask_link();
+        sim.advance_to(f64::from(second));
+        sim.request_link();
     }
-    assert_eq!(world.told(first), Some(Ok(())), "still waiting, though a look takes two seconds");
+    assert_eq!(sim.reply(first), Some(Ok(())), "still waiting, although a query takes two seconds");
 }
 
 #[test]
-fn as_many_requesters_as_there_are_seats_are_all_told() {
-    let site = Site::settled(station(old()));
-    let mut world = site.booted();
-    world.at(10.0);
-    site.disk.set_fault(Some(DiskFault::Hangs));
-    let all: Vec<_> = (0..FRONTS).map(|_| world.ask_start(PARTING)).collect();
-    world.at(19.0);
-    assert!(all.iter().all(|asked| world.told(*asked).is_none()));
-    world.at(60.0);
+fn a_requester_in_every_slot_gets_its_reply() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.booted();
+    sim.advance_to(10.0);
+    env.disk.set_fault(Some(DiskFault::Hangs));
+    let all: Vec<_> = (0..SLOTS).map(|_| sim.request_start(REPLY_GRACE_DELAY)).collect();
+    sim.advance_to(19.0);
+    assert!(all.iter().all(|id| sim.reply(*id).is_none()));
+    sim.advance_to(60.0);
     let refused = Some(Err(RequestError::Failed(Cause::Store)));
-    let told: Vec<_> = all.into_iter().map(|asked| world.told(asked)).collect();
-    assert_eq!(told, [refused; FRONTS], "None still waits");
+    let replies: Vec<_> = all.into_iter().map(|id| sim.reply(id)).collect();
+    assert_eq!(replies, [refused; SLOTS], "all requests got a reply");
 
-    site.disk.set_fault(None);
-    world.at(100.0);
-    let all: Vec<_> = (0..FRONTS).map(|_| world.ask_start(PARTING)).collect();
-    world.settle();
-    let told: Vec<_> = all.into_iter().map(|asked| world.told(asked)).collect();
-    assert_eq!(told, [Some(Ok(())); FRONTS]);
+    env.disk.set_fault(None);
+    sim.advance_to(100.0);
+    let all: Vec<_> = (0..SLOTS).map(|_| sim.request_start(REPLY_GRACE_DELAY)).collect();
+    sim.run_until_stalled();
+    let replies: Vec<_> = all.into_iter().map(|id| sim.reply(id)).collect();
+    assert_eq!(replies, [Some(Ok(())); SLOTS]);
 }
 
-/// Web clients come and go. Whoever stays is told, however many went.
+/// Web clients come and go. Those that stay get their reply, however many have disconnected.
 #[test]
-fn requesters_that_hang_up_do_not_keep_others_from_being_told() {
-    let site = Site::settled(station(old()));
-    let mut world = site.booted();
-    world.at(10.0);
-    site.disk.set_fault(Some(DiskFault::Hangs));
-    let first = world.ask_start(PARTING);
-    world.at(11.0);
-    let cancel = world.ask_cancel();
+fn dropped_requests_do_not_block_the_replies_to_others() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.booted();
+    sim.advance_to(10.0);
+    env.disk.set_fault(Some(DiskFault::Hangs));
+    let first = sim.request_start(REPLY_GRACE_DELAY);
+    sim.advance_to(11.0);
+    let cancel = sim.request_cancel();
     for _ in 0..7 {
-        let gone = world.ask_start(PARTING);
-        world.poll_requests();
-        world.hang_up(gone);
+        let dropped = sim.request_start(REPLY_GRACE_DELAY);
+        sim.poll_requests();
+        sim.drop_request(dropped);
     }
-    world.at(60.0);
-    assert!(world.told(cancel).is_some(), "the one that cancelled still waits");
-    assert!(world.told(first).is_some(), "the first one still waits");
+    sim.advance_to(60.0);
+    assert!(sim.reply(cancel).is_some(), "the cancellation still waits");
+    assert!(sim.reply(first).is_some(), "the first start still waits");
 }
 
-/// A no means that the radio is not touched. So nobody may be told no in a crowd whose pairing runs.
+/// A refusal promises that the radio is not touched. So no requester may get one while its pairing
+/// runs.
 #[test]
-fn in_a_crowd_that_hangs_up_who_stays_is_told_the_truth() {
-    let site = Site::settled(station(old()));
-    let mut world = site.boot_slow();
-    world.at(10.0);
-    let stays = world.ask_start(PARTING);
-    world.settle();
-    for _ in 1..FRONTS {
-        let gone = world.ask_start(PARTING);
-        world.settle();
-        world.hang_up(gone);
+fn the_remaining_requester_gets_the_right_reply_after_many_dropped_requests() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.boot_with_slow_store();
+    sim.advance_to(10.0);
+    let remaining = sim.request_start(REPLY_GRACE_DELAY);
+    sim.run_until_stalled();
+    for _ in 1..SLOTS {
+        let dropped = sim.request_start(REPLY_GRACE_DELAY);
+        sim.run_until_stalled();
+        sim.drop_request(dropped);
     }
-    world.at(10.999);
+    sim.advance_to(10.999);
     for _ in 0..8 {
-        let gone = world.ask_start(PARTING);
-        world.poll_requests();
-        world.hang_up(gone);
+        let dropped = sim.request_start(REPLY_GRACE_DELAY);
+        sim.poll_requests();
+        sim.drop_request(dropped);
     }
-    world.site.clock.advance_to_next(); // the journal is saved
-    world.settle();
-    assert_eq!(world.status().phase, Phase::Searching);
-    assert_eq!(world.told(stays), Some(Ok(())), "though its pairing runs");
+    sim.env.clock.advance_to_next(); // the journal is saved
+    sim.run_until_stalled();
+    assert_eq!(sim.status().phase, Phase::Searching);
+    assert_eq!(sim.reply(remaining), Some(Ok(())), "its pairing runs");
 }
 
-/// A button needs no time, but the web page that asks for the same pairing does.
+/// A button needs no reply grace, but a web page that requests the same pairing does.
 #[test]
-fn who_joins_a_start_that_is_being_journalled_has_time_for_its_answer() {
-    let site = Site::settled(station(old()));
-    let mut world = site.boot_slow();
-    world.at(10.0);
-    let button = world.ask_start(Duration::ZERO);
-    world.settle();
-    world.press("home");
-    let page = world.ask_start(Duration::from_secs(1));
-    world.at(11.0); // the journal is saved
-    assert_eq!((world.told(button), world.told(page)), (Some(Ok(())), Some(Ok(()))));
-    world.at(11.999);
-    assert!(!world.status().off_air, "the radio waits for the page's answer");
-    world.at(12.0);
-    assert!(world.status().off_air);
+fn a_requester_that_joins_a_start_gets_its_own_reply_grace() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.boot_with_slow_store();
+    sim.advance_to(10.0);
+    let button = sim.request_start(Duration::ZERO);
+    sim.run_until_stalled();
+    sim.press_router("home");
+    let page = sim.request_start(Duration::from_secs(1));
+    sim.advance_to(11.0); // the journal is saved
+    assert_eq!((sim.reply(button), sim.reply(page)), (Some(Ok(())), Some(Ok(()))));
+    sim.advance_to(11.999);
+    assert!(!sim.status().off_air, "the radio waits until the page has its reply");
+    sim.advance_to(12.0);
+    assert!(sim.status().off_air);
 }
 
 #[test]
-fn a_cancel_without_a_free_seat_is_not_lost() {
-    let site = Site::settled(station(old()));
-    let mut world = site.boot_slow();
-    world.at(10.0);
-    for _ in 0..FRONTS {
-        world.ask_start(PARTING); // all wait for the journal
-        world.settle();
+fn a_cancel_without_a_free_slot_is_not_lost() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.boot_with_slow_store();
+    sim.advance_to(10.0);
+    for _ in 0..SLOTS {
+        sim.request_start(REPLY_GRACE_DELAY); // they wait until the journal is written
+        sim.run_until_stalled();
     }
-    let cancel = world.ask_cancel();
-    world.settle();
-    assert_eq!(world.told(cancel), Some(Ok(())));
-    assert!(world.status().last.is_some_and(|last| last.result == Err(Cause::Cancelled)));
+    let cancel = sim.request_cancel();
+    sim.run_until_stalled();
+    assert_eq!(sim.reply(cancel), Some(Ok(())));
+    assert!(sim.status().last.is_some_and(|last| last.result == Err(Cause::Cancelled)));
 }

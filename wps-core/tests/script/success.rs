@@ -1,71 +1,72 @@
-//! Successful pairings: station mode, connected, saved. From every mode, and after setbacks.
+//! Successful pairings, from every mode and after temporary failures. In the end the device is a
+//! station, it is connected, and its settings are saved.
 
 use wps_core::driver::SearchProgress;
 use wps_core::sim::RouterKind;
 use wps_core::{Cause, ErrorKind, Phase};
 
-use crate::common::{Site, World, home, hotspot, off, old, ssid, station};
-use crate::{all_modes, pairing_at_10};
+use crate::common::{Environment, Simulation, home, hotspot, off, old, ssid, station};
+use crate::{all_modes, start_pairing_at_10};
 
-fn expect_paired(world: &World<'_>) {
-    world.expect_ended(Ok(()));
-    world.expect_settled(&station(home()));
-    assert!(world.site.air.is_linked());
+fn expect_paired(sim: &Simulation<'_>) {
+    sim.expect_ended(Ok(()));
+    sim.expect_settled(&station(home()));
+    assert!(sim.env.air.is_linked());
 }
 
 #[test]
 fn from_every_mode_and_it_survives_a_restart() {
     for (before, _) in all_modes() {
-        let site = Site::settled(before.clone());
-        let mut world = pairing_at_10(&site);
-        world.at(39.0);
-        world.expect(Phase::Searching);
-        world.expect_seen(&SearchProgress::NotPressed);
-        world.expect_on_air(&before); // stays on the air until the router's button is pressed
+        let env = Environment::settled(before.clone());
+        let mut sim = start_pairing_at_10(&env);
+        sim.advance_to(39.0);
+        sim.expect(Phase::Searching);
+        sim.expect_progress(&SearchProgress::NotPressed);
+        sim.expect_on_air(&before); // it stays on the air until the router's button is pressed
 
-        world.at(40.0);
-        world.press("home");
-        world.at(42.0);
-        expect_paired(&world);
+        sim.advance_to(40.0);
+        sim.press_router("home");
+        sim.advance_to(42.0);
+        expect_paired(&sim);
 
-        world.cut_power();
-        let mut world = site.boot();
-        world.at(43.0);
-        world.expect(Phase::Idle);
-        world.expect_settled(&station(home()));
-        assert!(site.air.is_linked());
+        sim.cut_power();
+        let mut sim = env.boot();
+        sim.advance_to(43.0);
+        sim.expect(Phase::Idle);
+        sim.expect_settled(&station(home()));
+        assert!(env.air.is_linked());
     }
 }
 
 #[test]
-fn of_a_new_device() {
-    let site = Site::never_set_up(hotspot(None));
-    let mut world = site.booted();
-    world.expect_on_air(&hotspot(None));
-    assert_eq!(site.disk.record(), None, "a device that was never set up has nothing to save");
+fn a_new_device() {
+    let env = Environment::never_set_up(hotspot(None));
+    let mut sim = env.booted();
+    sim.expect_on_air(&hotspot(None));
+    assert_eq!(env.disk.record(), None, "a device that was never set up has nothing to save");
 
-    world.at(10.0);
-    assert_eq!(world.button(), Some(Ok(())));
-    world.press("home");
-    world.at(12.0);
-    expect_paired(&world);
+    sim.advance_to(10.0);
+    assert_eq!(sim.press_button(), Some(Ok(())));
+    sim.press_router("home");
+    sim.advance_to(12.0);
+    expect_paired(&sim);
 }
 
 #[test]
-fn people_see_how_it_goes() {
-    let site = Site::settled(off(None));
-    let mut world = site.booted();
-    let mut status = site.control().listen().expect("a seat");
+fn the_status_shows_the_progress() {
+    let env = Environment::settled(off(None));
+    let mut sim = env.booted();
+    let mut status = env.control().listen().expect("a free slot");
     let mut seen = vec![status.try_get().expect("booted")];
-    world.at(10.0);
-    world.button();
-    world.press("home");
-    while world.seconds() < 12.0 {
+    sim.advance_to(10.0);
+    sim.press_button();
+    sim.press_router("home");
+    while sim.seconds() < 12.0 {
         seen.extend(status.try_changed());
-        world.pass(0.05);
+        sim.advance(0.05);
     }
     let home = || Some(ssid(b"home"));
-    let phases: Vec<_> = seen.into_iter().map(|status| (status.phase, status.seen)).collect();
+    let phases: Vec<_> = seen.into_iter().map(|status| (status.phase, status.progress)).collect();
     let expected = [
         (Phase::Idle, SearchProgress::Looking),
         (Phase::Searching, SearchProgress::Looking),
@@ -79,126 +80,126 @@ fn people_see_how_it_goes() {
 
 #[test]
 fn the_button_pressed_in_the_last_second() {
-    let site = Site::settled(station(old()));
-    let mut world = pairing_at_10(&site);
-    world.at(128.5);
-    world.press("home");
-    world.at(129.99);
-    expect_paired(&world);
+    let env = Environment::settled(station(old()));
+    let mut sim = start_pairing_at_10(&env);
+    sim.advance_to(128.5);
+    sim.press_router("home");
+    sim.advance_to(129.99);
+    expect_paired(&sim);
 }
 
 #[test]
 fn the_guest_network_is_offered_first_but_only_the_other_one_joins() {
-    let site = Site::settled(hotspot(None));
-    site.air.set_kind(b"home", RouterKind::GuestFirst);
-    let mut world = pairing_at_10(&site);
-    world.press("home");
-    world.at(11.1);
-    world.expect(Phase::Joining { ssid: ssid(b"guest") });
-    world.at(12.5); // a second's pause, and it is the other one's turn
-    world.expect(Phase::Joining { ssid: ssid(b"home") });
-    assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::NotFound)));
-    world.at(14.0);
-    expect_paired(&world);
+    let env = Environment::settled(hotspot(None));
+    env.air.set_kind(b"home", RouterKind::GuestFirst);
+    let mut sim = start_pairing_at_10(&env);
+    sim.press_router("home");
+    sim.advance_to(11.1);
+    sim.expect(Phase::Joining { ssid: ssid(b"guest") });
+    sim.advance_to(12.5); // after a delay of one second it tries the other network
+    sim.expect(Phase::Joining { ssid: ssid(b"home") });
+    assert_eq!(sim.status().trouble, Some(Cause::Driver(ErrorKind::NotFound)));
+    sim.advance_to(14.0);
+    expect_paired(&sim);
 }
 
 #[test]
 fn the_router_vanishes_comes_back_and_is_pressed_again() {
-    let site = Site::settled(station(old()));
-    site.air.set_kind(b"home", RouterKind::Vanishes);
-    let mut world = pairing_at_10(&site);
-    world.at(10.5);
-    assert!(!world.status().off_air, "looking needs no leaving");
-    world.press("home");
-    world.at(10.9);
-    assert!(world.status().off_air, "the exchange does");
-    world.at(11.5);
-    world.expect(Phase::Searching);
-    assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::RouterLost)));
-    world.expect_on_air(&station(old())); // put back, to look again from there
-    assert!(!world.status().off_air);
+    let env = Environment::settled(station(old()));
+    env.air.set_kind(b"home", RouterKind::Vanishes);
+    let mut sim = start_pairing_at_10(&env);
+    sim.advance_to(10.5);
+    assert!(!sim.status().off_air, "it searches without disconnecting");
+    sim.press_router("home");
+    sim.advance_to(10.9);
+    assert!(sim.status().off_air, "it disconnects for the exchange");
+    sim.advance_to(11.5);
+    sim.expect(Phase::Searching);
+    assert_eq!(sim.status().trouble, Some(Cause::Driver(ErrorKind::RouterLost)));
+    sim.expect_on_air(&station(old())); // restored before the next search
+    assert!(!sim.status().off_air);
 
-    world.at(60.0);
-    site.air.set_kind(b"home", RouterKind::Ordinary);
-    site.air.power(b"home", true);
-    world.at(70.0);
-    world.expect(Phase::Searching);
-    world.press("home");
-    world.at(72.0);
-    expect_paired(&world);
+    sim.advance_to(60.0);
+    env.air.set_kind(b"home", RouterKind::Ordinary);
+    env.air.set_power(b"home", true);
+    sim.advance_to(70.0);
+    sim.expect(Phase::Searching);
+    sim.press_router("home");
+    sim.advance_to(72.0);
+    expect_paired(&sim);
 }
 
 #[test]
-fn a_router_that_refused_is_set_right_within_the_window() {
-    let site = Site::settled(off(None));
-    site.air.set_kind(b"home", RouterKind::Refuses);
-    let mut world = pairing_at_10(&site);
-    world.press("home");
-    world.at(60.0);
-    site.air.set_kind(b"home", RouterKind::Ordinary);
-    world.at(63.0);
-    expect_paired(&world);
+fn a_router_that_refused_is_fixed_within_the_window() {
+    let env = Environment::settled(off(None));
+    env.air.set_kind(b"home", RouterKind::Refuses);
+    let mut sim = start_pairing_at_10(&env);
+    sim.press_router("home");
+    sim.advance_to(60.0);
+    env.air.set_kind(b"home", RouterKind::Ordinary);
+    sim.advance_to(63.0);
+    expect_paired(&sim);
 }
 
 #[test]
-fn an_earlier_join_that_failed_succeeds_once_the_network_is_back() {
-    let site = Site::settled(off(None));
-    let mut world = pairing_at_10(&site);
-    world.press("home");
-    world.at(11.1);
-    world.expect(Phase::Joining { ssid: ssid(b"home") });
-    site.air.power(b"home", false); // it restarts, as routers do after WPS
-    world.at(40.0);
-    world.expect(Phase::Joining { ssid: ssid(b"home") });
-    assert_eq!(world.status().trouble, Some(Cause::Driver(ErrorKind::NotFound)));
-    site.air.power(b"home", true);
-    world.at(42.0);
-    expect_paired(&world);
+fn a_failed_join_succeeds_once_the_network_is_back() {
+    let env = Environment::settled(off(None));
+    let mut sim = start_pairing_at_10(&env);
+    sim.press_router("home");
+    sim.advance_to(11.1);
+    sim.expect(Phase::Joining { ssid: ssid(b"home") });
+    env.air.set_power(b"home", false); // it restarts, as routers do after WPS
+    sim.advance_to(40.0);
+    sim.expect(Phase::Joining { ssid: ssid(b"home") });
+    assert_eq!(sim.status().trouble, Some(Cause::Driver(ErrorKind::NotFound)));
+    env.air.set_power(b"home", true);
+    sim.advance_to(42.0);
+    expect_paired(&sim);
 }
 
 #[test]
 fn ten_pairings_in_a_row() {
-    let site = Site::settled(hotspot(None));
-    let mut world = site.booted();
+    let env = Environment::settled(hotspot(None));
+    let mut sim = env.booted();
     for round in 1..=10 {
-        world.at(f64::from(round) * 200.0);
-        assert_eq!(world.button(), Some(Ok(())));
+        sim.advance_to(f64::from(round) * 200.0);
+        assert_eq!(sim.press_button(), Some(Ok(())));
         let (router, network) = if round % 2 == 0 { ("old", old()) } else { ("home", home()) };
-        world.pass(5.0);
-        world.press(router);
-        world.pass(2.0);
-        world.expect_ended(Ok(()));
-        world.expect_settled(&station(network));
+        sim.advance(5.0);
+        sim.press_router(router);
+        sim.advance(2.0);
+        sim.expect_ended(Ok(()));
+        sim.expect_settled(&station(network));
     }
-    assert_eq!(site.disk.saves(), 20, "one to open and one to commit, each time");
+    assert_eq!(env.disk.save_count(), 20, "one for the journal and one for the result, each time");
 }
 
 #[test]
 fn ten_failures_in_a_row_then_success() {
-    let site = Site::settled(station(old()));
-    let mut world = site.booted();
+    let env = Environment::settled(station(old()));
+    let mut sim = env.booted();
     for round in 1..=10 {
-        world.at(f64::from(round) * 200.0);
-        assert_eq!(world.button(), Some(Ok(())));
-        world.pass(121.0);
-        world.expect_ended(Err(Cause::TimedOut));
-        world.expect_settled(&station(old()));
-        assert!(site.air.is_linked(), "connected again");
+        sim.advance_to(f64::from(round) * 200.0);
+        assert_eq!(sim.press_button(), Some(Ok(())));
+        sim.advance(121.0);
+        sim.expect_ended(Err(Cause::TimedOut));
+        sim.expect_settled(&station(old()));
+        assert!(env.air.is_linked(), "connected again");
     }
-    world.button();
-    world.press("home");
-    world.pass(2.0);
-    expect_paired(&world);
+    sim.press_button();
+    sim.press_router("home");
+    sim.advance(2.0);
+    expect_paired(&sim);
 }
 
 #[test]
 fn one_press_is_one_pairing() {
-    let site = Site::settled(station(old()));
-    let mut world = pairing_at_10(&site);
-    world.at(131.0);
-    world.expect_ended(Err(Cause::TimedOut));
-    world.press("home"); // too late, and nobody asked again
-    world.at(3600.0);
-    world.expect_ended(Err(Cause::TimedOut));
-    world.expect_settled(&station(old()));
+    let env = Environment::settled(station(old()));
+    let mut sim = start_pairing_at_10(&env);
+    sim.advance_to(131.0);
+    sim.expect_ended(Err(Cause::TimedOut));
+    sim.press_router("home"); // too late, and no pairing was requested again
+    sim.advance_to(3600.0);
+    sim.expect_ended(Err(Cause::TimedOut));
+    sim.expect_settled(&station(old()));
 }

@@ -1,4 +1,4 @@
-//! Erase blocks, each an append-only list of numbered items.
+//! Erase blocks, each of which is an append-only list of numbered items.
 
 use core::ops::Range;
 
@@ -12,48 +12,52 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::StoreError;
 use super::read_only::{ReadOnly, ReadOnlyError};
 
-/// A range of flash, block by block. Each is a queue of sequential-storage of its own: what happens in
-/// one block, a cut-off erase above all, cannot change what is read in another.
-pub(super) struct Blocks<F> {
+/// A range of flash, divided into its erase blocks. Each block is a separate queue of
+/// sequential-storage, so nothing that happens in one block changes what is read from another. This
+/// matters most for an interrupted erase.
+pub(super) struct EraseBlocks<F> {
     pub(super) flash: F,
     pub(super) range: Range<u32>,
 }
 
 type Queue<F> = QueueStorage<F, Cache<Uncached, Uncached, Uncached, ()>>;
 
-impl<F: NorFlash> Blocks<F> {
-    /// The bytes an erase block needs for one record of any length, its acknowledgement and the two
-    /// words in which sequential-storage marks its pages.
-    pub(super) const BLOCK_NEEDED: usize = {
+impl<F: NorFlash> EraseBlocks<F> {
+    /// The smallest erase block, in bytes, that has room for one record of any length, its
+    /// acknowledgement, and the two words in which sequential-storage marks its pages.
+    pub(super) const MIN_BLOCK_LEN: usize = {
         let word = if F::WRITE_SIZE > F::READ_SIZE { F::WRITE_SIZE } else { F::READ_SIZE };
         let item = Queue::<F>::item_overhead_size() as usize;
-        let longest = (NUMBER + Record::MAX_LEN).next_multiple_of(word);
-        2 * word + item + longest + item + NUMBER.next_multiple_of(word)
+        let longest = (NUMBER_LEN + Record::MAX_LEN).next_multiple_of(word);
+        2 * word + item + longest + item + NUMBER_LEN.next_multiple_of(word)
     };
 
-    pub(super) const BLOCK: u32 = F::ERASE_SIZE as u32;
+    pub(super) const BLOCK_LEN: u32 = F::ERASE_SIZE as u32;
 
-    /// The first bytes of all blocks.
-    pub(super) fn all(&self) -> impl Iterator<Item = u32> + use<F> {
+    /// Returns the address of each block.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = u32> + use<F> {
         self.range.clone().step_by(F::ERASE_SIZE)
     }
 
-    /// Shows the items of a block to `visit`, oldest first, until it has what it looks for: then those
-    /// bytes are at the beginning of the buffer. What cannot be read is passed over.
-    pub(super) async fn visit<'b>(
+    /// Calls `matches` with the number and the body of each item of a block, oldest first, until it
+    /// returns `true`. Returns that item, which is then at the start of the buffer, or `None` if no
+    /// item matches. Items that cannot be read are skipped.
+    pub(super) async fn find<'b>(
         &mut self,
         block: u32,
         buffer: &'b mut Buffer,
-        mut visit: impl FnMut(u32, &[u8]) -> bool,
+        mut matches: impl FnMut(u32, &[u8]) -> bool,
     ) -> Result<Option<&'b [u8]>, StoreError<F::Error>> {
-        let Ok(config) = QueueConfig::try_new(block..block + Self::BLOCK) else { return Ok(None) };
+        let Ok(config) = QueueConfig::try_new(block..block + Self::BLOCK_LEN) else {
+            return Ok(None);
+        };
         let mut queue = Queue::new(ReadOnly(&mut self.flash), config, Cache::new_uncached());
-        let Some(mut items) = unless_flash_failed(queue.iter().await)? else { return Ok(None) };
+        let Some(mut items) = only_flash_errors(queue.iter().await)? else { return Ok(None) };
         let found = loop {
-            let item = unless_flash_failed(items.next(&mut buffer.0).await)?;
+            let item = only_flash_errors(items.next(&mut buffer.0).await)?;
             let Some(item) = item.flatten() else { break None };
             if let Some((number, body)) = item.split_first_chunk()
-                && visit(u32::from_le_bytes(*number), body)
+                && matches(u32::from_le_bytes(*number), body)
             {
                 break Some(item.len());
             }
@@ -61,15 +65,17 @@ impl<F: NorFlash> Blocks<F> {
         Ok(found.and_then(|len| buffer.0.get(..len)))
     }
 
-    /// Appends the first `len` bytes of the buffer, a number and what belongs to it. Says whether they
-    /// fitted.
+    /// Appends the first `len` bytes of the buffer: a number and its body. Returns whether they
+    /// fitted into the block.
     pub(super) async fn append(
         &mut self,
         block: u32,
         buffer: &Buffer,
         len: usize,
     ) -> Result<bool, StoreError<F::Error>> {
-        let Ok(config) = QueueConfig::try_new(block..block + Self::BLOCK) else { return Ok(false) };
+        let Ok(config) = QueueConfig::try_new(block..block + Self::BLOCK_LEN) else {
+            return Ok(false);
+        };
         let mut queue = Queue::new(&mut self.flash, config, Cache::new_uncached());
         let Some(item) = buffer.0.get(..len) else { return Ok(false) };
         match queue.push(item, false).await {
@@ -79,19 +85,19 @@ impl<F: NorFlash> Blocks<F> {
         }
     }
 
-    /// Makes a block empty, whatever was in it.
+    /// Erases a block.
     pub(super) async fn erase(&mut self, block: u32) -> Result<(), StoreError<F::Error>> {
-        self.flash.erase(block, block + Self::BLOCK).await.map_err(StoreError::Flash)
+        self.flash.erase(block, block + Self::BLOCK_LEN).await.map_err(StoreError::Flash)
     }
 
-    /// Whether a block has only ones.
+    /// Returns whether all bits of a block are ones.
     pub(super) async fn is_erased(
         &mut self,
         block: u32,
         buffer: &mut Buffer,
     ) -> Result<bool, StoreError<F::Error>> {
-        for offset in (0..F::ERASE_SIZE).step_by(BUFFER) {
-            let len = BUFFER.min(F::ERASE_SIZE - offset);
+        for offset in (0..F::ERASE_SIZE).step_by(BUFFER_LEN) {
+            let len = BUFFER_LEN.min(F::ERASE_SIZE - offset);
             let Some(part) = buffer.0.get_mut(..len) else { return Ok(false) };
             self.flash.read(block + offset as u32, part).await.map_err(StoreError::Flash)?;
             if part.iter().any(|byte| *byte != u8::MAX) {
@@ -102,9 +108,9 @@ impl<F: NorFlash> Blocks<F> {
     }
 }
 
-/// Anything that sequential-storage says of the bytes it found is no error here: they are none of
-/// ours, or not whole.
-fn unless_flash_failed<T, E>(
+/// Returns the errors of the flash. Every other error of sequential-storage is about the bytes that
+/// it found, and becomes `None`: these bytes are not ours, or not complete.
+fn only_flash_errors<T, E>(
     result: Result<T, Error<ReadOnlyError<E>>>,
 ) -> Result<Option<T>, StoreError<E>>
 where
@@ -119,20 +125,20 @@ where
     }
 }
 
-/// The bytes of an item's number.
-pub(super) const NUMBER: usize = size_of::<u32>();
+/// The length of an item's number in bytes.
+pub(super) const NUMBER_LEN: usize = size_of::<u32>();
 
 /// Room for the longest item, in words of up to 32 bytes.
-const BUFFER: usize = (NUMBER + Record::MAX_LEN).next_multiple_of(32);
+const BUFFER_LEN: usize = (NUMBER_LEN + Record::MAX_LEN).next_multiple_of(32);
 
-/// One item. Aligned, for flash drivers that would copy it through a buffer of their own otherwise;
-/// wiped when dropped.
+/// A buffer for one item. It is aligned because some flash drivers would otherwise copy it through
+/// a buffer of their own. It is wiped when dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
 #[repr(align(4))]
-pub(super) struct Buffer(pub(super) [u8; BUFFER]);
+pub(super) struct Buffer(pub(super) [u8; BUFFER_LEN]);
 
 impl Buffer {
     pub(super) fn new() -> Self {
-        Self([0; BUFFER])
+        Self([0; BUFFER_LEN])
     }
 }

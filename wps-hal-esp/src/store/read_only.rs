@@ -1,26 +1,27 @@
-//! Flash that can only be read: sequential-storage mends by erasing what it does not understand.
+//! Read-only flash. It prevents sequential-storage from repairing a page by erasing what it does
+//! not understand.
 
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
 
-/// Refuses to write and to erase.
+/// A wrapper that rejects every write and every erase.
 pub(super) struct ReadOnly<'a, F>(pub(super) &'a mut F);
 
-/// Why an operation on [`ReadOnly`] failed.
+/// The reason why an operation on [`ReadOnly`] failed.
 #[derive(Debug)]
 pub(super) enum ReadOnlyError<E> {
-    /// The flash said so.
+    /// The flash returned an error.
     Flash(E),
-    /// It was no read.
-    Refused,
+    /// The operation was a write or an erase.
+    NotAllowed,
 }
 
 impl<E: NorFlashError> NorFlashError for ReadOnlyError<E> {
     fn kind(&self) -> NorFlashErrorKind {
         match self {
             Self::Flash(error) => error.kind(),
-            Self::Refused => NorFlashErrorKind::Other,
+            Self::NotAllowed => NorFlashErrorKind::Other,
         }
     }
 }
@@ -46,10 +47,10 @@ impl<F: NorFlash> NorFlash for ReadOnly<'_, F> {
     const ERASE_SIZE: usize = F::ERASE_SIZE;
 
     async fn erase(&mut self, _: u32, _: u32) -> Result<(), Self::Error> {
-        Err(ReadOnlyError::Refused)
+        Err(ReadOnlyError::NotAllowed)
     }
 
     async fn write(&mut self, _: u32, _: &[u8]) -> Result<(), Self::Error> {
-        Err(ReadOnlyError::Refused)
+        Err(ReadOnlyError::NotAllowed)
     }
 }

@@ -1,11 +1,14 @@
-//! Stations that join, or do not, and the two other modes.
+//! Stations that join or fail to, and the two other modes.
 
 use super::*;
-use crate::fake::{post, post_connected, post_disconnected, told, turn, with, write_over};
+use crate::fake::{
+    fresh_library, overwrite_station, post, post_connected, post_disconnected, station_credentials,
+    with_library,
+};
 use wps_core::{AccessPoint, DriverError, ErrorKind};
 
-/// From any mode to a try to join.
-const JOIN: [&str; 7] = [
+/// The calls that start an attempt to join from any mode.
+const JOIN_CALLS: [&str; 7] = [
     "esp_wifi_wps_disable",
     "esp_wifi_stop",
     "esp_wifi_set_mode", // off
@@ -19,28 +22,28 @@ fn home() -> Credentials {
     network(b"home", b"correct horse")
 }
 
-fn join(library: impl FnOnce()) -> Result<(), EspError> {
+fn join(act: impl FnOnce()) -> Result<(), EspError> {
     let mut driver = driver();
     let (home, snapshot) = (home(), Snapshot::default());
-    let mut work = pin!(driver.join(&home, &snapshot));
-    assert!(poll(&mut work).is_pending());
-    library();
-    match poll(&mut work) {
-        Poll::Ready(done) => done,
-        Poll::Pending => panic!("it goes on"),
+    let mut joining = pin!(driver.join(&home, &snapshot));
+    assert!(poll(&mut joining).is_pending());
+    act();
+    match poll(&mut joining) {
+        Poll::Ready(result) => result,
+        Poll::Pending => panic!("still pending"),
     }
 }
 
 #[test]
 fn join_returns_once_the_link_is_up() {
-    let _turn = turn();
+    let _guard = fresh_library();
     join(post_connected).unwrap();
-    assert_eq!(calls(), JOIN);
-    assert_eq!(told(), (b"home".to_vec(), b"correct horse".to_vec()));
+    assert_eq!(take_calls(), JOIN_CALLS);
+    assert_eq!(station_credentials(), (b"home".to_vec(), b"correct horse".to_vec()));
 }
 
 #[test]
-fn why_a_network_is_not_joined() {
+fn each_reason_for_a_failed_join_has_an_error_kind() {
     for (reason, kind) in [
         (15, ErrorKind::WrongKey),
         (204, ErrorKind::WrongKey),
@@ -50,110 +53,113 @@ fn why_a_network_is_not_joined() {
         (203, ErrorKind::Other),
         (8, ErrorKind::Other),
     ] {
-        let _turn = turn();
+        let _guard = fresh_library();
         let error = join(|| post_disconnected(reason)).unwrap_err();
         assert_eq!(error, EspError::Link { reason });
         assert_eq!(error.kind(), kind);
-        assert_eq!(calls(), [&JOIN[..], &END[1..]].concat());
+        assert_eq!(take_calls(), [&JOIN_CALLS[..], &END_CALLS[1..]].concat());
     }
 }
 
 #[test]
-fn a_disconnection_of_an_unknown_length_is_one() {
-    let _turn = turn();
+fn a_disconnection_event_of_unknown_length_still_counts() {
+    let _guard = fresh_library();
     let error = join(|| post(5, Some(&[0; 7]))).unwrap_err();
     assert_eq!(error, EspError::Link { reason: 1 });
 }
 
 #[test]
-fn a_dropped_join_ends() {
-    let _turn = turn();
+fn dropping_a_join_ends_it() {
+    let _guard = fresh_library();
     let mut driver = driver();
     assert!(poll(&mut pin!(driver.join(&home(), &Snapshot::default()))).is_pending());
-    assert_eq!(calls(), [&JOIN[..], &END[1..]].concat());
+    assert_eq!(take_calls(), [&JOIN_CALLS[..], &END_CALLS[1..]].concat());
 }
 
 #[test]
-fn joined_to_the_same_name_with_another_key_is_not_joined() {
-    let _turn = turn();
-    write_over(b"home", b"another key");
+fn a_link_with_the_same_name_and_another_key_is_not_reused() {
+    let _guard = fresh_library();
+    overwrite_station(b"home", b"another key");
     post_connected();
     join(post_connected).unwrap();
-    assert_eq!(calls(), JOIN);
+    assert_eq!(take_calls(), JOIN_CALLS);
 }
 
 #[test]
-fn a_network_told_again_stays_joined() {
-    let _turn = turn();
+fn a_network_that_is_applied_again_stays_joined() {
+    let _guard = fresh_library();
     let station = Settings::Station { network: home() };
     let mut driver = driver();
-    now(driver.apply(&station, &Snapshot::default())).unwrap();
-    assert_eq!(calls(), JOIN, "without waiting for a link");
+    expect_ready(driver.apply(&station, &Snapshot::default())).unwrap();
+    assert_eq!(take_calls(), JOIN_CALLS, "without waiting for a link");
     post_connected();
-    now(driver.apply(&station, &Snapshot::default())).unwrap();
-    assert!(calls().is_empty());
+    expect_ready(driver.apply(&station, &Snapshot::default())).unwrap();
+    assert!(take_calls().is_empty());
     post_disconnected(200);
-    now(driver.apply(&station, &Snapshot::default())).unwrap();
-    assert_eq!(calls(), JOIN);
+    expect_ready(driver.apply(&station, &Snapshot::default())).unwrap();
+    assert_eq!(take_calls(), JOIN_CALLS);
 }
 
 #[test]
-fn the_station_is_told_what_it_may_join() {
-    let _turn = turn();
+fn the_station_config_limits_what_may_be_joined() {
+    let _guard = fresh_library();
     let station = |network| Settings::Station { network };
     let mut driver = driver();
-    now(driver.apply(&station(home()), &Snapshot::default())).unwrap();
-    with(|library| {
+    expect_ready(driver.apply(&station(home()), &Snapshot::default())).unwrap();
+    with_library(|library| {
         assert_eq!(library.station[120], 3, "nothing below WPA2");
-        assert_eq!(library.station[128..130], [1, 0], "protected frames where the router can");
-        assert_eq!(library.station[144], 0, "no tries of the library's own");
+        assert_eq!(library.station[128..130], [1, 0], "PMF if the router supports it");
+        assert_eq!(library.station[144], 0, "no retries by the library");
     });
-    now(driver.apply(&station(network("caf\u{e9}".as_bytes(), b"")), &Snapshot::default()))
-        .unwrap();
-    with(|library| assert_eq!(library.station[120], 0, "an open one"));
-    assert_eq!(told(), ("caf\u{e9}".as_bytes().to_vec(), vec![]));
+    expect_ready(
+        driver.apply(&station(network("caf\u{e9}".as_bytes(), b"")), &Snapshot::default()),
+    )
+    .unwrap();
+    with_library(|library| assert_eq!(library.station[120], 0, "an open network"));
+    assert_eq!(station_credentials(), ("caf\u{e9}".as_bytes().to_vec(), vec![]));
 }
 
 #[test]
-fn a_name_with_a_nul_inside_cannot_be_told() {
-    let _turn = turn();
+fn a_name_with_a_nul_inside_is_unsupported() {
+    let _guard = fresh_library();
     let network = network(b"a\0b", b"correct horse");
-    let error = now(driver().join(&network, &Snapshot::default())).unwrap_err();
+    let error = expect_ready(driver().join(&network, &Snapshot::default())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(calls().is_empty());
+    assert!(take_calls().is_empty());
 }
 
 #[test]
-fn the_access_point_is_as_its_settings_say() {
-    let _turn = turn();
+fn the_access_point_is_configured_from_its_settings() {
+    let _guard = fresh_library();
     let mut driver = driver();
     for (key, channel, authmode) in [(&b"on the label"[..], Some(6), 3), (b"", None, 0)] {
         let access_point = AccessPoint { network: network(&[0xff; 32], key), channel };
         let settings = Settings::AccessPoint { access_point, remembered: Some(home()) };
-        now(driver.apply(&settings, &Snapshot::default())).unwrap();
-        let config = with(|library| library.access_point);
+        expect_ready(driver.apply(&settings, &Snapshot::default())).unwrap();
+        let config = with_library(|library| library.access_point);
         assert_eq!(config[..32], [0xff; 32]);
         assert_eq!(config[32..32 + key.len()], *key);
         assert!(config[32 + key.len()..96].iter().all(|byte| *byte == 0));
         assert_eq!(config[96..98], [32, channel.unwrap_or(1)]);
         assert_eq!(config[100], authmode);
-        assert!(with(|library| library.mode == 2 && library.started));
+        assert!(with_library(|library| library.mode == 2 && library.started));
     }
 }
 
 #[test]
-fn off_is_off() {
-    let _turn = turn();
+fn off_stops_the_radio() {
+    let _guard = fresh_library();
     let off = Settings::Off { remembered: Some(home()) };
-    now(driver().apply(&off, &Snapshot::default())).unwrap();
-    assert!(with(|library| library.mode == 0 && !library.started));
-    assert_eq!(calls(), JOIN[..3]);
+    expect_ready(driver().apply(&off, &Snapshot::default())).unwrap();
+    assert!(with_library(|library| library.mode == 0 && !library.started));
+    assert_eq!(take_calls(), JOIN_CALLS[..3]);
 }
 
 #[test]
-fn the_chip_has_no_networks_of_its_own() {
-    let _turn = turn();
-    let error = now(driver().apply(&Settings::Platform, &Snapshot::default())).unwrap_err();
+fn the_chip_has_no_platform_networks() {
+    let _guard = fresh_library();
+    let error =
+        expect_ready(driver().apply(&Settings::Platform, &Snapshot::default())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(calls().is_empty());
+    assert!(take_calls().is_empty());
 }

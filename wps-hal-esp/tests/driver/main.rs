@@ -1,13 +1,13 @@
-//! The driver on a fake library in C, verb by verb. The traps of Espressif's library each have a test
-//! named after them.
+//! The driver on a fake library in C, method by method. Each trap of Espressif's library has a test
+//! with its name.
 
 mod failure;
 #[path = "../fake/mod.rs"]
 mod fake;
 mod joining;
-mod keeping;
-mod looking;
-mod moments;
+mod link_and_scan;
+mod ordering;
+mod reconnecting;
 mod success;
 mod symbols;
 
@@ -20,10 +20,10 @@ use wps_core::wsc::OverlapDetector;
 use wps_core::{Credentials, Passphrase, Settings, Snapshot, Ssid, WifiDriver};
 use wps_hal_esp::{Driver, EspError};
 
-use fake::calls;
+use fake::take_calls;
 
-/// From any mode to a search: what is called, in this order.
-const SEARCH: [&str; 8] = [
+/// The calls that start a search from any mode, in this order.
+const SEARCH_CALLS: [&str; 8] = [
     "esp_wifi_wps_disable",
     "esp_wifi_stop",
     "esp_wifi_set_mode", // off
@@ -33,8 +33,8 @@ const SEARCH: [&str; 8] = [
     "esp_wifi_wps_enable",
     "esp_wifi_wps_start",
 ];
-/// What a search that did not succeed leaves with.
-const END: [&str; 2] = ["esp_wifi_wps_disable", "esp_wifi_disconnect_internal"];
+/// The calls that end a search without success.
+const END_CALLS: [&str; 2] = ["esp_wifi_wps_disable", "esp_wifi_disconnect_internal"];
 
 fn network(ssid: &[u8], key: &[u8]) -> Credentials {
     let passphrase = (!key.is_empty()).then(|| Passphrase::new(key).unwrap());
@@ -43,39 +43,40 @@ fn network(ssid: &[u8], key: &[u8]) -> Credentials {
 
 fn driver() -> Driver<()> {
     let driver = Driver::new(()).unwrap();
-    calls();
+    take_calls();
     driver
 }
 
-fn poll<T>(work: &mut Pin<&mut impl Future<Output = T>>) -> Poll<T> {
-    work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+fn poll<T>(future: &mut Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
 }
 
-fn now<T>(work: impl Future<Output = T>) -> T {
-    match poll(&mut pin!(work)) {
-        Poll::Ready(done) => done,
-        Poll::Pending => panic!("it waits"),
+/// Polls a future once, and expects it to be ready.
+fn expect_ready<T>(future: impl Future<Output = T>) -> T {
+    match poll(&mut pin!(future)) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("pending"),
     }
 }
 
-/// Pairs; once the search has begun, the library does this.
-fn pair(library: impl FnOnce()) -> Result<Offer, EspError> {
+/// Starts a pairing and runs `act` once the search has started. Expects the pairing to end then.
+fn pair(act: impl FnOnce()) -> Result<Offer, EspError> {
     let mut driver = driver();
-    let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
-    let mut context = PairContext::new(&mut overlap_detector, &tell);
-    let mut work = pin!(driver.pair(&mut context));
-    assert!(poll(&mut work).is_pending(), "before the library told anything");
-    library();
-    match poll(&mut work) {
-        Poll::Ready(done) => done,
-        Poll::Pending => panic!("it goes on"),
+    let (mut overlap_detector, on_event) = (OverlapDetector::new(), |_| {});
+    let mut context = PairContext::new(&mut overlap_detector, &on_event);
+    let mut pairing = pin!(driver.pair(&mut context));
+    assert!(poll(&mut pairing).is_pending(), "before the library posted anything");
+    act();
+    match poll(&mut pairing) {
+        Poll::Ready(result) => result,
+        Poll::Pending => panic!("still pending"),
     }
 }
 
-fn failure(library: impl FnOnce()) -> EspError {
-    pair(library).expect_err("an offer")
+fn pair_error(act: impl FnOnce()) -> EspError {
+    pair(act).expect_err("an offer")
 }
 
-fn offered(offer: &Offer) -> Vec<Credentials> {
-    (0..offer.count()).map(|turn| offer.at(turn).clone()).collect()
+fn offered_networks(offer: &Offer) -> Vec<Credentials> {
+    (0..offer.count()).map(|index| offer.at(index).clone()).collect()
 }

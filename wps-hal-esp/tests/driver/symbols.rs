@@ -1,37 +1,40 @@
-//! What the library calls.
+//! The C symbols that the driver defines for the library.
 
 use super::*;
 use crate::fake::{
-    self, FAILED, OVERLAP, PIN, SUCCESS, TIMED_OUT, networks, post, post_as, post_connected, turn,
-    with, write_over,
+    self, FAILED, OVERLAP, PIN, SUCCESS, TIMED_OUT, fresh_library, overwrite_station, post,
+    post_connected, post_from, success_payload, with_library,
 };
 
 #[test]
-fn foreign_events_are_forwarded() {
-    let _turn = turn();
+fn foreign_events_are_passed_on() {
+    let _guard = fresh_library();
     let wifi_event = Some(c"WIFI_EVENT");
-    assert_eq!(post_as(wifi_event, 2, None), 1002, "with its answer");
-    assert_eq!(post_as(wifi_event, 4, Some(&[0; 48])), 1004);
-    assert_eq!(post_as(wifi_event, 1, Some(&[0; 8])), 1001);
-    // Of another base the numbers mean something else.
-    assert_eq!(post_as(Some(c"IP_EVENT"), SUCCESS, Some(&[1; 289])), 1000 + SUCCESS);
-    assert_eq!(post_as(None, OVERLAP, None), 1000 + OVERLAP);
+    assert_eq!(post_from(wifi_event, 2, None), 1002, "with its return code");
+    assert_eq!(post_from(wifi_event, 4, Some(&[0; 48])), 1004);
+    assert_eq!(post_from(wifi_event, 1, Some(&[0; 8])), 1001);
+    // For another base, the numbers have another meaning.
+    assert_eq!(post_from(Some(c"IP_EVENT"), SUCCESS, Some(&[1; 289])), 1000 + SUCCESS);
+    assert_eq!(post_from(None, OVERLAP, None), 1000 + OVERLAP);
     let wifi = |id, length| ("WIFI_EVENT".to_owned(), id, length);
-    let wanted = [
+    let expected = [
         wifi(2, 0),
         wifi(4, 48),
         wifi(1, 8),
         ("IP_EVENT".to_owned(), SUCCESS, 289),
         (String::new(), OVERLAP, 0),
     ];
-    assert_eq!(with(|library| std::mem::take(&mut library.forwarded)), wanted);
-    assert!(poll_pairing_after_foreign_events().is_pending(), "and none is taken for ours");
+    assert_eq!(with_library(|library| std::mem::take(&mut library.forwarded)), expected);
+    assert!(
+        poll_pairing_after_foreign_events().is_pending(),
+        "the driver does not use foreign events"
+    );
 }
 
 #[test]
-fn no_end_of_a_pairing_reaches_esp_radio_which_would_follow_null() {
-    let _turn = turn();
-    let three = networks(3, &[(b"home", b"12345678")]);
+fn esp_radio_never_gets_the_end_of_a_pairing_and_cannot_follow_null() {
+    let _guard = fresh_library();
+    let three = success_payload(3, &[(b"home", b"12345678")]);
     let ends: [(i32, Option<&[u8]>); 6] = [
         (SUCCESS, None),
         (SUCCESS, Some(&three)),
@@ -41,41 +44,41 @@ fn no_end_of_a_pairing_reaches_esp_radio_which_would_follow_null() {
         (OVERLAP, None),
     ];
     for (id, payload) in ends {
-        assert_eq!(post_as(Some(c"WIFI_EVENT"), id, payload), 0);
+        assert_eq!(post_from(Some(c"WIFI_EVENT"), id, payload), 0);
     }
-    assert!(with(|library| library.forwarded.is_empty()));
+    assert!(with_library(|library| library.forwarded.is_empty()));
 }
 
 #[test]
-fn an_end_is_not_lost_behind_more_events_than_esp_radio_holds() {
-    let _turn = turn();
+fn an_end_is_not_lost_among_more_events_than_esp_radio_can_hold() {
+    let _guard = fresh_library();
     let offer = pair(|| {
-        write_over(b"home", b"12345678");
+        overwrite_station(b"home", b"12345678");
         post(SUCCESS, None);
         for _ in 0..100 {
             post_connected();
         }
     });
-    assert_eq!(offered(&offer.unwrap()), [network(b"home", b"12345678")]);
+    assert_eq!(offered_networks(&offer.unwrap()), [network(b"home", b"12345678")]);
 }
 
 fn poll_pairing_after_foreign_events() -> Poll<Result<Offer, EspError>> {
     let mut driver = driver();
-    let (mut overlap_detector, tell) = (OverlapDetector::new(), |_| {});
-    let mut context = PairContext::new(&mut overlap_detector, &tell);
-    let mut work = pin!(driver.pair(&mut context));
-    assert!(poll(&mut work).is_pending());
-    post_as(Some(c"IP_EVENT"), SUCCESS, Some(&networks(1, &[(b"home", b"12345678")])));
-    post_as(None, OVERLAP, None);
-    poll(&mut work)
+    let (mut overlap_detector, on_event) = (OverlapDetector::new(), |_| {});
+    let mut context = PairContext::new(&mut overlap_detector, &on_event);
+    let mut pairing = pin!(driver.pair(&mut context));
+    assert!(poll(&mut pairing).is_pending());
+    post_from(Some(c"IP_EVENT"), SUCCESS, Some(&success_payload(1, &[(b"home", b"12345678")])));
+    post_from(None, OVERLAP, None);
+    poll(&mut pairing)
 }
 
 #[test]
-fn the_undefined_symbols_lead_to_their_internal_ones() {
-    let _turn = turn();
-    with(|library| library.station[0] = b'x');
+fn the_undefined_symbols_call_the_internal_functions() {
+    let _guard = fresh_library();
+    with_library(|library| library.station[0] = b'x');
     assert_eq!(fake::esp_wifi_connect(), 0);
-    with(|library| library.fails.insert("esp_wifi_disconnect_internal", 0x3002));
+    with_library(|library| library.failures.insert("esp_wifi_disconnect_internal", 0x3002));
     assert_eq!(fake::esp_wifi_disconnect(), 0x3002);
-    assert_eq!(calls(), ["esp_wifi_connect_internal", "esp_wifi_disconnect_internal"]);
+    assert_eq!(take_calls(), ["esp_wifi_connect_internal", "esp_wifi_disconnect_internal"]);
 }

@@ -1,14 +1,16 @@
-//! The symbols. Each notes its call, fails if it is told to, and posts what comes meanwhile.
+//! The C symbols. Each function records its call, fails if a test wants that, and posts the events
+//! that come during the call.
 
 use std::ffi::{c_char, c_void};
 
-use super::{Library, Record, air, post, text, with};
+use super::simulation::{Events, Simulation};
+use super::{Library, Record, base_name, post, with_library};
 
-const NOT_STARTED: i32 = 0x3002;
-const INTERFACE: i32 = 0x3004;
-const MODE: i32 = 0x3005;
-const STATE: i32 = 0x3006;
-const SSID: i32 = 0x300a;
+const ERR_NOT_STARTED: i32 = 0x3002;
+const ERR_INTERFACE: i32 = 0x3004;
+const ERR_MODE: i32 = 0x3005;
+const ERR_STATE: i32 = 0x3006;
+const ERR_SSID: i32 = 0x300a;
 
 unsafe extern "C" {
     pub(super) fn esp_event_post(
@@ -22,16 +24,17 @@ unsafe extern "C" {
     pub(crate) safe fn esp_wifi_disconnect() -> i32;
 }
 
-/// Does what a function does: its answer, and the events that it posts before it returns.
-fn called(name: &'static str, act: impl FnOnce(&mut Library) -> (i32, air::Events)) -> i32 {
-    let (code, mut events) = with(|library| {
+/// Records the call of a function and runs `act`, which returns the function's code and the events
+/// that it posts before it returns.
+fn record_call(name: &'static str, act: impl FnOnce(&mut Library) -> (i32, Events)) -> i32 {
+    let (code, mut events) = with_library(|library| {
         library.calls.push(name);
-        match library.fails.get(name) {
+        match library.failures.get(name) {
             Some(code) => (*code, Vec::new()),
             None => act(library),
         }
     });
-    events.extend(with(|library| library.during.remove(name)).into_iter().flatten());
+    events.extend(with_library(|library| library.events_during.remove(name)).into_iter().flatten());
     for (id, payload) in events {
         post(id, payload.as_deref());
     }
@@ -40,7 +43,7 @@ fn called(name: &'static str, act: impl FnOnce(&mut Library) -> (i32, air::Event
 
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_set_storage(storage: u32) -> i32 {
-    called("esp_wifi_set_storage", |library| {
+    record_call("esp_wifi_set_storage", |library| {
         library.storage = storage;
         (0, vec![])
     })
@@ -48,7 +51,7 @@ extern "C" fn esp_wifi_set_storage(storage: u32) -> i32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_set_mode(mode: u32) -> i32 {
-    called("esp_wifi_set_mode", |library| {
+    record_call("esp_wifi_set_mode", |library| {
         library.mode = mode;
         (0, vec![])
     })
@@ -56,15 +59,15 @@ extern "C" fn esp_wifi_set_mode(mode: u32) -> i32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn esp_wifi_get_mode(mode: *mut u32) -> i32 {
-    let code = with(|library| library.fails.get("esp_wifi_get_mode").copied());
-    // SAFETY: the driver's pointer to one `u32`.
-    unsafe { mode.write(with(|library| library.mode)) };
+    let code = with_library(|library| library.failures.get("esp_wifi_get_mode").copied());
+    // SAFETY: the driver passes a pointer to one `u32`.
+    unsafe { mode.write(with_library(|library| library.mode)) };
     code.unwrap_or(0)
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_start() -> i32 {
-    called("esp_wifi_start", |library| {
+    record_call("esp_wifi_start", |library| {
         library.started = true;
         match library.mode {
             1 => (0, vec![(2, None)]),
@@ -76,9 +79,9 @@ extern "C" fn esp_wifi_start() -> i32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_stop() -> i32 {
-    called("esp_wifi_stop", |library| {
+    record_call("esp_wifi_stop", |library| {
         let was_on = std::mem::take(&mut library.started);
-        let mut events = library.air.as_mut().map_or(vec![], air::State::leave);
+        let mut events = library.simulation.as_mut().map_or(vec![], Simulation::disconnect);
         match library.mode {
             1 if was_on => events.push((3, None)),
             2 if was_on => events.push((13, None)),
@@ -90,14 +93,16 @@ extern "C" fn esp_wifi_stop() -> i32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn esp_wifi_set_config(interface: u32, config: *mut c_void) -> i32 {
-    // SAFETY: the driver's pointer to a `wifi_config_t`, which has 184 bytes.
-    let bytes = unsafe { initialised(config) };
+    // SAFETY: the driver passes a pointer to a `wifi_config_t`, which has 184 bytes.
+    let bytes = unsafe { read_initialized(config) };
     let name = match interface {
         0 => "esp_wifi_set_config(station)",
         _ => "esp_wifi_set_config(access point)",
     };
-    called(name, |library| match (interface, library.mode) {
-        (0, 1) if library.air.as_ref().is_some_and(air::State::is_trying) => (STATE, vec![]),
+    record_call(name, |library| match (interface, library.mode) {
+        (0, 1) if library.simulation.as_ref().is_some_and(Simulation::is_connecting) => {
+            (ERR_STATE, vec![])
+        }
         (0, 1) => {
             library.station = bytes;
             (0, vec![])
@@ -106,73 +111,73 @@ unsafe extern "C" fn esp_wifi_set_config(interface: u32, config: *mut c_void) ->
             library.access_point = bytes;
             (0, vec![])
         }
-        _ => (INTERFACE, vec![]),
+        _ => (ERR_INTERFACE, vec![]),
     })
 }
 
-/// Reads what of a configuration is looked at here: names, keys, and a few numbers.
+/// Reads the parts of a configuration that the tests use: names, keys, and a few numbers.
 ///
 /// # Safety
-/// `config` points to a `wifi_config_t`.
-unsafe fn initialised(config: *mut c_void) -> [u8; 184] {
+/// `config` must point to a `wifi_config_t`.
+unsafe fn read_initialized(config: *mut c_void) -> [u8; 184] {
     let mut bytes = [0; 184];
-    // Names and keys, numbers; between them there may be padding, which must not be read.
-    for place in (0..98).chain([100, 107, 116, 120, 121, 122, 123, 128, 129, 144]) {
-        // SAFETY: inside, and in both arms no padding.
-        bytes[place] = unsafe { config.cast::<u8>().add(place).read() };
+    // Between the names, keys and numbers there may be padding, which must not be read.
+    for offset in (0..98).chain([100, 107, 116, 120, 121, 122, 123, 128, 129, 144]) {
+        // SAFETY: inside the structure, and not padding in either member of the union.
+        bytes[offset] = unsafe { config.cast::<u8>().add(offset).read() };
     }
     bytes
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn esp_wifi_get_config(interface: u32, config: *mut c_void) -> i32 {
-    let bytes = with(|library| match interface {
+    let bytes = with_library(|library| match interface {
         0 => library.station,
         _ => library.access_point,
     });
-    // SAFETY: the driver's pointer to a `wifi_config_t`, which has 184 bytes.
+    // SAFETY: the driver passes a pointer to a `wifi_config_t`, which has 184 bytes.
     unsafe { config.cast::<[u8; 184]>().write(bytes) };
-    with(|library| library.fails.get("esp_wifi_get_config").copied()).unwrap_or(0)
+    with_library(|library| library.failures.get("esp_wifi_get_config").copied()).unwrap_or(0)
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_connect_internal() -> i32 {
-    called("esp_wifi_connect_internal", |library| match (library.mode, library.started) {
-        (1, true) if library.station[0] == 0 => (SSID, vec![]),
+    record_call("esp_wifi_connect_internal", |library| match (library.mode, library.started) {
+        (1, true) if library.station[0] == 0 => (ERR_SSID, vec![]),
         (1, true) => {
-            library.air.iter_mut().for_each(air::State::connect);
+            library.simulation.iter_mut().for_each(Simulation::connect);
             (0, vec![])
         }
-        (_, true) => (MODE, vec![]),
-        (_, false) => (NOT_STARTED, vec![]),
+        (_, true) => (ERR_MODE, vec![]),
+        (_, false) => (ERR_NOT_STARTED, vec![]),
     })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_disconnect_internal() -> i32 {
-    called("esp_wifi_disconnect_internal", |library| {
-        (0, library.air.as_mut().map_or(vec![], air::State::leave))
+    record_call("esp_wifi_disconnect_internal", |library| {
+        (0, library.simulation.as_mut().map_or(vec![], Simulation::disconnect))
     })
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn esp_wifi_scan_start(config: *const c_void, block: bool) -> i32 {
     assert!(config.is_null() && !block);
-    called("esp_wifi_scan_start", |library| match library.mode {
+    record_call("esp_wifi_scan_start", |library| match library.mode {
         1 => (0, vec![]),
-        _ => (MODE, vec![]),
+        _ => (ERR_MODE, vec![]),
     })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_scan_stop() -> i32 {
-    called("esp_wifi_scan_stop", |_| (0, vec![]))
+    record_call("esp_wifi_scan_stop", |_| (0, vec![]))
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn esp_wifi_scan_get_ap_record(record: *mut Record) -> i32 {
-    match with(|library| (!library.records.is_empty()).then(|| library.records.remove(0))) {
-        // SAFETY: the driver's pointer to a `wifi_ap_record_t`, which has 92 bytes.
+    match with_library(|library| (!library.records.is_empty()).then(|| library.records.remove(0))) {
+        // SAFETY: the driver passes a pointer to a `wifi_ap_record_t`, which has 92 bytes.
         Some(next) => unsafe { record.write(next) },
         None => return -1,
     }
@@ -181,7 +186,7 @@ unsafe extern "C" fn esp_wifi_scan_get_ap_record(record: *mut Record) -> i32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_clear_ap_list() -> i32 {
-    called("esp_wifi_clear_ap_list", |library| {
+    record_call("esp_wifi_clear_ap_list", |library| {
         library.records.clear();
         (0, vec![])
     })
@@ -189,8 +194,8 @@ extern "C" fn esp_wifi_clear_ap_list() -> i32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn esp_wifi_sta_get_ap_info(record: *mut Record) -> i32 {
-    match with(|library| library.joined) {
-        // SAFETY: the driver's pointer to a `wifi_ap_record_t`, which has 92 bytes.
+    match with_library(|library| library.joined) {
+        // SAFETY: the driver passes a pointer to a `wifi_ap_record_t`, which has 92 bytes.
         Some(joined) => unsafe { record.write(joined) },
         None => return 0x300f,
     }
@@ -200,36 +205,36 @@ unsafe extern "C" fn esp_wifi_sta_get_ap_info(record: *mut Record) -> i32 {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn esp_wifi_get_mac(interface: u32, mac: *mut u8) -> i32 {
     let address = [2, 0, 0, 0, 0, interface as u8];
-    // SAFETY: the driver's pointer to six bytes.
+    // SAFETY: the driver passes a pointer to six bytes.
     unsafe { mac.cast::<[u8; 6]>().write(address) };
     0
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn esp_wifi_wps_enable(config: *const c_void) -> i32 {
-    // SAFETY: the driver's pointer to an `esp_wps_config_t`, which begins with its type.
+    // SAFETY: the driver passes a pointer to an `esp_wps_config_t`, which begins with its type.
     assert_eq!(unsafe { config.cast::<u32>().read() }, 1, "push button");
-    called("esp_wifi_wps_enable", |library| match library.mode {
+    record_call("esp_wifi_wps_enable", |library| match library.mode {
         1 => {
-            library.air.iter_mut().for_each(air::State::enable);
+            library.simulation.iter_mut().for_each(Simulation::enable_wps);
             (0, vec![])
         }
-        _ => (MODE, vec![]),
+        _ => (ERR_MODE, vec![]),
     })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_wps_start() -> i32 {
-    called("esp_wifi_wps_start", |library| match &mut library.air {
-        Some(air) => air.search(),
+    record_call("esp_wifi_wps_start", |library| match &mut library.simulation {
+        Some(simulation) => simulation.start_wps(),
         None => (0, vec![]),
     })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_wps_disable() -> i32 {
-    called("esp_wifi_wps_disable", |library| {
-        (0, library.air.as_mut().map_or(vec![], air::State::disable))
+    record_call("esp_wifi_wps_disable", |library| {
+        (0, library.simulation.as_mut().map_or(vec![], Simulation::disable_wps))
     })
 }
 
@@ -242,6 +247,6 @@ unsafe extern "C" fn __esp_radio_esp_event_post(
     _ticks: u32,
 ) -> i32 {
     assert_eq!(data.is_null(), length == 0);
-    with(|library| library.forwarded.push((text(base), id, length)));
+    with_library(|library| library.forwarded.push((base_name(base), id, length)));
     1000 + id
 }

@@ -1,4 +1,5 @@
-//! Flash with a power switch: sequential-storage's flash in memory, and what it does not show.
+//! Flash with a power switch. It adds faults to sequential-storage's flash in memory that this one
+//! does not simulate.
 
 use embassy_futures::yield_now;
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
@@ -6,32 +7,32 @@ use sequential_storage::mock_flash::{
     FlashStatsResult, FlashStatsSnapshot, MockFlashBase, MockFlashError, Operation, WriteCountCheck,
 };
 
-/// `WORDS` words of `WORD` bytes are an erase block.
+/// Flash in memory. An erase block has `WORDS` words of `WORD` bytes.
 pub(crate) type Memory<const BLOCKS: usize, const WORD: usize, const WORDS: usize> =
     MockFlashBase<BLOCKS, WORD, WORDS>;
 
-/// The flash of an ESP32, as esp-storage has it: words of 4 bytes, sectors of 4 KiB.
+/// The flash of an ESP32 as in esp-storage: words of 4 bytes, sectors of 4 KiB.
 pub(crate) type Esp = Flash<3, 4, 1024>;
 
 #[derive(Clone)]
 pub(crate) struct Flash<const BLOCKS: usize, const WORD: usize, const WORDS: usize> {
     memory: Memory<BLOCKS, WORD, WORDS>,
-    begun: FlashStatsSnapshot,
-    /// Steps until the power goes: a written byte is one, an erase is [`ERASE_STEPS`].
-    pub(crate) power: Option<u32>,
-    /// What a cut leaves of a block that is being erased.
-    pub(crate) erase: Erase,
-    /// Lets go of the processor between two words, as a driver with interrupts does.
+    last_stats: FlashStatsSnapshot,
+    /// Steps until the power fails. A written byte is one step, an erase is [`ERASE_STEPS`].
+    pub(crate) steps_left: Option<u32>,
+    /// What a power cut during an erase leaves of the block.
+    pub(crate) torn_erase: TornErase,
+    /// Yields between two words, as a driver with interrupts does.
     pub(crate) yields: bool,
-    /// Writes to these addresses change nothing, and nobody says so.
+    /// Writes to these addresses change nothing and return no error.
     pub(crate) worn: core::ops::Range<u32>,
     /// Reads fail.
     pub(crate) unreadable: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Erase {
-    FromTheBeginning,
+pub(crate) enum TornErase {
+    FromTheStart,
     FromTheEnd,
     Scattered,
 }
@@ -43,9 +44,17 @@ impl<const BLOCKS: usize, const WORD: usize, const WORDS: usize> Flash<BLOCKS, W
 
     pub(crate) fn new() -> Self {
         let memory = Memory::new(WriteCountCheck::OnceOnly, None, true);
-        let begun = memory.stats_snapshot();
-        let erase = Erase::FromTheBeginning;
-        Self { memory, begun, power: None, erase, yields: false, worn: 0..0, unreadable: false }
+        let last_stats = memory.stats_snapshot();
+        let torn_erase = TornErase::FromTheStart;
+        Self {
+            memory,
+            last_stats,
+            steps_left: None,
+            torn_erase,
+            yields: false,
+            worn: 0..0,
+            unreadable: false,
+        }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -56,33 +65,33 @@ impl<const BLOCKS: usize, const WORD: usize, const WORDS: usize> Flash<BLOCKS, W
         self.memory.as_bytes_mut()
     }
 
-    /// What was done since the last call.
-    pub(crate) fn work(&mut self) -> FlashStatsResult {
+    /// Returns the statistics since the last call.
+    pub(crate) fn take_stats(&mut self) -> FlashStatsResult {
         let now = self.memory.stats_snapshot();
-        core::mem::replace(&mut self.begun, now).compare_to(now)
+        core::mem::replace(&mut self.last_stats, now).compare_to(now)
     }
 
-    /// How many of `wanted` steps there is power for.
-    fn spend(&mut self, wanted: u32) -> u32 {
-        match &mut self.power {
+    /// Uses up to `wanted` steps of power, and returns how many there were.
+    fn use_steps(&mut self, wanted: u32) -> u32 {
+        match &mut self.steps_left {
             None => wanted,
             Some(left) => {
-                let spent = wanted.min(*left);
-                *left -= spent;
-                spent
+                let used = wanted.min(*left);
+                *left -= used;
+                used
             }
         }
     }
 
-    async fn pause(&self) {
+    async fn maybe_yield(&self) {
         if self.yields {
             yield_now().await;
         }
     }
 }
 
-fn dark(at: u32, doing: Operation) -> MockFlashError {
-    MockFlashError::EarlyShutoff(at, doing)
+fn power_failure(at: u32, operation: Operation) -> MockFlashError {
+    MockFlashError::EarlyShutoff(at, operation)
 }
 
 impl<const BLOCKS: usize, const WORD: usize, const WORDS: usize> ErrorType
@@ -97,8 +106,8 @@ impl<const BLOCKS: usize, const WORD: usize, const WORDS: usize> ReadNorFlash
     const READ_SIZE: usize = WORD;
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), MockFlashError> {
-        if self.unreadable || self.power == Some(0) {
-            return Err(dark(offset, Operation::Read));
+        if self.unreadable || self.steps_left == Some(0) {
+            return Err(power_failure(offset, Operation::Read));
         }
         self.memory.read(offset, bytes).await
     }
@@ -115,28 +124,28 @@ impl<const BLOCKS: usize, const WORD: usize, const WORDS: usize> NorFlash
     const ERASE_SIZE: usize = WORD * WORDS;
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), MockFlashError> {
-        self.pause().await;
+        self.maybe_yield().await;
         let block = from as usize..to as usize;
         let before = self.bytes()[block.clone()].to_vec();
-        let done = self.spend(ERASE_STEPS) as usize;
+        let done = self.use_steps(ERASE_STEPS) as usize;
         self.memory.erase(from, to).await?;
         if done == ERASE_STEPS as usize {
-            self.pause().await;
+            self.maybe_yield().await;
             return Ok(());
         }
         let (words, steps) = (before.len() / WORD, ERASE_STEPS as usize);
-        for (word, was) in before.chunks(WORD).enumerate() {
-            let gone = match self.erase {
-                Erase::FromTheBeginning => word < words * done / steps,
-                Erase::FromTheEnd => word >= words - words * done / steps,
-                Erase::Scattered => word % steps < done,
+        for (word, old) in before.chunks(WORD).enumerate() {
+            let is_erased = match self.torn_erase {
+                TornErase::FromTheStart => word < words * done / steps,
+                TornErase::FromTheEnd => word >= words - words * done / steps,
+                TornErase::Scattered => word % steps < done,
             };
-            if !gone {
+            if !is_erased {
                 let at = block.start + word * WORD;
-                self.bytes_mut()[at..at + WORD].copy_from_slice(was);
+                self.bytes_mut()[at..at + WORD].copy_from_slice(old);
             }
         }
-        Err(dark(from, Operation::Erase))
+        Err(power_failure(from, Operation::Erase))
     }
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), MockFlashError> {
@@ -145,16 +154,16 @@ impl<const BLOCKS: usize, const WORD: usize, const WORDS: usize> NorFlash
         }
         if self.yields {
             for (index, word) in bytes.chunks(WORD).enumerate() {
-                self.pause().await;
+                self.maybe_yield().await;
                 let mut aligned = Aligned([0; 32]);
                 aligned.0[..WORD].copy_from_slice(word);
                 let at = offset + (index * WORD) as u32;
                 self.memory.write(at, &aligned.0[..WORD]).await?;
             }
-            self.pause().await;
+            self.maybe_yield().await;
             return Ok(());
         }
-        let done = self.spend(bytes.len() as u32);
+        let done = self.use_steps(bytes.len() as u32);
         if (done as usize) < bytes.len() {
             self.memory.bytes_until_shutoff = Some(done);
         }

@@ -1,9 +1,9 @@
-//! The flash store: what is saved is loaded, whatever happens in between.
+//! The flash store: what was saved is loaded, whatever happens in between.
 
 mod bad_input;
-mod cuts;
 mod damage;
 mod flash;
+mod power_cuts;
 mod wear;
 
 use embassy_futures::block_on;
@@ -42,7 +42,7 @@ fn station(name: &str) -> Record {
     Record::Settled(Settings::Station { network: network(name.as_bytes()) })
 }
 
-/// As long as a record can be, told apart by a byte.
+/// A record of the greatest length. `mark` makes it unique.
 fn longest(mark: u8) -> Record {
     let passphrase = Some(Passphrase::new(&[b'f'; 64]).unwrap());
     let network = Credentials { ssid: Ssid::new(&[mark; 32]).unwrap(), passphrase };
@@ -52,12 +52,12 @@ fn longest(mark: u8) -> Record {
 }
 
 #[test]
-fn a_flash_fresh_from_the_maker_is_blank() {
+fn a_new_flash_contains_nothing() {
     assert_eq!(load(&mut Esp::new()), Ok(Loaded::Nothing));
 }
 
 #[test]
-fn what_is_saved_is_loaded_by_the_next_one() {
+fn a_saved_record_is_loaded_by_the_next_store() {
     let mut flash = Esp::new();
     for round in 0..1000 {
         let record =
@@ -68,22 +68,22 @@ fn what_is_saved_is_loaded_by_the_next_one() {
 }
 
 #[test]
-fn words_and_erase_blocks_of_other_sizes_will_do() {
-    fn serves<const BLOCKS: usize, const WORD: usize, const WORDS: usize>() {
+fn words_and_erase_blocks_of_other_sizes_work() {
+    fn check<const BLOCKS: usize, const WORD: usize, const WORDS: usize>() {
         let mut flash = Flash::<BLOCKS, WORD, WORDS>::new();
         for round in 0..100 {
             save(&mut flash, &longest(round)).unwrap();
             assert_eq!(load(&mut flash), Ok(Loaded::Record(longest(round))), "round {round}");
         }
     }
-    serves::<3, 1, 1024>(); // SPI flash behind a byte-wise driver
-    serves::<5, 8, 256>(); // STM32L4, two sectors of 2 KiB and three more
-    serves::<4, 32, 256>(); // STM32H7, made shorter
-    serves::<3, 4, 150>(); // as short as can be
+    check::<3, 1, 1024>(); // SPI flash with a driver that writes single bytes
+    check::<5, 8, 256>(); // STM32L4, five sectors of 2 KiB
+    check::<4, 32, 256>(); // STM32H7, with shorter sectors
+    check::<3, 4, 150>(); // nearly the smallest size
 }
 
 #[test]
-fn a_range_made_longer_finds_its_record() {
+fn a_longer_range_finds_the_record_of_a_shorter_one() {
     type Longer = Flash<6, 4, 256>;
     let mut flash = Longer::new();
     block_on(FlashStore::new(&mut flash, 0..3 * 1024).unwrap().save(&station("home"))).unwrap();
@@ -91,7 +91,7 @@ fn a_range_made_longer_finds_its_record() {
 }
 
 #[test]
-fn it_stays_within_its_range() {
+fn the_store_stays_within_its_range() {
     let mut flash = Flash::<7, 4, 256>::new();
     flash.bytes_mut().fill(0x5a);
     let range = 2 * 1024..5 * 1024;

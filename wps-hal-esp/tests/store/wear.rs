@@ -1,13 +1,13 @@
-//! The figures that the documentation names, counted.
+//! Counts the figures that the documentation states.
 
 use super::flash::Esp;
 use super::{longest, save, station};
 use wps_core::{Record, Settings, Snapshot};
 
-/// Erases a sector of such flash survives, by its data sheets.
-const ERASES: u64 = 100_000;
+/// How many erases a sector of such flash survives, according to its data sheets.
+const ERASES_MAX: u64 = 100_000;
 
-/// What a pairing saves: the journal, then the new network.
+/// Returns the records that a pairing saves: the journal, then the new network.
 fn pairing(from: &str, to: &str) -> [Record; 2] {
     let network = super::network(from.as_bytes());
     let before = Settings::Station { network };
@@ -15,13 +15,13 @@ fn pairing(from: &str, to: &str) -> [Record; 2] {
 }
 
 #[test]
-fn wear_is_what_the_documentation_says() {
+fn wear_matches_the_documentation() {
     let mut flash = Esp::new();
-    flash.work();
+    flash.take_stats();
     save(&mut flash, &station("home network")).unwrap();
-    flash.work();
+    flash.take_stats();
     save(&mut flash, &station("home network")).unwrap();
-    let one = flash.work();
+    let one = flash.take_stats();
     assert_eq!((one.bytes_written, one.erases), (60, 0));
 
     let pairings = 2_000;
@@ -30,30 +30,30 @@ fn wear_is_what_the_documentation_says() {
             save(&mut flash, &record).unwrap();
         }
     }
-    let all = flash.work();
+    let all = flash.take_stats();
     println!(
         "{} bytes a pairing, {} erases in {pairings}",
         all.bytes_written / pairings,
         all.erases
     );
-    let pairings_an_erase = pairings / all.erases;
-    assert_eq!(pairings_an_erase, 34);
-    // Two sectors take turns.
-    assert_eq!(pairings_an_erase * 2 * ERASES, 6_800_000);
+    let pairings_per_erase = pairings / all.erases;
+    assert_eq!(pairings_per_erase, 34);
+    // Two sectors are used in turn.
+    assert_eq!(pairings_per_erase * 2 * ERASES_MAX, 6_800_000);
 
-    // The worst there can be: only the longest records.
+    // The worst case: only the longest records.
     save(&mut flash, &longest(b'x')).unwrap();
-    let mut one = flash.work();
+    let mut one = flash.take_stats();
     while one.erases > 0 {
         save(&mut flash, &longest(b'x')).unwrap();
-        one = flash.work();
+        one = flash.take_stats();
     }
     assert_eq!(one.bytes_written, 296);
     let saves = 2_000;
     for _ in 0..saves {
         save(&mut flash, &longest(b'x')).unwrap();
     }
-    let saves_an_erase = saves / flash.work().erases;
-    assert_eq!(saves_an_erase, 12);
-    assert_eq!(saves_an_erase / 2 * 2 * ERASES, 1_200_000);
+    let saves_per_erase = saves / flash.take_stats().erases;
+    assert_eq!(saves_per_erase, 12);
+    assert_eq!(saves_per_erase / 2 * 2 * ERASES_MAX, 1_200_000);
 }

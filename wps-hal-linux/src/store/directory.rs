@@ -1,32 +1,35 @@
-//! What the store does to its directory, one step each: a test takes the power away between them.
+//! The operations of the store on its directory. Each is one step, so that a test can cut the power
+//! between any two.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-/// A directory with files of secrets. Nothing is durable before it is synced: a file's bytes by
-/// [`sync_file`](Self::sync_file), its name by [`sync`](Self::sync).
+/// A directory of files with secrets. Nothing is durable until it is synced:
+/// [`sync_file`](Self::sync_file) syncs the bytes of a file, and [`sync`](Self::sync) the names.
 pub(super) trait Directory {
     /// A file that is open for writing.
     type File;
 
-    /// The bytes of a file.
+    /// Reads all bytes of a file.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
-    /// Whether there is such a file.
+    /// Returns whether the file exists.
     fn exists(&self, name: &str) -> bool;
-    /// Opens a file for writing, with the bytes it has. If there is none, an empty one is made that only
-    /// its owner can read.
+    /// Opens a file for writing and keeps its bytes. Creates an empty file that only its owner can
+    /// read if there is none.
     fn open(&self, name: &str) -> io::Result<Self::File>;
     /// Replaces all bytes of a file.
     fn write(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
+    /// Makes the bytes of a file durable.
     fn sync_file(&self, file: &Self::File) -> io::Result<()>;
-    /// Gives a file another name, which may be that of another file: then that one is gone.
+    /// Renames a file. Replaces the file `to` if there is one.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Makes the names of all files durable.
     fn sync(&self) -> io::Result<()>;
 }
 
-/// One of the operating system's.
+/// A directory of the operating system.
 #[derive(Clone, Debug)]
 pub(super) struct OnDisk(pub(super) PathBuf);
 

@@ -1,5 +1,6 @@
-//! A device under test: the runner on the Linux driver, file store and clock, in a thread of its own.
-#![allow(dead_code, unreachable_pub)] // each test binary uses a part of it
+//! A device under test: the runner with the Linux driver, file store and clock, in a separate
+//! thread.
+#![allow(dead_code, unreachable_pub)] // each test binary uses only a part of it
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,65 +18,65 @@ use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
 
 use crate::lab::until;
 
-type SharedDesk = Control<CriticalSectionRawMutex, 8>;
+type SharedControl = Control<CriticalSectionRawMutex, 8>;
 
-/// Longer than a pairing window and everything after it.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// How long to wait for a state: longer than a pairing window and everything after it.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(150);
 
-/// A place for a device's record.
-pub fn state() -> tempfile::TempDir {
+/// Creates a state directory for a device's record.
+pub fn state_directory() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(directory.path(), private).expect("a private directory");
     directory
 }
 
-/// The system's clock, with a hand to move it on: a window that nothing happens in need not be waited
-/// out.
+/// The system's clock plus an offset. Advancing it closes a pairing window without waiting for it.
 #[derive(Clone, Default)]
-pub struct HandedClock(Arc<AtomicU64>);
+pub struct OffsetClock(Arc<AtomicU64>);
 
-impl HandedClock {
-    /// Moves it on.
+impl OffsetClock {
+    /// Advances the clock.
     fn advance(&self, by: Duration) {
-        let millis = by.as_millis().try_into().expect("not for ever");
+        let millis = by.as_millis().try_into().expect("a short time");
         self.0.fetch_add(millis, Ordering::Relaxed);
     }
 }
 
-impl Clock for HandedClock {
+impl Clock for OffsetClock {
     fn now(&self) -> Instant {
         BootClock.now().after(Duration::from_millis(self.0.load(Ordering::Relaxed)))
     }
 
     async fn sleep_until(&self, at: Instant) {
         while self.now() < at {
-            // Short, so as to notice the hand.
+            // Short, to notice `advance`.
             tokio::time::sleep(at.since(self.now()).min(Duration::from_millis(50))).await;
         }
     }
 }
 
+/// A running device.
 pub struct Device {
-    control: &'static SharedDesk,
-    clock: HandedClock,
+    control: &'static SharedControl,
+    clock: OffsetClock,
     state: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Device {
-    /// Boots on `wlan{radio}` with what is in `state`.
+    /// Boots a device on `wlan<radio>` with the record in `state`.
     pub fn boot(radio: usize, state: &Path) -> Self {
         Self::boot_with(radio, state, AfterFailure::default())
     }
 
-    /// Boots with a policy.
+    /// Boots a device with this setting of what a failed pairing leaves behind.
     pub fn boot_with(radio: usize, state: &Path, after_failure: AfterFailure) -> Self {
-        let clock = HandedClock::default();
-        let own_clock = clock.clone();
-        // Lives as long as the process: fronts and runner are on different threads.
-        let control: &'static SharedDesk = Box::leak(Box::default());
+        let clock = OffsetClock::default();
+        let runner_clock = clock.clone();
+        // Lives as long as the process, because the test and the runner are on different threads.
+        let control: &'static SharedControl = Box::leak(Box::default());
         let (stop, stopped) = oneshot::channel();
         let interface = format!("wlan{radio}");
         let store = FileStore::open(state, &interface).expect("a store");
@@ -87,7 +88,7 @@ impl Device {
                 let mut runner = Runner::boot(
                     driver,
                     store,
-                    own_clock,
+                    runner_clock,
                     control,
                     factory_settings,
                     after_failure,
@@ -102,38 +103,40 @@ impl Device {
         });
         let (stop, thread) = (Some(stop), Some(thread));
         let device = Self { control, clock, state: state.to_owned(), stop, thread };
-        device.rest();
+        device.wait_idle();
         device
     }
 
-    /// Ends it wherever it is, as `kill -9` would: nothing is put back.
+    /// Stops the device at once, like `kill -9`: nothing is restored.
     pub fn crash(mut self) {
-        self.end();
+        self.stop();
     }
 
-    fn end(&mut self) {
+    fn stop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 
+    /// Starts a pairing.
     pub fn start(&self) -> Result<(), RequestError> {
         embassy_futures::block_on(self.control.start(Duration::ZERO))
     }
 
-    /// Changes the settings, and waits for the end.
+    /// Changes the settings, and returns the result.
     pub fn configure(&self, settings: Settings) -> Result<(), Cause> {
-        let asked = self.control.configure(settings, Duration::ZERO);
-        embassy_futures::block_on(asked).expect("a change that is taken");
-        self.ended()
+        let request = self.control.configure(settings, Duration::ZERO);
+        embassy_futures::block_on(request).expect("an accepted change");
+        self.wait_result()
     }
 
-    /// Lets the window close.
-    pub fn window_closes(&self) {
+    /// Advances the clock beyond the pairing window.
+    pub fn close_window(&self) {
         self.clock.advance(wps_core::command::PAIRING_WINDOW);
     }
 
+    /// Cancels the pairing.
     pub fn cancel(&self) {
         embassy_futures::block_on(self.control.cancel());
     }
@@ -142,42 +145,38 @@ impl Device {
         self.control.status().expect("a status")
     }
 
-    /// Waits until the status is like that.
-    pub fn wait(&self, what: &str, like: impl Fn(&Status) -> bool) -> Status {
-        until(PATIENCE, what, || Some(self.status()).filter(&like))
+    /// Waits until the status fulfils `condition`, and returns it.
+    pub fn wait_status(&self, what: &str, condition: impl Fn(&Status) -> bool) -> Status {
+        until(WAIT_TIMEOUT, what, || Some(self.status()).filter(&condition))
     }
 
-    /// Waits until nothing is under way.
-    pub fn rest(&self) -> Status {
-        until(PATIENCE, "the device at rest", || {
+    /// Waits until the device is idle, and returns its status.
+    pub fn wait_idle(&self) -> Status {
+        until(WAIT_TIMEOUT, "the device is idle", || {
             self.control.status().filter(|status| status.phase == Phase::Idle)
         })
     }
 
-    /// Waits for the end and tells how it was.
-    pub fn ended(&self) -> Result<(), Cause> {
-        self.rest()
-            .last
-            .as_ref()
-            .map(|ended: &TaskResult| ended.result)
-            .expect("something has ended")
+    /// Waits until the device is idle, and returns the result of its latest task.
+    pub fn wait_result(&self) -> Result<(), Cause> {
+        self.wait_idle().last.as_ref().map(|last: &TaskResult| last.result).expect("a result")
     }
 
-    /// What is on disk while the device is at rest.
-    pub fn settled(&self) -> Settings {
+    /// Returns the settings on disk. Panics if the journal is open.
+    pub fn saved_settings(&self) -> Settings {
         let mut files = std::fs::read_dir(&self.state).expect("the state").flatten();
         let file = files.find(|file| file.file_name().to_string_lossy().ends_with(".record"));
         let bytes = std::fs::read(file.expect("a record").path()).expect("a readable record");
         match Record::decode(&bytes).expect("a whole record") {
             Record::Settled(settings) => settings,
             journal @ (Record::Pairing { .. } | Record::Configuring { .. }) => {
-                panic!("still open: {journal:?}")
+                panic!("the journal is open: {journal:?}")
             }
         }
     }
 
-    /// What is on disk.
-    pub fn record(self) -> Loaded {
+    /// Stops the device like [`Self::crash`] and loads the record from disk.
+    pub fn crash_and_load(self) -> Loaded {
         let state = self.state.clone();
         self.crash();
         let interface = std::fs::read_dir(&state)
@@ -189,9 +188,11 @@ impl Device {
         embassy_futures::block_on(store.load()).expect("a readable store")
     }
 
-    pub fn saved(self) -> Settings {
-        let Loaded::Record(Record::Settled(settings)) = self.record() else {
-            panic!("nothing is settled");
+    /// Stops the device like [`Self::crash`] and loads the settings from disk. Panics if the
+    /// journal is open.
+    pub fn crash_and_load_settings(self) -> Settings {
+        let Loaded::Record(Record::Settled(settings)) = self.crash_and_load() else {
+            panic!("no settings on disk");
         };
         settings
     }
@@ -199,6 +200,6 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        self.end();
+        self.stop();
     }
 }

@@ -1,5 +1,6 @@
-//! A wpa_supplicant of memory only, behind a real control socket: it answers as the source of hostap
-//! 2.10 does (`wpa_supplicant/ctrl_iface.c`), and remembers every request.
+//! A fake wpa_supplicant in memory, behind a real control socket.
+//!
+//! It replies like hostap 2.10 (`wpa_supplicant/ctrl_iface.c`) and records every request.
 #![allow(unreachable_pub)] // a module of each test binary
 
 use std::collections::BTreeMap;
@@ -16,14 +17,15 @@ use tokio::sync::watch;
 use wps_hal_linux::WpaSupplicant;
 use wps_hal_linux::control_socket::ControlSocket;
 
-/// The one interface that every machine has, for what asks whether it exists.
+/// The only interface that exists on every machine. The driver checks that its interface exists.
 pub const INTERFACE: &str = "lo";
-/// wpa_supplicant's reply buffer.
-const REPLY: usize = 4096;
-/// A test that waits longer than this hangs: the fake ends, and so does whoever waits for it.
-const HANGS: Duration = Duration::from_secs(20);
+/// The size of wpa_supplicant's reply buffer.
+const REPLY_MAX: usize = 4096;
+/// How long the fake waits for a request. After that the test hangs: the fake ends, and with it the
+/// test.
+const HANG_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A network of the configuration. Variables are kept as they were sent.
+/// A network of the configuration. Its variables are stored as they were sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
     pub id: u32,
@@ -32,6 +34,7 @@ pub struct Network {
 }
 
 impl Network {
+    /// Returns a variable as text, or an empty string if it is not set.
     pub fn text(&self, variable: &str) -> String {
         let value = self.variables.get(variable).map_or(&[][..], Vec::as_slice);
         String::from_utf8_lossy(value).into_owned()
@@ -45,126 +48,145 @@ impl Network {
         self.text("key_mgmt") == "WPS"
     }
 
-    /// The name in hex, however it was set.
-    fn name(&self) -> String {
-        match self.text("ssid").strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-            Some(name) => hex(name.as_bytes()),
+    /// Returns the SSID in hex, whether it was set quoted or in hex.
+    fn ssid_hex(&self) -> String {
+        match self.text("ssid").strip_prefix('"').and_then(|ssid| ssid.strip_suffix('"')) {
+            Some(ssid) => hex(ssid.as_bytes()),
             None => self.text("ssid"),
         }
     }
 }
 
-/// An entry of the table of access points.
+/// An entry of the BSS table: an access point.
 #[derive(Clone, Debug)]
 pub struct Bss {
     pub bssid: [u8; 6],
     pub frequency: u16,
-    /// Seconds since it was heard.
+    /// Seconds since it was last received.
     pub age: u64,
-    /// Whether a look at its channel hears it.
+    /// Whether a scan of its channel receives it.
     pub on_air: bool,
     pub flags: &'static str,
     pub probe_response: Vec<u8>,
     pub beacon: Vec<u8>,
 }
 
-/// What to do with a request instead of the usual.
-pub enum Instead {
+/// What to do with a request instead of carrying it out.
+pub enum Override {
+    /// Sends this reply.
     Reply(Vec<u8>),
-    Silence,
-    /// The process is gone without a word, its socket's file stays.
-    Die,
-    /// A last OK, then the socket is closed and made anew, as hostap does when a listener does not read.
-    Reopen,
+    /// Sends no reply.
+    NoReply,
+    /// Ends without a reply. The socket's file stays behind.
+    Crash,
+    /// Replies OK for the last time, closes the socket and opens a new one, as hostap does when an
+    /// event listener does not read.
+    ReopenSocket,
 }
 
-type Script = Box<dyn FnMut(&str, &mut State) -> Option<Instead> + Send>;
+/// Called with each request. It may change the state, and override the reply.
+type Script = Box<dyn FnMut(&str, &mut State) -> Option<Override> + Send>;
 
+/// The state of the fake. Tests read it and change it.
 #[derive(Default)]
 pub struct State {
     pub networks: Vec<Network>,
+    /// The id of the current network.
     pub current: Option<u32>,
-    /// `wpa_state`, as long as no network is current.
+    /// Whether rfkill blocks the radio: `wpa_state` is INTERFACE_DISABLED, and scans fail.
     pub blocked: bool,
+    /// Whether `DISCONNECT` is in force: wpa_supplicant searches for no network.
     pub disconnected: bool,
+    /// Whether the current network is joined, or served.
     pub joined: bool,
     pub access_points: Vec<Bss>,
+    /// The frequencies of the card in MHz.
     pub frequencies: Vec<u16>,
-    /// Channels that make a scan fail, and with which error number.
+    /// Frequencies that make a scan fail, with the error number.
     pub bad_frequencies: BTreeMap<u16, i32>,
-    /// Whether the card can look around while it is an access point, and be one on any channel.
-    pub deaf_access_point: bool,
-    pub refused_access_point: bool,
-    /// How many requests to scan find another scan under way.
-    pub busy: usize,
+    /// Whether scans fail while the card is an access point.
+    pub cannot_scan_as_access_point: bool,
+    /// Whether the card fails to start an access point on any channel.
+    pub access_point_fails: bool,
+    /// The number of scan requests that fail because another scan is running.
+    pub busy_scans: usize,
+    /// The global variables of `SET` and `GET`.
     pub globals: BTreeMap<String, String>,
-    /// What can be joined: names in hex, with the `psk` that lets in.
+    /// The networks in range: SSIDs in hex, with the correct `psk`.
     pub reachable: BTreeMap<String, Vec<u8>>,
-    /// The access point of the network that is joined.
+    /// The BSSID of the joined network.
     pub joined_bssid: [u8; 6],
-    /// What a router says once a WPS network is selected.
+    /// The events of an exchange, sent when a WPS network is selected.
     pub exchange: Vec<String>,
     pub script: Option<Script>,
+    /// All requests so far.
     pub requests: Vec<Vec<u8>>,
-    /// What a real wpa_supplicant would have taken badly.
-    pub faults: Vec<String>,
-    before: Vec<String>,
-    after: Vec<Vec<u8>>,
-    garbage: Vec<Vec<u8>>,
+    /// Requests that would have done harm to a real wpa_supplicant. Dropping the fake panics if
+    /// there are any.
+    pub misuses: Vec<String>,
+    events_before_reply: Vec<String>,
+    events_after_reply: Vec<Vec<u8>>,
+    garbage_events: Vec<Vec<u8>>,
     next_id: u32,
     freeze_at: Option<usize>,
 }
 
 impl State {
-    /// An event that is sent before the reply.
-    pub fn tell(&mut self, event: impl Into<String>) {
-        self.before.push(event.into());
+    /// Sends an event before the reply.
+    pub fn emit_before_reply(&mut self, event: impl Into<String>) {
+        self.events_before_reply.push(event.into());
     }
 
-    /// What is no event, sent after the reply.
-    pub fn tell_garbage(&mut self, bytes: &[u8]) {
-        self.garbage.push(bytes.into());
+    /// Sends a datagram that is not an event, before the reply.
+    pub fn emit_garbage(&mut self, bytes: &[u8]) {
+        self.garbage_events.push(bytes.into());
     }
 
-    /// An event that is sent after the reply.
-    pub fn tell_later(&mut self, event: impl AsRef<[u8]>) {
-        self.after.push(event.as_ref().to_vec());
+    /// Sends an event after the reply.
+    pub fn emit_after_reply(&mut self, event: impl AsRef<[u8]>) {
+        self.events_after_reply.push(event.as_ref().to_vec());
     }
 
-    pub fn add(&mut self, enabled: bool, variables: &[(&str, &str)]) -> u32 {
+    /// Adds a network and returns its id.
+    pub fn add_network(&mut self, enabled: bool, variables: &[(&str, &str)]) -> u32 {
         let id = self.next_id;
         self.next_id += 1;
-        let own = |(name, value): &(&str, &str)| ((*name).into(), value.as_bytes().to_vec());
-        let variables = variables.iter().map(own).collect();
+        let owned = |(name, value): &(&str, &str)| ((*name).into(), value.as_bytes().to_vec());
+        let variables = variables.iter().map(owned).collect();
         self.networks.push(Network { id, enabled, variables });
         id
     }
 
-    /// A network of the platform's own configuration that is in range.
-    pub fn platform(&mut self, enabled: bool, name: &str) -> u32 {
+    /// Adds a network of the platform's own configuration that is in range, and returns its id.
+    pub fn add_platform_network(&mut self, enabled: bool, name: &str) -> u32 {
         self.reachable.insert(hex(name.as_bytes()), b"\"platform key\"".into());
         let name = format!("\"{name}\"");
-        self.add(enabled, &[("ssid", &name), ("psk", "\"platform key\""), ("key_mgmt", "WPA-PSK")])
+        self.add_network(
+            enabled,
+            &[("ssid", &name), ("psk", "\"platform key\""), ("key_mgmt", "WPA-PSK")],
+        )
     }
 
-    pub fn join(&mut self, id: u32) {
+    /// Makes a network the current one, and joined.
+    pub fn set_joined(&mut self, id: u32) {
         (self.current, self.joined, self.disconnected) = (Some(id), true, false);
     }
 
-    /// It was killed and started again: it knows what is in its own file, and joins that.
-    pub fn begin_anew(&mut self) {
+    /// Simulates a kill and a restart: only the networks of the platform's own file remain, and the
+    /// first enabled one is joined.
+    pub fn restart(&mut self) {
         self.networks.retain(|network| network.text("id_str").is_empty());
         self.next_id = self.networks.iter().map(|network| network.id + 1).max().unwrap_or(0);
         (self.current, self.joined, self.disconnected) = (None, false, false);
         if let Some(id) = self.networks.iter().find(|it| it.enabled).map(|it| it.id) {
-            self.join(id);
+            self.set_joined(id);
         }
     }
 
-    /// Requests whose text begins so.
-    pub fn asked(&self, verb: &str) -> Vec<String> {
+    /// Returns the requests that start with `prefix`.
+    pub fn requests_with_prefix(&self, prefix: &str) -> Vec<String> {
         let texts = self.requests.iter().map(|it| String::from_utf8_lossy(it).into_owned());
-        texts.filter(|text| text.starts_with(verb)).collect()
+        texts.filter(|text| text.starts_with(prefix)).collect()
     }
 
     fn network(&mut self, id: &str) -> Option<&mut Network> {
@@ -172,75 +194,78 @@ impl State {
         self.networks.iter_mut().find(|network| network.id == id)
     }
 
-    /// The enabled network of the highest priority that can be joined, the first of equal ones.
-    fn best(&self) -> Option<&Network> {
+    /// Returns the enabled network of the highest priority that can be joined, the first of equal
+    /// ones.
+    fn best_network(&self) -> Option<&Network> {
         let priority = |network: &&Network| network.text("priority").parse().unwrap_or(0_i32);
         let can_join = |network: &&Network| {
             network.enabled
-                && self.reachable.get(&network.name()) == network.variables.get("psk")
+                && self.reachable.get(&network.ssid_hex()) == network.variables.get("psk")
                 && network.variables.contains_key("psk")
         };
         self.networks.iter().filter(can_join).rev().max_by_key(priority)
     }
 
-    fn leave(&mut self) {
+    /// Leaves the current network.
+    fn disconnect(&mut self) {
         if self.joined {
             let bssid = address(self.joined_bssid);
-            self.tell(format!(
+            self.emit_before_reply(format!(
                 "CTRL-EVENT-DISCONNECTED bssid={bssid} reason=3 locally_generated=1"
             ));
         }
         (self.current, self.joined) = (None, false);
     }
 
-    /// Joins this network if it is in range, as after a scan.
+    /// Joins this network if it is in range, as wpa_supplicant does after a scan.
     fn connect(&mut self, id: u32) {
         let network = self.networks.iter().find(|network| network.id == id).cloned();
         let Some(network) = network else { return };
         if network.is_wps() {
             for event in self.exchange.clone() {
-                self.tell_later(&event);
+                self.emit_after_reply(&event);
             }
             if self.exchange.iter().any(|event| event.starts_with("WPS-SUCCESS")) {
                 // `wpas_wps_eapol_cb` → `wpas_clear_wps`
                 self.networks.retain(|network| !network.is_wps());
                 self.current = None;
                 let bssid = network.text("bssid");
-                self.tell_later(format!(
+                self.emit_after_reply(format!(
                     "CTRL-EVENT-DISCONNECTED bssid={bssid} reason=3 locally_generated=1"
                 ));
             }
             return;
         }
         if network.is_access_point() {
-            if self.refused_access_point {
-                // `wpa_supplicant_associate`, without an event
+            if self.access_point_fails {
+                // `wpa_supplicant_associate` sends no event here.
                 (self.current, self.disconnected) = (None, true);
             } else {
-                self.join(id);
-                self.tell_later("AP-ENABLED ");
+                self.set_joined(id);
+                self.emit_after_reply("AP-ENABLED ");
             }
             return;
         }
-        match self.reachable.get(&network.name()) {
-            None => self.tell_later("CTRL-EVENT-NETWORK-NOT-FOUND "),
+        match self.reachable.get(&network.ssid_hex()) {
+            None => self.emit_after_reply("CTRL-EVENT-NETWORK-NOT-FOUND "),
             Some(key) if network.variables.get("psk").unwrap_or(&Vec::new()) == key => {
-                self.join(id);
-                self.tell_later(format!(
+                self.set_joined(id);
+                self.emit_after_reply(format!(
                     "CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:00:00 completed [id={id} id_str=]"
                 ));
             }
-            Some(_) => self.tell_later(format!(
+            Some(_) => self.emit_after_reply(format!(
                 "CTRL-EVENT-SSID-TEMP-DISABLED id={id} ssid=\"x\" auth_failures=1 duration=10 reason=WRONG_KEY"
             )),
         }
     }
 
+    /// Carries out a request and returns the reply, or `None` for `FAIL`.
     fn reply(&mut self, request: &[u8]) -> Option<String> {
         let text = String::from_utf8_lossy(request).into_owned();
-        let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        let (command, rest) = text.split_once(' ').unwrap_or((&text, ""));
         let ok = Some("OK\n".to_owned());
-        match verb {
+        match command {
             "PING" => Some("PONG\n".into()),
             "STATUS" => Some(self.status()),
             "SIGNAL_POLL" if self.joined => Some("RSSI=-41\nFREQUENCY=2412\nWIDTH=20 MHz\n".into()),
@@ -263,11 +288,11 @@ impl State {
             "SCAN" => self.scan(rest),
             "BSS" => Some(self.bss(rest)),
             "LIST_NETWORKS" => Some(self.list(rest)),
-            "ADD_NETWORK" => Some(format!("{}\n", self.add(false, &[]))),
+            "ADD_NETWORK" => Some(format!("{}\n", self.add_network(false, &[]))),
             "REMOVE_NETWORK" => {
                 let id = self.network(rest)?.id;
                 if self.current == Some(id) {
-                    self.leave();
+                    self.disconnect();
                 }
                 self.networks.retain(|network| network.id != id);
                 ok
@@ -289,7 +314,7 @@ impl State {
                 let (_, id, name) = (words.next()?, words.next()?, words.next()?);
                 let (id, name) = (std::str::from_utf8(id).ok()?, std::str::from_utf8(name).ok()?);
                 let value = words.next()?;
-                if name == "psk" && !psk(value) {
+                if name == "psk" && !is_valid_psk(value) {
                     return None;
                 }
                 self.network(id)?.variables.insert(name.into(), value.into());
@@ -298,7 +323,7 @@ impl State {
             "SELECT_NETWORK" => {
                 let id = self.network(rest.split(' ').next()?)?.id;
                 if self.current != Some(id) {
-                    self.leave();
+                    self.disconnect();
                 }
                 for network in &mut self.networks {
                     network.enabled = network.id == id;
@@ -320,12 +345,12 @@ impl State {
                 network.enabled = false;
                 let id = network.id;
                 if self.current == Some(id) {
-                    self.leave();
+                    self.disconnect();
                 }
                 ok
             }
             "DISCONNECT" => {
-                self.leave();
+                self.disconnect();
                 self.disconnected = true;
                 ok
             }
@@ -333,19 +358,20 @@ impl State {
             "REASSOCIATE" if self.blocked => None,
             "REASSOCIATE" => {
                 self.disconnected = false;
-                let best = self.best().or(self.networks.iter().find(|it| it.enabled));
+                let best = self.best_network().or(self.networks.iter().find(|it| it.enabled));
                 let best = best.map(|network| network.id);
                 if let Some(id) = best.filter(|id| !self.joined || self.current != Some(*id)) {
-                    self.leave();
+                    self.disconnect();
                     self.connect(id);
                 }
                 ok
             }
             "WPS_CANCEL" => {
                 if !self.networks.iter().any(Network::is_wps) {
-                    self.faults.push("WPS_CANCEL without a pairing drops a good connection".into());
+                    self.misuses
+                        .push("WPS_CANCEL without a pairing drops a good connection".into());
                 }
-                self.leave();
+                self.disconnect();
                 self.networks.retain(|network| !network.is_wps());
                 ok
             }
@@ -365,10 +391,10 @@ impl State {
         let network = self.networks.iter().find(|network| Some(network.id) == self.current);
         if let (Some(network), true) = (network, self.joined) {
             let bssid = address(self.joined_bssid);
-            let name = printed(&unhex(&network.name()));
+            let ssid = printf_encode(&unhex(&network.ssid_hex()));
             let mode = if network.is_access_point() { "AP" } else { "station" };
             status = format!(
-                "bssid={bssid}\nfreq=2412\nssid={name}\nid={}\nmode={mode}\npairwise_cipher=CCMP\n\
+                "bssid={bssid}\nfreq=2412\nssid={ssid}\nid={}\nmode={mode}\npairwise_cipher=CCMP\n\
                  group_cipher=CCMP\nkey_mgmt=WPA2-PSK\nid_str={}\n",
                 network.id,
                 network.text("id_str").trim_matches('"')
@@ -381,33 +407,35 @@ impl State {
         if self.blocked {
             return None;
         }
-        if let Some(left) = self.busy.checked_sub(1) {
-            self.busy = left;
-            self.tell_later("CTRL-EVENT-SCAN-RESULTS ");
+        if let Some(left) = self.busy_scans.checked_sub(1) {
+            self.busy_scans = left;
+            self.emit_after_reply("CTRL-EVENT-SCAN-RESULTS ");
             return Some("FAIL-BUSY\n".into());
         }
-        let looked: Vec<u16> = match rest.strip_prefix("TYPE=ONLY")?.strip_prefix(" freq=") {
+        let frequencies: Vec<u16> = match rest.strip_prefix("TYPE=ONLY")?.strip_prefix(" freq=") {
             Some(list) => list.split(',').filter_map(|freq| freq.parse().ok()).collect(),
             None => self.frequencies.clone(),
         };
-        let error = looked.iter().find_map(|freq| self.bad_frequencies.get(freq));
-        let serves =
+        let error = frequencies.iter().find_map(|freq| self.bad_frequencies.get(freq));
+        let is_access_point =
             self.networks.iter().any(|it| self.current == Some(it.id) && it.is_access_point());
-        let deaf = (self.deaf_access_point && serves).then_some(&-95);
-        if let Some(error) = deaf.or(error) {
-            self.tell_later(format!("CTRL-EVENT-SCAN-FAILED ret={error}"));
+        // -95 is EOPNOTSUPP.
+        let unsupported = (self.cannot_scan_as_access_point && is_access_point).then_some(&-95);
+        if let Some(error) = unsupported.or(error) {
+            self.emit_after_reply(format!("CTRL-EVENT-SCAN-FAILED ret={error}"));
         } else {
             for bss in &mut self.access_points {
-                if bss.on_air && looked.contains(&bss.frequency) {
+                if bss.on_air && frequencies.contains(&bss.frequency) {
                     bss.age = 0;
                 }
             }
-            self.tell_later("CTRL-EVENT-SCAN-RESULTS ");
+            self.emit_after_reply("CTRL-EVENT-SCAN-RESULTS ");
         }
         Some("OK\n".into())
     }
 
-    /// `RANGE=first-[last] MASK=hex`: the fields of the mask, whole entries while there is room.
+    /// Replies to `BSS RANGE=first-[last] MASK=hex`: the fields of the mask, and as many whole
+    /// entries as fit.
     fn bss(&self, rest: &str) -> String {
         let mask =
             rest.split_once("MASK=0x").and_then(|(_, mask)| u32::from_str_radix(mask, 16).ok());
@@ -422,7 +450,7 @@ impl State {
                 (9, format!("age={}\n", bss.age)),
                 (10, format!("ie={}\n", hex(&bss.probe_response))),
                 (11, format!("flags={}\n", bss.flags)),
-                (12, format!("ssid={}\n", printed(name_in(&bss.probe_response, &bss.beacon)))),
+                (12, format!("ssid={}\n", printf_encode(ssid_in(bss)))),
                 (23, format!("beacon_ie={}\n", hex(&bss.beacon))),
             ];
             Some(lines.into_iter().filter(|(bit, _)| mask >> bit & 1 == 1).map(|it| it.1).collect())
@@ -439,7 +467,7 @@ impl State {
         };
         let mut reply = String::new();
         for entry in ids.map_while(entry) {
-            if reply.len() + entry.len() >= REPLY {
+            if reply.len() + entry.len() >= REPLY_MAX {
                 break;
             }
             reply += &entry;
@@ -447,15 +475,16 @@ impl State {
         reply
     }
 
+    /// Replies to `LIST_NETWORKS [LAST_ID=id]`: as many whole lines as fit.
     fn list(&self, rest: &str) -> String {
         let last = rest.strip_prefix("LAST_ID=").and_then(|id| id.parse::<u32>().ok());
         let mut reply = "network id / ssid / bssid / flags\n".to_owned();
         for network in self.networks.iter().filter(|network| Some(network.id) > last) {
-            let name = printed(&unhex(&network.name()));
+            let ssid = printf_encode(&unhex(&network.ssid_hex()));
             let current = if self.current == Some(network.id) { "[CURRENT]" } else { "" };
             let disabled = if network.enabled { "" } else { "[DISABLED]" };
-            let line = format!("{}\t{name}\tany\t{current}{disabled}\n", network.id);
-            if reply.len() + line.len() >= REPLY {
+            let line = format!("{}\t{ssid}\tany\t{current}{disabled}\n", network.id);
+            if reply.len() + line.len() >= REPLY_MAX {
                 break;
             }
             reply += &line;
@@ -464,9 +493,9 @@ impl State {
     }
 }
 
-/// What `wpa_config_parse_psk` takes: up to the last quote, 8 to 63 bytes without control characters,
-/// or 64 digits.
-fn psk(value: &[u8]) -> bool {
+/// Returns whether `wpa_config_parse_psk` accepts the value: up to the last quote, 8 to 63 bytes
+/// without control characters, or 64 hexadecimal digits.
+fn is_valid_psk(value: &[u8]) -> bool {
     match value.strip_prefix(b"\"") {
         Some(rest) => {
             let end = rest.iter().rposition(|&byte| byte == b'"').unwrap_or(rest.len());
@@ -477,24 +506,24 @@ fn psk(value: &[u8]) -> bool {
     }
 }
 
-/// The SSID in the first of these lists of elements that begins with one.
-fn name_in<'a>(probe_response: &'a [u8], beacon: &'a [u8]) -> &'a [u8] {
-    let name = |elements: &'a [u8]| {
-        let (&[number, length], rest) = elements.split_first_chunk::<2>()?;
-        rest.get(..length.into()).filter(|_| number == 0)
-    };
-    name(probe_response).or_else(|| name(beacon)).unwrap_or_default()
+/// Returns the SSID in the probe response or the beacon, whichever starts with one.
+fn ssid_in(bss: &Bss) -> &[u8] {
+    fn ssid(elements: &[u8]) -> Option<&[u8]> {
+        let (&[id, length], rest) = elements.split_first_chunk::<2>()?;
+        rest.get(..length.into()).filter(|_| id == 0)
+    }
+    ssid(&bss.probe_response).or_else(|| ssid(&bss.beacon)).unwrap_or_default()
 }
 
-/// As `printf_encode` prints a name.
-fn printed(name: &[u8]) -> String {
+/// Escapes an SSID as hostap's `printf_encode` does.
+fn printf_encode(ssid: &[u8]) -> String {
     let print = |&byte: &u8| match byte {
         b'"' => "\\\"".into(),
         b'\\' => "\\\\".into(),
         32..=126 => char::from(byte).to_string(),
         _ => format!("\\x{byte:02x}"),
     };
-    name.iter().map(print).collect()
+    ssid.iter().map(print).collect()
 }
 
 pub fn hex(bytes: &[u8]) -> String {
@@ -510,8 +539,8 @@ pub fn address(bssid: [u8; 6]) -> String {
     bssid.map(|byte| format!("{byte:02x}")).join(":")
 }
 
-/// The elements of an access point with WPS.
-pub fn elements(name: &[u8], uuid: Option<u8>, pressed: bool) -> Vec<u8> {
+/// Returns the elements of an access point with WPS.
+pub fn elements(ssid: &[u8], uuid: Option<u8>, pressed: bool) -> Vec<u8> {
     let mut wps = vec![0x00, 0x50, 0xf2, 0x04, 0x10, 0x4a, 0, 1, 0x10, 0x10, 0x44, 0, 1, 2];
     if pressed {
         wps.extend([0x10, 0x41, 0, 1, 1, 0x10, 0x12, 0, 2, 0, 4]);
@@ -520,17 +549,17 @@ pub fn elements(name: &[u8], uuid: Option<u8>, pressed: bool) -> Vec<u8> {
         wps.extend([0x10, 0x47, 0, 16]);
         wps.extend([uuid; 16]);
     }
-    let mut elements = vec![0, u8::try_from(name.len()).unwrap()];
-    elements.extend(name);
+    let mut elements = vec![0, u8::try_from(ssid.len()).unwrap()];
+    elements.extend(ssid);
     elements.extend([0xdd, u8::try_from(wps.len()).unwrap()]);
     elements.extend(wps);
     elements
 }
 
-/// A Credential attribute as routers send it, in hex.
-pub fn credential(name: &[u8], key: &[u8]) -> String {
+/// Returns a Credential attribute as routers send it, in hex.
+pub fn credential(ssid: &[u8], key: &[u8]) -> String {
     let mut body = vec![0x10, 0x26, 0, 1, 1];
-    for (kind, value) in [(0x45, name), (0x03, &[0, 0x20]), (0x0f, &[0, 8]), (0x27, key)] {
+    for (kind, value) in [(0x45, ssid), (0x03, &[0, 0x20]), (0x0f, &[0, 8]), (0x27, key)] {
         body.extend([0x10, kind, 0, u8::try_from(value.len()).unwrap()]);
         body.extend(value);
     }
@@ -539,7 +568,7 @@ pub fn credential(name: &[u8], key: &[u8]) -> String {
     hex(&attribute)
 }
 
-/// The fake, and the place of its socket.
+/// A running fake, and the directory of its socket.
 pub struct Fake {
     directory: tempfile::TempDir,
     state: Arc<Mutex<State>>,
@@ -547,10 +576,10 @@ pub struct Fake {
 }
 
 impl Fake {
-    /// Starts one with these channels, all quiet.
+    /// Starts a fake with these channels and no access point in range.
     ///
-    /// It runs among tokio's blocking tasks: as long as one of those runs, paused time stands still
-    /// until a test moves it.
+    /// It runs in one of tokio's blocking tasks. While such a task runs, tokio does not advance
+    /// paused time by itself: only the test advances it.
     pub fn start(frequencies: &[u16]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join(INTERFACE);
@@ -564,76 +593,87 @@ impl Fake {
             ..State::default()
         };
         let state = Arc::new(Mutex::new(state));
-        let (told, progress) = watch::channel((0, false));
+        let (progress_sender, progress) = watch::channel((0, false));
         let shared = Arc::clone(&state);
-        tokio::task::spawn_blocking(move || serve(socket, &path, &shared, &told));
+        tokio::task::spawn_blocking(move || serve(socket, &path, &shared, &progress_sender));
         Self { directory, state, progress }
     }
 
+    /// Returns the directory of the control socket.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
+    /// Returns a new driver for this fake.
     pub fn driver(&self) -> WpaSupplicant {
         WpaSupplicant::new(self.directory(), INTERFACE)
     }
 
-    /// Looks at the state, or changes it.
+    /// Returns the state, to read it or to change it.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("a fake that did not panic")
     }
 
-    /// Takes the socket's file away, or puts it back.
-    pub fn show(&self, shown: bool) {
-        let (place, hidden) = (self.directory().join(INTERFACE), self.directory().join("hidden"));
-        let (from, to) = if shown { (hidden, place) } else { (place, hidden) };
+    /// Hides the socket's file, or makes it visible again.
+    pub fn set_socket_visible(&self, visible: bool) {
+        let (path, hidden) = (self.directory().join(INTERFACE), self.directory().join("hidden"));
+        let (from, to) = if visible { (hidden, path) } else { (path, hidden) };
         std::fs::rename(from, to).expect("a socket");
     }
 
-    /// From now on requests go to `script` first.
-    pub fn script(&self, script: impl FnMut(&str, &mut State) -> Option<Instead> + Send + 'static) {
+    /// Passes all requests from now on to `script` first.
+    pub fn script(
+        &self,
+        script: impl FnMut(&str, &mut State) -> Option<Override> + Send + 'static,
+    ) {
         self.state().script = Some(Box::new(script));
     }
 
-    /// Does the `nth` request from now, and never replies to it or anything after it.
+    /// Carries out the `nth` request from now, and replies neither to it nor to any later one.
     pub fn freeze_at(&self, nth: usize) {
         let mut state = self.state();
         state.freeze_at = Some(state.requests.len() + nth);
     }
 
-    /// Waits until it is frozen.
-    pub async fn frozen(&self) {
+    /// Waits until the request of [`Self::freeze_at`] has arrived.
+    pub async fn wait_frozen(&self) {
         let mut progress = self.progress.clone();
         progress.wait_for(|&(_, frozen)| frozen).await.expect("a running fake");
     }
 
+    /// Ends the effect of [`Self::freeze_at`].
     pub fn thaw(&self) {
         self.state().freeze_at = None;
     }
 
-    /// Waits until a request that begins so has been made.
-    pub async fn asked(&self, verb: &str) {
+    /// Waits until a request that starts with `prefix` has been made.
+    pub async fn wait_for_request(&self, prefix: &str) {
         let mut progress = self.progress.clone();
-        while self.state().asked(verb).is_empty() {
+        while self.state().requests_with_prefix(prefix).is_empty() {
             progress.changed().await.expect("a running fake");
         }
     }
 
-    /// Lets whoever talks to the fake get as far as it gets without more time.
+    /// Lets all other tasks run as far as they get without advancing time.
     pub async fn settle(&self) {
         let Ok(control) = ControlSocket::connect(self.directory(), INTERFACE) else { return };
         for _ in 0..20 {
-            let _ = control.ask("SETTLE").await;
+            let _ = control.request("SETTLE").await;
             tokio::task::yield_now().await;
         }
     }
 
-    /// Does `work`, with time moving on whenever there is nothing else to wait for. None: it was not
-    /// done within that time.
-    pub async fn with_time<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    /// Runs `work`, and advances the paused time whenever there is nothing else to wait for.
+    ///
+    /// Returns `None` if `work` is not done within `timeout`.
+    pub async fn with_timeout<T>(
+        &self,
+        timeout: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
         let step = Duration::from_millis(250);
         let time = async {
-            for _ in 0..limit.as_millis() / step.as_millis() {
+            for _ in 0..timeout.as_millis() / step.as_millis() {
                 self.settle().await;
                 tokio::time::advance(step).await;
             }
@@ -644,8 +684,8 @@ impl Fake {
         }
     }
 
-    /// Networks with their flags, and the current one.
-    pub fn platform(&self) -> (Vec<Network>, Option<u32>) {
+    /// Returns all networks with their flags, and the id of the current one.
+    pub fn networks_and_current(&self) -> (Vec<Network>, Option<u32>) {
         let state = self.state();
         (state.networks.clone(), state.current)
     }
@@ -653,33 +693,35 @@ impl Fake {
 
 impl Drop for Fake {
     fn drop(&mut self) {
+        // The runtime waits for the thread of `serve` before it ends.
         if let Ok(socket) = UnixDatagram::unbound() {
             let _ = socket.send_to(b"QUIT", self.directory.path().join(INTERFACE));
         }
-        // The thread must not be left in a wait: without it the runtime could not end.
+        // A second panic while unwinding would abort the process.
         if let Ok(state) = self.state.lock()
             && !std::thread::panicking()
         {
-            assert!(state.faults.is_empty(), "{:?}", state.faults);
+            assert!(state.misuses.is_empty(), "{:?}", state.misuses);
         }
     }
 }
 
-/// hostap's `wpa_supplicant_ctrl_iface_receive`: the events of a request, then its reply.
+/// Serves requests like hostap's `wpa_supplicant_ctrl_iface_receive`: the events of a request come
+/// before its reply.
 fn serve(
     mut socket: UnixDatagram,
     path: &PathBuf,
     shared: &Mutex<State>,
-    told: &watch::Sender<(usize, bool)>,
+    progress_sender: &watch::Sender<(usize, bool)>,
 ) {
     let mut monitors: Vec<SocketAddr> = Vec::new();
     let mut buffer = [0; 8192];
     loop {
-        socket.set_read_timeout(Some(HANGS)).expect("a time limit");
+        socket.set_read_timeout(Some(HANG_TIMEOUT)).expect("a time limit");
         let Ok((length, from)) = socket.recv_from(&mut buffer) else {
-            let asked = shared.lock().map(|state| state.asked("")).unwrap_or_default();
-            let last = asked.get(asked.len().saturating_sub(5)..).unwrap_or_default();
-            eprintln!("fake: the test hangs, nothing was asked for {HANGS:?} after {last:?}");
+            let all = shared.lock().map(|state| state.requests_with_prefix("")).unwrap_or_default();
+            let last = all.get(all.len().saturating_sub(5)..).unwrap_or_default();
+            eprintln!("fake: the test hangs, no request for {HANG_TIMEOUT:?} after {last:?}");
             send(&socket, &monitors, b"<3>CTRL-EVENT-TERMINATING ");
             return;
         };
@@ -702,35 +744,38 @@ fn serve(
         let instead = script.as_mut().and_then(|script| script(&text, &mut state));
         state.script = state.script.take().or(script);
         let reply = match instead {
-            Some(Instead::Die) => {
-                for event in &state.before {
+            Some(Override::Crash) => {
+                for event in &state.events_before_reply {
                     send(&socket, &monitors, format!("<3>{event}").as_bytes());
                 }
-                told.send_modify(|progress| progress.0 += 1);
+                progress_sender.send_modify(|progress| progress.0 += 1);
                 return;
             }
-            Some(Instead::Reopen) => {
+            Some(Override::ReopenSocket) => {
                 let _ = socket.send_to_addr(b"OK\n", &from);
-                // hostap closes first; here nobody may come in between, or wait in vain.
-                let anew = path.with_extension("anew");
-                let old =
-                    std::mem::replace(&mut socket, UnixDatagram::bind(&anew).expect("a socket"));
-                std::fs::rename(&anew, path).expect("in the old one's place");
+                // hostap closes the old socket first. Here the new one is opened first, and waiting
+                // requests get a reply, so that no request fails or waits for nothing.
+                let new_path = path.with_extension("new");
+                let old = std::mem::replace(
+                    &mut socket,
+                    UnixDatagram::bind(&new_path).expect("a socket"),
+                );
+                std::fs::rename(&new_path, path).expect("a new socket at the old path");
                 old.shutdown(Shutdown::Read).expect("an end");
                 while let Ok((1.., from)) = old.recv_from(&mut buffer) {
                     let _ = old.send_to_addr(b"OK\n", &from);
                 }
                 None
             }
-            Some(Instead::Silence) => None,
-            Some(Instead::Reply(bytes)) => Some(bytes),
+            Some(Override::NoReply) => None,
+            Some(Override::Reply(bytes)) => Some(bytes),
             None if after_freeze => None,
             None if text == "ATTACH" => Some(b"OK\n".to_vec()),
             None => Some(state.reply(request).unwrap_or_else(|| "FAIL\n".into()).into_bytes()),
         };
-        let before = std::mem::take(&mut state.before);
-        let after = std::mem::take(&mut state.after);
-        for garbage in std::mem::take(&mut state.garbage) {
+        let before = std::mem::take(&mut state.events_before_reply);
+        let after = std::mem::take(&mut state.events_after_reply);
+        for garbage in std::mem::take(&mut state.garbage_events) {
             send(&socket, &monitors, &garbage);
         }
         drop(state);
@@ -743,11 +788,11 @@ fn serve(
         for event in after {
             send(&socket, &monitors, &[b"<3>", &event[..]].concat());
         }
-        told.send_modify(|progress| *progress = (progress.0 + 1, frozen));
+        progress_sender.send_modify(|progress| *progress = (progress.0 + 1, frozen));
     }
 }
 
-/// To all who listen. Who does not read misses it.
+/// Sends an event to all listeners. A listener whose queue is full misses it.
 fn send(socket: &UnixDatagram, monitors: &[SocketAddr], event: &[u8]) {
     for monitor in monitors {
         if let Some(name) = monitor.as_abstract_name() {

@@ -1,8 +1,9 @@
-//! Real daemons on simulated radios: what the tests in the radio lab are written with.
+//! The harness of the radio lab's tests: real daemons on simulated radios.
 //!
 //! The radios are `wlan0`, `wlan1`, … of `mac80211_hwsim`; see `lab/README.md`. Every test begins
-//! with [`radios_idle`]. Everything here blocks, and panics with what the daemons last said.
-#![allow(dead_code, unreachable_pub, missing_docs)] // each test binary uses a part of it
+//! with [`reset_radios`]. All functions block. They panic with the daemons' latest events and
+//! output.
+#![allow(dead_code, unreachable_pub, missing_docs)] // each test binary uses only a part of it
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -17,53 +18,55 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Where configuration files, the daemons' output and client sockets are.
-const RUN: &str = "/run/lab";
-/// Numbers client sockets and other files, so that none is used twice.
-static FILES: AtomicUsize = AtomicUsize::new(0);
-/// Numbers the BSSIDs.
-static BSSIDS: AtomicU16 = AtomicU16::new(1);
-/// All daemons, for the diagnostics.
+/// The directory of configuration files, the daemons' output and client sockets.
+const RUN_DIR: &str = "/run/lab";
+/// The number of the next client socket or other file. No number is used twice.
+static NEXT_FILE: AtomicUsize = AtomicUsize::new(0);
+/// The number of the next BSSID.
+static NEXT_BSSID: AtomicU16 = AtomicU16::new(1);
+/// All daemons, for [`diagnostics`].
 static DAEMONS: Mutex<Vec<Weak<Daemon>>> = Mutex::new(Vec::new());
 
-/// Whether this runs in the lab's guest. Anywhere else the tests must not touch anything.
+/// Returns whether this program runs in the lab's guest. The tests must not change anything
+/// elsewhere.
 pub fn in_lab() -> bool {
     std::env::var_os("RADIO_LAB").is_some_and(|value| value == "1")
 }
 
-/// Fresh radios, as after a boot: no daemon runs, no network namespace, nothing in any scan cache.
-pub fn radios_idle() {
+/// Resets the radios to their state after a boot: no daemon runs, and all network namespaces and
+/// scan caches are empty.
+pub fn reset_radios() {
     assert!(in_lab(), "these tests run in the radio lab only");
     const NAMES: [&str; 5] = ["hostapd", "wpa_supplicant", "iwd", "NetworkManager", "ping"];
     until(Duration::from_secs(10), "all daemons gone", || {
-        let left: Vec<String> = processes(&NAMES);
-        left.iter().for_each(|pid| quietly(&format!("kill -9 {pid}")));
-        left.is_empty().then_some(())
+        let running: Vec<String> = processes(&NAMES);
+        running.iter().for_each(|pid| run_ignoring_failure(&format!("kill -9 {pid}")));
+        running.is_empty().then_some(())
     });
     for name in run("ip netns list").split_whitespace().filter(|word| word.starts_with("router")) {
-        quietly(&format!("ip netns del {name}"));
+        run_ignoring_failure(&format!("ip netns del {name}"));
     }
-    for folder in [RUN, "/run/hostapd", "/run/wpa_supplicant"] {
+    for folder in [RUN_DIR, "/run/hostapd", "/run/wpa_supplicant"] {
         let _ = fs::remove_dir_all(folder);
     }
-    fs::create_dir_all(RUN).expect("a folder for the lab");
+    fs::create_dir_all(RUN_DIR).expect("a folder for the lab");
     until(Duration::from_secs(10), "the radios' module unloaded", || {
-        quietly("rmmod mac80211_hwsim");
+        run_ignoring_failure("rmmod mac80211_hwsim");
         (!Path::new("/sys/module/mac80211_hwsim").exists()).then_some(())
     });
-    run("modprobe mac80211_hwsim"); // its options come from the kernel command line
+    run("modprobe mac80211_hwsim"); // the options come from the kernel command line
     until(Duration::from_secs(10), "the first radio", || {
         Path::new("/sys/class/net/wlan0").exists().then_some(())
     });
 }
 
-/// Polls until there is an answer; when time is up, panics with the daemons' last words.
+/// Polls `probe` until it returns `Some`. Panics with [`diagnostics`] after `timeout`.
 #[track_caller]
 pub fn until<T>(timeout: Duration, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
-        if let Some(answer) = probe() {
-            return answer;
+        if let Some(value) = probe() {
+            return value;
         }
         if start.elapsed() > timeout {
             panic!("not within {timeout:?}: {what}\n{}", diagnostics());
@@ -72,7 +75,7 @@ pub fn until<T>(timeout: Duration, what: &str, mut probe: impl FnMut() -> Option
     }
 }
 
-/// What every daemon said last: events and output.
+/// Returns the latest events and output of every daemon.
 pub fn diagnostics() -> String {
     let daemons: Vec<_> = lock(&DAEMONS).iter().filter_map(Weak::upgrade).collect();
     let mut text = String::new();
@@ -92,7 +95,8 @@ pub fn diagnostics() -> String {
     text
 }
 
-/// Runs a command (words separated by blanks, no shell) and gives its output; panics if it fails.
+/// Runs a command and returns its output. Panics if it fails. The command is a list of words
+/// separated by spaces; no shell interprets it.
 #[track_caller]
 pub fn run(command: &str) -> String {
     let mut words = command.split_whitespace();
@@ -105,28 +109,30 @@ pub fn run(command: &str) -> String {
     text
 }
 
-/// The body of what the local daemon answers to a GET; none while nobody does. Polling with a curl
-/// process each time would keep the guest's one processor busy.
+/// Sends a GET request to the local daemon and returns the body of the response.
+///
+/// Returns `None` if nothing answers. Starting a curl process for each poll instead would keep the
+/// guest's only processor busy.
 pub fn get(path: &str) -> Option<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, 8080)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (_, body) = answer.split_once("\r\n\r\n")?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).ok()?;
+    let (_, body) = response.split_once("\r\n\r\n")?;
     Some(body.to_owned())
 }
 
-/// A field of the daemon's status; none while nobody answers.
+/// Returns a field of the daemon's status, or `None` if nothing answers.
 pub fn status(field: &str) -> Option<String> {
     let body = get("/api/v1/wifi/wps")?;
     let (_, value) = body.split_once(&format!("\"{field}\":\""))?;
     value.split_once('"').map(|(value, _)| value.to_owned())
 }
 
-/// Runs a command whose failure does not matter.
-fn quietly(command: &str) {
+/// Runs a command and ignores its output and its exit code.
+fn run_ignoring_failure(command: &str) {
     let mut words = command.split_whitespace();
     let mut command = Command::new(words.next().expect("a program"));
     let _ = command
@@ -137,17 +143,17 @@ fn quietly(command: &str) {
         .status();
 }
 
-/// A lock that a panicking test has not spoilt.
+/// Locks `mutex`, also after a test panicked while it held the lock.
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The process ids of what runs under one of these names.
+/// Returns the ids of all running processes with one of these names.
 fn processes(names: &[&str]) -> Vec<String> {
     let entries = fs::read_dir("/proc").expect("/proc").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().into_string().ok());
     pids.filter(|pid| {
-        // "42 (hostapd) S 1 …"; Z is a process that has ended
+        // "42 (hostapd) S 1 …". The state Z is a zombie, a process that has ended.
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let (name, rest) = stat.rsplit_once(')').unwrap_or_default();
         let name = name.split_once('(').unwrap_or_default().1;
@@ -156,8 +162,8 @@ fn processes(names: &[&str]) -> Vec<String> {
     .collect()
 }
 
-/// One request on a new client socket.
-fn ask(socket: &Path, request: &str) -> io::Result<String> {
+/// Sends one request from a new client socket and returns the reply.
+fn request_once(socket: &Path, request: &str) -> io::Result<String> {
     let client = ControlClient::connect(socket)?;
     client.0.set_read_timeout(Some(Duration::from_secs(10)))?;
     client.0.send(request.as_bytes())?;
@@ -166,12 +172,13 @@ fn ask(socket: &Path, request: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
 }
 
-/// A client end of a control socket; its file goes with it.
+/// The client's end of a control socket. Dropping it removes its file.
 struct ControlClient(UnixDatagram, PathBuf);
 
 impl ControlClient {
     fn connect(daemon: &Path) -> io::Result<Self> {
-        let path = PathBuf::from(format!("{RUN}/client{}", FILES.fetch_add(1, Ordering::Relaxed)));
+        let path =
+            PathBuf::from(format!("{RUN_DIR}/client{}", NEXT_FILE.fetch_add(1, Ordering::Relaxed)));
         let client = Self(UnixDatagram::bind(&path)?, path);
         client.0.connect(daemon)?;
         Ok(client)
@@ -186,7 +193,7 @@ impl Drop for ControlClient {
 
 type Action = Box<dyn FnOnce() + Send>;
 
-/// All events of a daemon, with their times, over restarts too.
+/// All events of a daemon with their times. Restarting the daemon keeps them.
 #[derive(Clone, Default)]
 pub struct Events {
     lines: Arc<Mutex<Vec<(Instant, String)>>>,
@@ -194,23 +201,23 @@ pub struct Events {
 }
 
 impl Events {
-    /// All events so far.
+    /// Returns all events so far.
     pub fn all(&self) -> Vec<(Instant, String)> {
         lock(&self.lines).clone()
     }
 
-    /// The position behind the last event, for [`Events::since`] and [`Events::wait`].
+    /// Returns the position behind the last event, for [`Events::since`] and [`Events::wait`].
     pub fn mark(&self) -> usize {
         lock(&self.lines).len()
     }
 
-    /// The events after a mark that contain `pattern`.
+    /// Returns the events after `mark` that contain `pattern`.
     pub fn since(&self, mark: usize, pattern: &str) -> Vec<(Instant, String)> {
         let lines = lock(&self.lines);
         lines[mark..].iter().filter(|(_, line)| line.contains(pattern)).cloned().collect()
     }
 
-    /// Waits for an event after a mark that contains `pattern`.
+    /// Waits for an event after `mark` that contains `pattern`, and returns it.
     #[track_caller]
     pub fn wait(&self, mark: usize, pattern: &str, timeout: Duration) -> (Instant, String) {
         until(timeout, &format!("event {pattern:?}"), || {
@@ -218,12 +225,13 @@ impl Events {
         })
     }
 
-    /// Does something once, at the next event that contains `pattern`, on the thread that reads it.
+    /// Runs `action` once, at the next event that contains `pattern`, on the thread that reads the
+    /// events.
     pub fn when(&self, pattern: &str, action: impl FnOnce() + Send + 'static) {
         lock(&self.actions).push((pattern.to_owned(), Box::new(action)));
     }
 
-    /// Appends all that comes from the socket, until it is shut down.
+    /// Appends everything that arrives on the socket, until the socket is shut down.
     fn read(self, client: ControlClient) {
         let mut buffer = vec![0; 65536];
         while let Ok(length @ 1..) = client.0.recv(&mut buffer) {
@@ -268,7 +276,7 @@ impl Daemon {
             title: format!("{program} on {interface}"),
             command: command.split_whitespace().map(str::to_owned).collect(),
             socket: Path::new(folder).join(&interface),
-            output: PathBuf::from(format!("{RUN}/{interface}.{program}.log")),
+            output: PathBuf::from(format!("{RUN_DIR}/{interface}.{program}.log")),
             interface,
             namespace,
             process: Mutex::default(),
@@ -278,7 +286,7 @@ impl Daemon {
         daemon
     }
 
-    /// Starts the process, and is back when it answers and its events are read.
+    /// Starts the process and waits until it replies. Its events are read from then on.
     #[track_caller]
     fn start(&self) {
         assert!(!self.is_running(), "{} runs already", self.title);
@@ -295,24 +303,24 @@ impl Daemon {
             let client = ControlClient::connect(&self.socket).ok()?;
             client.0.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
             client.0.send(b"ATTACH").ok()?;
-            let mut answer = [0; 3];
-            (client.0.recv(&mut answer).ok()? == 3 && &answer == b"OK\n").then_some(client)
+            let mut reply = [0; 3];
+            (client.0.recv(&mut reply).ok()? == 3 && &reply == b"OK\n").then_some(client)
         });
         client.0.set_read_timeout(None).expect("a blocking socket");
-        let stopper = client.0.try_clone().expect("a second handle");
+        let event_socket = client.0.try_clone().expect("a second handle");
         let events = self.events.clone();
         thread::spawn(move || events.read(client));
-        *lock(&self.process) = Some((child, stopper));
+        *lock(&self.process) = Some((child, event_socket));
     }
 
     fn is_running(&self) -> bool {
         lock(&self.process).as_mut().is_some_and(|(child, _)| matches!(child.try_wait(), Ok(None)))
     }
 
-    /// SIGTERM, and SIGKILL if that does not help.
+    /// Sends SIGTERM, then SIGKILL if the process still runs after 5 s.
     fn stop(&self) {
         if let Some((child, _)) = lock(&self.process).as_mut() {
-            quietly(&format!("kill {}", child.id()));
+            run_ignoring_failure(&format!("kill {}", child.id()));
         }
         let start = Instant::now();
         while self.is_running() && start.elapsed() < Duration::from_secs(5) {
@@ -321,35 +329,36 @@ impl Daemon {
         self.kill();
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL and waits for the end.
     fn kill(&self) {
-        if let Some((mut child, events)) = lock(&self.process).take() {
+        if let Some((mut child, event_socket)) = lock(&self.process).take() {
             let _ = child.kill();
             let _ = child.wait();
-            let _ = events.shutdown(Shutdown::Both);
+            let _ = event_socket.shutdown(Shutdown::Both);
         }
     }
 
     fn interface_down(&self) {
-        let inside = self.namespace.as_ref().map(|name| format!("-n {name} ")).unwrap_or_default();
-        quietly(&format!("ip {inside}link set {} down", self.interface));
+        let namespace =
+            self.namespace.as_ref().map(|name| format!("-n {name} ")).unwrap_or_default();
+        run_ignoring_failure(&format!("ip {namespace}link set {} down", self.interface));
     }
 
     #[track_caller]
     fn request(&self, request: &str) -> String {
-        let answer = ask(&self.socket, request);
-        answer
+        let reply = request_once(&self.socket, request);
+        reply
             .unwrap_or_else(|error| panic!("{}: {request}: {error}\n{}", self.title, diagnostics()))
     }
 
     #[track_caller]
     fn expect_ok(&self, request: &str) {
-        let answer = self.request(request);
-        assert_eq!(answer.trim(), "OK", "{}: {request}", self.title);
+        let reply = self.request(request);
+        assert_eq!(reply.trim(), "OK", "{}: {request}", self.title);
     }
 }
 
-/// `key=value` lines.
+/// Parses lines of the form `key=value`.
 fn key_values(text: &str) -> BTreeMap<String, String> {
     let pairs = text.lines().filter_map(|line| line.split_once('='));
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
@@ -359,29 +368,29 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// WPA2-PSK, as an authentication type of a credential.
+/// The authentication type WPA2-PSK of a credential.
 pub const WPA2_PSK: u16 = 0x20;
-/// AES, as an encryption type of a credential.
+/// The encryption type AES of a credential.
 pub const AES: u16 = 8;
 
-/// How a [`Router`] protects its network.
+/// The security of a [`Router`]'s network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
     /// WPA2-PSK with CCMP.
     Wpa2,
-    /// WPA2-PSK and WPA3-SAE.
+    /// Both WPA2-PSK and WPA3-SAE.
     Wpa3Transition,
     /// WPA3-SAE with protected management frames.
     SaeOnly,
-    /// WPA-PSK with TKIP; hostapd then switches WPS off.
+    /// WPA-PSK with TKIP. hostapd switches WPS off for it.
     TkipOnly,
-    /// WEP; hostapd then switches WPS off.
+    /// WEP. hostapd switches WPS off for it.
     Wep,
-    /// No protection.
+    /// An open network.
     Open,
 }
 
-/// What a [`Router`] is to be like; [`RouterSetup::start`] switches it on.
+/// The settings of a [`Router`]. [`RouterSetup::start`] switches the router on.
 #[derive(Clone, Debug)]
 pub struct RouterSetup {
     radio: usize,
@@ -396,25 +405,25 @@ pub struct RouterSetup {
 }
 
 impl RouterSetup {
-    /// The passphrase (default: `correct horse`); 64 hexadecimal digits are a PSK.
+    /// Sets the passphrase (default: `correct horse`). 64 hexadecimal digits are a PSK.
     pub fn passphrase(mut self, key: &str) -> Self {
         self.key = key.to_owned();
         self
     }
 
-    /// The kind of network (default: [`Security::Wpa2`]).
+    /// Sets the security of the network (default: [`Security::Wpa2`]).
     pub fn security(mut self, security: Security) -> Self {
         self.security = security;
         self
     }
 
-    /// The channel (default: 1); from 36 on it is in the 5 GHz band.
+    /// Sets the channel (default: 1). Channels from 36 on are in the 5 GHz band.
     pub fn channel(mut self, channel: u32) -> Self {
         self.channel = channel;
         self
     }
 
-    /// The WPS UUID; two routers with the same one are one router with two bands.
+    /// Sets the WPS UUID. Two routers with the same UUID are one router with two bands.
     pub fn uuid(self, uuid: &str) -> Self {
         self.line(&format!("uuid={uuid}"))
     }
@@ -425,20 +434,22 @@ impl RouterSetup {
         self
     }
 
-    /// A certain BSSID (default: one that was never used before, as scan caches remember them).
+    /// Sets the BSSID. The default is a BSSID that was never used before, because scan caches
+    /// remember them.
     pub fn bssid(mut self, bssid: &str) -> Self {
         self.bssid = Some(bssid.to_owned());
         self
     }
 
-    /// Moves the radio into a network namespace of its own, with this address (/24), so that a
-    /// station can really reach it over the air. Two routers need different subnets.
+    /// Moves the radio into a separate network namespace with this address (/24), so that packets
+    /// from a station go over the air. Two routers need different subnets.
     pub fn address(mut self, address: Ipv4Addr) -> Self {
         self.address = Some(address);
         self
     }
 
-    /// Credentials that it hands over instead of its own: name, authentication, encryption and key.
+    /// Sets the credentials that the router hands over instead of its own: SSID, authentication,
+    /// encryption and key of each network.
     pub fn hands_over(self, credentials: &[(&str, u16, u16, &str)]) -> Self {
         let attribute = |kind: u16, value: &[u8]| {
             let length = u16::try_from(value.len()).expect("short");
@@ -455,24 +466,24 @@ impl RouterSetup {
             ];
             attribute(0x100e, &fields.concat())
         };
-        let path = format!("{RUN}/credentials{}", FILES.fetch_add(1, Ordering::Relaxed));
+        let path = format!("{RUN_DIR}/credentials{}", NEXT_FILE.fetch_add(1, Ordering::Relaxed));
         let bytes: Vec<_> = credentials.iter().flat_map(credential).collect();
         fs::write(&path, bytes).expect("a file");
         self.line("skip_cred_build=1").line(&format!("extra_cred={path}"))
     }
 
-    /// One more line for hostapd's configuration.
+    /// Adds a line to hostapd's configuration.
     pub fn line(mut self, line: &str) -> Self {
         self.lines += &format!("{line}\n");
         self
     }
 
-    /// Switches the router on; it is on the air when this returns.
+    /// Switches the router on and waits until it is on the air.
     #[track_caller]
     pub fn start(self) -> Router {
         let interface = format!("wlan{}", self.radio);
         let bssid = self.bssid.clone().unwrap_or_else(|| {
-            let [high, low] = BSSIDS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+            let [high, low] = NEXT_BSSID.fetch_add(1, Ordering::Relaxed).to_be_bytes();
             format!("02:0a:b0:{high:02x}:{low:02x}:{:02x}", self.radio)
         });
         run(&format!("ip link set {interface} down"));
@@ -486,7 +497,7 @@ impl RouterSetup {
             run(&format!("ip -n {name} address add {address}/24 dev {interface}"));
             name
         });
-        let path = format!("{RUN}/{interface}.hostapd.conf");
+        let path = format!("{RUN_DIR}/{interface}.hostapd.conf");
         fs::write(&path, self.configuration(&interface)).expect("hostapd's configuration");
         let daemon = Daemon::new("hostapd", self.radio, &path, "/run/hostapd", namespace);
         let router = Router { daemon, setup: self, bssid, phy };
@@ -535,7 +546,7 @@ pub struct Router {
 }
 
 impl Router {
-    /// A router on `wlan<radio>` with this SSID (any bytes).
+    /// Returns the default settings of a router on `wlan<radio>` with this SSID (any bytes).
     pub fn setup(radio: usize, ssid: impl AsRef<[u8]>) -> RouterSetup {
         RouterSetup {
             radio,
@@ -565,67 +576,67 @@ impl Router {
         self.daemon.expect_ok("WPS_PBC");
     }
 
-    /// Takes the button press back.
+    /// Cancels the button press.
     #[track_caller]
     pub fn cancel_button(&self) {
         self.daemon.expect_ok("WPS_CANCEL");
     }
 
-    /// Ends hostapd as a clean shutdown does: stations are told.
+    /// Shuts hostapd down cleanly: it deauthenticates its stations.
     pub fn stop(&self) {
         self.daemon.stop();
         self.daemon.interface_down();
     }
 
-    /// Pulls the plug: the router vanishes from the air without a word.
+    /// Cuts the router's power: it vanishes from the air without sending a frame.
     pub fn kill(&self) {
         self.plug().pull();
     }
 
-    /// The router's plug, for [`Events::when`].
+    /// Returns a handle that cuts the power, for [`Events::when`].
     pub fn plug(&self) -> Plug {
         Plug(self.daemon.clone())
     }
 
-    /// The MAC addresses of the stations that are associated.
+    /// Returns the MAC addresses of the associated stations.
     #[track_caller]
     pub fn stations(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let mut answer = self.request("STA-FIRST");
+        let mut reply = self.request("STA-FIRST");
         while let Some(mac) =
-            answer.lines().next().filter(|line| line.len() == 17).map(str::to_owned)
+            reply.lines().next().filter(|line| line.len() == 17).map(str::to_owned)
         {
-            if answer.contains("[ASSOC]") {
+            if reply.contains("[ASSOC]") {
                 found.push(mac.clone());
             }
-            answer = self.request(&format!("STA-NEXT {mac}"));
+            reply = self.request(&format!("STA-NEXT {mac}"));
         }
         found
     }
 
-    /// hostapd's events.
+    /// Returns hostapd's events.
     pub fn events(&self) -> &Events {
         &self.daemon.events
     }
 
-    /// Any request on hostapd's control socket.
+    /// Sends any request on hostapd's control socket and returns the reply.
     #[track_caller]
     pub fn request(&self, request: &str) -> String {
         self.daemon.request(request)
     }
 
-    /// Requests from another thread, for [`Events::when`].
+    /// Returns a function that sends requests from another thread, for [`Events::when`].
     pub fn requester(&self) -> impl Fn(&str) + Send + use<> {
         let daemon = self.daemon.clone();
         move |request| drop(daemon.request(request))
     }
 
-    /// The MAC address it sends with.
+    /// Returns the BSSID.
     pub fn bssid(&self) -> &str {
         &self.bssid
     }
 
-    /// A `network={…}` block for wpa_supplicant with which a station can join this router.
+    /// Returns a `network={…}` block with which wpa_supplicant can join this router.
     pub fn network_block(&self) -> String {
         let key = &self.setup.key;
         let psk = if key.len() == 64 { format!("psk={key}") } else { format!("psk=\"{key}\"") };
@@ -643,18 +654,18 @@ impl Drop for Router {
     fn drop(&mut self) {
         self.kill();
         if let Some(name) = &self.daemon.namespace {
-            quietly(&format!("ip netns exec {name} iw phy {} set netns 1", self.phy));
-            quietly(&format!("ip netns del {name}"));
+            run_ignoring_failure(&format!("ip netns exec {name} iw phy {} set netns 1", self.phy));
+            run_ignoring_failure(&format!("ip netns del {name}"));
         }
     }
 }
 
-/// See [`Router::plug`].
+/// The power plug of a router. See [`Router::plug`].
 #[derive(Clone)]
 pub struct Plug(Arc<Daemon>);
 
 impl Plug {
-    /// See [`Router::kill`].
+    /// Cuts the power, like [`Router::kill`].
     pub fn pull(&self) {
         self.0.kill();
         self.0.interface_down();
@@ -667,7 +678,7 @@ pub struct Supplicant {
     config: PathBuf,
 }
 
-/// A line of `LIST_NETWORKS`; the SSID as wpa_supplicant prints it.
+/// A line of `LIST_NETWORKS`. The SSID is written as wpa_supplicant prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedNetwork {
     pub id: u32,
@@ -677,12 +688,12 @@ pub struct SavedNetwork {
 }
 
 impl Supplicant {
-    /// wpa_supplicant on `wlan<radio>` with this configuration: global lines and networks.
-    /// `ctrl_interface=/run/wpa_supplicant` is put before it.
+    /// Starts wpa_supplicant on `wlan<radio>` with this configuration: global lines and networks.
+    /// The line `ctrl_interface=/run/wpa_supplicant` is put before it.
     #[track_caller]
     pub fn start(radio: usize, config: &str) -> Self {
         const FOLDER: &str = "/run/wpa_supplicant";
-        let path = format!("{RUN}/wlan{radio}.conf");
+        let path = format!("{RUN_DIR}/wlan{radio}.conf");
         fs::write(&path, format!("ctrl_interface={FOLDER}\n{config}\n"))
             .expect("wpa_supplicant's configuration");
         let arguments = format!("-i wlan{radio} -D nl80211 -c {path}");
@@ -691,36 +702,36 @@ impl Supplicant {
         Self { daemon, config: path.into() }
     }
 
-    /// Starts it again, with the configuration file as it is now.
+    /// Stops wpa_supplicant and starts it with the configuration file as it is now.
     #[track_caller]
     pub fn restart(&self) {
         self.daemon.stop();
         self.daemon.start();
     }
 
-    /// SIGKILL; its socket file stays behind.
+    /// Sends SIGKILL. The socket file stays behind.
     pub fn kill(&self) {
         self.daemon.kill();
     }
 
-    /// Ends it cleanly.
+    /// Shuts wpa_supplicant down cleanly.
     pub fn stop(&self) {
         self.daemon.stop();
     }
 
-    /// Any request on the control socket.
+    /// Sends any request on the control socket and returns the reply.
     #[track_caller]
     pub fn request(&self, request: &str) -> String {
         self.daemon.request(request)
     }
 
-    /// `STATUS`.
+    /// Returns the fields of `STATUS`.
     #[track_caller]
     pub fn status(&self) -> BTreeMap<String, String> {
         key_values(&self.request("STATUS"))
     }
 
-    /// `LIST_NETWORKS`.
+    /// Returns the networks of `LIST_NETWORKS`.
     #[track_caller]
     pub fn networks(&self) -> Vec<SavedNetwork> {
         let parse = |line: &str| {
@@ -732,14 +743,15 @@ impl Supplicant {
         self.request("LIST_NETWORKS").lines().filter_map(parse).collect()
     }
 
-    /// The SSID (as wpa_supplicant prints it) that it is connected to.
+    /// Returns the SSID of the current connection, as wpa_supplicant prints it, or `None` if there
+    /// is no connection.
     #[track_caller]
     pub fn connected_to(&self) -> Option<String> {
         let mut status = self.status();
         (status.get("wpa_state")? == "COMPLETED").then(|| status.remove("ssid")).flatten()
     }
 
-    /// Waits until it is connected to this SSID.
+    /// Waits until the station is connected to this SSID.
     #[track_caller]
     pub fn wait_connected(&self, ssid: &str, timeout: Duration) {
         let what = format!("{} is connected to {ssid:?}", self.daemon.title);
@@ -752,22 +764,22 @@ impl Supplicant {
         run(&format!("ip address replace {address}/24 dev {}", self.daemon.interface));
     }
 
-    /// wpa_supplicant's events.
+    /// Returns wpa_supplicant's events.
     pub fn events(&self) -> &Events {
         &self.daemon.events
     }
 
-    /// The path of its control socket.
+    /// Returns the path of the control socket.
     pub fn socket(&self) -> &Path {
         &self.daemon.socket
     }
 
-    /// The path of its configuration file.
+    /// Returns the path of the configuration file.
     pub fn config_path(&self) -> &Path {
         &self.config
     }
 
-    /// A hash of its configuration file: has anybody changed it?
+    /// Returns a hash of the configuration file, to detect changes.
     pub fn config_hash(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         fs::read(&self.config).expect("the configuration").hash(&mut hasher);
@@ -789,19 +801,21 @@ pub struct Ping {
     start: SystemTime,
 }
 
-/// What a [`Ping`] saw.
+/// The result of a [`Ping`].
 #[derive(Clone, Copy, Debug)]
 pub struct PingReport {
-    /// How many answers came.
+    /// The number of replies.
     pub replies: usize,
-    /// The longest time without an answer, the beginning and the end included.
+    /// The longest time without a reply, including the time before the first and after the last
+    /// one.
     pub longest_gap: Duration,
 }
 
 impl Ping {
-    /// Starts to ping.
+    /// Starts pinging.
     pub fn start(address: Ipv4Addr) -> Self {
-        let output = PathBuf::from(format!("{RUN}/ping{}", FILES.fetch_add(1, Ordering::Relaxed)));
+        let output =
+            PathBuf::from(format!("{RUN_DIR}/ping{}", NEXT_FILE.fetch_add(1, Ordering::Relaxed)));
         let file = File::create(&output).expect("a file for ping");
         let mut command = Command::new("ping");
         command.args(["-n", "-D", "-i", "0.1"]).arg(address.to_string());
@@ -809,7 +823,7 @@ impl Ping {
         Self { process, output, start: SystemTime::now() }
     }
 
-    /// Ends it and tells what it saw.
+    /// Stops pinging and returns the result.
     pub fn stop(mut self) -> PingReport {
         run(&format!("kill -INT {}", self.process.id()));
         let end = SystemTime::now();
@@ -831,19 +845,19 @@ impl Ping {
 
 impl Drop for Ping {
     fn drop(&mut self) {
-        let _ = self.process.kill(); // harmless when it has ended
+        let _ = self.process.kill(); // harmless if it has ended
         let _ = self.process.wait();
     }
 }
 
-/// Pings for a while and gives the longest time without an answer.
+/// Pings for `period` and returns the longest time without a reply.
 pub fn ping_gap(address: Ipv4Addr, period: Duration) -> Duration {
     let ping = Ping::start(address);
     thread::sleep(period);
     ping.stop().longest_gap
 }
 
-/// Starts D-Bus, once a boot.
+/// Starts the D-Bus system bus, unless it runs already.
 #[track_caller]
 pub fn system_bus() {
     if !Path::new("/run/dbus/system_bus_socket").exists() {
@@ -852,10 +866,10 @@ pub fn system_bus() {
     }
 }
 
-/// NetworkManager, with a wpa_supplicant of its own that has a control socket, as in Debian.
+/// NetworkManager with a separate wpa_supplicant that has a control socket, as in Debian.
 pub struct NetworkManager(Vec<Child>);
 
-/// Starts NetworkManager, and is back when it manages `interface` (and no other).
+/// Starts NetworkManager for `interface` only, and waits until it manages that interface.
 #[track_caller]
 pub fn network_manager(interface: &str) -> NetworkManager {
     for folder in ["/run/udev", "/run/NetworkManager", "/var/lib/NetworkManager"] {
@@ -871,7 +885,7 @@ pub fn network_manager(interface: &str) -> NetworkManager {
         "[main]\nauth-polkit=false\nplugins=keyfile\ndhcp=internal\ndns=none\n\
          [keyfile]\nunmanaged-devices=except:interface-name:{interface}\n"
     );
-    let path = format!("{RUN}/NetworkManager.conf");
+    let path = format!("{RUN_DIR}/NetworkManager.conf");
     fs::write(&path, configuration).expect("NetworkManager's configuration");
     let start = |command: &str| {
         let mut words = command.split_whitespace();

@@ -1,11 +1,11 @@
-//! iwd: the method `PushButton` of its object on D-Bus.
+//! iwd: the D-Bus method `PushButton`.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
 use crate::lab::{run, system_bus, until};
-use crate::witness::entrances;
-use crate::{Contender, SHORT, STATION, TestContext};
+use crate::link_monitor::associations;
+use crate::{Contender, STATION, STEP_TIMEOUT, TestContext};
 
 const NETWORKS: &str = "/var/lib/iwd";
 const CALL: &str = "--system --print-reply --reply-timeout=200000 --dest=net.connman.iwd";
@@ -16,27 +16,27 @@ struct Iwd {
     call: Option<Child>,
 }
 
-pub(crate) fn boot(scene: &TestContext) -> Box<dyn Contender> {
+pub(crate) fn boot(context: &TestContext) -> Box<dyn Contender> {
     system_bus();
     run("modprobe -a pkcs8_key_parser algif_hash algif_skcipher");
     let _ = fs::remove_dir_all(NETWORKS);
     fs::create_dir_all(NETWORKS).expect("a folder");
-    if scene.old.is_some() {
+    if context.old.is_some() {
         let network = "[Security]\nPassphrase=correct horse\n";
         fs::write(format!("{NETWORKS}/old.psk"), network).expect("a known network");
     }
     let mut command = Command::new("/usr/libexec/iwd");
     command.args(["-i", "wlan1"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let daemon = command.spawn().expect("iwd starts");
-    let object = until(SHORT, "iwd's device", device);
-    if let Some(old) = &scene.old {
-        until(SHORT, "iwd joins the old network", || entrances(old, 0).pop());
+    let object = until(STEP_TIMEOUT, "iwd's device", device);
+    if let Some(old) = &context.old {
+        until(STEP_TIMEOUT, "iwd joins the old network", || associations(old, 0).pop());
         run(&format!("ip address replace {STATION}/24 dev wlan1"));
     }
     Box::new(Iwd { daemon, object, call: None })
 }
 
-/// The path of its only device: `/net/connman/iwd/<radio>/<device>`.
+/// Returns the D-Bus path of iwd's only device: `/net/connman/iwd/<radio>/<device>`.
 fn device() -> Option<String> {
     let list = "/ org.freedesktop.DBus.ObjectManager.GetManagedObjects";
     let words = format!("{CALL} {list}");

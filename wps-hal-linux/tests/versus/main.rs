@@ -1,6 +1,8 @@
-//! Pairing by button beside what people use today: `wpsd`, `wpa_cli`, iwd and NetworkManager in the
-//! radio lab. Prints a line for each pairing; `lab/figures` runs it and makes tables and a plot of them.
-//! Nothing is asserted.
+//! Compares pairing by button with today's programs: `wpsd`, `wpa_cli`, iwd and NetworkManager in
+//! the radio lab.
+//!
+//! It asserts nothing, and prints a line for each pairing. `lab/figures` runs it and makes tables
+//! and a plot of the lines.
 
 #[path = "../lab/mod.rs"]
 mod lab;
@@ -8,9 +10,9 @@ mod lab;
 mod wpsd;
 
 mod iwd;
+mod link_monitor;
 mod network_manager;
 mod ours;
-mod witness;
 mod wpa_cli;
 
 use std::fmt;
@@ -19,23 +21,27 @@ use std::panic;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use lab::{Events, Ping, Router, radios_idle, run};
-use witness::{Witness, entrances};
+use lab::{Events, Ping, Router, reset_radios, run};
+use link_monitor::{LinkMonitor, associations};
 
-const SHORT: Duration = Duration::from_secs(60);
-/// The walk time, and some more to come back.
-const WALK: Duration = Duration::from_secs(130);
+/// How long a step before the measurement may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a pairing may take: the walk time, and some more to reconnect.
+const RUN_TIMEOUT: Duration = Duration::from_secs(130);
+/// The address of the old router.
 const OLD: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
+/// The address of the station.
 const STATION: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
 
-/// Where the station may look.
+/// The bands that the station may scan.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Bands {
-    /// 2.4, 5 and 6 GHz; everybody is left at the defaults.
+    /// 2.4, 5 and 6 GHz. All programs use their defaults.
     All,
-    /// A card with 2.4 GHz only, or a country that allows no more; everybody is left at the defaults.
+    /// A card with 2.4 GHz only, or a country that allows no more. All programs use their defaults.
     TwoOnly,
-    /// `freq_list` names 2.4 GHz, though the card has more. Only wpa_supplicant can be told.
+    /// `freq_list` names 2.4 GHz, although the card has more bands. Only wpa_supplicant has such a
+    /// setting.
     TwoListed,
     /// `freq_list` names 2.4 and 5 GHz.
     BothListed,
@@ -70,18 +76,19 @@ impl fmt::Display for Button {
     }
 }
 
+/// A program that pairs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Who {
+enum Program {
     Wpsd,
     WpaCli,
     Iwd,
     NetworkManager,
 }
 
-impl Who {
+impl Program {
     const ALL: &[Self] = &[Self::Wpsd, Self::WpaCli, Self::Iwd, Self::NetworkManager];
-    /// Those that can be told where to look.
-    const TOLD: &[Self] = &[Self::Wpsd, Self::WpaCli];
+    /// The programs with a setting for the channels.
+    const WITH_FREQ_LIST: &[Self] = &[Self::Wpsd, Self::WpaCli];
 
     const fn name(self) -> &'static str {
         match self {
@@ -92,53 +99,56 @@ impl Who {
         }
     }
 
-    /// Starts it, and is back when it is at rest: joined to the old network if there is one.
-    fn boot(self, scene: &TestContext, bands: Bands) -> Box<dyn Contender> {
+    /// Starts the program, and waits until it is idle: joined to the old network if there is one.
+    fn boot(self, context: &TestContext, bands: Bands) -> Box<dyn Contender> {
         match self {
-            Self::Wpsd => ours::boot(scene, bands),
-            Self::WpaCli => wpa_cli::boot(scene, bands),
-            Self::Iwd => iwd::boot(scene),
-            Self::NetworkManager => network_manager::boot(scene),
+            Self::Wpsd => ours::boot(context, bands),
+            Self::WpaCli => wpa_cli::boot(context, bands),
+            Self::Iwd => iwd::boot(context),
+            Self::NetworkManager => network_manager::boot(context),
         }
     }
 }
 
+/// A running program that pairs.
 trait Contender {
-    /// Begins to pair.
+    /// Starts a pairing.
     fn start(&mut self);
 
-    /// wpa_supplicant's events, if they can be had.
+    /// Returns wpa_supplicant's events, or `None` if the program does not provide them.
     fn events(&self) -> Option<&Events> {
         None
     }
 }
 
+/// What is measured.
 struct Case {
     bands: Bands,
-    /// Whether the station is joined to another network meanwhile.
+    /// Whether the station is joined to another network at the start.
     joined: bool,
     button: Button,
-    contenders: &'static [Who],
+    contenders: &'static [Program],
 }
 
-/// The routers: the one to pair with, and the old one.
+/// The old router, and the router to pair with.
 struct TestContext {
     old: Option<Router>,
     home: Router,
 }
 
 impl TestContext {
-    fn set(case: &Case) -> Self {
+    /// Resets the radios and starts the routers of a case.
+    fn start(case: &Case) -> Self {
         let country = if case.bands == Bands::TwoOnly { "YE" } else { "US" };
         run(&format!("iw reg set {country}"));
-        radios_idle();
+        reset_radios();
         let old = case.joined.then(|| Router::setup(2, "old").channel(11).address(OLD).start());
         let home = Router::setup(0, "home").channel(6).start();
         Self { old, home }
     }
 }
 
-/// Seconds, or that there are none.
+/// A time in seconds, or `-` if there is none.
 struct Seconds(Option<Duration>);
 
 impl fmt::Display for Seconds {
@@ -150,44 +160,45 @@ impl fmt::Display for Seconds {
     }
 }
 
-fn measure(case: &Case, who: Who, run: u32) {
-    let scene = TestContext::set(case);
-    let witness = Witness::begin();
-    let mut contender = who.boot(&scene, case.bands);
-    sleep(Duration::from_secs(2)); // what follows a join, such as one more scan, is over
+/// Runs one pairing and prints its line.
+fn measure(case: &Case, program: Program, run: u32) {
+    let context = TestContext::start(case);
+    let link_monitor = LinkMonitor::start();
+    let mut contender = program.boot(&context, case.bands);
+    sleep(Duration::from_secs(2)); // what follows a join is over, such as another scan
     let Case { joined, button, .. } = case;
 
-    let ping = (scene.old.is_some() && *button == Button::Never).then(|| Ping::start(OLD));
-    let mark = scene.home.events().mark();
+    let ping = (context.old.is_some() && *button == Button::Never).then(|| Ping::start(OLD));
+    let mark = context.home.events().mark();
     let mark_of_station = contender.events().map_or(0, Events::mark);
     if *button == Button::Before {
-        scene.home.press_button();
+        context.home.press_button();
         sleep(Duration::from_millis(500));
     }
     let started = Instant::now();
     contender.start();
     let mut pressed = started;
     if let Button::After(time) = button {
-        // A virtual clock repeats everything exactly: so each run presses a little later.
+        // A virtual clock repeats everything exactly. So each run presses a little later.
         sleep(*time + Duration::from_millis(137) * run - started.elapsed());
         pressed = Instant::now();
-        scene.home.press_button();
+        context.home.press_button();
     }
     let connected = match button {
-        Button::Before | Button::After(_) => let_in_for_good(&scene.home, mark, started),
+        Button::Before | Button::After(_) => connected_for_good(&context.home, mark, started),
         Button::Never => {
-            sleep(WALK - started.elapsed());
+            sleep(RUN_TIMEOUT - started.elapsed());
             None
         }
     };
     let end = connected.unwrap_or_else(Instant::now);
-    let routers: Vec<&Router> = scene.old.iter().chain([&scene.home]).collect();
-    let offline = joined.then(|| witness.offline(&routers, started, end));
+    let routers: Vec<&Router> = context.old.iter().chain([&context.home]).collect();
+    let offline = joined.then(|| link_monitor.offline(&routers, started, end));
     let gap = ping.map(|ping| ping.stop().longest_gap);
     print!(
         "versus: case={} who={} run={run} connected={} offline={} gap={}",
         case.name(),
-        who.name(),
+        program.name(),
         Seconds(connected.map(|at| at - pressed)),
         Seconds(offline),
         Seconds(gap),
@@ -198,32 +209,35 @@ fn measure(case: &Case, who: Who, run: u32) {
     println!();
 }
 
-/// When the router let the station in and did not throw it out again.
-fn let_in_for_good(router: &Router, mark: usize, started: Instant) -> Option<Instant> {
-    while started.elapsed() < WALK {
+/// Waits until the station has been associated with the router for more than a second, and returns
+/// the time of the association. Returns `None` after [`RUN_TIMEOUT`].
+fn connected_for_good(router: &Router, mark: usize, started: Instant) -> Option<Instant> {
+    while started.elapsed() < RUN_TIMEOUT {
         sleep(Duration::from_millis(500));
         let left =
             router.events().since(mark, "AP-STA-DISCONNECTED").into_iter().map(|(at, _)| at).max();
-        let let_in = entrances(router, mark).into_iter().max().filter(|at| Some(*at) > left);
-        if let_in.is_some_and(|at| at.elapsed() > Duration::from_secs(1)) {
-            return let_in;
+        let associated = associations(router, mark).into_iter().max().filter(|at| Some(*at) > left);
+        if associated.is_some_and(|at| at.elapsed() > Duration::from_secs(1)) {
+            return associated;
         }
     }
     None
 }
 
-/// Where the time went, as far as wpa_supplicant tells it.
+/// Prints how long each phase took, as far as wpa_supplicant's events show it.
 fn print_phases(events: &Events, mark: usize, pressed: Instant, connected: Instant) {
     let first = |pattern: &str, from: Instant| {
         let found = events.since(mark, pattern).into_iter().map(|(at, _)| at);
         found.into_iter().find(|at| *at >= from)
     };
     let mut from = pressed;
+    // These names are part of the format of `benches/pairing.results`. "deauthenticate" is the time
+    // until the router has ended the association of the exchange.
     for (phase, end) in [
-        ("look", "Trying to authenticate with"),
+        ("search", "Trying to authenticate with"),
         ("associate", "CTRL-EVENT-EAP-STARTED"),
         ("exchange", "WPS-SUCCESS"),
-        ("goodbye", "Trying to authenticate with"),
+        ("deauthenticate", "Trying to authenticate with"),
     ] {
         let Some(at) = first(end, from) else { return };
         print!(" {phase}={}", Seconds(Some(at - from)));
@@ -232,25 +246,26 @@ fn print_phases(events: &Events, mark: usize, pressed: Instant, connected: Insta
     print!(" join={}", Seconds(connected.checked_duration_since(from)));
 }
 
+/// Returns all cases.
 fn cases() -> Vec<Case> {
     use Bands::{All, BothListed, TwoListed, TwoOnly};
     use Button::{After, Before, Never};
-    const SOON: Button = After(Duration::from_secs(5));
-    const LATE: Button = After(Duration::from_secs(60));
+    const AFTER_5_S: Button = After(Duration::from_secs(5));
+    const AFTER_60_S: Button = After(Duration::from_secs(60));
     let mut cases = Vec::new();
     for joined in [true, false] {
         for (bands, contenders, buttons) in [
-            (All, Who::ALL, &[Before, SOON, LATE][..]),
-            (TwoOnly, Who::ALL, &[Before, SOON]),
-            (TwoListed, Who::TOLD, &[Before, SOON]),
-            (BothListed, Who::TOLD, &[Before, SOON]),
+            (All, Program::ALL, &[Before, AFTER_5_S, AFTER_60_S][..]),
+            (TwoOnly, Program::ALL, &[Before, AFTER_5_S]),
+            (TwoListed, Program::WITH_FREQ_LIST, &[Before, AFTER_5_S]),
+            (BothListed, Program::WITH_FREQ_LIST, &[Before, AFTER_5_S]),
         ] {
             let case = |button: &_| Case { bands, joined, button: *button, contenders };
             cases.extend(buttons.iter().map(case));
         }
     }
-    // Without a network there is none to lose.
-    cases.push(Case { bands: All, joined: true, button: Never, contenders: Who::ALL });
+    // Without a network there is no connection to lose.
+    cases.push(Case { bands: All, joined: true, button: Never, contenders: Program::ALL });
     cases
 }
 
@@ -261,19 +276,20 @@ impl Case {
     }
 }
 
-/// Whether a word is in a list from the environment; yes if that is not set.
-fn listed(variable: &str, word: &str) -> bool {
+/// Returns whether a word is in a list from the environment, or the list is not set.
+fn is_selected(variable: &str, word: &str) -> bool {
     std::env::var(variable).map_or(true, |list| list.split_whitespace().any(|it| it == word))
 }
 
 fn main() {
     let runs = std::env::var("RADIO_TEST_RUNS").unwrap_or_else(|_| "1".into());
     for run in runs.split_whitespace().map(|run| run.parse().expect("numbers of runs")) {
-        for case in cases().iter().filter(|case| listed("RADIO_TEST_CASES", &case.name())) {
-            for who in case.contenders.iter().filter(|who| listed("RADIO_TEST_WHO", who.name())) {
-                // One that goes wrong does not end the others: it is missing then.
-                if panic::catch_unwind(|| measure(case, *who, run)).is_err() {
-                    eprintln!("not measured: {} {} {run}", case.name(), who.name());
+        for case in cases().iter().filter(|case| is_selected("RADIO_TEST_CASES", &case.name())) {
+            let contenders = case.contenders.iter();
+            for program in contenders.filter(|it| is_selected("RADIO_TEST_WHO", it.name())) {
+                // A failed run does not end the others. It is missing in the output.
+                if panic::catch_unwind(|| measure(case, *program, run)).is_err() {
+                    eprintln!("not measured: {} {} {run}", case.name(), program.name());
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! NetworkManager: a profile without a key and with `wps-method pbc`, brought up by `nmcli --ask`.
-//! The network's name must be known beforehand, which the others do without.
+//! NetworkManager: a profile with `wps-method pbc` and without a key, activated by `nmcli --ask`.
+//! Unlike the other programs, it must know the network's name beforehand.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -11,21 +11,21 @@ use crate::{Contender, STATION, TestContext};
 const PROFILES: &str = "/etc/NetworkManager/system-connections";
 const PROFILE: &str =
     "ifname wlan1 connection.autoconnect no ipv6.method disabled wifi-sec.key-mgmt wpa-psk";
-/// It looks at all bands before it sees a network.
-const LONG: Duration = Duration::from_secs(90);
+/// How long NetworkManager may take to list the routers. It scans all bands first.
+const SCAN_LIST_TIMEOUT: Duration = Duration::from_secs(90);
 
 struct Nmcli {
     call: Option<Child>,
     _daemon: NetworkManager,
 }
 
-pub(crate) fn boot(scene: &TestContext) -> Box<dyn Contender> {
+pub(crate) fn boot(context: &TestContext) -> Box<dyn Contender> {
     let _ = fs::remove_dir_all(PROFILES);
     fs::create_dir_all(PROFILES).expect("a folder");
     let daemon = network_manager("wlan1");
-    // Without the routers' names in its list a profile does not come up.
-    let names: Vec<_> = scene.old.iter().map(|_| "old").chain(["home"]).collect();
-    until(LONG, "NetworkManager sees the routers", || {
+    // A profile cannot be activated until its network is in NetworkManager's list.
+    let names: Vec<_> = context.old.iter().map(|_| "old").chain(["home"]).collect();
+    until(SCAN_LIST_TIMEOUT, "NetworkManager lists the routers", || {
         let seen = nmcli(["-t", "-f", "SSID", "device", "wifi", "list", "--rescan", "no"]);
         let missing = names.iter().any(|name| !seen.lines().any(|line| line == *name));
         if missing {
@@ -41,7 +41,7 @@ pub(crate) fn boot(scene: &TestContext) -> Box<dyn Contender> {
         )
         .split(' '),
     );
-    if scene.old.is_some() {
+    if context.old.is_some() {
         let profile = format!(
             "{add} con-name old ssid old {PROFILE} ipv4.method manual ipv4.addresses {STATION}/24"
         );
@@ -52,7 +52,8 @@ pub(crate) fn boot(scene: &TestContext) -> Box<dyn Contender> {
     Box::new(Nmcli { call: None, _daemon: daemon })
 }
 
-/// What it prints; it fails while NetworkManager is busy.
+/// Runs nmcli and returns its output. Ignores a failure, because nmcli fails while NetworkManager
+/// is busy.
 fn nmcli<'a>(arguments: impl IntoIterator<Item = &'a str>) -> String {
     let output =
         Command::new("nmcli").args(arguments).stdin(Stdio::null()).output().expect("nmcli");
@@ -63,7 +64,7 @@ impl Contender for Nmcli {
     fn start(&mut self) {
         let mut command = Command::new("nmcli");
         command.args(["--ask", "--wait", "150", "connection", "up", "home"]);
-        // It asks for the key, too: a user who says nothing.
+        // nmcli also asks for the key. This user does not answer.
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         self.call = Some(command.spawn().expect("nmcli starts"));
     }

@@ -1,4 +1,4 @@
-//! `wpsd`, started by a POST; it finds its way through wpa_supplicant as it is.
+//! `wpsd`, started by a POST, with an ordinary wpa_supplicant.
 
 use crate::lab::{Events, Supplicant};
 use crate::wpsd::{Daemon, WPS, curl};
@@ -9,8 +9,8 @@ struct Ours {
     _daemon: Daemon,
 }
 
-pub(crate) fn boot(scene: &TestContext, bands: Bands) -> Box<dyn Contender> {
-    let station = wpa_cli::station(scene, bands);
+pub(crate) fn boot(context: &TestContext, bands: Bands) -> Box<dyn Contender> {
+    let station = wpa_cli::station(context, bands);
     let flags = match wpa_cli::freq_list(bands) {
         Some(list) => format!("--freq-list {}", list.replace(' ', ",")),
         None => String::new(),
@@ -20,8 +20,8 @@ pub(crate) fn boot(scene: &TestContext, bands: Bands) -> Box<dyn Contender> {
 
 impl Contender for Ours {
     fn start(&mut self) {
-        let answer = curl(&format!("-X POST {WPS}"));
-        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+        let response = curl(&format!("-X POST {WPS}"));
+        assert!(response.starts_with("HTTP/1.1 204"), "{response}");
     }
 
     fn events(&self) -> Option<&Events> {

@@ -1,22 +1,23 @@
 //! `wpa_cli wps_pbc`: the request that it sends.
 
 use crate::lab::{Events, Supplicant};
-use crate::{Bands, Contender, SHORT, STATION, TestContext};
+use crate::{Bands, Contender, STATION, STEP_TIMEOUT, TestContext};
 
-/// All of 2.4 GHz that the card has.
+/// The 2.4 GHz channels of the card.
 const TWO: &str = "2412 2417 2422 2427 2432 2437 2442 2447 2452 2457 2462";
-/// That and all of 5 GHz.
+/// The 2.4 and 5 GHz channels of the card.
 const BOTH: &str = "2412 2417 2422 2427 2432 2437 2442 2447 2452 2457 2462 \
      5180 5200 5220 5240 5260 5280 5300 5320 5500 5520 5540 5560 5580 5600 5620 5640 5660 5680 5700 \
      5745 5765 5785 5805 5825";
 
 struct WpaCli(Supplicant);
 
-pub(crate) fn boot(scene: &TestContext, bands: Bands) -> Box<dyn Contender> {
-    Box::new(WpaCli(station(scene, bands)))
+pub(crate) fn boot(context: &TestContext, bands: Bands) -> Box<dyn Contender> {
+    Box::new(WpaCli(station(context, bands)))
 }
 
-/// What wpa_supplicant is told, and whoever cannot read it back.
+/// Returns wpa_supplicant's `freq_list` for these bands. `wpsd` gets the same list as a flag,
+/// because it cannot read the list back from wpa_supplicant.
 pub(crate) fn freq_list(bands: Bands) -> Option<&'static str> {
     match bands {
         Bands::All | Bands::TwoOnly => None,
@@ -25,16 +26,17 @@ pub(crate) fn freq_list(bands: Bands) -> Option<&'static str> {
     }
 }
 
-/// wpa_supplicant, told which channels to use, and joined to the old network if there is one.
-pub(crate) fn station(scene: &TestContext, bands: Bands) -> Supplicant {
+/// Starts wpa_supplicant with the channels of these bands, and joins the old network if there is
+/// one.
+pub(crate) fn station(context: &TestContext, bands: Bands) -> Supplicant {
     let mut config =
         freq_list(bands).map_or_else(String::new, |list| format!("freq_list={list}\n"));
-    if let Some(old) = &scene.old {
+    if let Some(old) = &context.old {
         config += &old.network_block();
     }
     let station = Supplicant::start(1, &config);
-    if scene.old.is_some() {
-        station.wait_connected("old", SHORT);
+    if context.old.is_some() {
+        station.wait_connected("old", STEP_TIMEOUT);
         station.set_address(STATION);
     }
     station

@@ -1,6 +1,7 @@
-//! `wpsd` as a process, on a machine that was set up before it: curl, signals, its record. `lab/test`
-//! puts the program beside the test.
-#![allow(dead_code, unreachable_pub)] // each test binary uses a part of it
+//! `wpsd` as a process, on a host that was already connected: curl, signals, and the record.
+//!
+//! `lab/test` puts the program into the test's directory.
+#![allow(dead_code, unreachable_pub)] // each test binary uses only a part of it
 
 use std::fs;
 use std::path::Path;
@@ -10,47 +11,53 @@ use std::time::Duration;
 use wps_core::Record;
 
 pub use crate::lab::status;
-use crate::lab::{Router, SavedNetwork, Supplicant, radios_idle, run, until};
+use crate::lab::{Router, SavedNetwork, Supplicant, reset_radios, run, until};
 
-pub const SHORT: Duration = Duration::from_secs(40);
+/// How long one step of a test may take.
+pub const STEP_TIMEOUT: Duration = Duration::from_secs(40);
 pub const WPS: &str = "http://127.0.0.1:8080/api/v1/wifi/wps";
-pub const STATE: &str = "/run/lab/wpsd";
+/// The state directory.
+pub const STATE_DIR: &str = "/run/lab/wpsd";
 
+/// Returns the command that runs `wpsd` with these flags.
 pub fn wpsd(flags: &str) -> Command {
-    let beside = std::env::current_exe().expect("this program").with_file_name("wpsd");
-    let mut command = Command::new(beside);
-    command.args(["--state-dir", STATE]).args(flags.split_whitespace()).stdin(Stdio::null());
+    let program = std::env::current_exe().expect("this program").with_file_name("wpsd");
+    let mut command = Command::new(program);
+    command.args(["--state-dir", STATE_DIR]).args(flags.split_whitespace()).stdin(Stdio::null());
     command
 }
 
-/// A running daemon on `wlan1`.
+/// A running `wpsd` on `wlan1`.
 pub struct Daemon(Child);
 
 impl Daemon {
+    /// Starts it without further flags, and waits until it is idle.
     #[track_caller]
     pub fn start() -> Self {
         Self::start_with("")
     }
 
+    /// Starts it with more flags, and waits until it is idle.
     #[track_caller]
     pub fn start_with(flags: &str) -> Self {
-        Self::begin(&mut wpsd(&format!("--interface wlan1 {flags}")))
+        Self::spawn(&mut wpsd(&format!("--interface wlan1 {flags}")))
     }
 
+    /// Spawns a command that runs it, and waits until it is idle.
     #[track_caller]
-    pub fn begin(command: &mut Command) -> Self {
+    pub fn spawn(command: &mut Command) -> Self {
         let child = command.spawn().expect("wpsd starts");
-        until(SHORT, "wpsd is at rest", || status("state").filter(|state| state == "idle"));
+        until(STEP_TIMEOUT, "wpsd is idle", || status("state").filter(|state| state == "idle"));
         Self(child)
     }
 
-    /// `kill -9`.
+    /// Sends SIGKILL and waits for the end.
     pub fn kill(mut self) {
         self.0.kill().expect("a running wpsd");
         self.0.wait().expect("its end");
     }
 
-    /// SIGTERM; gives the exit code.
+    /// Sends SIGTERM and returns the exit code.
     pub fn terminate(mut self) -> Option<i32> {
         run(&format!("kill {}", self.0.id()));
         self.0.wait().expect("its end").code()
@@ -64,44 +71,50 @@ impl Drop for Daemon {
     }
 }
 
-/// Headers and body, as curl prints them.
+/// Runs curl and returns the response's headers and body.
 #[track_caller]
 pub fn curl(arguments: &str) -> String {
     run(&format!("curl -s -S -i -m 10 {arguments}"))
 }
 
+/// Waits until a field of the status has this value.
 #[track_caller]
 pub fn wait_for(field: &str, value: &str) {
     let what = format!("{field} {value}");
     until(Duration::from_secs(150), &what, || status(field).filter(|it| it == value));
 }
 
+/// Returns the record on disk, or `None` if there is none.
 pub fn record() -> Option<Record> {
-    let bytes = fs::read(Path::new(STATE).join("wlan1.record")).ok()?;
+    let bytes = fs::read(Path::new(STATE_DIR).join("wlan1.record")).ok()?;
     Some(Record::decode(&bytes).expect("a whole record"))
 }
 
-/// A machine that is connected to its old network, from wpa_supplicant's own file.
-pub struct Machine {
+/// A host that is connected to its old network, which is in wpa_supplicant's own configuration
+/// file.
+pub struct Host {
     _old: Router,
     pub station: Supplicant,
     pub networks: Vec<SavedNetwork>,
 }
 
-pub fn machine() -> Machine {
-    radios_idle();
+/// Resets the radios, and connects the host to its old network.
+pub fn host() -> Host {
+    reset_radios();
     let old = Router::setup(2, "old").channel(11).start();
     let config = format!("freq_list=2412 2437 2462\n{}", old.network_block());
     let station = Supplicant::start(1, &config);
-    station.wait_connected("old", SHORT);
+    station.wait_connected("old", STEP_TIMEOUT);
     let networks = station.networks();
-    Machine { _old: old, station, networks }
+    Host { _old: old, station, networks }
 }
 
-impl Machine {
+impl Host {
+    /// Asserts that the connection and the networks are as before, and that no pairing is
+    /// journalled.
     #[track_caller]
-    pub fn assert_as_it_was(&self) {
-        self.station.wait_connected("old", SHORT);
+    pub fn assert_unchanged(&self) {
+        self.station.wait_connected("old", STEP_TIMEOUT);
         assert_eq!(self.station.networks(), self.networks);
         assert!(!matches!(record(), Some(Record::Pairing { .. })), "the journal is closed");
     }

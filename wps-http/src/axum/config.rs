@@ -1,48 +1,48 @@
-//! What the application tells the front.
+//! The configuration of the router.
 
 use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use crate::{Addresses, Device, Door, Password, Scheme, Site};
+use crate::{Addresses, AllowedHosts, Device, DigestAuth, Password, Scheme};
 
-/// What the application knows.
+/// What the router needs to know from the application.
 #[derive(Clone, Default)]
 pub struct Config {
-    /// Names under which the API answers: see [`Site::names`].
+    /// The names under which the API can be reached: see [`AllowedHosts::names`].
     pub names: Vec<String>,
-    /// How it is served.
+    /// The scheme under which the API is served.
     pub scheme: Scheme,
     /// The device's name, shown by `/api/v1/system`.
     pub name: Option<String>,
-    /// What is printed on the device.
+    /// The model name that is printed on the device.
     pub model: Option<String>,
     /// The version of its software.
     pub version: Option<String>,
-    /// Whether the platform has networks of its own: see [`View::has_platform`](crate::View).
+    /// Whether the platform has its own networks: see [`View::has_platform`](crate::View).
     pub has_platform: bool,
-    /// Who calls must know it; without one everybody on the network may.
+    /// The password of the API. Without one, everyone on the network can use it.
     pub password: Option<Password>,
-    /// Tells the IP settings of the Wi-Fi interface; must not block for long.
+    /// Returns the IP settings of the Wi-Fi interface. Must not block for long.
     pub addresses: Option<Arc<dyn Fn() -> Addresses + Send + Sync>>,
 }
 
 impl Config {
-    /// The door, if there is one.
-    pub(super) fn door(&self) -> Option<Door> {
+    /// Creates the authentication, if a password is set.
+    pub(super) fn digest_auth(&self) -> Option<DigestAuth> {
         let password = self.password.clone()?;
         let mut key = [0; 32];
         getrandom::fill(&mut key).expect("an operating system with random numbers");
         let realm = self.names.first().map_or("device", String::as_str);
-        Some(Door::new(password, realm, key))
+        Some(DigestAuth::new(password, realm, key))
     }
 
     pub(super) fn names(&self) -> Vec<&str> {
         self.names.iter().map(String::as_str).collect()
     }
 
-    pub(super) fn site<'a>(&self, names: &'a [&'a str]) -> Site<'a> {
-        Site { names, scheme: self.scheme }
+    pub(super) fn allowed_hosts<'a>(&self, names: &'a [&'a str]) -> AllowedHosts<'a> {
+        AllowedHosts { names, scheme: self.scheme }
     }
 
     pub(super) fn device(&self) -> Device<'_> {

@@ -1,4 +1,4 @@
-//! From axum's messages to ours, and back.
+//! Converts axum's requests to ours, and our responses to axum's.
 
 use core::error::Error;
 use std::borrow::Cow;
@@ -10,63 +10,69 @@ use ::axum::response::Response;
 use http_body_util::LengthLimitError;
 use tokio::time::{sleep, timeout};
 
-use super::limits::BODY_TIME;
-use crate::{MAX_BODY, Unread};
+use super::limits::BODY_TIMEOUT;
+use crate::{BodyError, MAX_BODY};
 
-/// The target as it was sent.
-pub(super) fn target(uri: &Uri) -> Cow<'_, str> {
+/// Returns the request target as it was sent.
+pub(super) fn request_target(uri: &Uri) -> Cow<'_, str> {
     match (uri.authority(), uri.path_and_query()) {
         (None, Some(path)) => path.as_str().into(),
         (Some(_), _) | (None, None) => uri.to_string().into(),
     }
 }
 
-pub(super) fn described<'a>(
+pub(super) fn to_request<'a>(
     method: &Method,
     target: &'a str,
     headers: &'a HeaderMap,
 ) -> crate::Request<'a> {
     let line = crate::Request::new(method.as_str(), target);
-    headers.iter().fold(line, |asked, (name, value)| asked.header(name.as_str(), value.as_bytes()))
+    headers
+        .iter()
+        .fold(line, |request, (name, value)| request.header(name.as_str(), value.as_bytes()))
 }
 
-/// None if there are too many bytes.
-pub(super) async fn read(body: Body) -> Result<Option<Bytes>, Unread> {
+/// Reads a body. Returns `Ok(None)` if it is longer than [`MAX_BODY`].
+pub(super) async fn read_body(body: Body) -> Result<Option<Bytes>, BodyError> {
     if body.is_end_stream() {
-        return Ok(Some(Bytes::new())); // most have none: no timer for those
+        return Ok(Some(Bytes::new())); // the usual case, which needs no timer
     }
-    match timeout(BODY_TIME, to_bytes(body, MAX_BODY)).await {
+    match timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
         Ok(Ok(body)) => Ok(Some(body)),
         Ok(Err(error)) => {
-            let too_large = error.source().is_some_and(|it| it.is::<LengthLimitError>());
-            if too_large { Ok(None) } else { Err(Unread::Broken) }
+            let is_too_large = error.source().is_some_and(|it| it.is::<LengthLimitError>());
+            if is_too_large { Ok(None) } else { Err(BodyError::Broken) }
         }
-        Err(_) => Err(Unread::TooSlow),
+        Err(_) => Err(BodyError::TooSlow),
     }
 }
 
-/// Whoever guesses passwords has to wait. The buffer of the response does not: it is large.
-pub(super) fn send_later(response: crate::Response<'_>) -> impl Future<Output = Response> + use<> {
-    let (answer, pause) = (send(response), response.pause());
+/// Converts a response, and waits for its delay after a wrong password.
+///
+/// The future does not hold the large buffer of the response.
+pub(super) fn to_axum_delayed(
+    response: crate::Response<'_>,
+) -> impl Future<Output = Response> + use<> {
+    let (axum_response, delay) = (to_axum(response), response.delay());
     async move {
-        if !pause.is_zero() {
-            sleep(pause).await;
+        if !delay.is_zero() {
+            sleep(delay).await;
         }
-        answer
+        axum_response
     }
 }
 
-pub(super) fn send(response: crate::Response<'_>) -> Response {
-    let mut answer = Response::new(Body::from(response.body().to_vec()));
-    *answer.status_mut() =
+pub(super) fn to_axum(response: crate::Response<'_>) -> Response {
+    let mut axum_response = Response::new(Body::from(response.body().to_vec()));
+    *axum_response.status_mut() =
         StatusCode::from_u16(response.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in response.headers() {
         if let Ok(value) = HeaderValue::from_str(value) {
-            answer.headers_mut().append(HeaderName::from_static(name), value);
+            axum_response.headers_mut().append(HeaderName::from_static(name), value);
         }
     }
     if let Some(length) = response.content_length() {
-        answer.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        axum_response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     }
-    answer
+    axum_response
 }

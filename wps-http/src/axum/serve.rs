@@ -1,4 +1,4 @@
-//! Accepts connections, and keeps slow and greedy clients in bounds.
+//! Accepts connections, within the limits for slow and greedy clients.
 
 use core::future::Future;
 use core::net::IpAddr;
@@ -20,13 +20,15 @@ use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
 use super::limits::Limits;
-use super::unreadable::Spoken;
+use super::problem_stream::ProblemStream;
 
-/// After an error of `accept` that may last (no more file descriptors).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The delay after an error of `accept`, which may persist (no more file descriptors).
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Serves `router` until `stop` resolves, then lets answers under way go out. Handlers find the
-/// client's address in a [`ConnectInfo`]. A connection past the limits is closed at once.
+/// Serves `router` until `stop` resolves, then waits until pending responses are sent.
+///
+/// Handlers find the client's address in a [`ConnectInfo`]. A connection that exceeds the limits is
+/// closed at once.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -34,10 +36,10 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
-    let guests = Guests::default();
+    let limiter = ConnectionLimiter::default();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time)
+        .header_read_timeout(limits.header_timeout)
         .max_buf_size(limits.header_bytes);
     let accept = async {
         loop {
@@ -45,28 +47,28 @@ pub async fn serve(
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::debug!(%error, "accept");
-                    sleep(ACCEPT_PAUSE).await;
+                    sleep(ACCEPT_RETRY_DELAY).await;
                     continue;
                 }
             };
-            let Some(seat) = guests.seat(peer.ip().to_canonical(), &limits) else {
+            let Some(permit) = limiter.try_acquire(peer.ip().to_canonical(), &limits) else {
                 tracing::debug!(%peer, "too many connections");
                 continue;
             };
-            // Small answers: do not wait for more to come.
+            // Responses are small: send them without waiting for more data.
             let _ = stream.set_nodelay(true);
             let mut stream = TimeoutStream::new(stream);
-            stream.set_write_timeout(Some(limits.write_time));
+            stream.set_write_timeout(Some(limits.write_timeout));
             let router = router.clone();
             let service = service_fn(move |mut request: ::hyper::Request<Incoming>| {
                 request.extensions_mut().insert(ConnectInfo(peer));
                 router.clone().oneshot(request)
             });
-            let stream = Spoken::new(Box::pin(stream));
+            let stream = ProblemStream::new(Box::pin(stream));
             let connection = http.serve_connection(TokioIo::new(stream), service);
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
-                let _seat = seat;
+                let _permit = permit;
                 if let Err(error) = connection.await {
                     tracing::debug!(%peer, %error, "connection");
                 }
@@ -78,30 +80,31 @@ pub async fn serve(
         () = stop => {}
     }
     drop(listener);
-    // Nothing to do about an answer that does not get out in time.
-    let _ = timeout(limits.farewell, graceful.shutdown()).await;
+    // A response that is not sent in time is dropped.
+    let _ = timeout(limits.shutdown_timeout, graceful.shutdown()).await;
 }
 
-/// Who is connected, and how often.
+/// Counts the open connections of each address.
 #[derive(Clone, Default)]
-struct Guests(Arc<Mutex<HashMap<IpAddr, usize>>>);
+struct ConnectionLimiter(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
-/// One connection, until dropped.
-struct Seat {
-    guests: Guests,
+/// Counts as one connection until it is dropped.
+struct ConnectionPermit {
+    limiter: ConnectionLimiter,
     address: IpAddr,
 }
 
-impl Guests {
-    fn seat(&self, address: IpAddr, limits: &Limits) -> Option<Seat> {
-        let mut guests = self.lock();
-        let all: usize = guests.values().sum();
-        let own = guests.get(&address).copied().unwrap_or(0);
-        if all >= limits.connections || own >= limits.per_address {
+impl ConnectionLimiter {
+    /// Adds a connection from `address`. Returns `None` if that would exceed the limits.
+    fn try_acquire(&self, address: IpAddr, limits: &Limits) -> Option<ConnectionPermit> {
+        let mut connections = self.lock();
+        let total: usize = connections.values().sum();
+        let from_address = connections.get(&address).copied().unwrap_or(0);
+        if total >= limits.connections || from_address >= limits.per_address {
             return None;
         }
-        guests.insert(address, own + 1);
-        Some(Seat { guests: self.clone(), address })
+        connections.insert(address, from_address + 1);
+        Some(ConnectionPermit { limiter: self.clone(), address })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
@@ -109,13 +112,13 @@ impl Guests {
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut guests = self.guests.lock();
-        if let Some(count) = guests.get_mut(&self.address) {
+        let mut connections = self.limiter.lock();
+        if let Some(count) = connections.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
-                guests.remove(&self.address);
+                connections.remove(&self.address);
             }
         }
     }

@@ -1,23 +1,29 @@
-//! What the application tells the front, and how much clients may take.
+//! The configuration of the server, and its limits for clients.
 
 use core::time::Duration;
 
 use ::picoserve::{Timeouts, time};
 
-use crate::{Addresses, Device, Site};
+use crate::{Addresses, AllowedHosts, Device};
 
-/// How many connections to serve: a browser opens up to six and waits with what is too many; two stay
-/// open for [events](Config::listeners). With less than three, one listener can keep everybody out.
+/// The number of connections to serve at a time.
+///
+/// A browser opens up to six, and waits if it gets fewer. Two connections stay open for
+/// [events](Config::listeners). With fewer than three, one listener can keep everyone else out.
 pub const SOCKETS: usize = 4;
 
-/// How long the buffer of a connection should be: 2 kB for a browser's header with its answer to a
-/// Digest challenge, 1 kB for the longest body that means anything. What is longer is refused.
+/// The recommended length of a connection's buffer. Requests that do not fit are refused.
+///
+/// A browser's header section with its response to a Digest challenge needs 2 kB, and the longest
+/// useful body needs 1 kB.
 pub const HTTP_BUFFER: usize = 3 * 1024;
 
-/// One request for each connection: there are too few to let anybody keep one. A request has to begin
-/// and to arrive within five seconds each, and each piece of an answer has to be taken within five:
-/// enough for a lost packet or two, on the way to somebody who is far from the access point.
-pub const LIMITS: ::picoserve::Config = ::picoserve::Config::new(Timeouts {
+/// The configuration of picoserve.
+///
+/// Each connection serves one request, because there are too few connections to keep them open. A
+/// request must begin within 5 s and then arrive within 5 s. The client must read each part of the
+/// response within 5 s. That is enough for a lost packet or two, far from the access point.
+pub const SERVER_CONFIG: ::picoserve::Config = ::picoserve::Config::new(Timeouts {
     start_read_request: time::Duration::from_secs(5),
     persistent_start_read_request: time::Duration::from_secs(5),
     read_request: time::Duration::from_secs(5),
@@ -25,29 +31,31 @@ pub const LIMITS: ::picoserve::Config = ::picoserve::Config::new(Timeouts {
 })
 .close_connection_after_response();
 
-/// How long a connection may take in all, unless it listens: whoever takes a byte now and then does
-/// not keep a socket. The longest honest one waits 10 s to arrive, 20 s for the machine.
-pub const CONNECTION_TIME: Duration = Duration::from_secs(45);
+/// How long a connection may take in total, unless it listens to events.
+///
+/// A client that reads one byte now and then can thus not occupy a socket. The slowest legitimate
+/// request takes 10 s to arrive, and 20 s for the machine.
+pub const CONNECTION_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// What the application knows.
+/// What the server needs to know from the application.
 #[derive(Clone, Copy, Debug)]
 pub struct Config<'a> {
-    /// The names under which the API answers.
-    pub site: Site<'a>,
-    /// What the device is called.
+    /// The names under which the API can be reached.
+    pub allowed_hosts: AllowedHosts<'a>,
+    /// The name, model and version of the device.
     pub device: Device<'a>,
-    /// Whether the platform has networks of its own: see [`View::has_platform`](crate::View).
+    /// Whether the platform has its own networks: see [`View::has_platform`](crate::View).
     pub has_platform: bool,
-    /// Tells the IP settings of the Wi-Fi interface.
+    /// Returns the IP settings of the Wi-Fi interface.
     pub addresses: fn() -> Addresses,
-    /// How many may listen to events at a time; each keeps its socket.
+    /// How many clients may listen to events at a time. Each of them occupies a socket.
     pub listeners: usize,
 }
 
 impl Default for Config<'_> {
     fn default() -> Self {
         Self {
-            site: Site::default(),
+            allowed_hosts: AllowedHosts::default(),
             device: Device::default(),
             has_platform: false,
             addresses: Addresses::default,

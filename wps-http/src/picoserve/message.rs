@@ -1,4 +1,4 @@
-//! From picoserve's messages to ours, and back.
+//! Converts picoserve's requests to ours, and sends our responses with picoserve.
 
 use ::picoserve::ResponseSent;
 use ::picoserve::io::{Read, Write};
@@ -7,18 +7,18 @@ use ::picoserve::response::{
     Connection, Content, ForEachHeader, HeadersIter, Response, ResponseWriter, StatusCode,
 };
 
-pub(super) fn described<'r>(parts: &RequestParts<'r>) -> crate::Request<'r> {
-    let mut asked = crate::Request::new(parts.method(), parts.path().encoded());
+pub(super) fn to_request<'r>(parts: &RequestParts<'r>) -> crate::Request<'r> {
+    let mut request = crate::Request::new(parts.method(), parts.path().encoded());
     if let Some(query) = parts.query() {
-        asked = asked.query(query.0);
+        request = request.query(query.0);
     }
-    parts.headers().iter().fold(asked, |asked, (name, value)| {
-        // What is not text is no header that counts.
-        asked.header(name.as_str().unwrap_or_default(), value.as_raw())
+    parts.headers().iter().fold(request, |request, (name, value)| {
+        // A header name that is not text is not one that matters here.
+        request.header(name.as_str().unwrap_or_default(), value.as_raw())
     })
 }
 
-/// Sends an answer that is no stream.
+/// Sends a response that is not a stream.
 pub(super) async fn send<R: Read, W: ResponseWriter<Error = R::Error>>(
     response: &crate::Response<'_>,
     connection: Connection<'_, R>,
@@ -29,19 +29,18 @@ pub(super) async fn send<R: Read, W: ResponseWriter<Error = R::Error>>(
     match (response.content_length(), response.content_type()) {
         (Some(length), Some(content_type)) => {
             let body = Body { content_type, length, bytes: response.body() };
-            let answer = Response::new(status, body).with_headers(fields);
-            writer.write_response(connection, answer).await
+            let response = Response::new(status, body).with_headers(fields);
+            writer.write_response(connection, response).await
         }
         (None, _) | (_, None) => {
-            let answer = Response::empty(status);
             let content_type = response.content_type().map(|it| ("content-type", it));
-            let answer = answer.with_headers(content_type).with_headers(fields);
-            writer.write_response(connection, answer).await
+            let response = Response::empty(status).with_headers(content_type).with_headers(fields);
+            writer.write_response(connection, response).await
         }
     }
 }
 
-/// All but Content-Type and Content-Length.
+/// All headers except Content-Type and Content-Length.
 pub(super) struct Fields<'r, 'b>(pub(super) &'r crate::Response<'b>);
 
 impl HeadersIter for Fields<'_, '_> {
@@ -53,7 +52,7 @@ impl HeadersIter for Fields<'_, '_> {
     }
 }
 
-/// The answer to a HEAD tells the length of what it leaves out.
+/// A body with its length. In the response to a HEAD, `bytes` is empty but `length` is not zero.
 struct Body<'b> {
     content_type: &'static str,
     length: usize,

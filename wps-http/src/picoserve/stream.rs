@@ -1,4 +1,4 @@
-//! The stream of events.
+//! The event stream.
 
 use core::cell::Cell;
 
@@ -11,43 +11,44 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::watch::Receiver;
 use wps_core::{Clock, Control, Status};
 
-use crate::{COMMENT, COUNT, HEART_BEAT, event};
+use crate::{COUNTDOWN_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, event};
 
-/// How many more may listen.
-pub(super) struct Places<M: RawMutex>(Mutex<M, Cell<usize>>);
+/// The number of free listener slots.
+pub(super) struct ListenerSlots<M: RawMutex>(Mutex<M, Cell<usize>>);
 
-/// Somebody who listens; the place is free again when dropped.
+/// A client that listens to events. Its slot is freed when it is dropped.
 pub(super) struct Listener<'s, M: RawMutex, const N: usize> {
-    news: Receiver<'s, M, Status, N>,
-    _place: Place<'s, M>,
+    receiver: Receiver<'s, M, Status, N>,
+    _slot: ListenerSlot<'s, M>,
 }
 
-struct Place<'s, M: RawMutex>(&'s Places<M>);
+struct ListenerSlot<'s, M: RawMutex>(&'s ListenerSlots<M>);
 
-impl<M: RawMutex> Drop for Place<'_, M> {
+impl<M: RawMutex> Drop for ListenerSlot<'_, M> {
     fn drop(&mut self) {
         self.0.0.lock(|free| free.set(free.get() + 1));
     }
 }
 
-impl<M: RawMutex> Places<M> {
+impl<M: RawMutex> ListenerSlots<M> {
     pub(super) fn new(number: usize) -> Self {
         Self(Mutex::new(Cell::new(number)))
     }
 
+    /// Takes a slot. Returns `None` if none is free, or `control` has too many listeners.
     pub(super) fn listen<'s, const N: usize>(
         &'s self,
         control: &'s Control<M, N>,
     ) -> Option<Listener<'s, M, N>> {
-        let left = |free: &Cell<usize>| free.get().checked_sub(1).map(|left| free.set(left));
-        self.0.lock(left)?;
-        let place = Place(self);
-        Some(Listener { news: control.listen()?, _place: place })
+        let take = |free: &Cell<usize>| free.get().checked_sub(1).map(|left| free.set(left));
+        self.0.lock(take)?;
+        let slot = ListenerSlot(self);
+        Some(Listener { receiver: control.listen()?, _slot: slot })
     }
 }
 
 impl<'s, M: RawMutex, const N: usize> Listener<'s, M, N> {
-    /// Events without end; the connection is closed when the reader leaves, or takes none.
+    /// Returns a response that sends events until the client disconnects or stops reading.
     pub(super) fn events<C: Clock>(self, clock: &'s C, buffer: &'s mut [u8]) -> impl IntoResponse {
         let body = Events { listener: self, clock, buffer };
         CustomResponse::build(StatusCode::OK)
@@ -65,20 +66,20 @@ struct Events<'s, M: RawMutex, C, const N: usize> {
 
 impl<M: RawMutex, C: Clock, const N: usize> CustomBody for Events<'_, M, C, N> {
     async fn write_response_body<W: Write>(self, mut writer: W) -> Result<(), W::Error> {
-        let Self { listener: Listener { mut news, _place }, clock, buffer } = self;
+        let Self { listener: Listener { mut receiver, _slot }, clock, buffer } = self;
         let mut is_new = true;
         loop {
-            let status = news.try_get();
-            let counting = status.as_ref().is_some_and(|status| status.deadline.is_some());
-            if is_new || counting {
+            let status = receiver.try_get();
+            let is_window_open = status.as_ref().is_some_and(|status| status.deadline.is_some());
+            if is_new || is_window_open {
                 writer.write_all(event(status.as_ref(), clock.now(), buffer)).await?;
             } else {
-                writer.write_all(COMMENT).await?;
+                writer.write_all(SSE_COMMENT).await?;
             }
             writer.flush().await?;
-            let silence = if counting { COUNT } else { HEART_BEAT };
-            let pause = clock.sleep_until(clock.now().after(silence));
-            is_new = matches!(select(news.changed(), pause).await, Either::First(_));
+            let interval = if is_window_open { COUNTDOWN_INTERVAL } else { HEARTBEAT_INTERVAL };
+            let sleep = clock.sleep_until(clock.now().after(interval));
+            is_new = matches!(select(receiver.changed(), sleep).await, Either::First(_));
         }
     }
 }

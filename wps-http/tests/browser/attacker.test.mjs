@@ -1,30 +1,30 @@
-// A page of another site, open in the browser of somebody at home, wants the device to pair.
+// A page of another site, open in a browser in the home network, tries to make the device pair.
 //
-// On localhost a browser tells more of itself (Sec-Fetch-Site) than it tells a device in the network.
+// A browser sends Sec-Fetch-Site to localhost, but not to a device on the network.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
-import { browsing } from "./browser.mjs";
+import { withBrowser } from "./browser.mjs";
 import { Daemon, Namespace, until } from "./daemon.mjs";
 
 const WPS = "/api/v1/wifi/wps";
 const HAND = "/api/v1/wifi/sta/settings";
 
-/** The device tells of those who try at most once a second: the next one is to be told, too. */
-const quiet = () => new Promise((resolve) => setTimeout(resolve, 1100));
+/** Waits until the device logs the next refusal. It logs at most one per second. */
+const waitForLogInterval = () => new Promise((resolve) => setTimeout(resolve, 1100));
 
-/** The attacker's site, at evil.example for the browser. */
-async function site(visit) {
+/** Serves the attacker's site, which the browser reaches as evil.example, and runs `test`. */
+async function withAttackerSite(test) {
   const server = createServer((_, answer) => answer.setHeader("Content-Type", "text/html").end("<!doctype html><title>kittens</title>"));
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   try {
-    await visit("http://evil.example:" + server.address().port);
+    await test("http://evil.example:" + server.address().port);
   } finally {
     server.close();
   }
 }
 
-/** What a browser does for the attacker, in a page of its own each. */
+/** The attacks. Each runs in a new page. */
 const attacks = {
   "a form": (url) => {
     const form = Object.assign(document.createElement("form"), { method: "POST", action: url });
@@ -44,35 +44,36 @@ const attacks = {
   "a beacon": (url) => navigator.sendBeacon(url, "x"),
 };
 
-async function withstands(daemon) {
+async function checkAttacks(daemon) {
   const [ip, port] = daemon.host.split(":");
-  await until(async () => (await daemon.status()).state === "idle", () => "never at rest");
+  await until(async () => (await daemon.status()).state === "idle", () => "the device never becomes idle");
   const rules = `--host-resolver-rules=MAP evil.example 127.0.0.1, MAP rebound.example ${ip}`;
-  const visit = async (browser) => {
-    await site(async (evil) => {
+  const attackDevice = async (browser) => {
+    await withAttackerSite(async (attacker) => {
       for (const [name, attack] of Object.entries(attacks)) {
         for (const path of [WPS, HAND, "/api/v1/sim/press"]) {
           const page = await browser.newPage();
-          await page.goto(evil);
-          await quiet();
+          await page.goto(attacker);
+          await waitForLogInterval();
           daemon.log = "";
-          await page.evaluate(attack, daemon.url + path).catch(() => {}); // refused, or gone to another page
-          await daemon.logs(/request not served denied=ForeignOrigin/).catch((error) => {
+          // Fails if the request is refused, or if the page has navigated away.
+          await page.evaluate(attack, daemon.url + path).catch(() => {});
+          await daemon.logs(/request refused reason=ForeignOrigin/).catch((error) => {
             throw new Error(`${name} at ${path}: ${error.message}`);
           });
-          assert.match(daemon.log, new RegExp(`origin="${evil}"`), `${name}: who tried`);
+          assert.match(daemon.log, new RegExp(`origin="${attacker}"`), `${name}: the log names the origin`);
           await page.close();
         }
       }
-      // What has no Origin can at most read, and the browser keeps that from the attacker.
+      // A request without Origin can only read, and the browser hides the response from the page.
       const page = await browser.newPage();
-      await page.goto(evil);
+      await page.goto(attacker);
       for (const method of ["PUT", "DELETE"]) {
-        await quiet();
+        await waitForLogInterval();
         daemon.log = "";
-        const told = await page.evaluate(([url, method]) => fetch(url, { method }).catch(String), [daemon.url + WPS, method]);
-        assert.match(told, /TypeError/, method);
-        await daemon.logs(/denied=ForeignOrigin/); // the question beforehand
+        const result = await page.evaluate(([url, method]) => fetch(url, { method }).catch(String), [daemon.url + WPS, method]);
+        assert.match(result, /TypeError/, method);
+        await daemon.logs(/reason=ForeignOrigin/); // the CORS preflight request
       }
       const seen = await page.evaluate(
         (url) => new Promise((resolve) => {
@@ -87,7 +88,7 @@ async function withstands(daemon) {
       const stream = await page.evaluate(
         (url) => new Promise((resolve) => {
           const events = new EventSource(url);
-          events.onmessage = () => resolve("told");
+          events.onmessage = () => resolve("received");
           events.onerror = () => resolve("nothing");
         }),
         daemon.url + WPS + "/events",
@@ -95,9 +96,9 @@ async function withstands(daemon) {
       assert.equal(stream, "nothing");
     });
 
-    // A name that was turned to the device is an own page for the browser: Host tells.
+    // With DNS rebinding the browser sees the same origin. Only the Host header reveals the attack.
     const page = await browser.newPage();
-    await quiet();
+    await waitForLogInterval();
     daemon.log = "";
     const rebound = `http://rebound.example:${port}`;
     const answer = await page.goto(rebound + "/icon.svg");
@@ -106,16 +107,16 @@ async function withstands(daemon) {
       const status = await page.evaluate(([url, method]) => fetch(url, { method }).then((it) => it.status), [rebound + WPS, method]);
       assert.equal(status, 404, method);
     }
-    await daemon.logs(new RegExp(`denied=ForeignHost .*host="rebound.example:${port}"`));
+    await daemon.logs(new RegExp(`reason=ForeignHost .*host="rebound.example:${port}"`));
   };
-  await browsing(visit, [rules]);
+  await withBrowser(attackDevice, [rules]);
   const { state, last } = await daemon.status();
   assert.deepEqual([state, last], ["idle", undefined], "the radio did not move");
-  assert.ok((await daemon.ask("/api/v1/sim")).routers.every((it) => !it.pressed), "nor did the router");
-  assert.doesNotMatch(daemon.log, /Opening|Searching|Configuring/);
+  assert.ok((await daemon.request("/api/v1/sim")).routers.every((it) => !it.pressed), "nor did the router");
+  assert.doesNotMatch(daemon.log, /Journaling|Searching|Configuring/);
 
-  // The same browser gets in by the front door: it was the attacker that was kept out.
-  await browsing(async (browser) => {
+  // The device's own page works in the same browser: only the attacker was refused.
+  await withBrowser(async (browser) => {
     const page = await browser.newPage();
     await page.goto(daemon.url);
     assert.equal(await page.evaluate((url) => fetch(url, { method: "POST" }).then((it) => it.status), WPS), 204);
@@ -126,7 +127,7 @@ async function withstands(daemon) {
 test("a page of another site, the device on localhost", async () => {
   const daemon = await Daemon.start();
   try {
-    await withstands(daemon);
+    await checkAttacks(daemon);
   } finally {
     await daemon.stop();
   }
@@ -135,9 +136,9 @@ test("a page of another site, the device on localhost", async () => {
 test("a page of another site, the device in the network", async () => {
   const namespace = await Namespace.make();
   try {
-    const daemon = await Daemon.start({ ip: namespace.device, within: namespace.name });
+    const daemon = await Daemon.start({ ip: namespace.device, namespaceName: namespace.name });
     try {
-      await withstands(daemon);
+      await checkAttacks(daemon);
     } finally {
       await daemon.stop();
     }

@@ -1,4 +1,4 @@
-// Debian's Chromium, each time with a profile that is new.
+// Starts Debian's Chromium, each time with a new profile.
 import { chromium } from "playwright-core";
 import { Daemon } from "./daemon.mjs";
 
@@ -7,31 +7,31 @@ const FLAGS = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
-/** Runs `visit` with a browser. */
-export async function browsing(visit, flags = []) {
+/** Runs `test` with a browser. */
+export async function withBrowser(test, flags = []) {
   const executablePath = process.env.CHROMIUM || "/usr/bin/chromium";
   const browser = await chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...flags] });
   try {
-    await visit(browser);
+    await test(browser);
   } finally {
     await browser.close();
   }
 }
 
-/** Runs `visit` with the page of a device of its own, open in a browser of its own. */
-export async function visiting(visit, { daemon: options, context: settings, flags } = {}) {
+/** Runs `test` with the page of a new device, open in a new browser. */
+export async function withPage(test, { daemon: options, context: settings, flags } = {}) {
   const daemon = await Daemon.start(options);
   try {
-    await browsing(async (browser) => {
+    await withBrowser(async (browser) => {
       const context = await browser.newContext({ reducedMotion: "reduce", ...settings });
       context.setDefaultTimeout(15000);
       const page = await context.newPage();
       const errors = [];
       page.on("pageerror", (error) => errors.push(error));
-      // Also what the Content-Security-Policy blocks.
+      // Violations of the Content-Security-Policy are errors, too.
       page.on("console", (it) => /Content Security Policy/.test(it.text()) && errors.push(it.text()));
       await page.goto(daemon.url);
-      await visit({ page, daemon, context });
+      await test({ page, daemon, context });
       if (errors.length) throw new Error("in the page: " + errors.join("; "));
     }, flags);
   } finally {
@@ -39,11 +39,11 @@ export async function visiting(visit, { daemon: options, context: settings, flag
   }
 }
 
-/** Waits until the element with this id is to be seen, and says so. */
-export function says(page, id, text) {
+/** Waits until the element with this id is visible and contains the text. */
+export function waitForText(page, id, text) {
   return page.locator("#" + id, { hasText: text }).waitFor();
 }
 
-export function press(page, name) {
+export function click(page, name) {
   return page.getByRole("button", { name, exact: true }).click();
 }

@@ -1,50 +1,50 @@
-// A running wpsd with a simulated radio, whose router the test plays.
+// Starts wpsd with a simulated radio. The test controls the simulated router.
 import { spawn, spawnSync } from "node:child_process";
 
 const WPS = "/api/v1/wifi/wps";
-const PATIENCE_MS = 15000;
+const TIMEOUT_MS = 15000;
 
 export class Daemon {
-  /** Starts it on `ip`, in the network namespace `within` if there is one. */
-  static async start({ flags = [], ip = "127.0.0.1", listen = ip, within = null, env = {} } = {}) {
+  /** Starts the daemon on `ip`, in the network namespace `namespaceName` if given. */
+  static async start({ flags = [], ip = "127.0.0.1", listen = ip, namespaceName = null, env = {} } = {}) {
     const program = [process.env.WPSD, "--listen", listen + ":0", ...flags];
-    const [command, ...rest] = within ? ["ip", "netns", "exec", within, ...program] : program;
+    const [command, ...rest] = namespaceName ? ["ip", "netns", "exec", namespaceName, ...program] : program;
     const { RUST_LOG, WPSD_PASSWORD, ...clean } = process.env;
     const daemon = new Daemon();
     daemon.log = "";
     daemon.child = spawn(command, rest, { env: { ...clean, ...env }, stdio: "pipe" });
     daemon.child.stderr.on("data", (text) => (daemon.log += text));
-    let said = "";
-    daemon.child.stdout.on("data", (text) => (said += text));
-    await until(() => /http:\/\/(\S+)/.test(said) && daemon.log.includes("serving"), () => "not started: " + daemon.log);
-    daemon.host = ip + said.match(/http:\/\/\S+(:\d+)/)[1];
+    let stdout = "";
+    daemon.child.stdout.on("data", (text) => (stdout += text));
+    await until(() => /http:\/\/(\S+)/.test(stdout) && daemon.log.includes("serving"), () => "not started: " + daemon.log);
+    daemon.host = ip + stdout.match(/http:\/\/\S+(:\d+)/)[1];
     daemon.url = "http://" + daemon.host;
     return daemon;
   }
 
-  async ask(path, method = "GET") {
-    const answer = await fetch(this.url + path, { method });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status}`);
-    return answer.status === 204 ? null : answer.json();
+  async request(path, method = "GET") {
+    const response = await fetch(this.url + path, { method });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`);
+    return response.status === 204 ? null : response.json();
   }
 
-  /** Presses, takes away, and so on: what the panel in the page can do. */
-  play(move) {
-    return this.ask("/api/v1/sim/" + move, "POST");
+  /** Performs an action of the page's panel, such as pressing the router's button. */
+  simulate(action) {
+    return this.request("/api/v1/sim/" + action, "POST");
   }
 
-  /** The same by a key of the terminal, which needs no network. */
+  /** Does the same with a key in the terminal, which needs no network. */
   type(key) {
     this.child.stdin.write(key + "\n");
   }
 
   status() {
-    return this.ask(WPS);
+    return this.request(WPS);
   }
 
-  /** Waits for a line of the log. */
+  /** Waits until the log matches `pattern`. */
   async logs(pattern) {
-    await until(() => pattern.test(this.log), () => `the log never says ${pattern}: ${this.log}`);
+    await until(() => pattern.test(this.log), () => `the log never matches ${pattern}: ${this.log}`);
   }
 
   async stop() {
@@ -54,17 +54,19 @@ export class Daemon {
   }
 }
 
-/** Waits for what takes its own time. */
-export async function until(come, complaint) {
+/** Waits until the condition is met. Throws an error with `message` after a timeout. */
+export async function until(condition, message) {
   const begin = Date.now();
-  while (!(await come())) {
-    if (Date.now() - begin > PATIENCE_MS) throw new Error(complaint());
+  while (!(await condition())) {
+    if (Date.now() - begin > TIMEOUT_MS) throw new Error(message());
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-/** A network namespace with a cable to this one: the device at 198.18.7.2, this machine at 198.18.7.1;
- * and once the device has moved, at 198.18.7.6 and 198.18.7.5. */
+/** A network namespace that is connected to this one by a cable (veth).
+ *
+ * The device has the address 198.18.7.2, and this machine 198.18.7.1. After the device has moved,
+ * the addresses are 198.18.7.6 and 198.18.7.5. */
 export class Namespace {
   static async make() {
     const namespace = new Namespace();
@@ -73,15 +75,15 @@ export class Namespace {
     namespace.cable = cable;
     namespace.device = "198.18.7.2";
     namespace.elsewhere = "198.18.7.6";
-    const within = (namespace.within = ["netns", "exec", namespace.name, "ip"]);
+    const ipWithin = (namespace.ipWithin = ["netns", "exec", namespace.name, "ip"]);
     ip("netns", "add", namespace.name);
     try {
       ip("link", "add", cable[0], "type", "veth", "peer", "name", cable[1], "netns", namespace.name);
       ip("addr", "add", "198.18.7.1/30", "dev", cable[0]);
       ip("addr", "add", "198.18.7.5/30", "dev", cable[0]);
       ip("link", "set", cable[0], "up");
-      ip(...within, "addr", "add", namespace.device + "/30", "dev", cable[1]);
-      ip(...within, "link", "set", cable[1], "up");
+      ip(...ipWithin, "addr", "add", namespace.device + "/30", "dev", cable[1]);
+      ip(...ipWithin, "link", "set", cable[1], "up");
     } catch (error) {
       namespace.remove();
       throw error;
@@ -89,23 +91,23 @@ export class Namespace {
     return namespace;
   }
 
-  /** Nothing passes any more, and nobody is told. */
-  cut() {
+  /** Drops all packets. Neither side gets an error. */
+  disconnect() {
     ip("link", "set", this.cable[0], "down");
   }
 
-  mend() {
+  reconnect() {
     ip("link", "set", this.cable[0], "up");
   }
 
-  /** The device is in another network now, at another address. */
+  /** Moves the device to another network, with another address. */
   move() {
-    ip(...this.within, "addr", "del", this.device + "/30", "dev", this.cable[1]);
-    ip(...this.within, "addr", "add", this.elsewhere + "/30", "dev", this.cable[1]);
+    ip(...this.ipWithin, "addr", "del", this.device + "/30", "dev", this.cable[1]);
+    ip(...this.ipWithin, "addr", "add", this.elsewhere + "/30", "dev", this.cable[1]);
   }
 
   remove() {
-    ip("netns", "del", this.name); // and the cable with it
+    ip("netns", "del", this.name); // also removes the cable
   }
 }
 

@@ -1,7 +1,7 @@
-//! A simulated world in a given situation, and the fronts to ask in it.
-#![allow(dead_code, unreachable_pub, reason = "every test takes what it needs")]
+//! A simulated world in a given situation, with the servers to test in it.
+#![allow(dead_code, unreachable_pub, reason = "each test uses only a part")]
 
-pub mod reluctant;
+pub mod slow_reader;
 pub mod wire;
 
 use std::time::Duration;
@@ -10,61 +10,61 @@ use axum::Router as Routes;
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use wps_core::sim::{Air, Disk, DiskFault, Fault, ManualClock, Router, RouterKind};
+use wps_core::sim::{Air, Disk, DiskFault, ManualClock, RadioFault, Router, RouterKind};
 use wps_core::{
     AccessPoint, AfterFailure, Clock, Control, Credentials, ErrorKind, Instant, Passphrase, Phase,
     Runner, Settings, Ssid, Status,
 };
 use wps_http::axum::Config;
-use wps_http::picoserve::{self, Front};
-use wps_http::{Device, Door, Site};
+use wps_http::picoserve::{self, Server};
+use wps_http::{AllowedHosts, Device, DigestAuth};
 
 type Raw = CriticalSectionRawMutex;
 
 pub const SECRETS: [&str; 3] = ["correct horse", "own hotspot key", "not the right key"];
-/// Not UTF-8, and every character that JSON escapes.
+/// A name that is not UTF-8, with characters that JSON escapes.
 pub const ODD_NAME: &[u8] = b"caf\xe9 \"\\\n";
 
-/// What the world is like when the request comes.
+/// The state of the world when the request arrives. The transcripts use these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Situation {
     /// The runner has not taken its first step.
     Starting,
-    /// A blank device at rest.
+    /// An idle device with factory settings.
     Off,
-    /// A device that is its own hotspot, at rest.
+    /// An idle device that is a hotspot.
     Hotspot,
-    /// At rest, but there is no radio.
+    /// Idle, but there is no radio.
     NoRadio,
-    /// At rest, but the disk is full.
+    /// Idle, but the disk is full.
     DiskFull,
-    /// Being started, and the disk takes its time.
+    /// A pairing is starting, and the journal is not written yet because the disk hangs.
     Opening,
-    /// Started, the answer is on its way.
+    /// A pairing has started, and the reply grace is running.
     Started,
-    /// 20 s into a pairing; no router in range.
+    /// 20 s into a pairing. No router is in range.
     NoRouter,
-    /// 20 s into a pairing; nobody has pressed.
+    /// 20 s into a pairing. The button of the router was not pressed.
     NotPressed,
-    /// The router hands over its network.
+    /// The router is handing over its network.
     Exchanging,
     /// The router's network has an odd name, and is being joined.
     JoiningOdd,
-    /// The network that was handed over does not accept its key; it is tried again.
+    /// The network does not accept the key that the router handed over, and is being retried.
     WrongKey,
     /// Paired a minute ago.
     Paired,
-    /// Nobody pressed within the window.
+    /// No button was pressed within the window.
     TimedOut,
-    /// Two routers were pressed.
+    /// The buttons of two routers were pressed.
     Overlap,
-    /// Cancelled, but the radio went away before it could be put back.
+    /// Cancelled, but the radio disappeared before its settings were restored.
     Stuck,
     /// On a network that was set by hand.
     ByHand,
     /// A hotspot that is being changed to a network by hand, with a wrong password.
     Configuring,
-    /// The wrong password was given up.
+    /// The change with the wrong password was rolled back.
     RolledBack,
 }
 
@@ -91,11 +91,11 @@ impl Situation {
         Self::RolledBack,
     ];
 
-    /// Whether a pairing has been started.
+    /// Returns whether a pairing has been started.
     fn has_started(self) -> bool {
-        let at_rest = [Self::Starting, Self::Off, Self::Hotspot, Self::NoRadio, Self::DiskFull];
+        let idle = [Self::Starting, Self::Off, Self::Hotspot, Self::NoRadio, Self::DiskFull];
         let by_hand = [Self::ByHand, Self::Configuring, Self::RolledBack];
-        self != Self::Opening && !at_rest.contains(&self) && !by_hand.contains(&self)
+        self != Self::Opening && !idle.contains(&self) && !by_hand.contains(&self)
     }
 
     fn is_hotspot(self) -> bool {
@@ -121,17 +121,18 @@ impl World {
         }
     }
 
-    /// Brings a new world into `situation`, then lets `visit` happen in it.
-    pub async fn visit<R>(situation: Situation, visit: impl AsyncFnOnce(Self) -> R) -> R {
+    /// Brings a new world into `situation`, then runs `test` in it.
+    pub async fn run<R>(situation: Situation, test: impl AsyncFnOnce(Self) -> R) -> R {
         let world = Self::new();
         if situation == Situation::Starting {
-            return visit(world).await;
+            return test(world).await;
         }
         let Self { air, disk, clock, control } = world;
         let name = if situation == Situation::JoiningOdd { ODD_NAME } else { b"home" };
         let router = Router::new(name, b"correct horse");
-        let gives_wrong_key = situation == Situation::WrongKey;
-        air.add(if gives_wrong_key { router.of_kind(RouterKind::WrongKey) } else { router });
+        let has_wrong_key = situation == Situation::WrongKey;
+        let router = if has_wrong_key { router.with_kind(RouterKind::WrongKey) } else { router };
+        air.add_router(router);
         let factory_settings = if situation.is_hotspot() {
             Settings::AccessPoint { access_point: hotspot(), remembered: None }
         } else {
@@ -146,21 +147,21 @@ impl World {
             AfterFailure::default(),
         );
         let mut runner = booted.await.expect("a disk that can be read");
-        let guest = async {
-            world.bring_into(situation, name).await;
-            visit(world).await
+        let entered = async {
+            world.enter(situation, name).await;
+            test(world).await
         };
-        match select(runner.run(), guest).await {
+        match select(runner.run(), entered).await {
             Either::Second(result) => result,
         }
     }
 
-    async fn bring_into(&self, situation: Situation, name: &[u8]) {
+    async fn enter(&self, situation: Situation, name: &[u8]) {
         self.until(|status| status.phase == Phase::Idle).await;
         let start = self.clock.now();
         let later = |seconds| start.after(Duration::from_secs(seconds));
         if situation.has_started() {
-            self.control.start(Duration::from_millis(500)).await.expect("nothing is under way");
+            self.control.start(Duration::from_millis(500)).await.expect("no task in progress");
         }
         match situation {
             Situation::Starting | Situation::Off | Situation::Hotspot | Situation::Started => {}
@@ -169,118 +170,123 @@ impl World {
                 let starting = self.control.start(Duration::ZERO);
                 select(starting, self.until(|status| status.phase == Phase::Journaling)).await;
             }
-            Situation::NoRadio => self.air.set_fault(Some(Fault::Fails(ErrorKind::NoDevice))),
+            Situation::NoRadio => self.air.set_fault(Some(RadioFault::Fails(ErrorKind::NoDevice))),
             Situation::DiskFull => self.disk.set_fault(Some(DiskFault::Full)),
             Situation::NoRouter => {
-                self.air.power(name, false);
-                self.pass(later(20)).await;
+                self.air.set_power(name, false);
+                self.advance_until(later(20)).await;
             }
-            Situation::NotPressed => self.pass(later(20)).await,
+            Situation::NotPressed => self.advance_until(later(20)).await,
             Situation::Exchanging => {
-                self.air.press(name);
+                self.air.press_button(name);
                 self.until(|status| {
-                    matches!(status.seen, wps_core::driver::SearchProgress::Exchanging { .. })
+                    matches!(status.progress, wps_core::driver::SearchProgress::Exchanging { .. })
                 })
                 .await;
             }
             Situation::JoiningOdd => {
-                self.air.press(name);
+                self.air.press_button(name);
                 self.until(|status| matches!(status.phase, Phase::Joining { .. })).await;
             }
             Situation::WrongKey => {
-                self.air.press(name);
+                self.air.press_button(name);
                 self.until(|status| status.trouble.is_some()).await;
             }
             Situation::Paired => {
-                self.air.press(name);
+                self.air.press_button(name);
                 self.until(|status| status.phase == Phase::Idle).await;
                 self.clock.advance(Duration::from_secs(60));
             }
             Situation::TimedOut => self.until(|status| status.phase == Phase::Idle).await,
             Situation::Overlap => {
-                self.air.add(Router::new(b"neighbour", b"battery staple"));
-                self.air.press(name);
-                self.air.press(b"neighbour");
+                self.air.add_router(Router::new(b"neighbour", b"battery staple"));
+                self.air.press_button(name);
+                self.air.press_button(b"neighbour");
                 self.until(|status| status.phase == Phase::Idle).await;
             }
             Situation::Stuck => {
                 self.until(|status| status.phase == Phase::Searching).await;
-                self.air.set_fault(Some(Fault::Fails(ErrorKind::NoDevice)));
+                self.air.set_fault(Some(RadioFault::Fails(ErrorKind::NoDevice)));
                 self.control.cancel().await;
                 self.until(|status| status.trouble.is_some()).await;
             }
             Situation::ByHand => {
-                self.set(b"correct horse").await;
+                self.configure_network(b"correct horse").await;
                 self.until(|status| status.phase == Phase::Idle).await;
                 self.clock.advance(Duration::from_secs(60));
             }
             Situation::Configuring => {
-                self.set(b"not the right key").await;
+                self.configure_network(b"not the right key").await;
                 self.until(|status| status.trouble.is_some()).await;
             }
             Situation::RolledBack => {
-                self.set(b"not the right key").await;
+                self.configure_network(b"not the right key").await;
                 self.until(|status| status.phase == Phase::Idle).await;
             }
         }
     }
 
-    async fn set(&self, key: &[u8]) {
+    async fn configure_network(&self, key: &[u8]) {
         let settings = Settings::Station { network: network(b"home", key) };
-        self.control.configure(settings, Duration::ZERO).await.expect("nothing is under way");
+        self.control.configure(settings, Duration::ZERO).await.expect("no task in progress");
     }
 
-    /// Lets the runner work, and time pass where it waits, until the status is as wanted.
-    pub async fn until(&self, wanted: impl Fn(&Status) -> bool) {
+    /// Runs the runner, and advances the clock while it waits, until the status meets the
+    /// condition.
+    pub async fn until(&self, condition: impl Fn(&Status) -> bool) {
         for _ in 0..100_000 {
-            self.turns().await;
-            if self.control.status().is_some_and(|status| wanted(&status)) {
+            self.yield_to_runner().await;
+            if self.control.status().is_some_and(|status| condition(&status)) {
                 return;
             }
             self.clock.advance_to_next();
         }
-        panic!("never came: {:?}", self.control.status());
+        panic!("the condition was never met: {:?}", self.control.status());
     }
 
-    async fn pass(&self, until: Instant) {
+    async fn advance_until(&self, until: Instant) {
         while self.clock.now() < until {
-            self.turns().await;
+            self.yield_to_runner().await;
             self.clock.advance_to_next();
         }
-        self.turns().await;
+        self.yield_to_runner().await;
     }
 
-    /// Lets time pass while there is nothing else to do.
+    /// Resolves `work`, and advances the clock whenever nothing else can run.
     pub async fn with_time<R>(&self, work: impl Future<Output = R>) -> R {
-        let Either::First(done) = select(work, self.clock.fast_forward()).await;
-        done
+        let Either::First(result) = select(work, self.clock.fast_forward()).await;
+        result
     }
 
-    async fn turns(&self) {
+    async fn yield_to_runner(&self) {
         for _ in 0..8 {
             yield_now().await;
         }
     }
 
-    /// The picoserve front on this world, configured like the other one.
-    pub fn firmware(&self, door: Option<Door>) -> Front<'static, Raw, Outside, 8> {
+    /// Creates the picoserve server of this world, with the same configuration as the axum router.
+    pub fn picoserve_server(
+        &self,
+        auth: Option<DigestAuth>,
+    ) -> Server<'static, Raw, TokioSleepClock, 8> {
         let device = Device { name: Some("gadget"), model: None, version: Some("1.2.3") };
-        let site = Site { names: &["gadget", "gadget.fritz.box"], ..Site::default() };
-        let config = picoserve::Config { site, device, ..picoserve::Config::default() };
-        Front::new(self.control, Outside(self.clock), config, door)
+        let names = &["gadget", "gadget.fritz.box"];
+        let allowed_hosts = AllowedHosts { names, ..AllowedHosts::default() };
+        let config = picoserve::Config { allowed_hosts, device, ..picoserve::Config::default() };
+        Server::new(self.control, TokioSleepClock(self.clock), config, auth)
     }
 
-    /// The axum front on this world.
-    pub fn routes(&self, more: Routes) -> Routes {
+    /// Creates the axum router of this world.
+    pub fn axum_routes(&self, more: Routes) -> Routes {
         let clock = self.clock;
         wps_http::axum::router(self.control, move || clock.now(), config(), more)
     }
 }
 
-/// The moments of the simulated world; what is waited for comes from outside.
-pub struct Outside(pub &'static ManualClock<Raw>);
+/// Reads the clock of the simulated world, but sleeps on tokio's clock.
+pub struct TokioSleepClock(pub &'static ManualClock<Raw>);
 
-impl Clock for Outside {
+impl Clock for TokioSleepClock {
     fn now(&self) -> Instant {
         self.0.now()
     }
@@ -303,7 +309,7 @@ pub fn hotspot() -> AccessPoint {
     AccessPoint { network: network(b"gadget-setup", b"own hotspot key"), channel: Some(6) }
 }
 
-/// For an open network `key` is empty.
+/// Creates the credentials of a network. `key` is empty for an open network.
 pub fn network(name: &[u8], key: &[u8]) -> Credentials {
     let passphrase = (!key.is_empty()).then(|| Passphrase::new(key).expect("a key"));
     Credentials { ssid: Ssid::new(name).expect("a name"), passphrase }

@@ -1,4 +1,4 @@
-//! A client that shows every byte: requests are written as given, answers read as they come.
+//! An HTTP client that hides nothing: it sends requests as given and returns responses as received.
 
 use std::net::SocketAddr;
 use std::task::Poll;
@@ -12,19 +12,19 @@ use wps_core::Clock;
 use wps_http::axum::{Limits, serve};
 use wps_http::{MAX_BODY, picoserve};
 
-/// Nothing here takes that long unless it hangs.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Nothing in these tests takes this long unless it hangs.
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An answer, however it came.
+/// A response, from a socket or from the pure functions.
 #[derive(Debug, PartialEq)]
-pub struct Answer {
+pub struct TestResponse {
     pub status: u16,
-    /// By name.
+    /// Sorted by name.
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
-impl Answer {
+impl TestResponse {
     pub fn new(
         status: u16,
         headers: impl IntoIterator<Item = (String, String)>,
@@ -40,44 +40,44 @@ impl Answer {
     }
 }
 
-/// Serves `routes` on a free port while `visit` lasts.
-pub async fn served<R>(
+/// Serves `routes` on a free port while `test` runs.
+pub async fn with_server<R>(
     routes: axum::Router,
     limits: Limits,
-    visit: impl AsyncFnOnce(SocketAddr) -> R,
+    test: impl AsyncFnOnce(SocketAddr) -> R,
 ) -> R {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    served_on(listener, routes, limits, visit).await
+    with_server_on(listener, routes, limits, test).await
 }
 
-/// The same on a port that was taken.
-pub async fn served_on<R>(
+/// Like [`with_server`], on a given listener.
+pub async fn with_server_on<R>(
     listener: TcpListener,
     routes: axum::Router,
     limits: Limits,
-    visit: impl AsyncFnOnce(SocketAddr) -> R,
+    test: impl AsyncFnOnce(SocketAddr) -> R,
 ) -> R {
     let address = listener.local_addr().expect("its address");
     tokio::select! {
-        () = serve(listener, routes, limits, std::future::pending()) => unreachable!("told to stop"),
-        result = visit(address) => result,
+        () = serve(listener, routes, limits, std::future::pending()) => unreachable!("never stops"),
+        result = test(address) => result,
     }
 }
 
-/// The same with the front for firmware: as many tasks as a device has sockets.
-pub async fn served_by_firmware<M: RawMutex, C: Clock, R, const N: usize>(
-    front: &picoserve::Front<'_, M, C, N>,
-    visit: impl AsyncFnOnce(SocketAddr) -> R,
+/// Like [`with_server`], with the picoserve adapter and as many tasks as a device has sockets.
+pub async fn with_picoserve_server<M: RawMutex, C: Clock, R, const N: usize>(
+    server: &picoserve::Server<'_, M, C, N>,
+    test: impl AsyncFnOnce(SocketAddr) -> R,
 ) -> R {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("its address");
     let task = async || {
-        // A whole body of the transcripts fits.
+        // Large enough for each body of the transcripts.
         let mut buffer = [0; picoserve::HTTP_BUFFER + MAX_BODY];
         loop {
             let (socket, _) = listener.accept().await.expect("a connection");
-            // Whoever hangs up or is too slow has only harmed itself.
-            let _ = front.serve(&mut buffer, socket).await;
+            // An error only affects the client that disconnected or was too slow.
+            let _ = server.serve(&mut buffer, socket).await;
         }
     };
     let mut tasks: [_; picoserve::SOCKETS] = std::array::from_fn(|_| Box::pin(task()));
@@ -89,7 +89,7 @@ pub async fn served_by_firmware<M: RawMutex, C: Clock, R, const N: usize>(
     });
     tokio::select! {
         () = tasks => unreachable!("endless"),
-        result = visit(address) => result,
+        result = test(address) => result,
     }
 }
 
@@ -104,19 +104,25 @@ impl Client {
         Self(BufReader::new(stream))
     }
 
-    /// Sends a request, with as long a body as its Content-Length says, unless that is too long.
-    pub async fn ask(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
-        self.ask_with(method, target, headers, "").await
+    /// Sends a request, and returns the response. The body is as long as the Content-Length says,
+    /// or empty if that is longer than [`MAX_BODY`].
+    pub async fn request(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> TestResponse {
+        self.request_with_body(method, target, headers, "").await
     }
 
-    /// Sends a request with `body`, or as [`Self::ask`] does.
-    pub async fn ask_with(
+    /// Sends a request with `body`. If that is empty, behaves like [`Self::request`].
+    pub async fn request_with_body(
         &mut self,
         method: &str,
         target: &str,
         headers: &[(&str, &str)],
         body: &str,
-    ) -> Answer {
+    ) -> TestResponse {
         let mut text = format!("{method} {target} HTTP/1.1\r\n");
         let mut length = 0;
         for (name, value) in headers {
@@ -132,19 +138,19 @@ impl Client {
             text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
         }
         self.send(text.as_bytes()).await;
-        self.answer(method == "HEAD").await.expect("an answer")
+        self.read_response(method == "HEAD").await.expect("a response")
     }
 
     pub async fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).await.expect("an open connection");
     }
 
-    /// None if the connection was closed instead.
-    pub async fn answer(&mut self, is_head: bool) -> Option<Answer> {
-        timeout(PATIENCE, self.read(is_head)).await.expect("an answer, or an end")
+    /// Reads a response. Returns `None` if the connection is closed instead.
+    pub async fn read_response(&mut self, is_head: bool) -> Option<TestResponse> {
+        timeout(TEST_TIMEOUT, self.read_unlimited(is_head)).await.expect("a response, or an end")
     }
 
-    async fn read(&mut self, is_head: bool) -> Option<Answer> {
+    async fn read_unlimited(&mut self, is_head: bool) -> Option<TestResponse> {
         let mut status = None;
         let mut headers = Vec::new();
         loop {
@@ -171,6 +177,6 @@ impl Client {
         let length = length.map_or(0, |(_, value)| value.parse().expect("a number"));
         let mut body = vec![0; if is_head { 0 } else { length }];
         self.0.read_exact(&mut body).await.ok()?;
-        Some(Answer::new(status?, headers, &body))
+        Some(TestResponse::new(status?, headers, &body))
     }
 }

@@ -1,12 +1,12 @@
-//! A fleet: as many devices as wanted, each with one random day with faults on virtual time, on which
-//! somebody wants it to pair. Prints how the pairings ended, what one costs, and that it costs no more
-//! the millionth time.
+//! Simulates a fleet of devices. Each device runs one random scenario on virtual time, with faults
+//! and with somebody who wants to pair it. Prints how the pairings ended, the cost of one, and
+//! whether the cost stays the same up to the millionth.
 //!
 //! `cargo run --release -p wps-benches --bin fleet -- 1000000 [--seed SEED]`
 
 #[path = "../../../../wps-core/tests/common/mod.rs"]
 mod common;
-mod day;
+mod scenario;
 mod size;
 
 use std::collections::BTreeMap;
@@ -19,27 +19,27 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Parser;
-use common::day::LAWS;
+use common::scenario::INVARIANTS;
 use rustix::time::{ClockId, clock_gettime};
 
 #[derive(Parser)]
 struct Arguments {
-    /// How many devices shall pair.
+    /// The number of devices
     devices: u64,
-    /// The days are drawn from it: the same seed, the same days.
+    /// The seed of the random scenarios; the same seed gives the same scenarios
     #[arg(long)]
     seed: Option<u64>,
 }
 
-/// Where the cost is looked at anew.
+/// The numbers of devices after which the cost is measured.
 const STAGES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
-/// From one device's seed to the next: far, so that fleets of neighbouring seeds do not share their days, and
-/// odd, so that none comes twice (2^64 divided by the golden ratio).
+/// The distance between the seeds of two devices: 2^64 divided by the golden ratio. It is large, so
+/// that fleets with adjacent seeds share no scenarios. It is odd, so that no seed comes twice.
 const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
-/// What the process may grow by between the first stage and the last.
-const GROWTH_KIB: u64 = 4 * 1024;
+/// How much the process may grow between the first stage and the last, in KiB.
+const MAX_GROWTH_KIB: u64 = 4 * 1024;
 
-/// How the pairings, and the changes of settings on the same day, ended, and how often so.
+/// How often the pairings and the changes of settings ended in each way.
 type Endings = BTreeMap<&'static str, u64>;
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -53,7 +53,7 @@ fn main() -> anyhow::Result<ExitCode> {
     println!("|---|---|---|---|---|");
     for stage in STAGES.into_iter().filter(|stage| *stage < devices).chain([devices]) {
         let (from, cpu) = (Instant::now(), cpu_time());
-        let Some(ended) = live(seed, done..stage, threads) else {
+        let Some(ended) = run_devices(seed, done..stage, threads) else {
             return Ok(ExitCode::FAILURE);
         };
         let (cpu, took) = (cpu_time() - cpu, from.elapsed());
@@ -69,7 +69,7 @@ fn main() -> anyhow::Result<ExitCode> {
         done = stage;
     }
     let (first, last) = (costs.first().context("a stage")?, costs.last().context("one")?);
-    println!("the last cost {:.2} of the first", last / first);
+    println!("cost of the last stage / cost of the first: {:.2}", last / first);
     let (pairings, took) = (endings.values().sum::<u64>(), began.elapsed().as_secs_f64());
     println!(
         "{pairings} in {took:.0} s, {:.0} per second; how they ended:",
@@ -78,36 +78,36 @@ fn main() -> anyhow::Result<ExitCode> {
     for (ending, times) in endings {
         println!("{times:>10}  {ending}");
     }
-    println!("no law was broken:");
-    for law in LAWS {
-        println!("  - {law}");
+    println!("no invariant was violated:");
+    for invariant in INVARIANTS {
+        println!("  - {invariant}");
     }
     println!("bytes per device: {}", size::of_a_device());
     let (first, last) = (resident.first().context("a stage")?, resident.last().context("one")?);
-    if *last > first + GROWTH_KIB {
+    if *last > first + MAX_GROWTH_KIB {
         println!("FAILED: memory grew from {first} to {last} KiB");
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// These devices live through their days; none if a law was broken.
-fn live(seed: u64, devices: std::ops::Range<u64>, threads: usize) -> Option<Endings> {
-    let (next, broken) = (AtomicU64::new(devices.start), AtomicBool::new(false));
+/// Runs the scenarios of these devices. Returns `None` if an invariant was violated.
+fn run_devices(seed: u64, devices: std::ops::Range<u64>, threads: usize) -> Option<Endings> {
+    let (next, violated) = (AtomicU64::new(devices.start), AtomicBool::new(false));
     let all = Mutex::new(Endings::new());
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 let mut mine = Endings::new();
-                while !broken.load(Ordering::Relaxed) {
+                while !violated.load(Ordering::Relaxed) {
                     let device = next.fetch_add(1, Ordering::Relaxed);
                     if device >= devices.end {
                         break;
                     }
-                    let own = seed.wrapping_add(device.wrapping_mul(STRIDE));
-                    match catch_unwind(|| day::random(own).live()) {
+                    let device_seed = seed.wrapping_add(device.wrapping_mul(STRIDE));
+                    match catch_unwind(|| scenario::random(device_seed).run()) {
                         Ok(ended) if ended.is_empty() => {
-                            *mine.entry("not begun: refused, or power was cut").or_default() += 1;
+                            *mine.entry("not started: refused, or power was cut").or_default() += 1;
                         }
                         Ok(ended) => {
                             for ended in ended {
@@ -116,27 +116,29 @@ fn live(seed: u64, devices: std::ops::Range<u64>, threads: usize) -> Option<Endi
                             }
                         }
                         Err(_) => {
-                            broken.store(true, Ordering::Relaxed);
-                            println!("FAILED: a law was broken; once more: fleet 1 --seed {own}");
+                            violated.store(true, Ordering::Relaxed);
+                            println!("FAILED: an invariant was violated; to repeat it: fleet 1 --seed {device_seed}");
                         }
                     }
                 }
-                let mut all = all.lock().expect("nobody panics with it");
+                let mut all = all.lock().expect("no thread panics while it holds the lock");
                 for (ending, times) in mine {
                     *all.entry(ending).or_default() += times;
                 }
             });
         }
     });
-    (!broken.into_inner()).then(|| all.into_inner().expect("nobody panics with it"))
+    (!violated.into_inner())
+        .then(|| all.into_inner().expect("no thread panics while it holds the lock"))
 }
 
-/// Of all threads, so that a busy machine does not count.
+/// Returns the CPU time of all threads. Other processes on the machine do not affect it.
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
+/// Returns the resident memory of the process.
 fn resident_kib() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

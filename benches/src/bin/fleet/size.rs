@@ -1,17 +1,18 @@
-//! What a device keeps in memory: its task, and the desk between it and its fronts.
+//! The memory of a device: its task, and the control that it shares with its front ends.
 
 use embassy_futures::block_on;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use wps_core::sim::{Air, Disk, ManualClock};
 use wps_core::{AfterFailure, Control, Runner, Settings};
 
-/// How many fronts a small device has: button, lamp, page, one more.
-const FRONTS: usize = 4;
+/// The front ends of a small device: button, lamp, page, and one more.
+const SLOTS: usize = 4;
 
+/// Returns the bytes that a device takes, in all and by part.
 pub(crate) fn of_a_device() -> String {
     let (air, disk) = (Air::<NoopRawMutex>::new(), Disk::<NoopRawMutex>::new());
     let clock = ManualClock::<NoopRawMutex>::new();
-    let control = Control::<NoopRawMutex, FRONTS>::new();
+    let control = Control::<NoopRawMutex, SLOTS>::new();
     let boot = Runner::boot(
         air.radio(&clock),
         disk.store(),
@@ -20,10 +21,10 @@ pub(crate) fn of_a_device() -> String {
         Settings::Platform,
         AfterFailure::default(),
     );
-    let mut runner = block_on(boot).expect("a blank disk");
+    let mut runner = block_on(boot).expect("an empty disk can be read");
     let own = size_of_val(&runner);
     let task = size_of_val(&runner.run());
     let control = size_of_val(&control);
     let all = own + task + control;
-    format!("{all}: runner {own}, its future {task}, desk with {FRONTS} seats {control}")
+    format!("{all}: runner {own}, its future {task}, control with {SLOTS} slots {control}")
 }

@@ -1,4 +1,4 @@
-//! The servers, each on a thread of its own that lasts as long as the program.
+//! The servers. Each runs on its own thread until the program ends.
 
 use std::future::pending;
 use std::io;
@@ -24,12 +24,13 @@ pub(crate) const PASSWORD: &str = "open, sesame";
 pub(crate) const REALM: &str = "device";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
+/// What a server serves.
 pub(crate) enum Served {
     /// axum and its own server, with a handler that does nothing.
     Bare,
-    /// The API, its limits and its rules on who may call.
+    /// The API, with its limits and its checks of `Host` and `Origin`.
     Open,
-    /// The same behind Digest.
+    /// The same, with HTTP Digest.
     WithPassword,
 }
 
@@ -43,21 +44,21 @@ impl Served {
     }
 }
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Server {
     pub(crate) served: Served,
     pub(crate) address: SocketAddr,
-    /// All of it runs on this one, the machine too.
+    /// The thread that runs everything, including the machine.
     pub(crate) thread: Pid,
 }
 
-/// Begins to serve; returns when the machine is at rest.
+/// Starts a server, and returns when the machine is idle.
 pub(crate) fn serve(served: Served) -> io::Result<Server> {
     let (ready, is_ready) = mpsc::channel();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    // A profiler tells the servers apart by the names of their threads.
+    // A profiler distinguishes the servers by the names of their threads.
     let server = thread::Builder::new().name(served.name().into());
     server.spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -65,7 +66,7 @@ pub(crate) fn serve(served: Served) -> io::Result<Server> {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             match served {
                 Served::Bare => {
-                    ready.send(gettid()).expect("somebody waits");
+                    ready.send(gettid()).expect("the starting thread waits");
                     let routes = get(async || ()).post(async || StatusCode::NO_CONTENT);
                     axum::serve(listener, Router::new().route(PATH, routes)).await
                 }
@@ -76,7 +77,7 @@ pub(crate) fn serve(served: Served) -> io::Result<Server> {
             }
         })
     })?;
-    let thread = is_ready.recv().expect("a server that begins");
+    let thread = is_ready.recv().expect("the server starts");
     Ok(Server { served, address, thread })
 }
 
@@ -99,21 +100,21 @@ async fn with_api(
         factory_settings,
         after_failure,
     );
-    let mut runner = booted.await.expect("a blank disk can be read");
+    let mut runner = booted.await.expect("an empty disk can be read");
     let config = Config { names: vec![REALM.into()], password, ..Config::default() };
     let routes = wps_http::axum::router(control, || clock.now(), config, Router::new());
-    // A task of its own, as in a daemon.
+    // In a separate task, as in a daemon.
     let tasks = LocalSet::new();
     tasks.spawn_local(async move { runner.run().await });
     let serve = async {
-        let mut news = control.listen().expect("a desk without listeners");
-        news.get_and(|status| status.phase == Phase::Idle).await;
-        ready.send(gettid()).expect("somebody waits");
-        // Room for all the idle ones, for as long as they are looked at.
+        let mut status_listener = control.listen().expect("a free listener slot");
+        status_listener.get_and(|status| status.phase == Phase::Idle).await;
+        ready.send(gettid()).expect("the starting thread waits");
+        // Room for all idle connections, for as long as they are measured.
         let limits = Limits {
             connections: usize::MAX,
             per_address: usize::MAX,
-            header_time: Duration::from_secs(120),
+            header_timeout: Duration::from_secs(120),
             ..Limits::default()
         };
         wps_http::axum::serve(listener, routes, limits, pending()).await;

@@ -1,5 +1,5 @@
-//! Tables and a plot of what `wps-hal-linux/lab/figures` measured in the radio lab: pairing by button,
-//! ours beside what people use today.
+//! Makes tables and a plot of the measurements of `wps-hal-linux/lab/figures`: push-button pairing
+//! with `wpsd` and with other programs, in the radio lab.
 
 mod plot;
 mod results;
@@ -9,16 +9,16 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Parser;
-use results::{CONTENDERS, Case, Results, Summary};
+use results::{Case, PROGRAMS, Results, Summary};
 
 #[derive(Parser)]
 struct Flags {
-    /// What the radio lab printed.
+    /// The file with the lines that the radio lab printed
     results: PathBuf,
-    /// The tables, as Markdown.
+    /// Where to write the tables, as Markdown
     #[arg(long)]
     tables: PathBuf,
-    /// The plot, as SVG.
+    /// Where to write the plot, as SVG
     #[arg(long)]
     plot: PathBuf,
 }
@@ -36,62 +36,72 @@ fn main() -> anyhow::Result<()> {
     std::fs::write(&flags.plot, plot).with_context(|| flags.plot.display().to_string())
 }
 
+/// The phases of a pairing: the field in the results, and the heading of its column.
+const PHASES: [(&str, &str); 5] = [
+    ("search", "search"),
+    ("associate", "association"),
+    ("exchange", "WPS exchange"),
+    ("deauthenticate", "deauthentication"),
+    ("join", "join"),
+];
+const SUMMARY: &str = "Seconds: median (range), and the number of runs.";
+
 fn tables(results: &Results) -> String {
-    let mut text = String::from("# Pairing by button, beside what people use today\n\n");
-    text += "Made by `wps-hal-linux/lab/figures`; what the cases are, and why it is so, is in `README.md` here.\n";
+    let mut text = String::from("# Push-button pairing compared with other programs\n\n");
+    text += "Printed by `wps-hal-linux/lab/figures`. `README.md` in this directory explains the cases and the results.\n";
     let pressed = |case: &&Case| case.button != "never";
     let cases: Vec<&Case> = results.cases().iter().filter(pressed).collect();
 
-    heading(&mut text, "From the button to connected");
-    header(&mut text, &["best peer / ours"]);
+    heading(&mut text, "From the button press to the connection", SUMMARY);
+    header(&mut text, &["fastest other / wpsd"]);
     for case in &cases {
-        let all = CONTENDERS.map(|who| results.summary(case, who, "connected"));
+        let all = PROGRAMS.map(|program| results.summary(case, program, "connected"));
         row(&mut text, case, &all, &[ratio(&all)]);
     }
 
     let joined: Vec<&&Case> = cases.iter().filter(|case| case.joined).collect();
-    heading(&mut text, "Off-line meanwhile");
+    heading(&mut text, "Offline while pairing", SUMMARY);
     header(&mut text, &[]);
     for case in &joined {
-        let all = CONTENDERS.map(|who| results.summary(case, who, "offline"));
+        let all = PROGRAMS.map(|program| results.summary(case, program, "offline"));
         row(&mut text, case, &all, &[]);
     }
 
-    heading(&mut text, "Nobody presses, 130 s, with a network");
+    heading(&mut text, "No button pressed for 130 s, connected to a network", SUMMARY);
     header(&mut text, &[]);
     for case in results.cases().iter().filter(|case| case.button == "never") {
-        for (what, field) in [("off-line", "offline"), ("longest gap of a 100 ms ping", "gap")] {
-            let all = CONTENDERS.map(|who| results.summary(case, who, field));
+        for (what, field) in [("offline", "offline"), ("longest gap of a 100 ms ping", "gap")] {
+            let all = PROGRAMS.map(|program| results.summary(case, program, field));
             row(&mut text, &Case { button: what.into(), ..case.clone() }, &all, &[]);
         }
     }
 
-    heading(&mut text, "Where the time goes");
-    const PHASES: [&str; 5] = ["look", "associate", "exchange", "goodbye", "join"];
-    line(&mut text, ["bands", "station", "button", "who"].into_iter().chain(PHASES));
+    heading(&mut text, "Where the time goes", "Seconds: median of all runs.");
+    let headings = PHASES.map(|(_, heading)| heading);
+    line(&mut text, ["bands", "station", "button", "program"].into_iter().chain(headings));
     line(&mut text, ["---"; 9].into_iter());
     for case in &cases {
-        for who in ["wpsd", "wpa_cli"] {
-            let phases = PHASES.map(|phase| {
-                let median = results.summary(case, who, phase).and_then(|it| it.median());
+        for program in ["wpsd", "wpa_cli"] {
+            let phases = PHASES.map(|(field, _)| {
+                let median = results.summary(case, program, field).and_then(|it| it.median());
                 median.map_or_else(String::new, seconds)
             });
             let [bands, station, button] = case.words();
-            let words = [bands, station, button, who].into_iter();
+            let words = [bands, station, button, program].into_iter();
             line(&mut text, words.chain(phases.iter().map(|it| &**it)));
         }
     }
     text
 }
 
-fn heading(text: &mut String, name: &str) {
-    let _ = write!(text, "\n## {name}\n\nSeconds: median (range) of that many runs.\n\n");
+fn heading(text: &mut String, name: &str, caption: &str) {
+    let _ = write!(text, "\n## {name}\n\n{caption}\n\n");
 }
 
 fn header(text: &mut String, more: &[&str]) {
-    let first = ["bands", "station", "button"].into_iter().chain(CONTENDERS);
+    let first = ["bands", "station", "button"].into_iter().chain(PROGRAMS);
     line(text, first.chain(more.iter().copied()));
-    line(text, std::iter::repeat_n("---", 3 + CONTENDERS.len() + more.len()));
+    line(text, std::iter::repeat_n("---", 3 + PROGRAMS.len() + more.len()));
 }
 
 fn row(text: &mut String, case: &Case, all: &[Option<Summary>], more: &[String]) {
@@ -110,8 +120,8 @@ fn line<'a>(text: &mut String, cells: impl Iterator<Item = &'a str>) {
 }
 
 fn cell(summary: &Summary) -> String {
-    let range = match (summary.least(), summary.most()) {
-        (Some(least), Some(most)) => format!("{}–{}", seconds(least), seconds(most)),
+    let range = match (summary.min(), summary.max()) {
+        (Some(min), Some(max)) => format!("{}–{}", seconds(min), seconds(max)),
         _ => return format!("never of {}", summary.runs()),
     };
     let failed = match summary.failed() {
@@ -126,13 +136,14 @@ fn seconds(value: f64) -> String {
     format!("{value:.2}")
 }
 
-/// The best peer's median as a multiple of ours, which come first.
+/// Returns the median of the fastest other program as a multiple of the median of `wpsd`, which
+/// comes first.
 fn ratio(all: &[Option<Summary>]) -> String {
     let mut medians = all.iter().map(|it| it.as_ref().and_then(Summary::median));
     let ours = medians.next().flatten();
-    let best = medians.flatten().min_by(f64::total_cmp);
-    match (ours, best) {
-        (Some(ours), Some(best)) => format!("{:.1}", best / ours),
+    let fastest_other = medians.flatten().min_by(f64::total_cmp);
+    match (ours, fastest_other) {
+        (Some(ours), Some(fastest_other)) => format!("{:.1}", fastest_other / ours),
         _ => String::new(),
     }
 }

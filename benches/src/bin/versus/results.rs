@@ -1,27 +1,28 @@
-//! What was measured, from the lines that the radio lab printed.
+//! The measurements, parsed from the lines that the radio lab printed.
 
 use std::collections::BTreeMap;
 
-/// Ours, and then the peers.
-pub(crate) const CONTENDERS: [&str; 4] = ["wpsd", "wpa_cli", "iwd", "NetworkManager"];
+/// The programs that were measured: ours comes first.
+pub(crate) const PROGRAMS: [&str; 4] = ["wpsd", "wpa_cli", "iwd", "NetworkManager"];
 
-/// What was the same for all contenders.
+/// The conditions of a measurement, the same for all programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Case {
     pub(crate) bands: String,
+    /// Whether the station was connected to another network.
     pub(crate) joined: bool,
     pub(crate) button: String,
 }
 
 impl Case {
-    /// `bands/joined/button`.
+    /// Parses `bands/joined/button`.
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split('/').map(str::to_owned);
         let (bands, joined, button) = (words.next()?, words.next()?, words.next()?);
         Some(Self { bands, joined: joined == "joined", button })
     }
 
-    /// For people.
+    /// Returns the bands, the station and the button in words.
     pub(crate) fn words(&self) -> [&str; 3] {
         let button = match &*self.button {
             "before" => "before the start",
@@ -40,9 +41,10 @@ impl Case {
     }
 }
 
-/// One measurement: its fields by name.
+/// The fields of one measurement, by name.
 type Fields = BTreeMap<String, String>;
 
+/// All measurements.
 #[derive(Default)]
 pub(crate) struct Results {
     cases: Vec<Case>,
@@ -50,6 +52,7 @@ pub(crate) struct Results {
 }
 
 impl Results {
+    /// Parses the lines that begin with `versus: ` and ignores all others.
     pub(crate) fn parse(text: &str) -> Self {
         let mut results = Self::default();
         for line in text.lines().filter_map(|line| line.strip_prefix("versus: ")) {
@@ -67,25 +70,25 @@ impl Results {
         results
     }
 
-    /// In the order in which they were measured.
+    /// Returns the cases, in the order in which they were measured.
     pub(crate) fn cases(&self) -> &[Case] {
         &self.cases
     }
 
-    /// A field over all runs; none if it was not measured.
-    pub(crate) fn summary(&self, case: &Case, who: &str, field: &str) -> Option<Summary> {
-        let of = |(other, fields): &&(Case, Fields)| {
-            other == case && fields.get("who").is_some_and(|it| it == who)
+    /// Summarizes a field over all runs. Returns `None` if it was not measured.
+    pub(crate) fn summary(&self, case: &Case, program: &str, field: &str) -> Option<Summary> {
+        let is_wanted = |(other, fields): &&(Case, Fields)| {
+            other == case && fields.get("who").is_some_and(|it| it == program)
         };
-        let lines = self.lines.iter().filter(of);
+        let lines = self.lines.iter().filter(is_wanted);
         let values = lines.filter_map(|(_, fields)| fields.get(field));
         Summary::new(values.map(|value| value.parse().ok()).collect())
     }
 }
 
-/// The same in several runs, in seconds.
+/// One field in several runs, in seconds.
 pub(crate) struct Summary {
-    /// In order.
+    /// The successful runs, sorted.
     values: Vec<f64>,
     failed: usize,
 }
@@ -105,15 +108,16 @@ impl Summary {
         self.failed
     }
 
-    pub(crate) fn least(&self) -> Option<f64> {
+    pub(crate) fn min(&self) -> Option<f64> {
         self.values.first().copied()
     }
 
-    pub(crate) fn most(&self) -> Option<f64> {
+    pub(crate) fn max(&self) -> Option<f64> {
         self.values.last().copied()
     }
 
-    /// What failed took longer than anything: none if it is in the middle.
+    /// Returns the median. A failed run counts as longer than any other; returns `None` if the
+    /// median falls on one.
     pub(crate) fn median(&self) -> Option<f64> {
         let runs = self.runs();
         let (low, high) = (self.values.get((runs - 1) / 2)?, self.values.get(runs / 2)?);
@@ -133,21 +137,22 @@ mod tests {
         versus: case=all/free/before who=iwd run=1 connected=-\n";
 
     #[test]
-    fn a_failure_is_longer_than_anything() {
+    fn a_failed_run_counts_as_longer_than_any_other() {
         let results = Results::parse(TEXT);
         let [joined, free] = results.cases() else { panic!("two cases") };
-        let summary = |case, who, field| results.summary(case, who, field).expect("measured");
+        let summary =
+            |case, program, field| results.summary(case, program, field).expect("measured");
         let connected = summary(joined, "wpsd", "connected");
         assert_eq!((connected.runs(), connected.failed()), (3, 1));
         assert_eq!(connected.median(), Some(0.5));
-        assert_eq!((connected.least(), connected.most()), (Some(0.25), Some(0.5)));
+        assert_eq!((connected.min(), connected.max()), (Some(0.25), Some(0.5)));
         assert_eq!(summary(joined, "wpsd", "offline").median(), Some(0.2));
         assert_eq!(summary(free, "iwd", "connected").median(), None);
         assert!(results.summary(free, "wpsd", "connected").is_none());
     }
 
     #[test]
-    fn an_even_number_of_runs_has_its_median_between_two() {
+    fn the_median_of_an_even_number_of_runs_is_the_midpoint_of_the_middle_two() {
         let summary = Summary::new(vec![Some(4.0), Some(1.0), Some(2.0), Some(3.0)]);
         assert_eq!(summary.expect("measured").median(), Some(2.5));
     }

@@ -1,5 +1,6 @@
-//! The same firmware without WPS and without our crates, to see in `size` what they make of it: a
-//! network that is compiled in, the same networks, DHCP server and name, a page that says hello.
+//! The same firmware without WPS and without our crates, with which `size` measures how much they
+//! add. The network to join is compiled in, and the page says hello. The stacks, the DHCP server
+//! and mDNS are the same.
 #![no_std]
 #![no_main]
 
@@ -11,8 +12,8 @@ use esp_radio::wifi::sta::StationConfig;
 use esp_radio::wifi::{AuthenticationMethodConfig, Config, ControllerConfig, WifiController};
 use picoserve::routing::get;
 use wps_esp32::board::{self, Board};
-use wps_esp32::net::{Networks, Reach, SOCKETS, Side, follow};
-use wps_esp32::{Shown, dhcp, mdns, say};
+use wps_esp32::net::{ActiveNetwork, NetworkKind, Networks, SOCKETS, subscribe};
+use wps_esp32::{LogDisplay, dhcp, info, mdns};
 
 esp_bootloader_esp_idf::esp_app_desc!();
 
@@ -31,14 +32,14 @@ async fn main(spawner: Spawner) {
     let config = ControllerConfig::default().with_initial_config(Config::Station(config));
     let mut controller = match WifiController::new(wifi, config) {
         Ok(controller) => controller,
-        Err(error) => return say!("no radio: {}", Shown(&error)),
+        Err(error) => return info!("no radio: {}", LogDisplay(&error)),
     };
 
     let networks = Networks::start(spawner, NAME);
-    spawner.spawn(dhcp::serve(networks.of(Side::AccessPoint)).expect("one place for one"));
-    spawner.spawn(mdns::serve(networks, NAME).expect("one place for one"));
+    spawner.spawn(dhcp::serve(networks.stack(NetworkKind::AccessPoint)).expect("spawned once"));
+    spawner.spawn(mdns::serve(networks, NAME).expect("spawned once"));
     for _ in 0..SOCKETS {
-        spawner.spawn(serve(networks).expect("a place for each socket"));
+        spawner.spawn(serve(networks).expect("a slot for each socket"));
     }
     let connect = async {
         loop {
@@ -62,22 +63,22 @@ async fn serve(networks: Networks) {
     let app = picoserve::Router::new().route("/", get(async || "hello"));
     let config = picoserve::Config::const_default();
     let (mut receive, mut send, mut http) = ([0; 1024], [0; 2048], [0; 3072]);
-    let Some(mut news) = follow() else { return };
+    let Some(mut receiver) = subscribe() else { return };
     loop {
-        let Some(Reach { side, .. }) = news.get().await else {
-            news.changed().await;
+        let Some(ActiveNetwork { kind, .. }) = receiver.get().await else {
+            receiver.changed().await;
             continue;
         };
         let serving = async {
             loop {
                 let mut socket =
-                    embassy_net::tcp::TcpSocket::new(networks.of(side), &mut receive, &mut send);
+                    embassy_net::tcp::TcpSocket::new(networks.stack(kind), &mut receive, &mut send);
                 socket.set_timeout(Some(Duration::from_secs(45)));
                 if socket.accept(80).await.is_ok() {
                     let _ = picoserve::Server::new(&app, &config, &mut http).serve(socket).await;
                 }
             }
         };
-        select(serving, news.changed()).await;
+        select(serving, receiver.changed()).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The IP settings of an interface, from the kernel and `/etc/resolv.conf`. What is not known is left out.
+//! The IP settings of an interface, from the kernel and `/etc/resolv.conf`.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,31 +7,34 @@ use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::sys::socket::SockaddrStorage;
 use wps_http::Addresses;
 
-/// As they are now. An interface has many addresses; this is its first of IPv4, else of IPv6.
+/// Returns the current IP settings of an interface. Unknown fields are `None`. If the interface has
+/// more than one address, the first IPv4 address is used, or else the first IPv6 address.
 pub(crate) fn addresses(interface: &str) -> Addresses {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let (ip, mask) = own(interface);
-    // Not /proc/net, its other name, which a unit with ProcSubset=pid does not have.
+    let (ip, mask) = ip_and_mask(interface);
+    // Not /proc/net, the other name of the same file: a unit with ProcSubset=pid does not have it.
     let gateway = gateway(&read("/proc/self/net/route"), interface);
-    // Name servers belong to the machine; they are this network's if it is the way out.
+    // Name servers belong to the machine, not to an interface. They are shown for the interface
+    // with the default route.
     let dns = gateway.and_then(|_| name_server(&read("/etc/resolv.conf")));
     Addresses { ip, mask, gateway: gateway.map(IpAddr::V4), dns }
 }
 
-fn own(interface: &str) -> (Option<IpAddr>, Option<Ipv4Addr>) {
+fn ip_and_mask(interface: &str) -> (Option<IpAddr>, Option<Ipv4Addr>) {
     let Ok(all) = getifaddrs() else { return (None, None) };
-    let own: Vec<_> = all.filter(|it| it.interface_name == interface).collect();
+    let entries: Vec<_> = all.filter(|it| it.interface_name == interface).collect();
     let v4 = |address: &Option<SockaddrStorage>| Some(address.as_ref()?.as_sockaddr_in()?.ip());
-    if let Some((ip, entry)) = own.iter().find_map(|it| Some((v4(&it.address)?, it))) {
+    if let Some((ip, entry)) = entries.iter().find_map(|it| Some((v4(&it.address)?, it))) {
         return (Some(ip.into()), v4(&entry.netmask));
     }
     let v6 = |it: &InterfaceAddress| Some(it.address?.as_sockaddr_in6()?.ip());
-    // A link-local one reaches nobody without the name of an interface.
-    let ip = own.iter().filter_map(v6).find(|ip| !ip.is_unicast_link_local());
+    // A link-local address is useless without the name of an interface.
+    let ip = entries.iter().filter_map(v6).find(|ip| !ip.is_unicast_link_local());
     (ip.map(IpAddr::V6), None)
 }
 
-/// Of the default route with the smallest metric: `/proc/self/net/route`, proc(5).
+/// Returns the gateway of the default route with the smallest metric. `table` is the text of
+/// `/proc/self/net/route`, proc(5).
 fn gateway(table: &str, interface: &str) -> Option<Ipv4Addr> {
     let routes = table.lines().filter_map(|line| {
         let mut fields = line.split_whitespace();
@@ -39,14 +42,15 @@ fn gateway(table: &str, interface: &str) -> Option<Ipv4Addr> {
         let metric: u32 = fields.nth(3)?.parse().ok()?;
         let mask = fields.next()?;
         let is_default = destination == "00000000" && mask == "00000000";
-        // In the byte order of the machine.
+        // The kernel writes the address in the byte order of the machine.
         let gateway = u32::from_str_radix(gateway, 16).ok()?.to_ne_bytes();
         (name == interface && is_default).then_some((metric, Ipv4Addr::from(gateway)))
     });
     routes.filter(|(_, gateway)| !gateway.is_unspecified()).min().map(|(_, gateway)| gateway)
 }
 
-/// The first one, unless it is on this machine itself, which passes questions on to others.
+/// Returns the first name server in `text`, or `None` if that is on this machine itself: a local
+/// stub resolver forwards queries to other servers.
 fn name_server(text: &str) -> Option<IpAddr> {
     let mut servers = text.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
@@ -70,13 +74,13 @@ tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn the_gateway_is_that_of_the_best_default_route() {
+    fn the_gateway_is_that_of_the_default_route_with_the_smallest_metric() {
         assert_eq!(gateway(ROUTES, "wlan0"), Some([10, 0, 0, 1].into()));
         assert_eq!(gateway(ROUTES, "eth0"), Some([192, 0, 2, 1].into()));
     }
 
     #[test]
-    fn there_may_be_no_gateway() {
+    fn without_a_default_route_there_is_no_gateway() {
         for (table, interface) in [(ROUTES, "tun0"), (ROUTES, "wlan"), ("", "wlan0"), ("x y", "x")]
         {
             assert_eq!(gateway(table, interface), None, "{interface}");
@@ -84,7 +88,7 @@ tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0
     }
 
     #[test]
-    fn a_name_server_of_the_machine_itself_tells_nothing() {
+    fn a_name_server_on_this_machine_is_ignored() {
         let cases = [
             (
                 "# made by hand\nsearch example\nnameserver 192.0.2.53\nnameserver 192.0.2.54\n",
@@ -104,7 +108,7 @@ tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0
     }
 
     #[test]
-    fn the_kernel_tells_the_address_and_its_mask() {
+    fn address_and_mask_come_from_the_kernel() {
         let Addresses { ip, mask, gateway, dns } = addresses("lo");
         assert_eq!((ip, mask), (Some([127, 0, 0, 1].into()), Some([255, 0, 0, 0].into())));
         assert_eq!((gateway, dns), (None, None));

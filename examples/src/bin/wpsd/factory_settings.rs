@@ -1,4 +1,4 @@
-//! Flags for the factory settings: those of a device that was never set up.
+//! The flags for the factory settings: the settings of a device that was never set up.
 
 use std::path::{Path, PathBuf};
 
@@ -9,31 +9,32 @@ use wps_core::{AccessPoint, Credentials, Passphrase, Settings, Ssid};
 use crate::secret::first_line;
 
 #[derive(Args)]
-#[command(next_help_heading = "A device that was never set up")]
+#[command(next_help_heading = "Factory settings")]
 pub(crate) struct FactorySettings {
-    /// What it begins with: Wi-Fi as the platform has it, an access point of its own, or Wi-Fi off.
-    /// Once something is saved, that counts. [default: platform; off with a simulated radio]
+    /// The factory settings: the platform's own Wi-Fi settings, an access point, or Wi-Fi off. They
+    /// apply until settings are saved. [default: platform; off with a simulated radio]
     #[arg(long = "blank", value_name = "MODE")]
     mode: Option<Mode>,
 
-    /// The name of its access point
+    /// The name of the access point
     #[arg(long, value_name = "NAME", required_if_eq("mode", "access-point"))]
     access_point_name: Option<String>,
 
-    /// The file with the key of its access point in its first line, readable by nobody else
+    /// The file with the key of the access point in its first line. Other users must not be able to
+    /// read it
     #[arg(long, value_name = "FILE", conflicts_with = "access_point_open")]
     access_point_key_file: Option<PathBuf>,
 
-    /// Let its access point be open to everybody, without a key
+    /// Make the access point open, without a key
     #[arg(long)]
     access_point_open: bool,
 
-    /// The channel of its access point, else the radio chooses
+    /// The channel of the access point. Without this flag the radio chooses
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=177))]
     access_point_channel: Option<u8>,
 
-    /// What a failed pairing does to a device that was an access point: Wi-Fi off, as WPS devices do,
-    /// or the access point again, for a device that nobody can reach otherwise
+    /// What follows a failed pairing if the device was an access point: Wi-Fi off, as is usual for
+    /// WPS devices, or the access point again, for a device that is not reachable in any other way
     #[arg(long, value_name = "MODE", value_enum, default_value_t = AfterFailure::Off)]
     after_failure: AfterFailure,
 }
@@ -52,7 +53,7 @@ enum AfterFailure {
 }
 
 impl FactorySettings {
-    /// The settings, if any were asked for. Reads the key.
+    /// Returns the factory settings, or `None` if the flags name none. Reads the file with the key.
     pub(crate) fn settings(&self) -> anyhow::Result<Option<Settings>> {
         if self.mode == Some(Mode::AccessPoint) {
             return self.access_point().map(Some);
@@ -71,6 +72,7 @@ impl FactorySettings {
         }))
     }
 
+    /// Returns what a failed pairing does to an access point.
     pub(crate) fn after_failure(&self) -> wps_core::AfterFailure {
         match self.after_failure {
             AfterFailure::Off => wps_core::AfterFailure::AccessPointOff,
@@ -86,7 +88,7 @@ impl FactorySettings {
             None if self.access_point_open => None,
             None => bail!(
                 "an access point needs a key: give --access-point-key-file FILE, or \
-                 --access-point-open if everybody may use it"
+                 --access-point-open for one without a key"
             ),
         };
         let network = Credentials { ssid, passphrase };
@@ -97,6 +99,6 @@ impl FactorySettings {
 
 fn key(path: &Path) -> anyhow::Result<Passphrase> {
     let line = first_line(path, "--access-point-key-file")?;
-    let no_key = || format!("the first line of {} is no Wi-Fi password", path.display());
-    Passphrase::new(&line).with_context(no_key)
+    let error = || format!("the first line of {} is not a Wi-Fi password", path.display());
+    Passphrase::new(&line).with_context(error)
 }

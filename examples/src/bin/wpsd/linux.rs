@@ -1,4 +1,5 @@
-//! The real radio: wpa_supplicant, a file, and the clock that runs through suspend.
+//! The daemon on a real radio: wpa_supplicant, a file for the settings, and a clock that keeps
+//! running in suspend.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,19 +10,19 @@ use wps_core::{DriverError, ErrorKind, Settings};
 use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
 
 use crate::addresses::addresses;
-use crate::serve::{self, Device, Door, Parts};
+use crate::serve::{self, DeviceOptions, HttpOptions, Parts};
 
-/// What the flags say.
+/// The options from the command line.
 pub(crate) struct Options {
     pub(crate) interface: String,
     pub(crate) state_dir: PathBuf,
     pub(crate) control_dir: PathBuf,
     pub(crate) freq_list: Option<FreqList>,
-    pub(crate) door: Door,
-    pub(crate) device: Device,
+    pub(crate) http: HttpOptions,
+    pub(crate) device: DeviceOptions,
 }
 
-/// Frequencies in MHz with blanks or commas between them, as wpa_supplicant writes them.
+/// A list of frequencies in MHz, separated by spaces or commas as in wpa_supplicant.
 #[derive(Clone, Debug)]
 pub(crate) struct FreqList(Vec<u16>);
 
@@ -38,19 +39,20 @@ impl FromStr for FreqList {
     }
 }
 
+/// Runs the daemon until a signal ends it.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { interface, state_dir, control_dir, freq_list, door, device } = options;
+    let Options { interface, state_dir, control_dir, freq_list, http, device } = options;
     let frequencies = freq_list.map_or_else(Vec::new, |FreqList(frequencies)| frequencies);
     let driver = WpaSupplicant::new(control_dir, &interface).freq_list(frequencies);
     match driver.check().await {
         Ok(()) => {}
-        // Flight mode is no reason not to serve the page that says so.
+        // In flight mode the page is served, too: it reports the flight mode.
         Err(error) if error.kind() == ErrorKind::Blocked => tracing::warn!("{error}"),
         Err(error) => return Err(error.into()),
     }
     let store = FileStore::open(&state_dir, &interface)?;
-    let door = door.open().await?;
-    let device = device.or(Settings::Platform);
+    let listener = http.bind().await?;
+    let device = device.with_default_settings(Settings::Platform);
     let parts = Parts {
         driver,
         store,
@@ -59,5 +61,5 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         addresses: Some(Arc::new(move || addresses(&interface))),
         routes: Router::new(),
     };
-    serve::run(door, parts).await
+    serve::run(listener, parts).await
 }

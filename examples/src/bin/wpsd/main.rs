@@ -1,10 +1,10 @@
-//! `wpsd`: Wi-Fi Protected Setup by push button as a daemon for Linux, with an HTTP API and a page.
-//! Without an interface it runs on a simulated radio, and whoever starts it plays the router.
+//! `wpsd`: a daemon for Linux that does Wi-Fi Protected Setup by push button, with an HTTP API and
+//! a web page. Without an interface it runs on a simulated radio, and the user controls the router.
 
 mod addresses;
+mod button_and_lamp;
 mod factory_settings;
 mod linux;
-mod panel;
 mod password;
 mod secret;
 mod serve;
@@ -25,8 +25,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 /// Wi-Fi Protected Setup by push button: press the button on the router, and you are online.
 ///
-/// Without --interface it runs on a simulated radio: open the page and play the router, by keys or in
-/// the page. With it, it pairs a real Wi-Fi interface through wpa_supplicant.
+/// Without --interface it runs on a simulated radio: open the page, and control the simulated
+/// router there or with the keyboard. With --interface it pairs a real Wi-Fi interface through
+/// wpa_supplicant.
 #[derive(Parser)]
 #[command(version, after_help = AFTER_HELP)]
 struct Flags {
@@ -34,35 +35,37 @@ struct Flags {
     #[arg(long, value_name = "NAME")]
     interface: Option<String>,
 
-    /// Where to serve the page and the API; whoever can reach it can pair, unless there is a password.
-    /// Port 0 takes a free one
+    /// The address for the page and the API. Everybody who can reach it can start a pairing, unless
+    /// there is a password. Port 0 chooses a free port
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
 
-    /// A further host name under which the page is reached, such as device.fritz.box; may be given
-    /// more than once. IP addresses, localhost and this machine's name work anyway
+    /// Another host name under which browsers reach the page, such as device.fritz.box; can be
+    /// given more than once. IP addresses, localhost and this machine's name always work
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
 
-    /// The file with the password of the page and the API in its first line, readable by nobody else.
-    /// Without it the variable WPSD_PASSWORD counts. The user name is empty
+    /// The file with the password of the page and the API in its first line. Other users must not
+    /// be able to read it. Without this flag, the variable WPSD_PASSWORD is used. The user name is
+    /// empty
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 
-    /// Where the settings are saved
+    /// The directory for the saved settings
     #[arg(long, value_name = "DIR", default_value = "/var/lib/wpsd", requires = "interface")]
     state_dir: PathBuf,
 
-    /// Where wpa_supplicant's control sockets are
+    /// The directory of wpa_supplicant's control sockets
     #[arg(long, value_name = "DIR", default_value = "/run/wpa_supplicant", requires = "interface")]
     control_dir: PathBuf,
 
-    /// What freq_list is in wpa_supplicant's configuration, if it is there: no other channel is looked at
+    /// The value of freq_list in wpa_supplicant's configuration, if it has one. Only these
+    /// frequencies are scanned
     #[arg(long, value_name = "\"MHZ...\"", requires = "interface")]
     freq_list: Option<linux::FreqList>,
 
     #[command(flatten)]
-    panel: panel::Panel,
+    button_and_lamp: button_and_lamp::ButtonAndLamp,
 
     #[command(flatten)]
     factory_settings: factory_settings::FactorySettings,
@@ -70,15 +73,15 @@ struct Flags {
 
 const AFTER_HELP: &str = "\
 Examples:
-  wpsd                                             a simulated radio to play with
-  wpsd --interface wlan0 --listen 0.0.0.0:80       the real thing, for the whole network
+  wpsd                                             a simulated radio to try it out
+  wpsd --interface wlan0 --listen 0.0.0.0:80       a real radio, reachable from the whole network
   wpsd --interface wlan0 --listen 0.0.0.0:80 --password-file /etc/wpsd/password
   wpsd --interface wlan0 --button-key gpio-keys --lamp-led green:wps
   curl -i -X POST http://127.0.0.1:8080/api/v1/wifi/wps        start a pairing
-  curl -s http://127.0.0.1:8080/api/v1/wifi/wps                how it stands
+  curl -s http://127.0.0.1:8080/api/v1/wifi/wps                show the status
 
-RUST_LOG sets what is logged (RUST_LOG=debug). SIGTERM or Ctrl+C ends a running pairing, puts the
-previous Wi-Fi settings back, and exits.";
+RUST_LOG sets the log level (RUST_LOG=debug). SIGTERM or Ctrl+C cancels a running pairing, restores
+the previous Wi-Fi settings, and exits.";
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "give an IP address and a port, such as 127.0.0.1:8080 or [::]:80")
@@ -86,7 +89,7 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    keep_secrets_out_of_core_dumps();
+    forbid_core_dumps();
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
     tracing_subscriber::fmt()
         .with_env_filter(filter.from_env_lossy())
@@ -102,11 +105,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// The memory holds Wi-Fi passwords. No debugger of another user, and no dump on disk.
-fn keep_secrets_out_of_core_dumps() {
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    // Where the system does not allow it there is nothing else to do, and no reason not to run.
-    let _ = setrlimit(Resource::Core, none);
+/// Forbids core dumps and debuggers of other users, because the memory holds Wi-Fi passwords.
+fn forbid_core_dumps() {
+    let no_core_file = Rlimit { current: Some(0), maximum: Some(0) };
+    // A system that does not allow this is no reason not to run.
+    let _ = setrlimit(Resource::Core, no_core_file);
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
@@ -120,30 +123,30 @@ fn run(flags: Flags) -> anyhow::Result<()> {
         state_dir,
         control_dir,
         freq_list,
-        panel,
+        button_and_lamp,
         factory_settings,
     } = flags;
     let password = password::password(password_file.as_deref())?;
-    let door = serve::Door { listen, names, password };
-    let device = serve::Device {
+    let http = serve::HttpOptions { listen, names, password };
+    let device = serve::DeviceOptions {
         factory_settings: factory_settings.settings()?,
         after_failure: factory_settings.after_failure(),
-        panel,
+        button_and_lamp,
     };
     let work = async {
         match interface {
             Some(interface) => {
                 let options =
-                    linux::Options { interface, state_dir, control_dir, freq_list, door, device };
+                    linux::Options { interface, state_dir, control_dir, freq_list, http, device };
                 linux::run(options).await
             }
-            None => simulated::run(door, device).await,
+            None => simulated::run(http, device).await,
         }
     };
-    // A task of its own: see `Runner::run`.
+    // In a separate task: see `Runner::run`.
     let done = LocalSet::new().block_on(&runtime, async { spawn_local(work).await });
     let done = done.context("the daemon's task failed").flatten();
-    // Whatever still blocks (a name being looked up, a key being waited for) must not hold the exit.
+    // Blocking tasks (a DNS query, a wait for a key) must not delay the exit.
     runtime.shutdown_background();
     done
 }

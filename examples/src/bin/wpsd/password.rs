@@ -1,5 +1,5 @@
-//! Who may call: the password of the page and the API, from a file or the environment. Never from the
-//! command line, which every user of the machine can read.
+//! The password of the page and the API, from a file or the environment. It is never on the command
+//! line, which every user of the machine can read.
 
 use std::env;
 use std::os::unix::ffi::OsStringExt;
@@ -13,9 +13,9 @@ use crate::secret::first_line;
 
 const VARIABLE: &str = "WPSD_PASSWORD";
 
-/// The password, if one is set. A file that was named counts before the environment.
+/// Returns the password, or `None` if none is set. A file takes precedence over the environment.
 pub(crate) fn password(file: Option<&Path>) -> anyhow::Result<Option<Password>> {
-    let (text, place) = match (file, env::var_os(VARIABLE)) {
+    let (text, source) = match (file, env::var_os(VARIABLE)) {
         (Some(file), _) => {
             (first_line(file, "--password-file")?, format!("the first line of {}", file.display()))
         }
@@ -23,6 +23,6 @@ pub(crate) fn password(file: Option<&Path>) -> anyhow::Result<Option<Password>> 
         (None, None) => return Ok(None),
     };
     let password = Password::new(&text)
-        .with_context(|| format!("{place} is no password: a password has 1 to 64 bytes"))?;
+        .with_context(|| format!("{source} is not a password: a password has 1 to 64 bytes"))?;
     Ok(Some(password))
 }

@@ -1,4 +1,5 @@
-//! The daemon itself, on any driver, store and clock: the runner, the HTTP front, the end.
+//! The daemon, for any driver, store and clock: it runs the runner and the HTTP server, and shuts
+//! down when a signal arrives.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
@@ -17,17 +18,18 @@ use wps_core::{AfterFailure, Clock, Control, Phase, Runner, Settings, SettingsSt
 use wps_http::axum::{Config, Limits};
 use wps_http::{Addresses, Password};
 
-use crate::panel::Panel;
+use crate::button_and_lamp::ButtonAndLamp;
 use crate::systemd;
 
-/// How long a pairing that was cut short may take to be put back. A machine that is not at rest by
-/// then has its journal on disk, and goes on at the next start.
-const REST_TIME: Duration = Duration::from_secs(20);
+/// How long the exit waits for the rollback of a cancelled pairing. If that is not enough, the
+/// journal is on disk, and the next start completes the rollback.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The control that all parts of the daemon share.
 pub(crate) static CONTROL: Control<CriticalSectionRawMutex, 8> = Control::new();
 
-/// Where clients come in, as the flags say.
-pub(crate) struct Door {
+/// The options of the HTTP server.
+pub(crate) struct HttpOptions {
     pub(crate) listen: SocketAddr,
     pub(crate) names: Vec<String>,
     pub(crate) password: Option<Password>,
@@ -38,34 +40,35 @@ pub(crate) struct Parts<D, S, C> {
     pub(crate) driver: D,
     pub(crate) store: S,
     pub(crate) clock: C,
-    pub(crate) device: Device<Settings>,
-    /// Tells the IP settings, where there are any.
+    pub(crate) device: DeviceOptions<Settings>,
+    /// Returns the IP settings. `None` if the radio has none.
     pub(crate) addresses: Option<Arc<dyn Fn() -> Addresses + Send + Sync>>,
-    /// Further routes.
+    /// Additional routes.
     pub(crate) routes: Router,
 }
 
-/// What the flags say about the device, whatever its radio.
-pub(crate) struct Device<B = Option<Settings>> {
-    /// What it begins with if it has never been set up.
-    pub(crate) factory_settings: B,
+/// The options of the device, for every kind of radio.
+pub(crate) struct DeviceOptions<S = Option<Settings>> {
+    /// The settings of a device that was never set up.
+    pub(crate) factory_settings: S,
     pub(crate) after_failure: AfterFailure,
-    pub(crate) panel: Panel,
+    pub(crate) button_and_lamp: ButtonAndLamp,
 }
 
-impl Device {
+impl DeviceOptions {
     /// Uses `default` as factory settings if the flags name none.
-    pub(crate) fn or(self, default: Settings) -> Device<Settings> {
-        let Self { factory_settings, after_failure, panel } = self;
-        Device { factory_settings: factory_settings.unwrap_or(default), after_failure, panel }
+    pub(crate) fn with_default_settings(self, default: Settings) -> DeviceOptions<Settings> {
+        let Self { factory_settings, after_failure, button_and_lamp } = self;
+        let factory_settings = factory_settings.unwrap_or(default);
+        DeviceOptions { factory_settings, after_failure, button_and_lamp }
     }
 }
 
-impl Door {
-    /// Takes the port, before anything else is touched.
-    pub(crate) async fn open(self) -> anyhow::Result<OpenDoor> {
+impl HttpOptions {
+    /// Binds the port. The daemon does this first, before it changes anything.
+    pub(crate) async fn bind(self) -> anyhow::Result<HttpListener> {
         let Self { listen, names, password } = self;
-        let cannot = |error: io::Error| {
+        let describe = |error: io::Error| {
             let kind = error.kind();
             let advice = if kind == ErrorKind::AddrInUse {
                 "another program listens there already: stop it, or choose another port"
@@ -78,22 +81,23 @@ impl Door {
             };
             anyhow!("cannot listen on {listen}: {advice}, with --listen ADDR:PORT")
         };
-        let listener = TcpListener::bind(listen).await.map_err(cannot)?;
+        let listener = TcpListener::bind(listen).await.map_err(describe)?;
         let address = listener.local_addr()?;
-        Ok(OpenDoor { listener, address, names, password })
+        Ok(HttpListener { listener, address, names, password })
     }
 }
 
-/// A port that was taken.
-pub(crate) struct OpenDoor {
+/// A bound port, and the options of its server.
+pub(crate) struct HttpListener {
     listener: TcpListener,
     address: SocketAddr,
     names: Vec<String>,
     password: Option<Password>,
 }
 
-impl OpenDoor {
-    /// Where a browser on this machine finds it, with the real port where any was asked for.
+impl HttpListener {
+    /// Returns the address for a browser on this machine. It has the real port if the option was
+    /// port 0.
     pub(crate) fn address(&self) -> SocketAddr {
         let ip = match self.address.ip() {
             ip if !ip.is_unspecified() => ip,
@@ -104,34 +108,34 @@ impl OpenDoor {
     }
 }
 
-/// Runs until SIGTERM or SIGINT, then ends a running pairing by the failure rule.
-pub(crate) async fn run<D, S, C>(door: OpenDoor, parts: Parts<D, S, C>) -> anyhow::Result<()>
+/// Runs until SIGTERM or SIGINT, then cancels a running pairing and waits for its rollback.
+pub(crate) async fn run<D, S, C>(http: HttpListener, parts: Parts<D, S, C>) -> anyhow::Result<()>
 where
     D: WifiDriver,
     S: SettingsStore,
     S::Error: Display,
     C: Clock + Clone + Send + Sync + 'static,
 {
-    let OpenDoor { listener, address, mut names, password } = door;
+    let HttpListener { listener, address, mut names, password } = http;
     let Parts { driver, store, clock, device, addresses, routes } = parts;
-    let Device { factory_settings, after_failure, panel } = device;
+    let DeviceOptions { factory_settings, after_failure, button_and_lamp } = device;
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut told_to_stop = async || {
+    let mut next_signal = async || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
 
-    let own_name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    names.push(own_name.clone());
+    let host_name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    names.push(host_name.clone());
     let is_open = password.is_none() && !address.ip().is_loopback();
     let config = Config {
         names,
         password,
         addresses,
-        name: Some(own_name),
+        name: Some(host_name),
         version: Some(env!("CARGO_PKG_VERSION").into()),
         has_platform: factory_settings == Settings::Platform,
         ..Config::default()
@@ -155,38 +159,41 @@ where
     let stopped = || {
         let mut stopped = stopped.clone();
         async move {
-            // Nothing is ever sent: the sender is gone, also with the program.
+            // No value is ever sent. This returns when the sender is dropped.
             let _ = stopped.changed().await;
         }
     };
-    let front = tokio::spawn(wps_http::axum::serve(listener, router, Limits::default(), stopped()));
+    let server =
+        tokio::spawn(wps_http::axum::serve(listener, router, Limits::default(), stopped()));
     systemd::ready().await;
-    let stay_and_leave = async {
-        told_to_stop().await;
+    let run_until_signal = async {
+        next_signal().await;
         tracing::info!("stopping");
-        // First nobody can start a pairing any more, then the one that runs is ended.
+        // First stop the server, so that no new pairing starts, then cancel a running one.
         drop(stop);
         systemd::stopping().await;
-        front.await.context("the HTTP server failed")?;
-        let at_rest = async {
+        server.await.context("the HTTP server failed")?;
+        let idle = async {
             CONTROL.cancel().await;
-            let mut news = CONTROL.listen().context("no seat at the desk")?;
-            news.get_and(|status| status.phase == Phase::Idle).await;
+            let mut status_listener = CONTROL.listen().context("no free listener slot")?;
+            status_listener.get_and(|status| status.phase == Phase::Idle).await;
             anyhow::Ok(())
         };
         tokio::select! {
-            rested = timeout(REST_TIME, at_rest) => match rested {
-                Ok(rested) => rested?,
-                Err(_) => tracing::warn!("not at rest yet; what is left is done at the next start"),
+            result = timeout(SHUTDOWN_TIMEOUT, idle) => match result {
+                Ok(result) => result?,
+                Err(_) => tracing::warn!("the rollback is unfinished; the next start completes it"),
             },
-            () = told_to_stop() => tracing::warn!("told twice: what is left is done at the next start"),
+            () = next_signal() => {
+                tracing::warn!("second signal: exiting; the next start completes the rollback");
+            }
         }
         anyhow::Ok(())
     };
     tokio::select! {
         never = runner.run() => never,
-        left = stay_and_leave => left,
-        never = panel.serve(&clock, stopped()) => match never {},
-        never = systemd::keep_telling() => match never {},
+        result = run_until_signal => result,
+        never = button_and_lamp.run(&clock, stopped()) => match never {},
+        never = systemd::run() => match never {},
     }
 }

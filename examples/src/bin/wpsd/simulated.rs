@@ -1,4 +1,5 @@
-//! The simulated radio, and the router that a person plays: by keys in the terminal, or in the page.
+//! The daemon on a simulated radio. The user controls the simulated routers with keys in the
+//! terminal or with the controls in the page.
 
 use std::io::{BufRead, IsTerminal, Read, stdin};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,182 +19,184 @@ use wps_core::command::PAIRING_WINDOW;
 use wps_core::sim::{Air, Disk, Router, RouterKind};
 use wps_core::{Clock, Instant, Settings};
 
-use crate::serve::{self, Device, Door, Parts};
+use crate::serve::{self, DeviceOptions, HttpOptions, Parts};
 
 static AIR: Air<CriticalSectionRawMutex> = Air::new();
 static DISK: Disk<CriticalSectionRawMutex> = Disk::new();
 
 const ROUTER: &str = "Home";
 const ROUTER_KEY: &str = "correct horse";
-const SECOND: &str = "Neighbour";
-const SECOND_KEY: &str = "battery staple";
+const SECOND_ROUTER: &str = "Neighbour";
+const SECOND_ROUTER_KEY: &str = "battery staple";
 
-const KEYS: &str = "p presses its WPS button, o takes it away or brings it back, 2 lets a second \
-                    router press too, w gives it a wrong key, n switches its WPS off, \
-                    m lets a minute pass, h helps";
-/// Nobody types a line that long.
-const LONGEST_LINE: u64 = 80;
+const HELP: &str = "p presses its WPS button, o takes it away or brings it back, 2 adds a second \
+                    router and presses both buttons, w gives it a wrong key, n switches its WPS \
+                    off, m skips a minute, h shows this help";
+/// A longer line ends the keyboard input.
+const LINE_MAX: u64 = 80;
 
-pub(crate) async fn run(door: Door, device: Device) -> anyhow::Result<()> {
-    let door = door.open().await?;
-    let clock = PlayClock::begin();
-    let play = Arc::new(Play::begin(clock.clone()));
+/// Runs the daemon until a signal ends it.
+pub(crate) async fn run(http: HttpOptions, device: DeviceOptions) -> anyhow::Result<()> {
+    let listener = http.bind().await?;
+    let clock = SimulatedClock::start();
+    let simulator = Arc::new(Simulator::start(clock.clone()));
 
     println!(
         "Open http://{} and choose \"Connect by WPS\"; the radio is simulated.",
-        door.address()
+        listener.address()
     );
-    println!("Then play the router, in the page or by a key and Enter: {KEYS}.");
-    println!("Ctrl+C ends it. For a real radio: wpsd --interface wlan0 (see wpsd --help).");
+    println!("Then control the router in the page, or with a key and Enter: {HELP}.");
+    println!("Ctrl+C ends wpsd. For a real radio: wpsd --interface wlan0 (see wpsd --help).");
     if !is_in_background() {
-        let play = play.clone();
-        thread::spawn(move || obey_keys(&play));
+        let simulator = simulator.clone();
+        thread::spawn(move || read_keys(&simulator));
     }
 
     let parts = Parts {
         driver: AIR.radio(clock.clone()),
         store: DISK.store(),
         clock,
-        device: device.or(Settings::Off { remembered: None }),
+        device: device.with_default_settings(Settings::Off { remembered: None }),
         addresses: None,
-        routes: routes(play),
+        routes: routes(simulator),
     };
-    serve::run(door, parts).await
+    serve::run(listener, parts).await
 }
 
-/// What a person can do to the routers.
+/// An action of the user on the routers or the clock.
 #[derive(Clone, Copy)]
-enum Move {
+enum UserAction {
     Press,
     Power,
     Second,
     WrongKey,
     WpsOff,
-    /// Nobody wants to wait two minutes to see a window close.
-    Minute,
+    /// Skips a minute, so that nobody has to wait two minutes until the window closes.
+    SkipMinute,
 }
 
-struct Play {
-    clock: PlayClock,
+/// The simulated routers and the clock.
+struct Simulator {
+    clock: SimulatedClock,
     runtime: Handle,
-    /// Routers stop pairing by themselves after the walk time.
-    release: Mutex<Option<AbortHandle>>,
+    /// The task that ends the pairing mode of the routers after the walk time.
+    end_of_pairing: Mutex<Option<AbortHandle>>,
 }
 
-impl Play {
-    fn begin(clock: PlayClock) -> Self {
-        AIR.add(Router::new(ROUTER.as_bytes(), ROUTER_KEY.as_bytes()));
-        AIR.add(Router::new(SECOND.as_bytes(), SECOND_KEY.as_bytes()));
-        AIR.power(SECOND.as_bytes(), false);
-        Self { clock, runtime: Handle::current(), release: Mutex::new(None) }
+impl Simulator {
+    fn start(clock: SimulatedClock) -> Self {
+        AIR.add_router(Router::new(ROUTER.as_bytes(), ROUTER_KEY.as_bytes()));
+        AIR.add_router(Router::new(SECOND_ROUTER.as_bytes(), SECOND_ROUTER_KEY.as_bytes()));
+        AIR.set_power(SECOND_ROUTER.as_bytes(), false);
+        Self { clock, runtime: Handle::current(), end_of_pairing: Mutex::new(None) }
     }
 
-    /// Does it, and says what happened.
-    fn play(&self, wanted: Move) -> &'static str {
-        let router = ObservedState::of(ROUTER);
-        match wanted {
-            Move::Press if !router.on => "The router is away: bring it back first.",
-            Move::Press if router.kind == RouterKind::WithoutWps => {
+    /// Performs the action and returns a sentence on what happened.
+    fn perform(&self, action: UserAction) -> &'static str {
+        let router = RouterState::of(ROUTER);
+        match action {
+            UserAction::Press if !router.on => "The router is away: bring it back first.",
+            UserAction::Press if router.kind == RouterKind::WithoutWps => {
                 "The router's WPS is switched off: pressing its button does nothing."
             }
-            Move::Press => {
-                AIR.press(ROUTER.as_bytes());
-                self.release_later();
+            UserAction::Press => {
+                AIR.press_button(ROUTER.as_bytes());
+                self.schedule_end_of_pairing();
                 "The router's WPS button is pressed: it pairs for two minutes."
             }
-            Move::Power => {
-                AIR.power(ROUTER.as_bytes(), !router.on);
+            UserAction::Power => {
+                AIR.set_power(ROUTER.as_bytes(), !router.on);
                 if router.on { "The router is away." } else { "The router is back." }
             }
-            Move::Second if ObservedState::of(SECOND).on => {
-                AIR.power(SECOND.as_bytes(), false);
+            UserAction::Second if RouterState::of(SECOND_ROUTER).on => {
+                AIR.set_power(SECOND_ROUTER.as_bytes(), false);
                 "The second router is away."
             }
-            Move::Second => {
-                AIR.power(SECOND.as_bytes(), true);
-                AIR.press(SECOND.as_bytes());
+            UserAction::Second => {
+                AIR.set_power(SECOND_ROUTER.as_bytes(), true);
+                AIR.press_button(SECOND_ROUTER.as_bytes());
                 if router.on {
-                    AIR.press(ROUTER.as_bytes());
+                    AIR.press_button(ROUTER.as_bytes());
                 }
-                self.release_later();
-                "A second router came, and the buttons of all routers were pressed."
+                self.schedule_end_of_pairing();
+                "A second router is in range, and the buttons of all routers were pressed."
             }
-            Move::WrongKey if router.kind == RouterKind::WrongKey => {
+            UserAction::WrongKey if router.kind == RouterKind::WrongKey => {
                 AIR.set_kind(ROUTER.as_bytes(), RouterKind::Ordinary);
-                "The router hands over its right key again."
+                "The router will send the right key again."
             }
-            Move::WrongKey => {
+            UserAction::WrongKey => {
                 AIR.set_kind(ROUTER.as_bytes(), RouterKind::WrongKey);
-                "The router will hand over a wrong key."
+                "The router will send a wrong key."
             }
-            Move::WpsOff if router.kind == RouterKind::WithoutWps => {
+            UserAction::WpsOff if router.kind == RouterKind::WithoutWps => {
                 AIR.set_kind(ROUTER.as_bytes(), RouterKind::Ordinary);
                 "The router's WPS is switched on again."
             }
-            Move::WpsOff => {
-                AIR.release(ROUTER.as_bytes());
+            UserAction::WpsOff => {
+                AIR.stop_pairing(ROUTER.as_bytes());
                 AIR.set_kind(ROUTER.as_bytes(), RouterKind::WithoutWps);
                 "The router's WPS is switched off."
             }
-            Move::Minute => {
+            UserAction::SkipMinute => {
                 self.clock.skip(Duration::from_secs(60));
                 "A minute passed."
             }
         }
     }
 
-    fn release_later(&self) {
+    fn schedule_end_of_pairing(&self) {
         let clock = self.clock.clone();
         let task = self.runtime.spawn(async move {
             clock.sleep_until(clock.now().after(PAIRING_WINDOW)).await;
-            AIR.release(ROUTER.as_bytes());
-            AIR.release(SECOND.as_bytes());
+            AIR.stop_pairing(ROUTER.as_bytes());
+            AIR.stop_pairing(SECOND_ROUTER.as_bytes());
         });
-        let mut release = self.release.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(earlier) = release.replace(task.abort_handle()) {
+        let mut scheduled = self.end_of_pairing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(earlier) = scheduled.replace(task.abort_handle()) {
             earlier.abort();
         }
     }
 }
 
-/// A router as it is now.
-struct ObservedState {
+/// The current state of a router.
+struct RouterState {
     kind: RouterKind,
     on: bool,
     pressed: bool,
 }
 
-impl ObservedState {
+impl RouterState {
     fn of(name: &str) -> Self {
         let routers = AIR.routers();
-        let called = routers.iter().find(|(ssid, ..)| ssid.as_bytes() == name.as_bytes());
-        let &(_, kind, on, pressed) = called.expect("both routers are on the air from the start");
+        let router = routers.iter().find(|(ssid, ..)| ssid.as_bytes() == name.as_bytes());
+        let &(_, kind, on, pressed) = router.expect("both routers exist from the start");
         Self { kind, on, pressed }
     }
 }
 
-/// The panel in the page.
-fn routes(play: Arc<Play>) -> Routes {
-    let key = |wanted| {
-        let play = play.clone();
+/// The HTTP routes for the controls in the page.
+fn routes(simulator: Arc<Simulator>) -> Routes {
+    let action = |action| {
+        let simulator = simulator.clone();
         post(async move || {
-            play.play(wanted);
+            simulator.perform(action);
             StatusCode::NO_CONTENT
         })
     };
     Routes::new()
-        .route("/api/v1/sim", get(async || shown()))
-        .route("/api/v1/sim/press", key(Move::Press))
-        .route("/api/v1/sim/power", key(Move::Power))
-        .route("/api/v1/sim/second", key(Move::Second))
-        .route("/api/v1/sim/wrong-key", key(Move::WrongKey))
-        .route("/api/v1/sim/wps-off", key(Move::WpsOff))
-        .route("/api/v1/sim/minute", key(Move::Minute))
+        .route("/api/v1/sim", get(async || routers_as_json()))
+        .route("/api/v1/sim/press", action(UserAction::Press))
+        .route("/api/v1/sim/power", action(UserAction::Power))
+        .route("/api/v1/sim/second", action(UserAction::Second))
+        .route("/api/v1/sim/wrong-key", action(UserAction::WrongKey))
+        .route("/api/v1/sim/wps-off", action(UserAction::WpsOff))
+        .route("/api/v1/sim/minute", action(UserAction::SkipMinute))
 }
 
-fn shown() -> impl IntoResponse {
+fn routers_as_json() -> impl IntoResponse {
     let router = |name, key| {
-        let ObservedState { kind, on, pressed } = ObservedState::of(name);
+        let RouterState { kind, on, pressed } = RouterState::of(name);
         serde_json::json!({
             "ssid": name,
             "key": key,
@@ -203,39 +206,41 @@ fn shown() -> impl IntoResponse {
             "wrong_key": kind == RouterKind::WrongKey,
         })
     };
-    let routers =
-        serde_json::json!({ "routers": [router(ROUTER, ROUTER_KEY), router(SECOND, SECOND_KEY)] });
+    let routers = serde_json::json!({
+        "routers": [router(ROUTER, ROUTER_KEY), router(SECOND_ROUTER, SECOND_ROUTER_KEY)],
+    });
     ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], routers.to_string())
 }
 
-/// Ends when standard input does, as a daemon's does at once.
-fn obey_keys(play: &Play) {
+/// Reads keys until the end of standard input. For a daemon in the background that is at once.
+fn read_keys(simulator: &Simulator) {
     let mut keyboard = stdin().lock();
     let mut line = Vec::new();
     loop {
         line.clear();
-        match keyboard.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
+        match keyboard.by_ref().take(LINE_MAX).read_until(b'\n', &mut line) {
             Ok(1..) if line.ends_with(b"\n") => {}
             Ok(_) | Err(_) => return,
         }
-        let wanted = match line.trim_ascii() {
-            b"p" => Move::Press,
-            b"o" => Move::Power,
-            b"2" => Move::Second,
-            b"w" => Move::WrongKey,
-            b"n" => Move::WpsOff,
-            b"m" => Move::Minute,
+        let action = match line.trim_ascii() {
+            b"p" => UserAction::Press,
+            b"o" => UserAction::Power,
+            b"2" => UserAction::Second,
+            b"w" => UserAction::WrongKey,
+            b"n" => UserAction::WpsOff,
+            b"m" => UserAction::SkipMinute,
             b"" => continue,
             _ => {
-                println!("A key and Enter: {KEYS}.");
+                println!("Type a key and Enter: {HELP}.");
                 continue;
             }
         };
-        println!("{}", play.play(wanted));
+        println!("{}", simulator.perform(action));
     }
 }
 
-/// A job in the background that reads from its terminal would be stopped.
+/// Returns whether this process is a background job of its terminal. Reading from the terminal
+/// would stop it.
 fn is_in_background() -> bool {
     let terminal = stdin();
     terminal.is_terminal()
@@ -243,17 +248,17 @@ fn is_in_background() -> bool {
             .is_ok_and(|foreground| foreground != rustix::process::getpgrp())
 }
 
-/// Good enough where nothing is at stake, and it can be moved on; a device takes a clock that runs
-/// through suspend.
+/// A clock that can skip time. It stands still in suspend, which is good enough for a simulation. A
+/// device needs a clock that keeps running in suspend.
 #[derive(Clone)]
-struct PlayClock {
-    begin: time::Instant,
+struct SimulatedClock {
+    start: time::Instant,
     skipped: Arc<watch::Sender<Duration>>,
 }
 
-impl PlayClock {
-    fn begin() -> Self {
-        Self { begin: time::Instant::now(), skipped: Arc::new(watch::Sender::default()) }
+impl SimulatedClock {
+    fn start() -> Self {
+        Self { start: time::Instant::now(), skipped: Arc::new(watch::Sender::default()) }
     }
 
     fn skip(&self, time: Duration) {
@@ -261,9 +266,9 @@ impl PlayClock {
     }
 }
 
-impl Clock for PlayClock {
+impl Clock for SimulatedClock {
     fn now(&self) -> Instant {
-        let passed = self.begin.elapsed() + *self.skipped.borrow();
+        let passed = self.start.elapsed() + *self.skipped.borrow();
         Instant::from_millis(passed.as_millis().try_into().unwrap_or(u64::MAX))
     }
 
@@ -273,7 +278,7 @@ impl Clock for PlayClock {
             let left = at.since(self.now());
             tokio::select! {
                 () = sleep(left) => return,
-                // It is moved on: there is less left. The sender is our own, and stays.
+                // Time was skipped, so less is left. `self` owns the sender, so this never fails.
                 _ = skipped.changed() => {}
             }
         }

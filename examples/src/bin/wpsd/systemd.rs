@@ -1,7 +1,8 @@
-//! What a service manager is told (sd_notify): ready, still alive, how it stands, stopping.
+//! Notifications for the service manager (sd_notify): ready, watchdog, status, stopping.
 //!
-//! Ready means that the record was read and the port is open: whoever connects from now on is answered.
-//! It does not wait for the radio, which may be switched off for days, and the page says so.
+//! Ready means that the record was read and the port is open: from then on clients get a response.
+//! It does not mean that the radio works: a radio can be switched off for days, and the page says
+//! so.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -14,59 +15,62 @@ use wps_core::{Phase, Status};
 
 use crate::serve::CONTROL;
 
-/// How long a service manager may take to listen before the daemon goes on without it.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// A watchdog is told no more often than this.
-const BREATH: Duration = Duration::from_millis(1);
+/// How long the daemon waits for the service manager to accept a notification.
+const NOTIFY_TIMEOUT: Duration = Duration::from_secs(1);
+/// The shortest time between two watchdog notifications.
+const MIN_WATCHDOG_INTERVAL: Duration = Duration::from_millis(1);
 
+/// Notifies the service manager that the daemon is ready.
 pub(crate) async fn ready() {
-    let _ = timeout(PATIENCE, notify(|| sd_notify::notify(&[NotifyState::Ready]))).await;
+    let _ = timeout(NOTIFY_TIMEOUT, notify(|| sd_notify::notify(&[NotifyState::Ready]))).await;
 }
 
+/// Notifies the service manager that the daemon is stopping.
 pub(crate) async fn stopping() {
-    let told =
+    let notified =
         notify(|| sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status("Stopping")]));
-    let _ = timeout(PATIENCE, told).await;
+    let _ = timeout(NOTIFY_TIMEOUT, notified).await;
 }
 
-/// Tells that the daemon is alive, twice as often as asked for, and how it stands.
+/// Sends watchdog notifications, twice as often as the service manager requires, and the status.
+/// Never returns.
 ///
-/// It runs in the same task as the runner: whatever blocks that one keeps this from being told. A
-/// runner that merely waits never does so past the instant of its command.
-pub(crate) async fn keep_telling() -> Infallible {
-    let (never, _) = tokio::join!(alive(), news());
+/// This runs in the same task as the runner, so a runner that blocks also stops the watchdog
+/// notifications. A runner that only waits does so until the instant of its command at most.
+pub(crate) async fn run() -> Infallible {
+    let (never, _) = tokio::join!(feed_watchdog(), report_status());
     never
 }
 
-async fn alive() -> Infallible {
-    let limit = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero());
-    let Some(limit) = limit else { return pending().await };
-    let mut beat = interval((limit / 2).max(BREATH));
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+async fn feed_watchdog() -> Infallible {
+    let watchdog = sd_notify::watchdog_enabled().filter(|timeout| !timeout.is_zero());
+    let Some(watchdog_timeout) = watchdog else { return pending().await };
+    let mut ticks = interval((watchdog_timeout / 2).max(MIN_WATCHDOG_INTERVAL));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        beat.tick().await;
+        ticks.tick().await;
         notify(|| sd_notify::notify(&[NotifyState::Watchdog])).await;
     }
 }
 
-async fn news() -> Infallible {
-    let asked = std::env::var_os("NOTIFY_SOCKET").and_then(|_| CONTROL.listen());
-    let Some(mut news) = asked else { return pending().await };
-    let mut status = news.get().await;
-    let mut told = String::new();
+async fn report_status() -> Infallible {
+    let listener = std::env::var_os("NOTIFY_SOCKET").and_then(|_| CONTROL.listen());
+    let Some(mut listener) = listener else { return pending().await };
+    let mut status = listener.get().await;
+    let mut last_sent = String::new();
     loop {
         let text = sentence(&status);
-        if told != text {
-            told.clone_from(&text);
+        if last_sent != text {
+            last_sent.clone_from(&text);
             notify(move || sd_notify::notify(&[NotifyState::Status(&text)])).await;
         }
-        status = news.changed().await;
+        status = listener.changed().await;
     }
 }
 
-/// How it stands, on one line whatever a network calls itself.
+/// Describes the status on one line, even if the name of a network contains line breaks.
 fn sentence(status: &Status) -> String {
-    let doing = match &status.phase {
+    let activity = match &status.phase {
         Phase::Idle => match &status.network {
             Some(ssid) => format!("Paired with {ssid:?}"),
             None => "Not paired".into(),
@@ -76,19 +80,20 @@ fn sentence(status: &Status) -> String {
         Phase::Joining { ssid } => format!("Joining {ssid:?}"),
         Phase::Saving => "Saving".into(),
         Phase::Configuring => "Changing the settings".into(),
-        Phase::Restoring => "Putting the settings in force".into(),
+        Phase::Restoring => "Applying the settings".into(),
     };
     match status.trouble {
-        Some(cause) => format!("{doing}; {cause}"),
-        None => doing,
+        Some(cause) => format!("{activity}; {cause}"),
+        None => activity,
     }
 }
 
-/// Off the task: a service manager that does not listen must not keep a pairing from going on.
-async fn notify(tell: impl FnOnce() -> io::Result<()> + Send + 'static) {
-    match spawn_blocking(tell).await.map_err(io::Error::other).flatten() {
+/// Sends a notification from another thread: a service manager that does not read must not block a
+/// pairing.
+async fn notify(send: impl FnOnce() -> io::Result<()> + Send + 'static) {
+    match spawn_blocking(send).await.map_err(io::Error::other).flatten() {
         Ok(()) => {}
-        Err(error) => tracing::debug!("the service manager cannot be told: {error}"),
+        Err(error) => tracing::debug!("cannot notify the service manager: {error}"),
     }
 }
 
@@ -100,12 +105,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_cannot_speak_to_the_service_manager() {
+    fn the_name_of_a_network_cannot_inject_notifications() {
         let ssid = Ssid::new(b"x\nREADY=1\nSTOPPING=1").expect("a name");
         let status = Status {
             phase: Phase::Joining { ssid: ssid.clone() },
             deadline: None,
-            seen: SearchProgress::Looking,
+            progress: SearchProgress::Looking,
             off_air: false,
             mode: Mode::Station,
             network: Some(ssid),
@@ -113,9 +118,9 @@ mod tests {
             trouble: Some(Cause::Driver(ErrorKind::WrongKey)),
         };
         for phase in [status.phase.clone(), Phase::Idle] {
-            let said = sentence(&Status { phase, ..status.clone() });
-            assert!(said.contains(r#""x\nREADY=1\nSTOPPING=1""#), "{said}");
-            assert_eq!(said.lines().count(), 1, "{said}");
+            let line = sentence(&Status { phase, ..status.clone() });
+            assert!(line.contains(r#""x\nREADY=1\nSTOPPING=1""#), "{line}");
+            assert_eq!(line.lines().count(), 1, "{line}");
         }
     }
 }

@@ -1,0 +1,260 @@
+//! The machines that were reached, each with a number, its command and its status. Checks the
+//! invariants that concern one machine alone.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use wps_core::command::{Command, Input};
+use wps_core::{
+    AfterFailure, Cause, ErrorKind, Instant, Loaded, Machine, Phase, RequestError, Settings,
+    TaskKind, TaskResult,
+};
+
+use crate::ids::{CommandId, Disk, ERROR_KINDS, IN_WINDOW, InputId, SettingsId, TimePoint};
+
+/// The number of a [`Node`].
+pub(crate) type NodeId = u32;
+
+/// A machine, with its command and its status.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) machine: Machine,
+    pub(crate) command: CommandId,
+    until: Option<Instant>,
+    /// When the radio may leave the present network, while a pairing searches.
+    disconnect_after: Option<Instant>,
+    pub(crate) phase: Phase,
+    /// When the window closes, while one is open.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) last: Option<TaskResult>,
+    pub(crate) settings_in_force: Option<SettingsId>,
+    /// The radio rejected the settings to restore.
+    pub(crate) restore_failing: bool,
+    /// The reply to the requests that wait, or `None` if they have to wait longer.
+    pub(crate) deferred_reply: Option<Result<(), RequestError>>,
+    /// The replies to a request for a pairing and for other settings that arrives now, or `None` if
+    /// it has to wait.
+    pub(crate) immediate_replies: [Option<Result<(), RequestError>>; 2],
+}
+
+impl Node {
+    fn new(machine: Machine) -> Self {
+        let command = machine.command();
+        let (id, until) = CommandId::of(&command);
+        let disconnect_after = if let Command::Pair { disconnect_after, .. } = command {
+            Some(disconnect_after)
+        } else {
+            None
+        };
+        let status = machine.status();
+        Self {
+            restore_failing: status.phase == Phase::Restoring
+                && matches!(status.trouble, Some(Cause::Driver(_))),
+            command: id,
+            until,
+            disconnect_after,
+            phase: status.phase,
+            deadline: status.deadline,
+            last: status.last,
+            settings_in_force: machine.settings_in_force().map(SettingsId::of),
+            deferred_reply: machine.deferred_reply(),
+            immediate_replies: [TaskKind::Pair, TaskKind::Configure]
+                .map(|task| machine.immediate_reply(task)),
+            machine,
+        }
+    }
+
+    /// Returns whether the command runs until the window closes.
+    pub(crate) fn ends_with_window(&self) -> bool {
+        self.deadline.is_some_and(|deadline| self.until >= Some(deadline))
+    }
+
+    /// Returns the time that the requester gets to receive its reply, while a pairing searches.
+    pub(crate) fn reply_grace(&self) -> Option<Duration> {
+        // The grace began at one of these instants.
+        let began =
+            if self.disconnect_after < self.deadline { Some(IN_WINDOW) } else { self.deadline };
+        Some(self.disconnect_after?.since(began?))
+    }
+
+    /// Returns whether this is a pairing or a change of settings whose result is still open.
+    pub(crate) fn is_cancellable(&self) -> bool {
+        self.deadline.is_some() && !matches!(self.command, CommandId::Save(Disk::Settled(_)))
+    }
+}
+
+/// All machines that were reached, and the transitions between them.
+#[derive(Default)]
+pub(crate) struct Explorer {
+    nodes: Vec<Node>,
+    ids: HashMap<Machine, NodeId>,
+    transitions: HashMap<(NodeId, InputId, TimePoint), NodeId>,
+}
+
+impl Explorer {
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id as usize]
+    }
+
+    pub(crate) fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn boot(&mut self, loaded: Loaded, after_failure: AfterFailure) -> NodeId {
+        let factory_settings: Settings = SettingsId::FACTORY.settings();
+        self.intern(Machine::boot(Instant::from_millis(0), loaded, factory_settings, after_failure))
+    }
+
+    pub(crate) fn boot_from(&mut self, disk: Disk, after_failure: AfterFailure) -> NodeId {
+        let loaded = disk.record().map_or(Loaded::Nothing, Loaded::Record);
+        self.boot(loaded, after_failure)
+    }
+
+    /// Returns the machine that results from `input`.
+    pub(crate) fn transition(&mut self, id: NodeId, input: InputId, at: TimePoint) -> NodeId {
+        if let Some(next) = self.transitions.get(&(id, input, at)) {
+            return *next;
+        }
+        let node = self.node(id);
+        let now = match at {
+            TimePoint::Start => Instant::from_millis(0),
+            TimePoint::InWindow => IN_WINDOW,
+            TimePoint::Deadline => node.deadline.unwrap_or(IN_WINDOW),
+        };
+        let mut machine = node.machine.clone();
+        machine.handle(now, input.input());
+        let next = self.intern(machine);
+        self.transitions.insert((id, input, at), next);
+        next
+    }
+
+    /// Returns the number of this machine. Adds the machine and checks its invariants if it is new.
+    fn intern(&mut self, machine: Machine) -> NodeId {
+        if let Some(id) = self.ids.get(&machine) {
+            return *id;
+        }
+        let node = Node::new(machine.clone());
+        if let Err(violation) = check_invariants(&node) {
+            panic!("{violation}: {node:#?}");
+        }
+        let id = NodeId::try_from(self.nodes.len()).expect("fewer than 2^32 machines");
+        self.nodes.push(node);
+        self.ids.insert(machine, id);
+        id
+    }
+}
+
+/// Checks the invariants that concern one machine alone.
+fn check_invariants(node: &Node) -> Result<(), String> {
+    let Node { machine, command, phase, deadline, .. } = node;
+    let is_unchanged_by = |input: InputId| {
+        let mut next = machine.clone();
+        next.handle(IN_WINDOW, input.input());
+        next == *machine
+    };
+    for input in InputId::ANSWERS {
+        if !command.accepts(input) && !is_unchanged_by(input) {
+            return Err(format!("{input:?} is no answer to {command:?}, but changed the machine"));
+        }
+    }
+    if let Some(until) = node.until {
+        let mut next = machine.clone();
+        next.handle(until, InputId::Elapsed.input());
+        if next == *machine {
+            return Err("the command has elapsed without effect: a runner would spin".into());
+        }
+    }
+    let is_idle = *command == CommandId::Idle;
+    if is_idle != node.settings_in_force.is_some() || is_idle != (*phase == Phase::Idle) {
+        return Err("command, settings in force and phase disagree on whether it is idle".into());
+    }
+    if !is_idle && !node.restore_failing {
+        // A second start before the pairing is journaled may need a longer reply grace.
+        let may_extend =
+            |input| input == InputId::StartOverWifi && node.immediate_replies[0].is_none();
+        for input in
+            [InputId::StartOverWifi, InputId::StartByButton].into_iter().chain(InputId::CONFIGURE)
+        {
+            if !may_extend(input) && !is_unchanged_by(input) {
+                return Err(format!("{input:?} disturbed the running task"));
+            }
+        }
+    }
+    if !node.is_cancellable() && !is_unchanged_by(InputId::Cancel) {
+        return Err("cancelled when there was nothing to cancel".into());
+    }
+    for kind in ERROR_KINDS {
+        check_error_kind(node, kind)?;
+    }
+    let ends_in_window = match command {
+        // The reply grace always elapses, even if the device was suspended past its window.
+        CommandId::Pair => node.until == (*deadline).max(node.disconnect_after),
+        CommandId::Join(..) => node.until <= *deadline,
+        CommandId::Pause => match phase {
+            Phase::Searching | Phase::Joining { .. } => node.until <= *deadline,
+            // Here, too, the reply grace always elapses.
+            Phase::Idle
+            | Phase::Journaling
+            | Phase::Saving
+            | Phase::Configuring
+            | Phase::Restoring => true,
+        },
+        // The previous settings are restored between two searches.
+        CommandId::Apply(..) if *phase == Phase::Searching => node.until <= *deadline,
+        CommandId::Idle | CommandId::Snapshot | CommandId::Save(_) | CommandId::Apply(..) => true,
+    };
+    if !ends_in_window {
+        return Err("continues after the window has closed".into());
+    }
+    Ok(())
+}
+
+/// Checks that the machine treats every kind of driver error as it treats the kind that the model
+/// uses in its place, and that the status names the kind that was reported.
+///
+/// The model uses one final kind and one other kind. Outside a window all kinds are equal.
+fn check_error_kind(node: &Node, kind: ErrorKind) -> Result<(), String> {
+    let answer: fn(ErrorKind) -> Input = match node.command {
+        CommandId::Snapshot => |kind| Input::SnapshotTaken(Err(kind)),
+        CommandId::Apply(..) => |kind| Input::Applied(Err(kind)),
+        CommandId::Pair => |kind| Input::Offered(Err(kind)),
+        CommandId::Join(..) => |kind| Input::Joined(Err(kind)),
+        CommandId::Idle | CommandId::Pause | CommandId::Save(_) => return Ok(()),
+    };
+    let machine_after = |kind| {
+        let mut machine = node.machine.clone();
+        machine.handle(IN_WINDOW, answer(kind));
+        machine
+    };
+    let modelled = if node.deadline.is_some() { modelled_kind(kind) } else { ErrorKind::Other };
+    let (actual, expected) = (machine_after(kind), machine_after(modelled));
+    if actual.command() != expected.command() || actual.status().phase != expected.status().phase {
+        return Err(format!("{kind:?} is treated differently from {modelled:?}"));
+    }
+    // While the settings are restored within the window, the cause of the failed try stays.
+    let cause = |machine: &Machine| {
+        let status = machine.status();
+        status.trouble.or(status.last.and_then(|last| last.result.err()))
+    };
+    if cause(&expected) == Some(Cause::Driver(modelled))
+        && cause(&actual) != Some(Cause::Driver(kind))
+    {
+        return Err(format!("the status does not name {kind:?}"));
+    }
+    Ok(())
+}
+
+/// Returns the kind that the model uses in place of `kind`.
+fn modelled_kind(kind: ErrorKind) -> ErrorKind {
+    let is_final = matches!(
+        kind,
+        ErrorKind::Overlap
+            | ErrorKind::Insecure
+            | ErrorKind::Unsupported
+            | ErrorKind::NoDevice
+            | ErrorKind::Blocked
+            | ErrorKind::ManagedByOther
+            | ErrorKind::NotPermitted
+    );
+    if is_final { ErrorKind::NoDevice } else { ErrorKind::Other }
+}

@@ -1,0 +1,230 @@
+//! Converts an entry of wpa_supplicant's BSS table to a [`BssInfo`].
+
+use wps_core::driver::{Cipher, Security};
+use wps_core::wsc::Advertisement;
+use wps_core::{BssInfo, Ssid};
+
+use crate::reply::Values;
+
+/// Parses one entry of the BSS table. For the arguments see
+/// [`WpsBss::parse`](crate::reply::WpsBss::parse). Returns `None` if the entry has no address.
+pub(crate) fn parse_bss_info(
+    summary: &Values<'_>,
+    probe_response: &str,
+    beacon: &str,
+) -> Option<BssInfo> {
+    let probe_response = Values::parse(probe_response).bytes("ie");
+    let beacon = Values::parse(beacon).bytes("beacon_ie");
+    let advertisement = Advertisement::merged(&probe_response, &beacon);
+    let flags = summary.text("flags").unwrap_or_default();
+    // `ie=` is of the frame that was received last. If only beacons were received, it is one of
+    // them.
+    let elements = if probe_response.is_empty() { &beacon } else { &probe_response };
+    let mut info = BssInfo {
+        frequency_mhz: summary.number("freq"),
+        signal_dbm: summary.number("level"),
+        security: security(flags),
+        pairwise_cipher: pairwise_cipher(flags),
+        wps: advertisement.is_some(),
+        pressed: Some(advertisement.as_ref().is_some_and(|it| it.pressed)),
+        ..BssInfo::new(summary.bssid("bssid")?)
+    };
+    read_elements(elements, &mut info);
+    // A hidden network may reveal its name in a probe response.
+    info.ssid = info.ssid.or(advertisement.and_then(|it| it.ssid));
+    Some(info)
+}
+
+/// Reads the elements of a frame (IEEE 802.11-2020, 9.4.2). Stops at the first element that is cut
+/// short.
+fn read_elements(mut rest: &[u8], info: &mut BssInfo) {
+    let at_least = |known: Option<u8>, generation| known.max(Some(generation));
+    while let Some((&[id, length], after)) = rest.split_first_chunk()
+        && let Some((body, after)) = after.split_at_checked(length.into())
+    {
+        rest = after;
+        match (id, body) {
+            (0, name) if name.iter().any(|&byte| byte != 0) => {
+                info.ssid = Ssid::new(name).ok();
+            }
+            (7, [first, second, ..])
+                if first.is_ascii_uppercase() && second.is_ascii_uppercase() =>
+            {
+                info.country = Some([*first, *second]);
+            }
+            // The RSN element. The group cipher suite follows the version. WPA's vendor element has
+            // the same structure.
+            (48, [_, _, _, _, _, suite, ..]) => info.group_cipher = group_cipher(*suite),
+            (221, [0x00, 0x50, 0xf2, 1, _, _, _, _, _, suite, ..])
+                if info.group_cipher.is_none() =>
+            {
+                info.group_cipher = group_cipher(*suite);
+            }
+            // The HT Operation element, with the offset of the secondary channel.
+            (61, [_, offset, ..]) => {
+                (info.width_mhz, info.secondary_above) = match offset & 3 {
+                    1 => (info.width_mhz.max(Some(40)), Some(true)),
+                    3 => (info.width_mhz.max(Some(40)), Some(false)),
+                    _ => (info.width_mhz.max(Some(20)), None),
+                }
+            }
+            // The VHT Operation element.
+            (192, [width @ 1..=3, ..]) => {
+                info.width_mhz = Some(if *width == 1 { 80 } else { 160 });
+            }
+            // The capabilities elements of HT, VHT, HE and EHT.
+            (45, _) => info.generation = at_least(info.generation, 4),
+            (191, _) => info.generation = at_least(info.generation, 5),
+            (255, [35, ..]) => info.generation = at_least(info.generation, 6),
+            (255, [108, ..]) => info.generation = at_least(info.generation, 7),
+            _ => {}
+        }
+    }
+}
+
+/// Returns the security in flags such as `[WPA-PSK-TKIP][WPA2-PSK+SAE-CCMP][WEP][WPS-PBC][ESS]`.
+fn security(flags: &str) -> Option<Security> {
+    let (wpa, wpa2) = (flag_after(flags, "[WPA-"), flag_after(flags, "[WPA2-"));
+    let (wpa_text, wpa2_text) = (wpa.unwrap_or_default(), wpa2.unwrap_or_default());
+    let (psk, sae) = (wpa2_text.contains("PSK"), wpa2_text.contains("SAE"));
+    Some(match (wpa, wpa2) {
+        (None, None) if flags.contains("[WEP]") => Security::Wep,
+        (None, None) => Security::Open,
+        _ if wpa_text.contains("EAP") || wpa2_text.contains("EAP") => Security::Enterprise,
+        _ if wpa2_text.contains("OWE") => Security::Owe,
+        (Some(_), Some(_)) if psk => Security::WpaWpa2,
+        (_, Some(_)) if psk && sae => Security::Wpa2Wpa3,
+        (_, Some(_)) if psk => Security::Wpa2,
+        (_, Some(_)) if sae => Security::Wpa3,
+        (Some(wpa), None) if wpa.contains("PSK") => Security::Wpa,
+        _ => return None,
+    })
+}
+
+/// Returns the pairwise cipher in the same flags.
+fn pairwise_cipher(flags: &str) -> Option<Cipher> {
+    let protocols = [flag_after(flags, "[WPA-"), flag_after(flags, "[WPA2-")];
+    let has = |cipher| protocols.iter().flatten().any(|text| text.contains(cipher));
+    Some(match (has("TKIP"), has("CCMP"), has("GCMP")) {
+        (true, true, _) => Cipher::TkipCcmp,
+        (false, true, _) => Cipher::Ccmp,
+        (_, false, true) => Cipher::Gcmp,
+        (true, false, false) => Cipher::Tkip,
+        (false, false, false) if flags.contains("[WEP]") => Cipher::Wep,
+        (false, false, false) if protocols == [None, None] => Cipher::None,
+        (false, false, false) => return None,
+    })
+}
+
+/// Returns the text between `start` and the next `]`.
+fn flag_after<'a>(flags: &'a str, start: &str) -> Option<&'a str> {
+    flags.split_once(start)?.1.split(']').next()
+}
+
+/// Converts the last byte of a cipher suite selector.
+fn group_cipher(suite: u8) -> Option<Cipher> {
+    Some(match suite {
+        1 | 5 => Cipher::Wep,
+        2 => Cipher::Tkip,
+        4 | 10 => Cipher::Ccmp,
+        8 | 9 => Cipher::Gcmp,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use wps_core::wsc::Bssid;
+
+    use super::*;
+
+    fn entry(flags: &str, elements: &str) -> BssInfo {
+        let summary =
+            format!("bssid=02:00:00:00:00:01\nfreq=2437\nlevel=-61\nage=2\nflags={flags}\n");
+        let beacon = format!("beacon_ie={elements}\n");
+        parse_bss_info(&Values::parse(&summary), "", &beacon).expect("an address")
+    }
+
+    #[test]
+    fn an_entry_with_all_elements_is_parsed() {
+        let elements = "0004686f6d65\
+                        0706434820010d14\
+                        30140100000fac020100000fac040100000fac020000\
+                        2d1aef0117ffff000000000000000000000000000000000000000000\
+                        3d1606050000000000000000000000000000000000000000\
+                        dd190050f204104a0001101044000102104100010110120002 0004";
+        let expected = BssInfo {
+            ssid: Ssid::new(b"home").ok(),
+            frequency_mhz: Some(2437),
+            width_mhz: Some(40),
+            secondary_above: Some(true),
+            signal_dbm: Some(-61),
+            security: Some(Security::Wpa2),
+            pairwise_cipher: Some(Cipher::Ccmp),
+            group_cipher: Some(Cipher::Tkip),
+            generation: Some(4),
+            country: Some(*b"CH"),
+            wps: true,
+            pressed: Some(true),
+            ..BssInfo::new(Bssid([2, 0, 0, 0, 0, 1]))
+        };
+        let flags = "[WPA2-PSK-CCMP][WPS-PBC][ESS]";
+        assert_eq!(entry(flags, &elements.replace(' ', "")), expected);
+    }
+
+    #[test]
+    fn security_and_ciphers_are_read_from_the_flags() {
+        let table = [
+            ("[ESS]", Some(Security::Open), Some(Cipher::None)),
+            ("[WPS][ESS]", Some(Security::Open), Some(Cipher::None)),
+            ("[WEP][ESS]", Some(Security::Wep), Some(Cipher::Wep)),
+            ("[WPA-PSK-TKIP][ESS]", Some(Security::Wpa), Some(Cipher::Tkip)),
+            ("[WPA-PSK-TKIP][WPA2-PSK-CCMP][ESS]", Some(Security::WpaWpa2), Some(Cipher::TkipCcmp)),
+            ("[WPA2-PSK+PSK-SHA256-CCMP][ESS]", Some(Security::Wpa2), Some(Cipher::Ccmp)),
+            ("[WPA2-FT/PSK-CCMP+TKIP][ESS]", Some(Security::Wpa2), Some(Cipher::TkipCcmp)),
+            ("[WPA2-PSK+SAE-CCMP][ESS]", Some(Security::Wpa2Wpa3), Some(Cipher::Ccmp)),
+            ("[WPA2-SAE+FT/SAE-GCMP-256][ESS]", Some(Security::Wpa3), Some(Cipher::Gcmp)),
+            ("[WPA2-OWE-CCMP][ESS]", Some(Security::Owe), Some(Cipher::Ccmp)),
+            ("[WPA2-EAP-CCMP-preauth][ESS]", Some(Security::Enterprise), Some(Cipher::Ccmp)),
+            ("[WPA2-DPP-CCMP][ESS]", None, Some(Cipher::Ccmp)),
+        ];
+        for (flags, security, cipher) in table {
+            let entry = entry(flags, "");
+            assert_eq!((entry.security, entry.pairwise_cipher), (security, cipher), "{flags}");
+        }
+    }
+
+    #[test]
+    fn width_and_generation_are_read_from_the_elements() {
+        let read = |elements| {
+            let it = entry("[ESS]", elements);
+            (it.width_mhz, it.secondary_above, it.generation)
+        };
+        assert_eq!(read(""), (None, None, None));
+        assert_eq!(read("3d02060"), (None, None, None), "cut short");
+        assert_eq!(read("2d003d020600"), (Some(20), None, Some(4)));
+        assert_eq!(read("2d003d020603"), (Some(40), Some(false), Some(4)));
+        assert_eq!(read("2d003d022401bf00c00101"), (Some(80), Some(true), Some(5)));
+        assert_eq!(read("c001023d022401"), (Some(160), Some(true), None), "in any order");
+        assert_eq!(read("ff01232d00"), (None, None, Some(6)));
+        assert_eq!(read("ff016cff0123"), (None, None, Some(7)));
+    }
+
+    #[test]
+    fn hidden_names_and_older_routers_are_parsed() {
+        assert_eq!(entry("[ESS]", "0000").ssid, None);
+        assert_eq!(entry("[ESS]", "0003000000").ssid, None);
+        let wpa = entry("[WPA-PSK-TKIP][ESS]", "dd0a0050f20101000050f202");
+        assert_eq!(wpa.group_cipher, Some(Cipher::Tkip));
+        assert_eq!(entry("[ESS]", "07036368 20").country, None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_entry_parses_without_a_panic(flags: String, elements: Vec<u8>) {
+            let digits: String = elements.iter().map(|byte| format!("{byte:02x}")).collect();
+            entry(&flags.replace('\n', ""), &digits);
+        }
+    }
+}
