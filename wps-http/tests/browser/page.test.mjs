@@ -59,8 +59,8 @@ test("the window closes if no button is pressed", () =>
     await click(page, "Let a minute pass");
     await until(async () => (await secondsLeft(page)) <= 60, () => "the countdown does not follow");
     await click(page, "Let a minute pass");
-    await waitForText(page, "message", "Not connected: no router's WPS button was pressed namespaceName two minutes");
-    await waitForText(page, "advice", "Start again and press the router's WPS button namespaceName two minutes");
+    await waitForText(page, "message", "Not connected: no router's WPS button was pressed within two minutes");
+    await waitForText(page, "advice", "Start again and press the router's WPS button within two minutes");
   }));
 
 test("a pairing can be cancelled with the keyboard", () =>
