@@ -1,8 +1,7 @@
 //! The conformance suite: checks that a [`WifiDriver`](crate::WifiDriver) keeps its contract.
 //!
 //! The contract is on the page [For driver authors](crate::driver#for-driver-authors). This page
-//! leads from there to a driver that keeps it, in about 150 lines that include the test bed for the
-//! suite.
+//! explains how to write a driver that keeps it, and ends with a complete driver and its test bed.
 //!
 //! # Writing a driver
 //!
@@ -34,8 +33,8 @@
 //! A [`TestBed`] provides the environment: it creates drivers, starts routers, presses their
 //! buttons, and observes the radio from outside. [`run_all`] runs every [`Check`] and returns a
 //! [`Report`], which prints a table. What the test bed or the driver cannot do is
-//! [skipped](Outcome::Skipped) or tried [in part](Outcome::Partial), and the table says why. Read
-//! it: [`Report::is_ok`] only means that no check failed.
+//! [skipped](Outcome::Skipped) or tested [in part](Outcome::Partial), and the table gives the
+//! reason. Read the table: [`Report::is_ok`] only means that no check failed.
 //!
 //! The test bed's clock limits every wait, so a driver that never responds fails instead of
 //! blocking the suite. With virtual time, the suite drops each future at every possible poll. For

@@ -1,4 +1,4 @@
-//! What a radio must be able to do: the [`WifiDriver`] contract.
+//! The contract of a radio driver: [`WifiDriver`].
 //!
 //! # For driver authors
 //!
@@ -9,17 +9,16 @@
 //! 1. **Any method may be called in any radio state**, even twice in a row.
 //! 2. **Any future may be dropped at any await.** The next call must find out the radio's actual
 //!    state itself. Work that a dropped future began must not take effect later.
-//! 3. **A driver keeps no time.** It never gives up on its own. The machine owns the pairing
-//!    window, the join timeout and every other timeout, and drops the future when one expires. (A
-//!    bounded wait for a response of the hardware itself is allowed: report it as
-//!    [`ErrorKind::NoResponse`].)
+//! 3. **A driver has no timeouts.** The machine owns the pairing window, the join timeout and every
+//!    other timeout, and drops the future when one expires. The one exception: a driver may limit
+//!    how long it waits for the hardware to respond, and then returns [`ErrorKind::NoResponse`].
 //! 4. **A driver stores nothing on disk**, and tells its platform not to. The machine saves the
 //!    credentials after a join has proven them.
 //! 5. `pair` **stays connected until a router's button has been pressed**, if the radio can scan
 //!    without leaving its network or stopping its own access point. It awaits
 //!    [`PairContext::before_disconnect`] before it disconnects, because the client that requested
 //!    the pairing may still be receiving its reply over this network. It ignores every event of an
-//!    earlier attempt, and never decides by itself that the two minutes are over. If the radio is
+//!    earlier pairing, and never decides by itself that the two minutes are over. If the radio is
 //!    off, `pair` switches it on.
 //! 6. A driver that searches for pressed routers itself detects session overlap with
 //!    [`OverlapDetector`] and [`ScanPlan`](crate::wsc::ScanPlan). The [`PairContext`] holds the

@@ -1,5 +1,7 @@
 //! Wi-Fi Protected Setup by push button (PBC), from the device's side: press the button on the
-//! router and the device is online. Whatever else happens, the device is no worse off than before.
+//! router, and the device is online. If the pairing fails, the previous settings are restored. The
+//! exception is a device that was an access point: Wi-Fi is off then, unless [`AfterFailure`]
+//! restores the access point.
 //!
 //! The core is hardware-agnostic: no `std`, no allocator, no `unsafe`, no clock. It consists of
 //!
@@ -65,10 +67,9 @@
 //!
 //! # Security
 //!
-//! PBC is convenient, not strong: anyone in range can pair within the two minutes. That is a
-//! trade-off of the standard itself. After pairing, WPS is best switched off on the router. This
-//! crate redacts secrets in everything that it prints, and wipes them from memory when they are
-//! dropped.
+//! PBC is convenient, not strong: anyone in range can pair within the two minutes. This is a
+//! trade-off of the standard. After pairing, switch WPS off on the router. This crate redacts
+//! secrets in everything that it prints, and wipes them from memory when they are dropped.
 #![no_std]
 
 pub mod button;

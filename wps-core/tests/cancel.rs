@@ -1,6 +1,6 @@
-//! Tests of dropped futures and power cuts. Drops the runner's future after every possible number
-//! of polls and runs it again: nothing is lost. Also cuts power after as many polls, once or twice:
-//! the device boots with the settings that its record requires.
+//! Tests of dropped futures and power cuts. They drop the runner's future after every possible
+//! number of polls and start a new one: nothing is lost. They also cut the power after every
+//! possible number of polls, once or twice: the device boots with the settings of its record.
 
 mod common;
 
@@ -41,12 +41,13 @@ impl Case {
         }
         sim.advance_to(self.until);
         if !sim.env.records_at_cuts.borrow().is_empty() {
+            // A skipped step may have been the one that clears the fault.
             sim.env.disk.set_fault(None);
             sim.advance(20.0); // more than the longest retry delay
         }
     }
 
-    /// Returns how often the runner is polled without interruptions.
+    /// Returns how many times the runner is polled without interruptions.
     fn poll_count(&self) -> usize {
         let env = self.environment();
         let mut sim = env.boot();
@@ -154,7 +155,7 @@ fn cancelled_while_joining() -> Case {
     }
 }
 
-/// Cancelled during the reply grace, while the pairing already searches.
+/// Cancelled during the reply grace, while the pairing is already searching.
 fn cancelled_early() -> Case {
     Case {
         before: hotspot(None),
@@ -241,7 +242,8 @@ macro_rules! cases {
             $(#[test] fn $case() { super::$case().check_power_cuts(&[0]); })+
         }
         mod power_cut_twice {
-            // The second cut at every step of the boot, while the settings are being restored.
+            // The second cut comes at each of the first polls after the boot, while the settings
+            // are being restored.
             $(#[test] fn $case() { super::$case().check_power_cuts(&[1, 2, 3, 4, 5, 6]); })+
         }
     };

@@ -7,8 +7,8 @@
 //! * embassy-time: [`EmbassyClock`].
 //!
 //! A feature selects the chip: `esp32c3` or `esp32c6`. The features `esp32`, `esp32s2` and
-//! `esp32s3` exist, too, but these chips need Espressif's own compiler, and we have never built
-//! them. The features `defmt` and `log` select the logger, which reports the reconnector's errors.
+//! `esp32s3` exist, too, but these chips need Espressif's own compiler, and are not built in
+//! CI. The features `defmt` and `log` select the logger, which reports the reconnector's errors.
 //! If both are on, it is `defmt`.
 //!
 //! ```no_run
@@ -56,13 +56,13 @@
 //! # What blocks
 //!
 //! When a pairing begins, and again after each failed exchange, the library generates a
-//! Diffie-Hellman key of 1536 bits. This takes 199 million instructions, an estimated 1.2 to 2 s at
-//! 160 MHz. The library does it in its own thread: `esp_wifi_wps_start` hands
-//! `wifi_station_wps_start` to the Wi-Fi task by `eloop_register_timeout_blocking` and waits on a
-//! semaphore. (Called *in* the Wi-Fi task, it would fail an assertion.) That thread has a higher
-//! priority than the main one, so it blocks the main executor from wherever the call comes. A
-//! thread with an even higher priority would not help HTTP, because the thread that calculates is
-//! also the one that moves the packets. So there is no better place for the call:
+//! Diffie-Hellman key of 1536 bits in its own thread: `esp_wifi_wps_start` passes
+//! `wifi_station_wps_start` to the Wi-Fi task with `eloop_register_timeout_blocking`, and waits on
+//! a semaphore. (If it were called *in* the Wi-Fi task, an assertion would fail.) That thread has a
+//! higher priority than the main one, so it blocks the main executor, no matter which task makes
+//! the call. A thread with an even higher priority would not help HTTP, because the thread that
+//! calculates also moves the packets. The README has an estimate of the time. There is no better
+//! place for the call:
 //!
 //! * The HTTP reply has been sent before. That is what the
 //!   [reply grace](wps_core::command::Input::Start) of a start is for.

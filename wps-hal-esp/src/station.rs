@@ -32,7 +32,8 @@ pub(crate) struct State {
     /// Whether the reconnector restores a lost link.
     pub(crate) reconnect: bool,
     pub(crate) link: Link,
-    /// How many times the reconnector has tried since the link was last up.
+    /// How many times the reconnector has tried since the link was last up or reconnecting was
+    /// last configured.
     pub(crate) attempts: u32,
 }
 
@@ -106,7 +107,7 @@ pub(crate) fn is_joined(network: &Credentials) -> Result<bool, EspError> {
     Ok(configured.is_ok_and(|configured| configured == *network))
 }
 
-/// Configures the station for this network, in whatever mode the radio was before, and starts one
+/// Switches the radio to station mode for this network, whatever its mode was, and starts one
 /// attempt to join.
 pub(crate) fn start_join(network: &Credentials) -> Result<(), EspError> {
     restart(&mut station_config(network)?)?;
@@ -132,7 +133,7 @@ pub(crate) fn switch_off() -> Result<(), EspError> {
 }
 
 /// Returns a configuration for one attempt, without the library's own retries. The station joins
-/// the strongest access point of the network, and none with less than WPA2.
+/// the strongest access point of the network. With a key, it joins none below WPA2.
 fn station_config(network: &Credentials) -> Result<StationConfig, EspError> {
     if network.ssid.as_bytes().contains(&0) {
         // The configuration has no length field: a NUL ends the name.

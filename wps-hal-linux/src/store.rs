@@ -43,7 +43,7 @@ pub enum StoreError {
     )]
     NotPrivate(PathBuf),
     /// Another process has the lock.
-    #[error("another program already looks after {0}: stop it, or give this one another interface")]
+    #[error("another program already manages {0}: stop it, or give this one another interface")]
     Locked(String),
     /// The name of the interface cannot be part of a file name.
     #[error("{0:?} is not a network interface name")]

@@ -1,7 +1,7 @@
-//! The Linux driver with a fake wpa_supplicant in memory.
+//! Tests of the Linux driver with a fake wpa_supplicant in the same process.
 //!
-//! These tests need nothing but Rust, and never really wait: tokio's time is paused, and only the
-//! tests advance it.
+//! They need nothing but Rust and never really wait. Tokio's time is paused. A running fake
+//! occupies a blocking task, so tokio does not advance the time by itself: the tests do.
 
 mod fake;
 
@@ -33,7 +33,7 @@ const SECRET: &str = "correct horse";
 const HOME: [u8; 6] = [2, 0, 0, 0, 0, 0x10];
 const OTHER: [u8; 6] = [2, 0, 0, 0, 0, 0x20];
 
-/// Runs a test on paused time. While a fake runs, only the test advances it.
+/// Runs a test on paused time.
 fn run<R>(test: impl AsyncFnOnce() -> R) -> R {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
@@ -130,7 +130,7 @@ async fn pair_for_scans(fake: &Fake, scans: usize) -> Option<Result<Offer, Linux
 }
 
 async fn take_snapshot(fake: &Fake) -> Snapshot {
-    fake.driver().snapshot().await.expect("a pairing could begin")
+    fake.driver().snapshot().await.expect("a snapshot")
 }
 
 fn kind<T: Debug>(result: Result<T, LinuxError>) -> ErrorKind {
@@ -211,10 +211,11 @@ mod control_socket {
         });
     }
 
-    /// Root has every permission. So a test that runs as root runs itself again as user "nobody".
+    /// The test runs itself again in a child process: as user "nobody" if it is root, because root
+    /// has every permission.
     #[test]
     fn no_permission_says_what_to_do() {
-        const DIRECTORY_VARIABLE: &str = "WPS_HAL_LINUX_TEST_PLACE";
+        const DIRECTORY_VARIABLE: &str = "WPS_HAL_LINUX_TEST_DIRECTORY";
         if let Some(directory) = std::env::var_os(DIRECTORY_VARIABLE) {
             let error =
                 run(async || ControlSocket::connect(directory.as_ref(), "wlan0").unwrap_err());
@@ -284,8 +285,8 @@ mod control_socket {
         });
     }
 
-    /// A reply may arrive before tokio's reactor has run again. In this test another client gets
-    /// it.
+    /// A reply may arrive before tokio's reactor has run again. To reproduce this, another client
+    /// sends the request and reads the reply.
     #[test]
     fn events_before_an_immediate_reply_can_be_discarded_too() {
         run(async || {
@@ -570,7 +571,7 @@ mod searching {
     /// EBUSY: another interface of the same radio is scanning, or the firmware has not finished
     /// yet.
     #[test]
-    fn a_briefly_busy_radio_loses_no_channel() {
+    fn a_briefly_busy_radio_does_not_end_the_search() {
         run(async || {
             let fake = connected_station();
             fake.state().bad_frequencies = CHANNELS.map(|freq| (freq, -16)).into();
@@ -585,7 +586,7 @@ mod searching {
     }
 
     #[test]
-    fn a_radio_that_cannot_be_switched_on_is_blocked() {
+    fn a_radio_that_cannot_be_switched_on_is_reported_as_blocked() {
         run(async || {
             let fake = connected_station();
             fake.state().blocked = true;
@@ -623,7 +624,8 @@ mod searching {
         });
     }
 
-    /// wpa_supplicant prints an entry completely or not at all.
+    /// wpa_supplicant leaves an entry out of a reply if it does not fit. The driver then asks for
+    /// that entry alone.
     #[test]
     fn a_router_with_many_elements_is_found() {
         run(async || {
@@ -685,8 +687,8 @@ mod searching {
                     .then_some(Override::ReopenSocket)
             });
             let (offer, _) = pair(&fake).await;
-            let over = offer.map_err(|error| error.kind().is_final());
-            assert_ne!(over.map(drop), Err(true), "no second try within the window");
+            let is_final = offer.is_err_and(|error| error.kind().is_final());
+            assert!(!is_final, "no second try within the window");
         });
     }
 }
@@ -803,7 +805,7 @@ mod exchanging {
 
     /// While a WPS network is enabled, wpa_supplicant scans every half second and never reports
     /// NETWORK-NOT-FOUND (`events.c`). The number of scans is the only sign. Until then the device
-    /// is off-line.
+    /// is offline.
     #[test]
     fn a_router_that_paired_with_another_device_is_not_waited_for_until_the_window_closes() {
         run(async || {
@@ -1455,7 +1457,7 @@ mod config_lost {
     }
 
     #[test]
-    fn an_absent_wpa_supplicant_has_lost_nothing_until_it_is_back() {
+    fn a_loss_is_noticed_only_once_wpa_supplicant_is_back() {
         run(async || {
             let fake = connected_station();
             let mut driver = configured_driver(&fake, &station()).await;
@@ -1507,8 +1509,8 @@ mod config_lost {
 mod cancellation {
     use super::*;
 
-    /// Drops `work` at its `nth` request, which is carried out. Returns `false` if `work` finished
-    /// before.
+    /// Drops `work` at its `nth` request, which the fake still executes. Returns `false` if `work`
+    /// finished before.
     async fn drop_at_request<T>(fake: &Fake, nth: usize, work: impl Future<Output = T>) -> bool {
         fake.freeze_at(nth);
         let dropped = matches!(select(work, fake.wait_frozen()).await, Either::Second(()));
@@ -1637,7 +1639,7 @@ mod secrets {
     }
 
     #[test]
-    fn neither_log_nor_errors_contain_one() {
+    fn neither_log_nor_errors_contain_a_secret() {
         let log = Log::default();
         let output = tracing::subscriber::with_default(log.clone(), || {
             run(async || {
@@ -1682,13 +1684,13 @@ mod secrets {
         let log = log.0.lock().unwrap();
         assert!(log.contains("Credentials(") && output.contains("refused SET_NETWORK"), "{output}");
         let leak = log.lines().chain(output.lines()).find(|line| leaks(line));
-        // A secret in wpa_supplicant's own replies need not be hidden: real ones never hold a key.
+        // Not even a secret in a reply is logged, although real replies never contain a key.
         assert_eq!(leak, None);
         assert!(log.len() < 64 << 20);
     }
 
     #[test]
-    fn no_debug_output_contains_one() {
+    fn no_debug_output_contains_a_secret() {
         run(async || {
             let fake = connected_station();
             let offer = pair(&fake).await.0.unwrap();

@@ -230,7 +230,7 @@ fn start_errors_are_one_sentence() {
 
     let daemon = Daemon::start();
     let second = start_error("--interface wlan1 --listen 127.0.0.1:8081");
-    assert!(second.contains("another program already looks after wlan1"), "{second}");
+    assert!(second.contains("another program already manages wlan1"), "{second}");
     drop(daemon);
 
     let listener = std::net::TcpListener::bind("127.0.0.1:8080").expect("a free port");

@@ -1,5 +1,5 @@
-//! Faults around a pairing, with a real hostapd in the radio lab. After each fault everything is as
-//! before.
+//! Faults around a pairing, with a real hostapd in the radio lab. After each fault the device is
+//! either paired or exactly as before.
 //!
 //! `lab/test` runs these tests, most of them in virtual time, so that the long waits of
 //! `walk_time_…` cost little. Where hostap's own `tests/hwsim/test_ap_wps.py` has the same
@@ -38,11 +38,11 @@ struct TestContext {
 
 impl TestContext {
     fn new() -> Self {
-        Self::with(|home| home)
+        Self::with_router(|home| home)
     }
 
     /// Changes the settings of the router to pair with.
-    fn with(change: impl FnOnce(RouterSetup) -> RouterSetup) -> Self {
+    fn with_router(change: impl FnOnce(RouterSetup) -> RouterSetup) -> Self {
         reset_radios();
         let old = Router::setup(2, "old").channel(11).wps(false).start();
         let home = change(Router::setup(0, "home").channel(6)).start();
@@ -93,8 +93,8 @@ impl TestContext {
     }
 }
 
-/// Returns the condition that the pairing is retried after an error of this kind.
-fn trouble(kind: ErrorKind) -> impl Fn(&Status) -> bool {
+/// Returns a predicate: the task is being retried after an error of this kind.
+fn is_retrying_after(kind: ErrorKind) -> impl Fn(&Status) -> bool {
     move |status| status.trouble == Some(Cause::Driver(kind))
 }
 
@@ -128,13 +128,13 @@ fn a_router_busy_with_another_device_is_reported() {
     other.request("WPS_PBC 02:00:00:00:99:99");
     other.events().wait(mark, "CTRL-EVENT-SCAN-RESULTS", STEP_TIMEOUT);
     let device = context.start_with_button();
-    device.wait_status("the router's answer", trouble(ErrorKind::RouterBusy));
+    device.wait_status("the router's answer", is_retrying_after(ErrorKind::RouterBusy));
     device.close_window();
     assert_eq!(device.wait_result(), Err(Cause::Driver(ErrorKind::RouterBusy)));
     context.assert_unchanged(&device);
 }
 
-/// hostapd itself switches WPS off for these networks.
+/// For the last networks of the list, hostapd itself switches WPS off.
 #[test]
 fn a_router_without_wps_is_not_found() {
     type Change = fn(RouterSetup) -> RouterSetup;
@@ -145,7 +145,7 @@ fn a_router_without_wps_is_not_found() {
         ("hidden", |home| home.line("ignore_broadcast_ssid=1")),
     ];
     for (what, change) in without {
-        let context = TestContext::with(change);
+        let context = TestContext::with_router(change);
         let device = context.boot();
         device.start().expect("started");
         assert_eq!(context.home.request("WPS_PBC").trim(), "FAIL", "{what}");
@@ -159,9 +159,9 @@ fn a_router_without_wps_is_not_found() {
 #[test]
 fn a_wrong_key_is_the_reported_cause() {
     let context =
-        TestContext::with(|home| home.hands_over(&[("home", WPA2_PSK, AES, "not the key")]));
+        TestContext::with_router(|home| home.hands_over(&[("home", WPA2_PSK, AES, "not the key")]));
     let device = context.start_with_button();
-    device.wait_status("the key is refused", trouble(ErrorKind::WrongKey));
+    device.wait_status("the key is refused", is_retrying_after(ErrorKind::WrongKey));
     device.close_window();
     assert_eq!(device.wait_result(), Err(Cause::Driver(ErrorKind::WrongKey)));
     context.assert_unchanged(&device);
@@ -196,8 +196,9 @@ fn a_router_that_ends_the_exchange_and_is_pressed_again() {
 
 #[test]
 fn cancel_while_joining() {
-    let context =
-        TestContext::with(|home| home.hands_over(&[("gone", WPA2_PSK, AES, "some other key")]));
+    let context = TestContext::with_router(|home| {
+        home.hands_over(&[("gone", WPA2_PSK, AES, "some other key")])
+    });
     let device = context.start_with_button();
     let gone = Ssid::new(b"gone").expect("a name");
     device.wait_status("joining", |status| status.phase == Phase::Joining { ssid: gone.clone() });
@@ -207,7 +208,7 @@ fn cancel_while_joining() {
 }
 
 #[test]
-fn started_in_flight_mode_it_pairs() {
+fn a_pairing_started_in_flight_mode_succeeds() {
     let phy = "/sys/class/net/wlan1/phy80211";
     for switch in ["rfkill", "link"] {
         let context = TestContext::new();
@@ -232,7 +233,7 @@ fn started_in_flight_mode_it_pairs() {
 }
 
 #[test]
-fn a_button_pressed_in_the_first_second() {
+fn a_button_pressed_one_second_after_the_start() {
     let context = TestContext::new();
     let device = context.boot();
     device.start().expect("started");
@@ -262,7 +263,7 @@ fn walk_time_a_button_pressed_at_second_115_is_in_time() {
 
 /// `test_ap_wps_pbc_timeout`
 #[test]
-fn walk_time_a_button_pressed_too_late_changes_nothing_at_second_120_sharp() {
+fn walk_time_a_button_pressed_too_late_changes_nothing_and_the_window_closes_at_second_120() {
     let context = TestContext::new();
     let (device, closes) = pressed_after(&context, 119_990);
     device.wait_result().expect_err("too late");
@@ -272,7 +273,7 @@ fn walk_time_a_button_pressed_too_late_changes_nothing_at_second_120_sharp() {
     context.assert_unchanged(&device);
 }
 
-// --- what was there before -----------------------------------------------------------------------
+// --- the previous network and wpa_supplicant -----------------------------------------------------
 
 #[test]
 fn the_old_network_is_gone_when_the_pairing_fails() {
@@ -296,11 +297,12 @@ fn wpa_supplicant_is_gone_when_the_pairing_fails() {
     device.start().expect("started");
     device.wait_status("searching", |status| status.progress == SearchProgress::NotPressed);
     context.station.kill();
-    device.wait_status("the error is reported", trouble(ErrorKind::NoDevice));
-    // Restoring is retried forever, with pauses. Meanwhile no pairing can be started.
+    device.wait_status("the error is reported", is_retrying_after(ErrorKind::NoDevice));
+    // Restoring is retried forever, with pauses. A start is accepted meanwhile, and fails at once
+    // because the radio is gone.
     assert_idle(Duration::from_secs(20));
     assert_eq!(device.status().phase, Phase::Restoring);
-    let error = device.start().expect_err("not before everything is restored");
+    let error = device.start().expect_err("the radio is gone");
     assert!(error.to_string().contains("the radio is gone"), "{error}");
     context.station.restart();
     assert_eq!(device.wait_result(), Err(Cause::Driver(ErrorKind::NoDevice)));

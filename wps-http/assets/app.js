@@ -63,7 +63,7 @@ function advice(s) {
 
 function offAir(s) {
   if (!s.off_air) return "";
-  return "The device is off-line while it " + (s.seen === "exchanging" ? "talks to the router." : "looks for the router.");
+  return "The device is offline while it " + (s.seen === "exchanging" ? "talks to the router." : "looks for the router.");
 }
 
 function render() {

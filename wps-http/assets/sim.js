@@ -1,4 +1,4 @@
-// The panel that controls the simulated router. It is hidden if the device has a real radio.
+// The panel that controls the simulated routers. It is hidden if the device has a real radio.
 import { ApiError, byId, quote, request, setText } from "./device.js";
 
 let simulated = true; // until the device returns an error
@@ -25,7 +25,7 @@ export async function showSim() {
   }
 }
 
-/** Connects the buttons. `onChange` is called after each of them. */
+/** Connects the buttons. Calls `onChange` after each click. */
 export function connectSimButtons(onChange) {
   for (const button of document.querySelectorAll("[data-sim]")) {
     button.addEventListener("click", async () => {

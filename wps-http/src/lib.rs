@@ -32,7 +32,7 @@
 //! 4. If the response [is a stream](Response::is_stream), send an [`event`] at once and at every
 //!    change. While a window is open, also send one every [`COUNTDOWN_INTERVAL`]; otherwise send an
 //!    [`SSE_COMMENT`] every [`HEARTBEAT_INTERVAL`]. Limit the number of listeners so that other
-//!    requests can still be served: the outcome for one listener too many is [`Outcome::Busy`].
+//!    requests can still be served. If the limit is reached, pass [`Outcome::Busy`] to [`finish`].
 //!
 //! ```
 //! use wps_core::{Clock, Control};

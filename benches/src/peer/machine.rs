@@ -1,5 +1,8 @@
 //! The states of the statig machine, and how each handles an input.
-#![allow(clippy::wildcard_enum_match_arm, reason = "the rest goes to the superstate")]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "other inputs go to the superstate, or are ignored"
+)]
 
 use core::time::Duration;
 
@@ -23,18 +26,19 @@ pub(super) struct Machine {
     pub(super) settings: Settings,
     pub(super) snapshot: Snapshot,
     pub(super) task: TaskKind,
-    /// The settings that a change of settings, or a pairing that has joined, will save. Like the
+    /// The settings to save when the task succeeds, or `None` until a pairing has joined. Like the
     /// offer, this is large. It is stored outside the states, as in our machine, because a
     /// transition moves the data of a state.
     pub(super) target: Option<Settings>,
     /// The networks to try to join.
     pub(super) offer: Option<Offer>,
     pub(super) deadline: Instant,
-    /// Why the last try within the window failed.
+    /// Why the last try within the window failed. Before the first one: why the settings could not
+    /// be restored when the task started.
     pub(super) last_error: Option<Cause>,
     pub(super) last_result: Option<TaskResult>,
     retry_delay: Duration,
-    /// What keeps the device from becoming idle.
+    /// Why the last attempt to restore, or to close the journal, failed.
     pub(super) retry_cause: Option<Cause>,
 }
 
@@ -68,7 +72,7 @@ impl Machine {
         until: &Instant,
         event: &Event,
     ) -> Outcome<State> {
-        let _ = until;
+        let _ = until; // used only by `command`
         let now = event.now;
         match &event.input {
             Input::Start { reply_grace: other } if self.task == TaskKind::Pair => {
@@ -88,7 +92,7 @@ impl Machine {
         }
     }
 
-    #[state(superstate = "radio_untouched")]
+    #[state(superstate = "journal_phase")]
     fn journaling(
         &mut self,
         reply_grace: &mut Duration,
@@ -117,7 +121,7 @@ impl Machine {
         }
     }
 
-    #[state(superstate = "radio_untouched")]
+    #[state(superstate = "journal_phase")]
     fn reply_grace(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         let now = event.now;
@@ -138,7 +142,7 @@ impl Machine {
 
     /// The journal may be on disk, but the radio is unchanged.
     #[superstate]
-    fn radio_untouched(&mut self, event: &Event) -> Outcome<State> {
+    fn journal_phase(&mut self, event: &Event) -> Outcome<State> {
         match &event.input {
             Input::Cancel => self.abort_journaled(event.now, Cause::Cancelled),
             _ => Super,

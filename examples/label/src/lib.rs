@@ -13,13 +13,14 @@ use sha2::Sha256;
 use wps_core::{Passphrase, Ssid};
 use zeroize::Zeroize;
 
-/// The minimum length of the manufacturer's secret in bytes. A shorter one can be found by trying.
+/// The minimum length of the manufacturer's secret in bytes. A shorter one can be guessed. The
+/// caller of [`key`] must check it.
 pub const MIN_SECRET_LEN: usize = 16;
 
 /// The HMAC key if the manufacturer has no secret. It is public.
 const DEFAULT_SECRET: &[u8] = b"wps-label: no maker's secret";
 
-/// The purpose of the digest, so that the same secret can also be used for something else.
+/// Separates this use of the secret from other uses of the same secret.
 const PURPOSE: &[u8] = b"wps-label: access point key, version 1";
 
 /// Letters and digits that cannot be confused on paper: no `l`, `o`, `0` or `1`.
@@ -53,9 +54,9 @@ pub fn ssid(name: &Name) -> Option<Ssid> {
 ///
 /// `unique_id` is the chip's own 128-bit number (ESP32: eFuse `OPTIONAL_UNIQUE_ID`), which is never
 /// on the air, unlike the MAC address. `secret` is the manufacturer's. With a secret, knowing the
-/// number is not enough to know the key.
+/// ID is not enough to know the key.
 ///
-/// Returns `None` for a chip whose number was never programmed: all such chips would have the same
+/// Returns `None` for a chip whose ID was never programmed: all such chips would have the same
 /// key.
 pub fn key(unique_id: &[u8; 16], secret: Option<&[u8]>) -> Option<Passphrase> {
     if unique_id.iter().all(|byte| *byte == 0) || unique_id.iter().all(|byte| *byte == 0xff) {
@@ -81,8 +82,8 @@ pub fn key(unique_id: &[u8; 16], secret: Option<&[u8]>) -> Option<Passphrase> {
     key
 }
 
-/// Returns the letter for the five bits at `index` of the digest. The first bit of a byte is its
-/// highest.
+/// Returns the letter for the `index`-th group of five bits. Bits are counted from the most
+/// significant one.
 fn letter(digest: &[u8], index: usize) -> u8 {
     let bits = (index * 5..index * 5 + 5)
         .map(|bit| digest.get(bit / 8).copied().unwrap_or(0) >> (7 - bit % 8) & 1);
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_was_never_programmed_gives_no_key() {
+    fn an_id_that_was_never_programmed_gives_no_key() {
         for unprogrammed in [[0; 16], [0xff; 16]] {
             assert_eq!(key(&unprogrammed, None), None);
             assert_eq!(key(&unprogrammed, Some(b"correct horse battery")), None);
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bit_of_the_number_and_the_secret_change_the_key() {
+    fn every_bit_of_the_id_changes_the_key_and_so_does_the_secret() {
         let mut seen = HashSet::new();
         for bit in 0..128 {
             let mut id = ID;

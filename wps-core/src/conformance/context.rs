@@ -1,4 +1,5 @@
-//! The context in which one check runs: the test bed, a driver on it, and the steps of checks.
+//! The context in which one check runs: the test bed, a driver on it, and the steps that checks
+//! share.
 
 use core::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::wsc::OverlapDetector;
 
 /// The time between two observations of the radio.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The time within which a router must report a station that has joined.
+/// The time within which the radio must be observed as joined after `join` has returned.
 const JOIN_OBSERVED_TIMEOUT: Duration = Duration::from_millis(150);
 
 pub(super) struct TestContext<'s, S: TestBed> {
@@ -62,8 +63,8 @@ impl<'s, S: TestBed> TestContext<'s, S> {
 
     // --- methods that must succeed -------------------------------------------------------------
 
-    /// Calls `apply` and waits until the radio is observed in that mode. If the driver does not
-    /// support the mode, the check ends as skipped, except for station mode.
+    /// Calls `apply` and waits until the radio is observed in that mode. Succeeds at once if nobody
+    /// can observe the radio: the check is then partial.
     pub(super) async fn apply_and_expect(
         &mut self,
         during: &'static str,
@@ -73,6 +74,8 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         self.expect_state(during, &expected_state(settings)).await
     }
 
+    /// Calls `apply`. If the driver does not support the mode, the check ends as skipped, except
+    /// for station mode.
     pub(super) async fn apply(
         &mut self,
         during: &'static str,
@@ -199,8 +202,8 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         with_timeout(&self.clock, timeout, join).await.map(|it| it.map_err(log_error))
     }
 
-    /// Stops a router, then waits for the time that a person needs to walk to another one. Until
-    /// then a driver may still report the stopped router from its last scan.
+    /// Stops a router and waits for the watch window, as long as a person needs to walk to another
+    /// router. Until then a driver may still report the stopped router from its last scan.
     pub(super) async fn stop_router_and_wait(&mut self, network: &Credentials) {
         self.test_bed.stop_router(&network.ssid).await;
         self.clock.sleep_until(self.clock.now().after(self.limits.watch_window)).await;
@@ -293,7 +296,8 @@ pub(super) fn expect(
     }
 }
 
-/// Compares two networks. The hex digits of a raw PSK may have either case.
+/// Returns whether two networks have the same name and key. The hex digits of a raw PSK may have
+/// either case.
 fn same_credentials(one: &Credentials, other: &Credentials) -> bool {
     let keys = match (&one.passphrase, &other.passphrase) {
         (Some(one), Some(other)) if one.is_raw_psk() => {

@@ -70,8 +70,8 @@ impl Advertisement {
     /// Parses the information elements of one beacon or probe response. Returns `None` if there is
     /// no WPS element.
     ///
-    /// Several WPS elements are the fragments of one, which may be split at any byte. Parsing ends
-    /// at the first damaged or excess byte. What was parsed before is still used.
+    /// Several WPS elements are fragments of one, which may be split at any byte. Parsing ends at
+    /// the first damaged byte, or once there is no room left. What was parsed before is still used.
     pub fn parse(elements_on_air: &[u8]) -> Option<Self> {
         let mut ssid = None;
         let mut wps: Option<Vec<u8, MAX_ATTRIBUTES_LEN>> = None;
@@ -108,14 +108,14 @@ impl Advertisement {
         Some(Self {
             ssid,
             uuid,
-            // These two suffice: deployed routers send a wrong Selected Registrar Config Methods.
+            // Selected Registrar Config Methods is not checked: deployed routers send wrong values.
             pressed: selected_registrar && push_button,
             version2,
         })
     }
 
     /// Parses both frames of one access point. The probe response contains more, so it takes
-    /// precedence, and the beacon adds what is missing. Either may be empty.
+    /// precedence, and the beacon adds a missing name or UUID. Either may be empty.
     pub fn merged(probe_response: &[u8], beacon: &[u8]) -> Option<Self> {
         match (Self::parse(probe_response), Self::parse(beacon)) {
             (Some(probe_response), Some(beacon)) => Some(Self {

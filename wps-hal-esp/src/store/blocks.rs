@@ -24,7 +24,8 @@ type Queue<F> = QueueStorage<F, Cache<Uncached, Uncached, Uncached, ()>>;
 
 impl<F: NorFlash> EraseBlocks<F> {
     /// The smallest erase block, in bytes, that has room for one record of any length, its
-    /// acknowledgement, and the two words in which sequential-storage marks its pages.
+    /// acknowledgement (an item with only the number), and the two words with which
+    /// sequential-storage marks the block.
     pub(super) const MIN_BLOCK_LEN: usize = {
         let word = if F::WRITE_SIZE > F::READ_SIZE { F::WRITE_SIZE } else { F::READ_SIZE };
         let item = Queue::<F>::item_overhead_size() as usize;
@@ -41,7 +42,7 @@ impl<F: NorFlash> EraseBlocks<F> {
 
     /// Calls `matches` with the number and the body of each item of a block, oldest first, until it
     /// returns `true`. Returns that item, which is then at the start of the buffer, or `None` if no
-    /// item matches. Items that cannot be read are skipped.
+    /// item matches. Items with a wrong checksum are skipped. Other damage ends the search.
     pub(super) async fn find<'b>(
         &mut self,
         block: u32,
@@ -65,8 +66,8 @@ impl<F: NorFlash> EraseBlocks<F> {
         Ok(found.and_then(|len| buffer.0.get(..len)))
     }
 
-    /// Appends the first `len` bytes of the buffer: a number and its body. Returns whether they
-    /// fitted into the block.
+    /// Appends the first `len` bytes of the buffer: a number and its body. Returns `false` if they
+    /// do not fit, or the block is damaged.
     pub(super) async fn append(
         &mut self,
         block: u32,
@@ -108,8 +109,8 @@ impl<F: NorFlash> EraseBlocks<F> {
     }
 }
 
-/// Returns the errors of the flash. Every other error of sequential-storage is about the bytes that
-/// it found, and becomes `None`: these bytes are not ours, or not complete.
+/// Returns the errors of the flash. Every other error becomes `None`: the bytes are not ours or not
+/// complete, or sequential-storage wanted to repair them, which [`ReadOnly`] forbids.
 fn only_flash_errors<T, E>(
     result: Result<T, Error<ReadOnlyError<E>>>,
 ) -> Result<Option<T>, StoreError<E>>

@@ -55,7 +55,7 @@ impl SimulatedDirectory {
         }
     }
 
-    /// Does one step, or returns an error if the power has failed.
+    /// Counts one step, or returns an error if the power has failed.
     fn step(&self) -> io::Result<()> {
         let steps_left =
             self.steps_left.get().checked_sub(1).ok_or(io::Error::other("no power"))?;
@@ -233,7 +233,7 @@ fn two_cuts_in_a_row_leave_the_old_record_or_the_new_one() {
 }
 
 #[test]
-fn two_cuts_in_a_row_lose_no_damaged_record() {
+fn a_damaged_record_survives_two_power_cuts() {
     let damaged = b"no record".to_vec();
     let disk = Disk::from([(NAME.to_owned(), damaged.clone())]);
     let is_kept = |disk: &Disk| disk.values().any(|bytes| *bytes == damaged);

@@ -9,7 +9,7 @@ use core::time::Duration;
 /// The limits for clients of [`serve`](super::serve).
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The number of connections in total. Each costs a socket and about 13 kB.
+    /// The number of connections in total. Each costs a socket and memory.
     pub connections: usize,
     /// The number of connections from one address, so that no client can keep others out. A browser
     /// opens six. All clients behind a reverse proxy have the same address.

@@ -57,7 +57,7 @@ test("the window closes if no button is pressed", () =>
     await click(page, START);
     await waitForText(page, "message", FOUND);
     await click(page, "Let a minute pass");
-    await until(async () => (await secondsLeft(page)) <= 60, () => "the countdown does not follow");
+    await until(async () => (await secondsLeft(page)) <= 60, () => "the countdown did not jump by a minute");
     await click(page, "Let a minute pass");
     await waitForText(page, "message", "Not connected: no router's WPS button was pressed within two minutes");
     await waitForText(page, "advice", "Start again and press the router's WPS button within two minutes");
@@ -168,7 +168,7 @@ test("the page works with polling alone", () =>
     await waitForText(page, "message", "Connected to “Home”");
   }));
 
-test("the countdown continues while the device is unreachable, and its result is shown later", async () => {
+test("the countdown continues while the device is unreachable, and the result of the pairing is shown later", async () => {
   const namespace = await Namespace.make();
   try {
     const device = { ip: namespace.device, namespaceName: namespace.name };
@@ -214,7 +214,7 @@ test("a device that has changed networks is found by its name", async () => {
   }
 });
 
-test("a hotspot explains in advance what happens to this page", () =>
+test("on the device's own hotspot, the page explains in advance that it will lose the connection", () =>
   withPage(
     async ({ page }) => {
       await waitForText(page, "network", "Own hotspot “Device”");
@@ -227,7 +227,7 @@ test("a hotspot explains in advance what happens to this page", () =>
     { daemon: { flags: ["--blank", "access-point", "--access-point-name", "Device", "--access-point-open"] } },
   ));
 
-test("the page says that the device is off-line while it is", () =>
+test("the page says when the device is offline", () =>
   withPage(async ({ page }) => {
     // The simulated radio leaves its network only briefly, so the test provides the status.
     const status = { state: "searching", seen: "exchanging", ssid: "Home", off_air: true, mode: "STA", remaining_s: 60 };
@@ -235,7 +235,7 @@ test("the page says that the device is off-line while it is", () =>
     await page.route("**/api/v1/wifi/wps", (route) => route.fulfill({ json: status }));
     await page.reload();
     await waitForText(page, "message", "Getting the network from “Home”");
-    await waitForText(page, "air", "The device is off-line while it talks to the router.");
+    await waitForText(page, "air", "The device is offline while it talks to the router.");
     status.off_air = undefined;
     await page.waitForFunction(() => document.getElementById("air").textContent === "");
   }));
