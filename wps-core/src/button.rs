@@ -13,13 +13,13 @@
 //! [`run`] takes any [`embedded_hal`] pin that can be awaited. [`Polled`] adapts a pin that cannot.
 //!
 //! ```
-//! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+//! use wps_core::embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 //! use embedded_hal::digital::InputPin;
 //! use embedded_hal_async::digital::Wait;
 //! use wps_core::button::{self, ButtonConfig, ShortPress};
 //! use wps_core::{Clock, Control};
 //!
-//! static CONTROL: Control<CriticalSectionRawMutex, 4> = Control::new();
+//! static CONTROL: Control<CriticalSectionRawMutex> = Control::new();
 //!
 //! async fn button_task<P: InputPin + Wait>(pin: P, clock: impl Clock) {
 //!     // The defaults are for a button between the pin and ground, with a pull-up. A short press
@@ -201,10 +201,10 @@ impl Button {
 ///
 /// A wait for a level must resolve at once if the pin already has it, as [`Wait::wait_for_high`]
 /// requires. Otherwise a change between two waits would be missed.
-pub async fn run<P, C, M, const N: usize>(
+pub async fn run<P, C, M, const SLOTS: usize, const LISTENERS: usize>(
     mut pin: P,
     clock: C,
-    control: &Control<M, N>,
+    control: &Control<M, SLOTS, LISTENERS>,
     config: ButtonConfig,
 ) -> P::Error
 where
@@ -254,8 +254,8 @@ async fn watch_pin<P: InputPin + Wait, M: RawMutex>(
 }
 
 /// Sends the request for each press to the control.
-async fn handle_presses<M: RawMutex, const N: usize>(
-    control: &Control<M, N>,
+async fn handle_presses<M: RawMutex, const SLOTS: usize, const LISTENERS: usize>(
+    control: &Control<M, SLOTS, LISTENERS>,
     config: &ButtonConfig,
     presses: &Signal<M, Press>,
 ) -> Infallible {

@@ -27,20 +27,68 @@ const MAX_QUEUED_REQUESTS: usize = 4;
 
 /// The shared state: requests in, status out.
 ///
-/// `N` is the number of front ends that can listen to the status at the same time, and the number
-/// of requests that can wait for a reply at the same time.
+/// * `M` is the platform's raw mutex: `CriticalSectionRawMutex` if front ends run on other threads
+///   or in interrupts, `NoopRawMutex` if everything runs on one executor. Both are in
+///   [`embassy_sync`](crate::embassy_sync), which this crate re-exports.
+/// * `SLOTS` is the number of requests that can wait for a reply at the same time. One more is
+///   refused as [busy](RequestError::Busy).
+/// * `LISTENERS` is the number of [`StatusListener`]s that can exist at the same time.
 ///
-/// `M` is the platform's raw mutex: `CriticalSectionRawMutex` if front ends run on other threads or
-/// in interrupts, `NoopRawMutex` if everything runs on one executor.
-pub struct Control<M: RawMutex, const N: usize> {
+/// The defaults are right for a button, a lamp and a few other tasks. An HTTP server needs one of
+/// each for every connection that it serves at the same time.
+///
+/// ```
+/// use wps_core::Control;
+/// use wps_core::embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+///
+/// static CONTROL: Control<CriticalSectionRawMutex> = Control::new(); // 4 of each
+/// static LARGER: Control<CriticalSectionRawMutex, 8, 6> = Control::new();
+/// ```
+pub struct Control<M: RawMutex, const SLOTS: usize = 4, const LISTENERS: usize = 4> {
     pub(crate) requests: Channel<M, (RequestId, Request), MAX_QUEUED_REQUESTS>,
-    reply_slots: [ReplySlot<M>; N],
-    pub(crate) status: Watch<M, Status, N>,
+    reply_slots: [ReplySlot<M>; SLOTS],
+    pub(crate) status: Watch<M, Status, LISTENERS>,
     link: Mutex<M, RefCell<Option<Link>>>,
     #[cfg(feature = "scan")]
     scan: Mutex<M, RefCell<Option<ScanResults>>>,
     settings: Mutex<M, RefCell<SharedSettings>>,
     next_request: Mutex<M, Cell<u32>>,
+}
+
+/// Receives the status of a device, now and at every change. Dropping it frees its place for another
+/// listener.
+///
+/// It keeps only the latest status: a listener that is slow skips those in between.
+pub struct StatusListener<'c, M: RawMutex, const LISTENERS: usize = 4>(
+    Receiver<'c, M, Status, LISTENERS>,
+);
+
+impl<M: RawMutex, const LISTENERS: usize> StatusListener<'_, M, LISTENERS> {
+    /// Returns the current status. Waits for the first one if the runner has not started yet.
+    pub async fn get(&mut self) -> Status {
+        self.0.get().await
+    }
+
+    /// Returns the current status, or `None` before the runner's first step.
+    pub fn try_get(&mut self) -> Option<Status> {
+        self.0.try_get()
+    }
+
+    /// Waits until the status has changed since this listener last returned it, and returns it.
+    pub async fn changed(&mut self) -> Status {
+        self.0.changed().await
+    }
+
+    /// Returns the status if it has changed since this listener last returned it, otherwise `None`.
+    pub fn try_changed(&mut self) -> Option<Status> {
+        self.0.try_changed()
+    }
+
+    /// Waits until the status fulfills `condition`, and returns it. Returns at once if the current
+    /// status does.
+    pub async fn wait_for(&mut self, condition: impl Fn(&Status) -> bool) -> Status {
+        self.0.get_and(condition).await
+    }
 }
 
 /// Identifies one request: the reply slot in which the requester waits, and the request's number.
@@ -120,13 +168,13 @@ pub(crate) enum Request {
     Scan,
 }
 
-impl<M: RawMutex, const N: usize> Control<M, N> {
+impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Control<M, SLOTS, LISTENERS> {
     /// Creates a control without a runner. Requests wait until a [`Runner`](crate::Runner) takes
     /// them.
     pub const fn new() -> Self {
         Self {
             requests: Channel::new(),
-            reply_slots: [const { ReplySlot::new() }; N],
+            reply_slots: [const { ReplySlot::new() }; SLOTS],
             status: Watch::new(),
             link: Mutex::new(RefCell::new(None)),
             #[cfg(feature = "scan")]
@@ -208,10 +256,10 @@ impl<M: RawMutex, const N: usize> Control<M, N> {
         self.status.try_get()
     }
 
-    /// Returns a receiver that gets the status at once and at every change. Returns `None` if `N`
-    /// receivers exist already.
-    pub fn listen(&self) -> Option<Receiver<'_, M, Status, N>> {
-        self.status.receiver()
+    /// Returns a listener that gets the status at once and at every change. Returns `None` if
+    /// `LISTENERS` of them exist already.
+    pub fn listen(&self) -> Option<StatusListener<'_, M, LISTENERS>> {
+        self.status.receiver().map(StatusListener)
     }
 
     pub(crate) fn set_link(&self, link: Option<Link>) {
@@ -387,7 +435,9 @@ impl<M: RawMutex, const N: usize> Control<M, N> {
     }
 }
 
-impl<M: RawMutex, const N: usize> Default for Control<M, N> {
+impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Default
+    for Control<M, SLOTS, LISTENERS>
+{
     fn default() -> Self {
         Self::new()
     }

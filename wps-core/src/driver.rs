@@ -26,7 +26,37 @@
 //! 7. **If the radio's software can restart independently of ours**, `config_lost` must detect
 //!    that. The machine then applies the settings again.
 //!
-//! The smallest driver, for a radio that exists only in memory:
+//! # Time limits
+//!
+//! The runner drops a method's future when its time is over. A method that hangs is reported as
+//! [`ErrorKind::NoResponse`], a join as "not joined in time".
+//!
+//! | method | time | constant |
+//! |---|---|---|
+//! | `snapshot` | 5 s | [`SNAPSHOT_TIMEOUT`](crate::command::SNAPSHOT_TIMEOUT) |
+//! | `apply` | 15 s | [`APPLY_TIMEOUT`](crate::command::APPLY_TIMEOUT) |
+//! | `pair` | until the window closes: 120 s from the start | [`PAIRING_WINDOW`](crate::command::PAIRING_WINDOW) |
+//! | `join` | 20 s, and at most until the window closes; for a change of settings that is 30 s from the start | [`JOIN_TIMEOUT`](crate::command::JOIN_TIMEOUT), [`CONFIGURE_WINDOW`](crate::command::CONFIGURE_WINDOW) |
+//! | `link` | 2 s, then the link is unknown | |
+//! | `scan` | 15 s, then there are no results | |
+//! | `config_lost` | none | |
+//!
+//! # Errors
+//!
+//! Each error has a [kind](ErrorKind), and the kind decides what the machine does. After a
+//! [final](ErrorKind::is_final) kind the pairing ends: `Overlap`, `Insecure`, `Unsupported`,
+//! `NoDevice`, `Blocked`, `ManagedByOther`, `NotPermitted`. After any other kind, `pair` and `join`
+//! are called again after a pause, until the window closes. While settings are being restored,
+//! every kind leads to another try. A method may return these kinds:
+//!
+//! * each method: `Unsupported`, `NoDevice`, `Blocked`, `ManagedByOther`, `NotPermitted`,
+//!   `NoResponse`, `Other`;
+//! * `pair` also: `Overlap`, `Refused`, `RouterBusy`, `RouterLost`, `Insecure`;
+//! * `join` also: `WrongKey`, `NotFound`, `Refused`.
+//!
+//! # The smallest driver
+//!
+//! For a radio that exists only in memory:
 //!
 //! ```
 //! use wps_core::driver::{PairContext, DriverError, ErrorKind, Offer, WifiDriver};
@@ -93,30 +123,50 @@ pub trait WifiDriver {
     ///
     /// Returns once the radio is configured, without waiting for a link. From then on the driver
     /// keeps the link up by itself. Ends any pairing that is still running.
+    ///
+    /// # Errors
+    /// The [kinds of every method](self#errors). `Unsupported` if the radio cannot have these
+    /// settings, `Blocked` if it is switched off by somebody else.
     async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), Self::Error>;
 
     /// Searches for a router whose button was pressed and returns the credentials that it hands
     /// over.
+    ///
+    /// # Errors
+    /// The [kinds of every method](self#errors), and `Overlap`, `Refused`, `RouterBusy`,
+    /// `RouterLost`, `Insecure`. It is no error that nobody presses a button: the search goes on.
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, Self::Error>;
 
     /// Joins `network` and returns once the link is up *and keyed*. The platform's own networks
     /// must then match `snapshot`.
+    ///
+    /// # Errors
+    /// The [kinds of every method](self#errors), and `WrongKey`, `NotFound`, `Refused`.
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot)
     -> Result<(), Self::Error>;
 
     /// Checks whether a pairing can start at all, and records what must be restored afterwards in
     /// addition to the settings. Called before anything is changed. Must not touch the radio.
+    ///
+    /// # Errors
+    /// The [kinds of every method](self#errors). An error refuses the start.
     async fn snapshot(&mut self) -> Result<Snapshot, Self::Error> {
         Ok(Snapshot::default())
     }
 
     /// Returns the state of the radio's link. Must not touch the radio.
+    ///
+    /// # Errors
+    /// The [kinds of every method](self#errors). The link then counts as unknown.
     async fn link(&mut self) -> Result<Link, Self::Error> {
         Ok(Link::default())
     }
 
     /// Scans for access points without leaving the current network. A radio that cannot do that
     /// returns no results.
+    ///
+    /// # Errors
+    /// The [kinds of every method](self#errors). The user is told that the radio could not scan.
     async fn scan(&mut self) -> Result<ScanResults, Self::Error> {
         Ok(ScanResults::default())
     }

@@ -20,11 +20,11 @@
 //! 120 s. The user has not been informed yet, and may have to act.
 //!
 //! ```
-//! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+//! use wps_core::embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 //! use embedded_hal::digital::{OutputPin, PinState};
 //! use wps_core::{Clock, Control, lamp};
 //!
-//! static CONTROL: Control<CriticalSectionRawMutex, 4> = Control::new();
+//! static CONTROL: Control<CriticalSectionRawMutex> = Control::new();
 //!
 //! async fn lamp_task<P: OutputPin>(pin: P, clock: impl Clock) -> ! {
 //!     lamp::run(pin, clock, &CONTROL, PinState::High).await // lit while the pin is high
@@ -35,12 +35,11 @@ use core::time::Duration;
 
 use embassy_futures::select::select;
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use embassy_sync::watch::Receiver;
 use embedded_hal::digital::{OutputPin, PinState};
 
 use crate::button::sleep;
 use crate::command::PAIRING_WINDOW;
-use crate::control::Control;
+use crate::control::{Control, StatusListener};
 use crate::driver::ErrorKind;
 use crate::logging::info;
 use crate::status::{Cause, Status, TaskKind, TaskResult};
@@ -51,7 +50,7 @@ pub const FAILURE_PATTERN_WINDOW: Duration = PAIRING_WINDOW;
 /// How long the lamp shows a success.
 pub const SUCCESS_PATTERN_WINDOW: Duration = Duration::from_secs(300);
 
-/// The time between two tries to get a receiver of the status.
+/// The time between two tries to get a listener.
 const LISTEN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the lamp shows.
@@ -154,11 +153,11 @@ impl Light {
 /// future may be dropped at any time. The lamp then stays as it is.
 ///
 /// If the pin fails, the error is logged once, and the pin is tried again at the next change. The
-/// task uses one of the control's `N` receivers. If none is free, it waits for one.
-pub async fn run<P, C, M, const N: usize>(
+/// task uses one of the control's listeners. If none is free, it waits for one.
+pub async fn run<P, C, M, const SLOTS: usize, const LISTENERS: usize>(
     mut pin: P,
     clock: C,
-    control: &Control<M, N>,
+    control: &Control<M, SLOTS, LISTENERS>,
     active: PinState,
 ) -> !
 where
@@ -176,8 +175,8 @@ where
         failing = done.is_err();
     };
     set(false);
-    let mut receiver = listen(control, &clock).await;
-    let mut status = receiver.get().await;
+    let mut listener = listen(control, &clock).await;
+    let mut status = listener.get().await;
     let mut lit = false;
     loop {
         let light = Light::of(&status, clock.now());
@@ -185,19 +184,19 @@ where
             lit = light.lit;
             set(lit);
         }
-        select(receiver.changed(), sleep(&clock, light.next_change)).await;
-        status = receiver.get().await;
+        select(listener.changed(), sleep(&clock, light.next_change)).await;
+        status = listener.get().await;
     }
 }
 
-/// Waits until a receiver of the status is free.
-async fn listen<'d, M: RawMutex, const N: usize>(
-    control: &'d Control<M, N>,
+/// Waits until a listener of the control is free.
+async fn listen<'d, M: RawMutex, const SLOTS: usize, const LISTENERS: usize>(
+    control: &'d Control<M, SLOTS, LISTENERS>,
     clock: &impl Clock,
-) -> Receiver<'d, M, Status, N> {
+) -> StatusListener<'d, M, LISTENERS> {
     loop {
         match control.listen() {
-            Some(receiver) => return receiver,
+            Some(listener) => return listener,
             None => clock.sleep_until(clock.now().after(LISTEN_INTERVAL)).await,
         }
     }

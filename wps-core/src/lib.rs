@@ -29,9 +29,9 @@
 //! use core::time::Duration;
 //! use embassy_futures::block_on;
 //! use embassy_futures::select::{Either, select};
-//! use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+//! use wps_core::embassy_sync::blocking_mutex::raw::NoopRawMutex;
 //! use wps_core::sim::{Air, Disk, ManualClock, Router};
-//! use wps_core::{AfterFailure, Control, Phase, Runner, Settings};
+//! use wps_core::{Config, Control, Phase, Runner, Settings};
 //!
 //! // A simulated radio, disk and clock. On a device: its driver, its flash, its timer.
 //! let air = Air::<NoopRawMutex>::new();
@@ -39,23 +39,17 @@
 //! let clock = ManualClock::<NoopRawMutex>::new();
 //! air.add_router(Router::new(b"home", b"correct horse"));
 //!
-//! let control = Control::<NoopRawMutex, 4>::new(); // 1
-//! let factory_settings = Settings::Off { remembered: None };
+//! let control: Control<NoopRawMutex> = Control::new(); // 1
+//! let config = Config::new(Settings::Off { remembered: None });
 //! block_on(async {
-//!     let mut runner = Runner::boot( // 2
-//!         air.radio(&clock),
-//!         disk.store(),
-//!         &clock,
-//!         &control,
-//!         factory_settings,
-//!         AfterFailure::default(),
-//!     ).await.unwrap();
+//!     let boot = Runner::boot(air.radio(&clock), disk.store(), &clock, &control, config); // 2
+//!     let mut runner = boot.await.unwrap();
 //!     let user = async {
 //!         let mut status = control.listen().unwrap();
-//!         status.get_and(|status| status.phase == Phase::Idle).await; // booted
+//!         status.wait_for(|status| status.phase == Phase::Idle).await; // booted
 //!         control.start(Duration::ZERO).await.unwrap(); // 4
 //!         air.press_button(b"home");
-//!         status.get_and(|status| status.phase == Phase::Idle).await
+//!         status.wait_for(|status| status.phase == Phase::Idle).await
 //!     };
 //!     match select(select(runner.run(), clock.fast_forward()), user).await { // 3
 //!         Either::Second(status) => assert!(status.last.unwrap().result.is_ok()),
@@ -63,6 +57,15 @@
 //!     }
 //! });
 //! # }
+//! ```
+//!
+//! # Features
+//!
+//! ```toml
+//! wps-core = "0.1"                                                       # the machine and the traits
+//! wps-core = { version = "0.1", features = ["defmt"] }                   # or "log": log messages
+//! wps-core = { version = "0.1", features = ["scan"] }                    # `Control::scan`
+//! wps-core = { version = "0.1", features = ["sim", "conformance"] }      # for tests: the simulator, and the checks for drivers
 //! ```
 //!
 //! # Security
@@ -93,11 +96,14 @@ mod time;
 pub mod wsc;
 
 pub use command::RequestError;
-pub use control::Control;
+pub use control::{Control, StatusListener};
 pub use driver::{DriverError, ErrorKind, WifiDriver};
+/// The version of embassy-sync whose mutexes [`Control`] uses. Another version in your program has
+/// other types with the same names.
+pub use embassy_sync;
 pub use machine::Machine;
 pub use record::{Record, RecordError};
-pub use runner::Runner;
+pub use runner::{Config, Runner};
 pub use scan::{BssInfo, ScanResults};
 pub use settings::{
     AccessPoint, AfterFailure, Credentials, InvalidValue, Mode, Passphrase, Settings, Snapshot,

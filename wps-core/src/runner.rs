@@ -33,28 +33,60 @@ const SCAN_TIMEOUT: Duration = Duration::from_secs(15);
 #[cfg(feature = "scan")]
 const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The settings of a device that do not change while it runs.
+///
+/// ```
+/// use wps_core::{AfterFailure, Config, Settings};
+///
+/// let config = Config::new(Settings::Off { remembered: None })
+///     .with_after_failure(AfterFailure::AccessPointBack);
+/// # assert_eq!(config.after_failure, AfterFailure::AccessPointBack);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The settings of a device that was never set up.
+    pub factory_settings: Settings,
+    /// What follows a failed pairing if the device was an access point. [`Config::new`] sets the
+    /// rule of the specification: Wi-Fi is off.
+    pub after_failure: AfterFailure,
+}
+
+impl Config {
+    /// Returns a configuration with these factory settings and the defaults.
+    pub fn new(factory_settings: Settings) -> Self {
+        Self { factory_settings, after_failure: AfterFailure::default() }
+    }
+
+    /// Returns the configuration with another rule for a failed pairing.
+    #[must_use]
+    pub fn with_after_failure(self, after_failure: AfterFailure) -> Self {
+        Self { after_failure, ..self }
+    }
+}
+
 /// Runs a [`Machine`] with a driver, a store and a clock.
-pub struct Runner<'d, D, S, C, M: RawMutex, const N: usize> {
+pub struct Runner<'d, D, S, C, M: RawMutex, const SLOTS: usize = 4, const LISTENERS: usize = 4> {
     machine: Machine,
     driver: D,
     store: S,
     clock: C,
-    control: &'d Control<M, N>,
+    control: &'d Control<M, SLOTS, LISTENERS>,
     overlap_detector: OverlapDetector,
     /// The earliest instant of the next scan, or `None` before the first one.
     #[cfg(feature = "scan")]
     next_scan: Option<Instant>,
 }
 
-impl<'d, D, S, C, M, const N: usize> Runner<'d, D, S, C, M, N>
+impl<'d, D, S, C, M, const SLOTS: usize, const LISTENERS: usize>
+    Runner<'d, D, S, C, M, SLOTS, LISTENERS>
 where
     D: WifiDriver,
     S: SettingsStore,
     C: Clock,
     M: RawMutex,
 {
-    /// Loads the record and creates the runner. A device that has never been set up starts with
-    /// `factory_settings`.
+    /// Loads the record and creates the runner.
     ///
     /// # Errors
     /// The store's error if the record could not be read. Nothing was touched. Do not go on: the
@@ -63,10 +95,10 @@ where
         driver: D,
         mut store: S,
         clock: C,
-        control: &'d Control<M, N>,
-        factory_settings: Settings,
-        after_failure: AfterFailure,
+        control: &'d Control<M, SLOTS, LISTENERS>,
+        config: Config,
     ) -> Result<Self, S::Error> {
+        let Config { factory_settings, after_failure } = config;
         let loaded = store.load().await?;
         control.set_settings(None); // an earlier runner may have left some
         Ok(Self {
@@ -83,6 +115,10 @@ where
 
     /// Runs forever. The future may be dropped at any time. A new call of `run` then continues
     /// where the old one stopped.
+    ///
+    /// The future is not `Send`, because the futures of a driver need not be. On tokio, run it in a
+    /// `LocalSet` (`local.spawn_local(async move { runner.run().await })`), or as one of the futures
+    /// that the main task itself polls. On embassy, spawn it as a task.
     ///
     /// Spawn it as a separate task on executors whose wakers do not recognise their own clones
     /// (tokio's `block_on` is one). In a task shared with a busy server, it would be polled at
@@ -269,13 +305,20 @@ enum ActivityResult {
 }
 
 /// Performs an activity. The caller enforces the time limit.
-async fn perform<D: WifiDriver, S: SettingsStore, C: Clock, M: RawMutex, const N: usize>(
+async fn perform<
+    D: WifiDriver,
+    S: SettingsStore,
+    C: Clock,
+    M: RawMutex,
+    const SLOTS: usize,
+    const LISTENERS: usize,
+>(
     activity: Activity,
     command: &Command,
     driver: &mut D,
     store: &mut S,
     clock: &C,
-    control: &Control<M, N>,
+    control: &Control<M, SLOTS, LISTENERS>,
     overlap_detector: &mut OverlapDetector,
 ) -> ActivityResult {
     let kind = |error: D::Error| -> ErrorKind {

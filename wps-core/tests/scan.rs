@@ -11,7 +11,7 @@ use wps_core::driver::Security;
 use wps_core::sim::{Air, Disk, ManualClock, RadioFault, Router, RouterKind};
 use wps_core::wsc::Bssid;
 use wps_core::{
-    AfterFailure, BssInfo, Clock, Control, ErrorKind, Instant, Phase, Runner, ScanResults, Settings,
+    BssInfo, Clock, Config, Control, ErrorKind, Instant, Phase, Runner, ScanResults, Settings,
 };
 
 fn bss_info(number: u8, signal_dbm: i16) -> BssInfo {
@@ -48,7 +48,7 @@ fn the_weakest_are_left_out_if_there_are_too_many() {
 struct Environment {
     air: Air<NoopRawMutex>,
     clock: ManualClock<NoopRawMutex>,
-    control: Control<NoopRawMutex, 4>,
+    control: Control<NoopRawMutex>,
 }
 
 impl Environment {
@@ -59,19 +59,10 @@ impl Environment {
         env.air.add_router(Router::new(b"cafe", b"").with_kind(RouterKind::WithoutWps));
         let disk = Disk::<NoopRawMutex>::new();
         block_on(async {
-            let (radio, factory_settings) =
-                (env.air.radio(&env.clock), Settings::Off { remembered: None });
-            let after_failure = AfterFailure::default();
-            let booted = Runner::boot(
-                radio,
-                disk.store(),
-                &env.clock,
-                &env.control,
-                factory_settings,
-                after_failure,
-            )
-            .await;
-            let mut runner = booted.expect("an empty disk");
+            let config = Config::new(Settings::Off { remembered: None });
+            let (radio, store) = (env.air.radio(&env.clock), disk.store());
+            let booted = Runner::boot(radio, store, &env.clock, &env.control, config);
+            let mut runner = booted.await.expect("an empty disk");
             let user = async {
                 env.wait_until(Phase::Idle).await;
                 user(&env).await;

@@ -13,8 +13,8 @@
 //!
 //! ```no_run
 //! use embassy_futures::join::join;
-//! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-//! use wps_core::{Control, AfterFailure, Runner, Settings, SettingsStore};
+//! use wps_core::embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+//! use wps_core::{Config, Control, Runner, Settings, SettingsStore};
 //! use wps_hal_esp::{Controller, Driver, EmbassyClock, EspError};
 //!
 //! /// A task next to those of the network and the web server. `controller` is esp-radio's:
@@ -22,14 +22,13 @@
 //! async fn wifi(
 //!     controller: impl Controller,
 //!     store: impl SettingsStore,
-//!     control: &Control<CriticalSectionRawMutex, 4>,
+//!     control: &Control<CriticalSectionRawMutex>,
 //! ) -> Result<(), EspError> {
 //!     let driver = Driver::new(controller)?;
 //!     let mut reconnector = driver.reconnector();
 //!     // Factory settings: Wi-Fi off, or the device's own access point.
-//!     let factory = Settings::Off { remembered: None };
-//!     let after_failure = AfterFailure::default();
-//!     let boot = Runner::boot(driver, store, EmbassyClock, control, factory, after_failure);
+//!     let config = Config::new(Settings::Off { remembered: None });
+//!     let boot = Runner::boot(driver, store, EmbassyClock, control, config);
 //!     let Ok(mut runner) = boot.await else {
 //!         return Ok(()); // the flash could not be read
 //!     };

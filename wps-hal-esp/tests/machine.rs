@@ -12,8 +12,8 @@ use fake::simulation::{Link, Router, Simulation, run_simulation};
 use fake::{TestClock, block_on, fresh_library};
 use wps_core::sim::Disk;
 use wps_core::{
-    AccessPoint, AfterFailure, Cause, Clock, Control, Credentials, ErrorKind, Passphrase, Phase,
-    Record, Runner, Settings, Ssid,
+    AccessPoint, Cause, Clock, Config, Control, Credentials, ErrorKind, Passphrase, Phase, Record,
+    Runner, Settings, Ssid,
 };
 use wps_hal_esp::Driver;
 
@@ -75,7 +75,7 @@ impl PairingOutcome {
 /// and then runs `then`. Returns the outcome of the pairing.
 fn pair<F: Future<Output = ()>>(
     before: Settings,
-    then: impl FnOnce(&'static TestClock, &'static Control<Raw, 4>) -> F,
+    then: impl FnOnce(&'static TestClock, &'static Control<Raw>) -> F,
 ) -> PairingOutcome {
     pair_with_reply_grace(Duration::ZERO, before, then)
 }
@@ -84,12 +84,12 @@ fn pair<F: Future<Output = ()>>(
 fn pair_with_reply_grace<F: Future<Output = ()>>(
     reply_grace: Duration,
     before: Settings,
-    then: impl FnOnce(&'static TestClock, &'static Control<Raw, 4>) -> F,
+    then: impl FnOnce(&'static TestClock, &'static Control<Raw>) -> F,
 ) -> PairingOutcome {
     let _guard = fresh_library();
     // These are leaked so that `then` can borrow them for `'static`.
     let clock: &'static TestClock = Box::leak(Box::new(TestClock::new()));
-    let control: &'static Control<Raw, 4> = Box::leak(Box::new(Control::new()));
+    let control: &'static Control<Raw> = Box::leak(Box::new(Control::new()));
     let routers = [old(), home()].map(|network| Router { network, pressed: false });
     let mut simulation = Simulation::new(clock.now());
     simulation.routers.extend(routers);
@@ -99,25 +99,18 @@ fn pair_with_reply_grace<F: Future<Output = ()>>(
     disk.write_record(&Record::Settled(before));
     let driver = Driver::new(()).unwrap();
     let mut reconnector = driver.reconnector();
-    let factory_settings = Settings::Off { remembered: None };
+    let config = Config::new(Settings::Off { remembered: None });
     let all = async {
-        let boot = Runner::boot(
-            driver,
-            disk.store(),
-            clock,
-            control,
-            factory_settings,
-            AfterFailure::default(),
-        );
+        let boot = Runner::boot(driver, disk.store(), clock, control, config);
         let mut runner = boot.await.unwrap();
         let user = async {
             let mut status = control.listen().unwrap();
-            status.get_and(|status| status.phase == Phase::Idle).await;
+            status.wait_for(|status| status.phase == Phase::Idle).await;
             clock.sleep_until(clock.now().after(Duration::from_secs(5))).await;
             fake::take_calls();
             control.start(reply_grace).await.unwrap();
             then(clock, control).await;
-            let last_status = status.get_and(|status| status.phase == Phase::Idle).await;
+            let last_status = status.wait_for(|status| status.phase == Phase::Idle).await;
             clock.sleep_until(clock.now().after(Duration::from_secs(5))).await;
             last_status
         };

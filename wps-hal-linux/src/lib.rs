@@ -8,20 +8,18 @@
 //! a GPIO [`Line`] and an [`Led`].
 //!
 //! ```no_run
-//! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-//! use wps_core::{Control, AfterFailure, Runner, Settings};
+//! use wps_core::embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+//! use wps_core::{Config, Control, Runner, Settings};
 //! use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let control = Control::<CriticalSectionRawMutex, 8>::new();
+//! let control: Control<CriticalSectionRawMutex> = Control::new();
 //! let radio = WpaSupplicant::new("/run/wpa_supplicant", "wlan0");
 //! radio.check().await?; // the error is one sentence that says what to do
 //! let store = FileStore::open("/var/lib/wpsd".as_ref(), "wlan0")?;
 //! // For a device that was never set up: leave the radio to wpa_supplicant's own configuration.
-//! let factory_settings = Settings::Platform;
-//! let after_failure = AfterFailure::default();
-//! let mut runner =
-//!     Runner::boot(radio, store, BootClock, &control, factory_settings, after_failure).await?;
+//! let config = Config::new(Settings::Platform);
+//! let mut runner = Runner::boot(radio, store, BootClock, &control, config).await?;
 //! runner.run().await // use `control` to start pairings and to read their status
 //! # }
 //! ```

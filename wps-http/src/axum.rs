@@ -1,11 +1,11 @@
 //! The adapter for Linux: an axum router, and a server with limits against slow and greedy clients.
 //!
 //! ```no_run
-//! use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+//! use wps_core::embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 //! use wps_core::{Control, Instant};
 //! use wps_http::axum::{Config, Limits, router, serve};
 //!
-//! static CONTROL: Control<CriticalSectionRawMutex, 8> = Control::new();
+//! static CONTROL: Control<CriticalSectionRawMutex, 8, 8> = Control::new();
 //!
 //! # async fn run() -> std::io::Result<()> {
 //! let begin = std::time::Instant::now();
@@ -50,14 +50,23 @@ pub use serve::serve;
 ///
 /// `more` contains the application's own routes. The same rules on Host, Origin, password and body
 /// size apply to them. `control` can be an `Arc` or a `&'static`. `now` is the clock of its runner.
-pub fn router<D, C, const N: usize>(control: D, now: C, config: Config, more: Router) -> Router
+pub fn router<D, C, const SLOTS: usize, const LISTENERS: usize>(
+    control: D,
+    now: C,
+    config: Config,
+    more: Router,
+) -> Router
 where
-    D: Deref<Target = Control<CriticalSectionRawMutex, N>> + Clone + Send + Sync + 'static,
+    D: Deref<Target = Control<CriticalSectionRawMutex, SLOTS, LISTENERS>>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
     C: Fn() -> Instant + Clone + Send + Sync + 'static,
 {
     let access = Arc::new(AccessControl::new(config, now));
     // `Control` serves N callers at a time. The other half is left for the application.
-    let slots = ControlSlots::new((N / 2).max(1));
+    let slots = ControlSlots::new((SLOTS / 2).max(1));
     more.layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(access.clone(), require_access::<C>))
         .fallback(move |request: Request| {

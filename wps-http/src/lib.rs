@@ -37,9 +37,9 @@
 //! ```
 //! use wps_core::{Clock, Control};
 //! use wps_http::{BUFFER, Reply, Request, View, finish, handle, perform};
-//! # use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+//! # use wps_core::embassy_sync::blocking_mutex::raw::NoopRawMutex;
 //!
-//! # async fn serve(control: &Control<NoopRawMutex, 4>, clock: &impl Clock) -> u16 {
+//! # async fn serve(control: &Control<NoopRawMutex>, clock: &impl Clock) -> u16 {
 //! let request = Request::new("POST", "/api/v1/wifi/wps") // 1
 //!     .header("Host", b"192.168.1.100")
 //!     .header("Content-Length", b"0");

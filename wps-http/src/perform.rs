@@ -49,8 +49,13 @@ impl OwnedOutcome {
 /// Performs an action through `control` and returns its outcome.
 ///
 /// `sleep` returns a future that resolves after the given time.
-pub async fn perform<M: RawMutex, F: Future<Output = ()>, const N: usize>(
-    control: &Control<M, N>,
+pub async fn perform<
+    M: RawMutex,
+    F: Future<Output = ()>,
+    const SLOTS: usize,
+    const LISTENERS: usize,
+>(
+    control: &Control<M, SLOTS, LISTENERS>,
     action: Action,
     sleep: impl Fn(Duration) -> F,
 ) -> OwnedOutcome {

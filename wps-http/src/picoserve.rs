@@ -4,13 +4,13 @@
 //! over. With embassy-net (picoserve's feature `embassy`) the socket is a `TcpSocket`.
 //!
 //! ```
-//! use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+//! use wps_core::embassy_sync::blocking_mutex::raw::NoopRawMutex;
 //! use wps_core::{Clock, Control};
 //! use wps_http::AllowedHosts;
 //! use wps_http::picoserve::{Config, HTTP_BUFFER, Server};
 //!
 //! # async fn accept() -> tokio::net::TcpStream { core::future::pending().await }
-//! # async fn task(control: &Control<NoopRawMutex, 8>, clock: impl Clock) {
+//! # async fn task(control: &Control<NoopRawMutex, 8, 8>, clock: impl Clock) {
 //! let allowed_hosts = AllowedHosts { names: &["device"], ..AllowedHosts::default() };
 //! let config = Config { allowed_hosts, ..Config::default() };
 //! let server = Server::new(control, clock, config, None); // one for all tasks
@@ -51,21 +51,23 @@ use stream::{Listener, ListenerSlots};
 
 /// Serves the API and the page on any number of connections at a time.
 ///
-/// `N` of [`Control`] limits the waiting requests, and also the listeners. Allow one for each
-/// socket, plus those of the application.
-pub struct Server<'a, M: RawMutex, C, const N: usize> {
-    control: &'a Control<M, N>,
+/// [`Control`] limits the waiting requests and the listeners. Allow one of each for every socket,
+/// plus those of the application.
+pub struct Server<'a, M: RawMutex, C, const SLOTS: usize, const LISTENERS: usize> {
+    control: &'a Control<M, SLOTS, LISTENERS>,
     clock: C,
     config: Config<'a>,
     auth: Mutex<M, RefCell<Option<DigestAuth>>>,
     listener_slots: ListenerSlots<M>,
 }
 
-impl<'a, M: RawMutex, C: Clock, const N: usize> Server<'a, M, C, N> {
+impl<'a, M: RawMutex, C: Clock, const SLOTS: usize, const LISTENERS: usize>
+    Server<'a, M, C, SLOTS, LISTENERS>
+{
     /// Creates a server. `clock` is the clock of the runner. Without `auth`, everyone on the
     /// network can use the API.
     pub fn new(
-        control: &'a Control<M, N>,
+        control: &'a Control<M, SLOTS, LISTENERS>,
         clock: C,
         config: Config<'a>,
         auth: Option<DigestAuth>,
@@ -145,7 +147,7 @@ impl<'a, M: RawMutex, C: Clock, const N: usize> Server<'a, M, C, N> {
         perform(self.control, action, |time| self.sleep(time))
     }
 
-    fn listen(&self) -> Option<Listener<'_, M, N>> {
+    fn listen(&self) -> Option<Listener<'_, M, LISTENERS>> {
         self.listener_slots.listen(self.control)
     }
 

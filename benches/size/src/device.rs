@@ -11,14 +11,13 @@ use embedded_hal::digital::{ErrorType, InputPin};
 use wps_core::button::{self, ButtonConfig, Polled};
 use wps_core::driver::{Offer, PairContext};
 use wps_core::{
-    AccessPoint, AfterFailure, Clock, Control, Credentials, DriverError, ErrorKind, Instant,
-    Loaded, Passphrase, Record, RecordError, Runner, Settings, SettingsStore, Snapshot, Ssid,
-    WifiDriver,
+    AccessPoint, Clock, Config, Control, Credentials, DriverError, ErrorKind, Instant, Loaded,
+    Passphrase, Record, RecordError, Runner, Settings, SettingsStore, Snapshot, Ssid, WifiDriver,
 };
 
 use crate::platform::{flash, now};
 
-static CONTROL: Control<CriticalSectionRawMutex, 4> = Control::new();
+static CONTROL: Control<CriticalSectionRawMutex> = Control::new();
 
 /// Starts the tasks of the machine and of the button.
 pub(crate) fn spawn(spawner: &Spawner) {
@@ -29,14 +28,10 @@ pub(crate) fn spawn(spawner: &Spawner) {
 #[embassy_executor::task]
 async fn machine() {
     let Some(factory_settings) = factory_settings() else { return };
-    let (radio, after_failure) = (Radio { joins: 0 }, AfterFailure::default());
+    let (radio, config) = (Radio { joins: 0 }, Config::new(factory_settings));
     // Not `if let`: that would keep both the result of `boot` and the runner in memory while it
     // runs.
-    let Ok(mut runner) =
-        Runner::boot(radio, Flash, Ticks, &CONTROL, factory_settings, after_failure).await
-    else {
-        return;
-    };
+    let Ok(mut runner) = Runner::boot(radio, Flash, Ticks, &CONTROL, config).await else { return };
     runner.run().await
 }
 

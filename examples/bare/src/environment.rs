@@ -7,11 +7,11 @@ use embassy_futures::block_on;
 use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use wps_core::sim::{Air, Disk, ManualClock, Router};
-use wps_core::{AfterFailure, Clock, Instant, Phase, Runner, Settings, Status};
+use wps_core::{Clock, Config, Instant, Phase, Runner, Settings, Status};
 
 /// The critical section of the platform, which disables interrupts.
 type Raw = CriticalSectionRawMutex;
-pub(crate) type Control = wps_core::Control<Raw, 2>;
+pub(crate) type Control = wps_core::Control<Raw, 2, 2>;
 
 pub(crate) struct Environment {
     pub(crate) air: Air<Raw>,
@@ -36,14 +36,8 @@ impl Environment {
         let control = Control::new();
         block_on(async {
             let (radio, store) = (self.air.radio(&self.clock), self.disk.store());
-            let booted = Runner::boot(
-                radio,
-                store,
-                &self.clock,
-                &control,
-                factory_settings,
-                AfterFailure::default(),
-            );
+            let config = Config::new(factory_settings);
+            let booted = Runner::boot(radio, store, &self.clock, &control, config);
             let mut runner = booted.await.expect("the disk can be read");
             match select3(runner.run(), user(self, &control), self.clock.fast_forward()).await {
                 Either3::Second(done) => done,
@@ -65,5 +59,5 @@ impl Environment {
 /// Waits until the device is idle and returns its status.
 pub(crate) async fn wait_until_idle(control: &Control) -> Status {
     let mut listener = control.listen().expect("a free listener slot");
-    listener.get_and(|status| status.phase == Phase::Idle).await
+    listener.wait_for(|status| status.phase == Phase::Idle).await
 }

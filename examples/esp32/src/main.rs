@@ -19,7 +19,7 @@ use esp_hal::rtc_cntl::{Rwdt, RwdtStage};
 use esp_hal::time::Duration;
 use esp_radio::wifi::{ControllerConfig, WifiController};
 use static_cell::StaticCell;
-use wps_core::{AfterFailure, Control, Runner};
+use wps_core::{AfterFailure, Config, Control, Runner};
 use wps_esp32::board::{self, Board};
 use wps_esp32::net::{NetworkKind, Networks, SOCKETS};
 use wps_esp32::{LogDisplay, dhcp, info, mdns};
@@ -33,7 +33,7 @@ esp_bootloader_esp_idf::esp_app_desc!();
 /// The users of [`CONTROL`]: the sockets, the button, the lamp, and one more for your own task.
 const LISTENERS_MAX: usize = SOCKETS + 3;
 
-static CONTROL: Control<CriticalSectionRawMutex, LISTENERS_MAX> = Control::new();
+static CONTROL: Control<CriticalSectionRawMutex, LISTENERS_MAX, LISTENERS_MAX> = Control::new();
 
 /// What happens after a failed pairing if the device was an access point. As the specification
 /// requires, Wi-Fi is off, and the button starts the next pairing. For a device without a button,
@@ -41,8 +41,15 @@ static CONTROL: Control<CriticalSectionRawMutex, LISTENERS_MAX> = Control::new()
 const AFTER_FAILURE: AfterFailure = AfterFailure::AccessPointOff;
 
 type Radio = Driver<WifiController<'static>>;
-type WifiRunner =
-    Runner<'static, Radio, Store, EmbassyClock, CriticalSectionRawMutex, LISTENERS_MAX>;
+type WifiRunner = Runner<
+    'static,
+    Radio,
+    Store,
+    EmbassyClock,
+    CriticalSectionRawMutex,
+    LISTENERS_MAX,
+    LISTENERS_MAX,
+>;
 
 #[esp_hal::main]
 async fn main(spawner: Spawner) {
@@ -56,16 +63,11 @@ async fn main(spawner: Spawner) {
     let Some(radio) = start_radio(wifi) else { return };
     let Some(store) = settings::open_store(flash) else { return };
     let reconnector = radio.reconnector();
-    let factory_settings = settings::factory_settings(name);
-    let runner =
-        match Runner::boot(radio, store, EmbassyClock, &CONTROL, factory_settings, AFTER_FAILURE)
-            .await
-        {
-            Ok(runner) => runner,
-            Err(error) => {
-                return info!("the saved settings cannot be read: {}", LogDisplay(&error));
-            }
-        };
+    let config = Config::new(settings::factory_settings(name)).with_after_failure(AFTER_FAILURE);
+    let runner = match Runner::boot(radio, store, EmbassyClock, &CONTROL, config).await {
+        Ok(runner) => runner,
+        Err(error) => return info!("the saved settings cannot be read: {}", LogDisplay(&error)),
+    };
 
     button_and_lamp::start(interrupt, button, lamp);
     let networks = Networks::start(spawner, name);

@@ -7,7 +7,7 @@ use embassy_futures::block_on;
 use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use wps_core::sim::{Air, Disk, ManualClock, Router};
-use wps_core::{ADVICE_AFTER_SUCCESS, AfterFailure, Control, Phase, Runner, Settings, Status};
+use wps_core::{ADVICE_AFTER_SUCCESS, Config, Control, Phase, Runner, Settings, Status};
 
 fn main() {
     // The simulated parts: a radio with one router in range, an empty disk, a clock.
@@ -17,22 +17,14 @@ fn main() {
     let clock = ManualClock::<NoopRawMutex>::new();
 
     // The control takes requests and provides the status. The runner does the work.
-    let control = Control::<NoopRawMutex, 2>::new();
-    let factory_settings = Settings::Off { remembered: None };
-    let after_failure = AfterFailure::default();
-    let booted = Runner::boot(
-        air.radio(&clock),
-        disk.store(),
-        &clock,
-        &control,
-        factory_settings,
-        after_failure,
-    );
+    let control: Control<NoopRawMutex> = Control::new();
+    let config = Config::new(Settings::Off { remembered: None });
+    let booted = Runner::boot(air.radio(&clock), disk.store(), &clock, &control, config);
     let mut runner = block_on(booted).expect("an empty disk can be read");
 
     let user = async {
         let mut listener = control.listen().expect("a free listener slot");
-        listener.get_and(|status| status.phase == Phase::Idle).await; // the device has booted
+        listener.wait_for(|status| status.phase == Phase::Idle).await; // the device has booted
 
         // On a device: its button, or `POST /api/v1/wifi/wps`.
         control.start(Duration::ZERO).await.expect("nothing else is running");

@@ -18,7 +18,7 @@ use wps_core::command::SAVE_TIMEOUT;
 use wps_core::driver::{Link, Offer, PairContext, SearchProgress};
 use wps_core::sim::{Air, Disk, DiskError, ManualClock, Radio, Router, SimError, SimStore};
 use wps_core::{
-    AccessPoint, AfterFailure, Cause, Clock, Control, Credentials, Instant, Loaded, Mode,
+    AccessPoint, AfterFailure, Cause, Clock, Config, Control, Credentials, Instant, Loaded, Mode,
     Passphrase, Phase, Record, RequestError, Runner, ScanResults, Settings, SettingsStore,
     Snapshot, Ssid, Status, WifiDriver,
 };
@@ -74,7 +74,7 @@ pub(crate) struct Environment {
     pub(crate) clock: ManualClock<Raw>,
     pub(crate) after_failure: AfterFailure,
     pub(crate) factory_settings: Settings,
-    controls: [Control<Raw, SLOTS>; 3],
+    controls: [Control<Raw, SLOTS, SLOTS>; 3],
     boot_count: Cell<usize>,
     /// The record on the disk at each power cut.
     pub(crate) records_at_cuts: RefCell<Vec<Option<Record>>>,
@@ -87,7 +87,7 @@ pub(crate) struct Environment {
 }
 
 pub(crate) type SimRunner<'s> =
-    Runner<'s, CheckedRadio<'s>, SimStore<'s, Raw>, &'s ManualClock<Raw>, Raw, SLOTS>;
+    Runner<'s, CheckedRadio<'s>, SimStore<'s, Raw>, &'s ManualClock<Raw>, Raw, SLOTS, SLOTS>;
 
 impl Environment {
     /// Creates a new device with an empty disk, in range of the routers "home" and "old".
@@ -125,10 +125,12 @@ impl Environment {
     /// Boots the device and returns its runner.
     pub(crate) async fn runner(&self) -> SimRunner<'_> {
         let (radio, store) = (self.radio(), self.disk.store());
-        let (factory_settings, after_failure) = (self.factory_settings.clone(), self.after_failure);
-        Runner::boot(radio, store, &self.clock, self.control(), factory_settings, after_failure)
-            .await
-            .expect("readable")
+        let boot = Runner::boot(radio, store, &self.clock, self.control(), self.config());
+        boot.await.expect("readable")
+    }
+
+    fn config(&self) -> Config {
+        Config::new(self.factory_settings.clone()).with_after_failure(self.after_failure)
     }
 
     fn radio(&self) -> CheckedRadio<'_> {
@@ -136,7 +138,7 @@ impl Environment {
     }
 
     /// Returns the [`Control`] of the current boot.
-    pub(crate) fn control(&self) -> &Control<Raw, SLOTS> {
+    pub(crate) fn control(&self) -> &Control<Raw, SLOTS, SLOTS> {
         &self.controls[self.boot_count.get()]
     }
 
@@ -159,19 +161,9 @@ impl Environment {
     /// Starts the device with a store that takes one second for each save.
     pub(crate) fn boot_with_slow_store(&self) -> Simulation<'_> {
         Simulation::new(self, async {
-            let (radio, store) = (self.radio(), self.disk.store());
-            let (factory_settings, after_failure, store) =
-                (self.factory_settings.clone(), self.after_failure, SlowStore(store, self));
-            let boot = Runner::boot(
-                radio,
-                store,
-                &self.clock,
-                self.control(),
-                factory_settings,
-                after_failure,
-            )
-            .await;
-            boot.expect("readable").run().await
+            let (radio, store) = (self.radio(), SlowStore(self.disk.store(), self));
+            let boot = Runner::boot(radio, store, &self.clock, self.control(), self.config());
+            boot.await.expect("readable").run().await
         })
     }
 

@@ -4,8 +4,8 @@
 use embassy_futures::block_on;
 use wps_core::sim::{DiskError, DiskFault, RadioFault};
 use wps_core::{
-    AfterFailure, Cause, Clock, Control, ErrorKind, Mode, Phase, Record, RequestError, Runner,
-    Settings, Snapshot, TaskKind,
+    AfterFailure, Cause, Clock, Config, Control, ErrorKind, Mode, Phase, Record, RequestError,
+    Runner, Settings, Snapshot, TaskKind,
 };
 
 use crate::common::{Environment, Raw, SLOTS, Simulation, home, hotspot, off, old, ssid, station};
@@ -327,10 +327,10 @@ fn a_damaged_record_is_put_aside_and_reported() {
 fn an_unreadable_record_is_not_overwritten() {
     let env = Environment::settled(station(old()));
     env.disk.set_fault(Some(DiskFault::Unreadable));
-    let control = Control::<Raw, SLOTS>::new();
+    let control: Control<Raw> = Control::new();
     let (radio, store) = (env.air.radio(&env.clock), env.disk.store());
-    let after_failure = AfterFailure::default();
-    let boot = block_on(Runner::boot(radio, store, &env.clock, &control, off(None), after_failure));
+    let config = Config::new(off(None));
+    let boot = block_on(Runner::boot(radio, store, &env.clock, &control, config));
     assert_eq!(boot.err(), Some(DiskError(DiskFault::Unreadable)));
     assert_eq!(env.air.radio_settings(), None, "radio untouched");
     assert_eq!(env.disk.record(), Some(Record::Settled(station(old()))));

@@ -11,14 +11,15 @@ use std::time::Duration;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use tokio::sync::oneshot;
 use wps_core::{
-    AfterFailure, Cause, Clock, Control, Instant, Loaded, Phase, Record, RequestError, TaskResult,
+    AfterFailure, Cause, Clock, Config, Control, Instant, Loaded, Phase, Record, RequestError,
+    TaskResult,
 };
 use wps_core::{Runner, Settings, SettingsStore, Status};
 use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
 
 use crate::lab::until;
 
-type SharedControl = Control<CriticalSectionRawMutex, 8>;
+type SharedControl = Control<CriticalSectionRawMutex, 8, 8>;
 
 /// How long to wait for a state: longer than a pairing window and everything after it.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(150);
@@ -84,17 +85,9 @@ impl Device {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async move {
                 let driver = WpaSupplicant::new("/run/wpa_supplicant", interface);
-                let factory_settings = Settings::Platform;
-                let mut runner = Runner::boot(
-                    driver,
-                    store,
-                    runner_clock,
-                    control,
-                    factory_settings,
-                    after_failure,
-                )
-                .await
-                .expect("a readable store");
+                let config = Config::new(Settings::Platform).with_after_failure(after_failure);
+                let boot = Runner::boot(driver, store, runner_clock, control, config);
+                let mut runner = boot.await.expect("a readable store");
                 tokio::select! {
                     _ = runner.run() => {}
                     _ = stopped => {}

@@ -16,16 +16,20 @@ use crate::{BUFFER, COUNTDOWN_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, event};
 /// At most one event waits for the reader. If the reader does not read, later changes are skipped,
 /// and the server closes its connection after
 /// [`Limits::write_timeout`](super::Limits::write_timeout).
-pub(super) fn body<D, C, const N: usize>(control: D, now: C, permit: OwnedSemaphorePermit) -> Body
+pub(super) fn body<D, C, const SLOTS: usize, const LISTENERS: usize>(
+    control: D,
+    now: C,
+    permit: OwnedSemaphorePermit,
+) -> Body
 where
-    D: Deref<Target = Control<CriticalSectionRawMutex, N>> + Send + Sync + 'static,
+    D: Deref<Target = Control<CriticalSectionRawMutex, SLOTS, LISTENERS>> + Send + Sync + 'static,
     C: Fn() -> Instant + Send + 'static,
 {
     let (mut reader, body) = Channel::<Bytes>::new(1);
     tokio::spawn(async move {
         let _permit = permit;
-        let Some(mut receiver) = control.listen() else { return };
-        let mut status = receiver.try_get();
+        let Some(mut status_listener) = control.listen() else { return };
+        let mut status = status_listener.try_get();
         loop {
             let next = Bytes::copy_from_slice(event(status.as_ref(), now(), &mut [0; BUFFER]));
             if reader.send_data(next).await.is_err() {
@@ -33,11 +37,12 @@ where
             }
             let is_window_open = status.as_ref().is_some_and(|status| status.deadline.is_some());
             if is_window_open {
-                status = timeout(COUNTDOWN_INTERVAL, receiver.changed()).await.ok().or(status);
+                status =
+                    timeout(COUNTDOWN_INTERVAL, status_listener.changed()).await.ok().or(status);
                 continue;
             }
             status = loop {
-                match timeout(HEARTBEAT_INTERVAL, receiver.changed()).await {
+                match timeout(HEARTBEAT_INTERVAL, status_listener.changed()).await {
                     Ok(changed) => break Some(changed),
                     Err(_) if reader.send_data(Bytes::from_static(SSE_COMMENT)).await.is_ok() => {}
                     Err(_) => return,

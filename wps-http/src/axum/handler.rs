@@ -35,14 +35,14 @@ impl ControlSlots {
     }
 }
 
-pub(super) async fn handle_request<D, C, const N: usize>(
+pub(super) async fn handle_request<D, C, const SLOTS: usize, const LISTENERS: usize>(
     control: D,
     access: Arc<AccessControl<C>>,
     slots: ControlSlots,
     request: Request,
 ) -> Response
 where
-    D: Deref<Target = Control<CriticalSectionRawMutex, N>> + Send + Sync + 'static,
+    D: Deref<Target = Control<CriticalSectionRawMutex, SLOTS, LISTENERS>> + Send + Sync + 'static,
     C: Fn() -> Instant + Clone + Send + Sync + 'static,
 {
     let AccessControl { config, now, .. } = &*access;
@@ -83,7 +83,7 @@ where
 }
 
 /// Performs an action and returns the response to the request that needed it.
-async fn run_action<D, C, const N: usize>(
+async fn run_action<D, C, const SLOTS: usize, const LISTENERS: usize>(
     control: D,
     access: &AccessControl<C>,
     slots: ControlSlots,
@@ -92,7 +92,7 @@ async fn run_action<D, C, const N: usize>(
     action: Action,
 ) -> Response
 where
-    D: Deref<Target = Control<CriticalSectionRawMutex, N>> + Send + Sync + 'static,
+    D: Deref<Target = Control<CriticalSectionRawMutex, SLOTS, LISTENERS>> + Send + Sync + 'static,
     C: Fn() -> Instant + Clone + Send + Sync + 'static,
 {
     let mut permit = None;

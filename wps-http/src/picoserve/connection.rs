@@ -16,14 +16,21 @@ use super::message::{send, to_request};
 use crate::{Action, BUFFER, OwnedOutcome, Reply};
 
 /// The picoserve service of one connection.
-pub(super) struct ConnectionHandler<'f, 'a, M: RawMutex, C, const N: usize> {
-    pub(super) server: &'f Server<'a, M, C, N>,
+pub(super) struct ConnectionHandler<
+    'f,
+    'a,
+    M: RawMutex,
+    C,
+    const SLOTS: usize,
+    const LISTENERS: usize,
+> {
+    pub(super) server: &'f Server<'a, M, C, SLOTS, LISTENERS>,
     /// Set once the connection sends events, which have no time limit.
     pub(super) is_streaming: Cell<bool>,
 }
 
-impl<M: RawMutex, C: Clock, const N: usize> PathRouterService
-    for &ConnectionHandler<'_, '_, M, C, N>
+impl<M: RawMutex, C: Clock, const SLOTS: usize, const LISTENERS: usize> PathRouterService
+    for &ConnectionHandler<'_, '_, M, C, SLOTS, LISTENERS>
 {
     async fn call_path_router_service<R: Read, W: ResponseWriter<Error = R::Error>>(
         &self,

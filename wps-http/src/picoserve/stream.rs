@@ -8,8 +8,7 @@ use ::picoserve::response::{IntoResponse, StatusCode};
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use embassy_sync::watch::Receiver;
-use wps_core::{Clock, Control, Status};
+use wps_core::{Clock, Control, StatusListener};
 
 use crate::{COUNTDOWN_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, event};
 
@@ -17,8 +16,8 @@ use crate::{COUNTDOWN_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, event};
 pub(super) struct ListenerSlots<M: RawMutex>(Mutex<M, Cell<usize>>);
 
 /// A client that listens to events. Its slot is freed when it is dropped.
-pub(super) struct Listener<'s, M: RawMutex, const N: usize> {
-    receiver: Receiver<'s, M, Status, N>,
+pub(super) struct Listener<'s, M: RawMutex, const LISTENERS: usize> {
+    status: StatusListener<'s, M, LISTENERS>,
     _slot: ListenerSlot<'s, M>,
 }
 
@@ -36,18 +35,18 @@ impl<M: RawMutex> ListenerSlots<M> {
     }
 
     /// Takes a slot. Returns `None` if none is free, or `control` has too many listeners.
-    pub(super) fn listen<'s, const N: usize>(
+    pub(super) fn listen<'s, const SLOTS: usize, const LISTENERS: usize>(
         &'s self,
-        control: &'s Control<M, N>,
-    ) -> Option<Listener<'s, M, N>> {
+        control: &'s Control<M, SLOTS, LISTENERS>,
+    ) -> Option<Listener<'s, M, LISTENERS>> {
         let take = |free: &Cell<usize>| free.get().checked_sub(1).map(|left| free.set(left));
         self.0.lock(take)?;
         let slot = ListenerSlot(self);
-        Some(Listener { receiver: control.listen()?, _slot: slot })
+        Some(Listener { status: control.listen()?, _slot: slot })
     }
 }
 
-impl<'s, M: RawMutex, const N: usize> Listener<'s, M, N> {
+impl<'s, M: RawMutex, const LISTENERS: usize> Listener<'s, M, LISTENERS> {
     /// Returns a response that sends events until the client disconnects or stops reading.
     pub(super) fn events<C: Clock>(self, clock: &'s C, buffer: &'s mut [u8]) -> impl IntoResponse {
         let body = Events { listener: self, clock, buffer };
@@ -58,18 +57,19 @@ impl<'s, M: RawMutex, const N: usize> Listener<'s, M, N> {
     }
 }
 
-struct Events<'s, M: RawMutex, C, const N: usize> {
-    listener: Listener<'s, M, N>,
+struct Events<'s, M: RawMutex, C, const LISTENERS: usize> {
+    listener: Listener<'s, M, LISTENERS>,
     clock: &'s C,
     buffer: &'s mut [u8],
 }
 
-impl<M: RawMutex, C: Clock, const N: usize> CustomBody for Events<'_, M, C, N> {
+impl<M: RawMutex, C: Clock, const LISTENERS: usize> CustomBody for Events<'_, M, C, LISTENERS> {
     async fn write_response_body<W: Write>(self, mut writer: W) -> Result<(), W::Error> {
-        let Self { listener: Listener { mut receiver, _slot }, clock, buffer } = self;
+        let Self { listener: Listener { status: mut status_listener, _slot }, clock, buffer } =
+            self;
         let mut is_new = true;
         loop {
-            let status = receiver.try_get();
+            let status = status_listener.try_get();
             let is_window_open = status.as_ref().is_some_and(|status| status.deadline.is_some());
             if is_new || is_window_open {
                 writer.write_all(event(status.as_ref(), clock.now(), buffer)).await?;
@@ -79,7 +79,7 @@ impl<M: RawMutex, C: Clock, const N: usize> CustomBody for Events<'_, M, C, N> {
             writer.flush().await?;
             let interval = if is_window_open { COUNTDOWN_INTERVAL } else { HEARTBEAT_INTERVAL };
             let sleep = clock.sleep_until(clock.now().after(interval));
-            is_new = matches!(select(receiver.changed(), sleep).await, Either::First(_));
+            is_new = matches!(select(status_listener.changed(), sleep).await, Either::First(_));
         }
     }
 }

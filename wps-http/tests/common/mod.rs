@@ -12,7 +12,7 @@ use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use wps_core::sim::{Air, Disk, DiskFault, ManualClock, RadioFault, Router, RouterKind};
 use wps_core::{
-    AccessPoint, AfterFailure, Clock, Control, Credentials, ErrorKind, Instant, Passphrase, Phase,
+    AccessPoint, Clock, Config, Control, Credentials, ErrorKind, Instant, Passphrase, Phase,
     Runner, Settings, Ssid, Status,
 };
 use wps_http::axum::Config;
@@ -108,7 +108,7 @@ pub struct World {
     pub air: &'static Air<Raw>,
     pub disk: &'static Disk<Raw>,
     pub clock: &'static ManualClock<Raw>,
-    pub control: &'static Control<Raw, 8>,
+    pub control: &'static Control<Raw, 8, 8>,
 }
 
 impl World {
@@ -138,14 +138,8 @@ impl World {
         } else {
             Settings::Off { remembered: None }
         };
-        let booted = Runner::boot(
-            air.radio(clock),
-            disk.store(),
-            clock,
-            control,
-            factory_settings,
-            AfterFailure::default(),
-        );
+        let config = Config::new(factory_settings);
+        let booted = Runner::boot(air.radio(clock), disk.store(), clock, control, config);
         let mut runner = booted.await.expect("a disk that can be read");
         let entered = async {
             world.enter(situation, name).await;

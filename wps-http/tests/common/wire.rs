@@ -65,8 +65,14 @@ pub async fn with_server_on<R>(
 }
 
 /// Like [`with_server`], with the picoserve adapter and as many tasks as a device has sockets.
-pub async fn with_picoserve_server<M: RawMutex, C: Clock, R, const N: usize>(
-    server: &picoserve::Server<'_, M, C, N>,
+pub async fn with_picoserve_server<
+    M: RawMutex,
+    C: Clock,
+    R,
+    const SLOTS: usize,
+    const LISTENERS: usize,
+>(
+    server: &picoserve::Server<'_, M, C, SLOTS, LISTENERS>,
     test: impl AsyncFnOnce(SocketAddr) -> R,
 ) -> R {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -15,7 +15,7 @@ use rustix::thread::{Pid, gettid};
 use tokio::task::LocalSet;
 use tokio::time;
 use wps_core::sim::{Air, Disk};
-use wps_core::{AfterFailure, Clock, Control, Instant, Phase, Runner, Settings};
+use wps_core::{Clock, Control, Instant, Phase, Runner, Settings};
 use wps_http::Password;
 use wps_http::axum::{Config, Limits};
 
@@ -89,17 +89,10 @@ async fn with_api(
     let clock: &'static TokioClock = Box::leak(Box::new(TokioClock(time::Instant::now())));
     let air: &'static Air<CriticalSectionRawMutex> = Box::leak(Box::new(Air::new()));
     let disk: &'static Disk<CriticalSectionRawMutex> = Box::leak(Box::new(Disk::new()));
-    let control: &'static Control<CriticalSectionRawMutex, 8> = Box::leak(Box::new(Control::new()));
-    let factory_settings = Settings::Off { remembered: None };
-    let after_failure = AfterFailure::default();
-    let booted = Runner::boot(
-        air.radio(clock),
-        disk.store(),
-        clock,
-        control,
-        factory_settings,
-        after_failure,
-    );
+    let control: &'static Control<CriticalSectionRawMutex, 8, 8> =
+        Box::leak(Box::new(Control::new()));
+    let config = wps_core::Config::new(Settings::Off { remembered: None });
+    let booted = Runner::boot(air.radio(clock), disk.store(), clock, control, config);
     let mut runner = booted.await.expect("an empty disk can be read");
     let config = Config { names: vec![REALM.into()], password, ..Config::default() };
     let routes = wps_http::axum::router(control, || clock.now(), config, Router::new());
@@ -108,7 +101,7 @@ async fn with_api(
     tasks.spawn_local(async move { runner.run().await });
     let serve = async {
         let mut status_listener = control.listen().expect("a free listener slot");
-        status_listener.get_and(|status| status.phase == Phase::Idle).await;
+        status_listener.wait_for(|status| status.phase == Phase::Idle).await;
         ready.send(gettid()).expect("the starting thread waits");
         // Room for all idle connections, for as long as they are measured.
         let limits = Limits {

@@ -26,7 +26,7 @@ use crate::systemd;
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The control that all parts of the daemon share.
-pub(crate) static CONTROL: Control<CriticalSectionRawMutex, 8> = Control::new();
+pub(crate) static CONTROL: Control<CriticalSectionRawMutex, 8, 8> = Control::new();
 
 /// The options of the HTTP server.
 pub(crate) struct HttpOptions {
@@ -143,10 +143,10 @@ where
     let now = clock.clone();
     let router = wps_http::axum::router(&CONTROL, move || now.now(), config, routes);
 
-    let mut runner =
-        Runner::boot(driver, store, clock.clone(), &CONTROL, factory_settings, after_failure)
-            .await
-            .map_err(|error| anyhow!("the saved settings cannot be read: {error}"))?;
+    let config = wps_core::Config::new(factory_settings).with_after_failure(after_failure);
+    let mut runner = Runner::boot(driver, store, clock.clone(), &CONTROL, config)
+        .await
+        .map_err(|error| anyhow!("the saved settings cannot be read: {error}"))?;
     tracing::info!("serving http://{address}");
     if is_open {
         tracing::warn!(
@@ -176,7 +176,7 @@ where
         let idle = async {
             CONTROL.cancel().await;
             let mut status_listener = CONTROL.listen().context("no free listener slot")?;
-            status_listener.get_and(|status| status.phase == Phase::Idle).await;
+            status_listener.wait_for(|status| status.phase == Phase::Idle).await;
             anyhow::Ok(())
         };
         tokio::select! {
