@@ -53,7 +53,7 @@ use stream::{Listener, ListenerSlots};
 ///
 /// [`Control`] limits the waiting requests and the listeners. Allow one of each for every socket,
 /// plus those of the application.
-pub struct Server<'a, M: RawMutex, C, const SLOTS: usize, const LISTENERS: usize> {
+pub struct Server<'a, M: RawMutex, C, const SLOTS: usize = 4, const LISTENERS: usize = 4> {
     control: &'a Control<M, SLOTS, LISTENERS>,
     clock: C,
     config: Config<'a>,

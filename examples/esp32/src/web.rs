@@ -13,8 +13,13 @@ use wps_label::Name;
 
 use crate::{CONTROL, LISTENERS_MAX};
 
-type Server =
-    wps_http::picoserve::Server<'static, CriticalSectionRawMutex, EmbassyClock, LISTENERS_MAX>;
+type Server = wps_http::picoserve::Server<
+    'static,
+    CriticalSectionRawMutex,
+    EmbassyClock,
+    LISTENERS_MAX,
+    LISTENERS_MAX,
+>;
 
 const _: () = assert!(SOCKETS == wps_http::picoserve::SOCKETS, "one task for each socket");
 

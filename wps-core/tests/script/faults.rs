@@ -8,7 +8,7 @@ use wps_core::{
     Runner, Settings, Snapshot, TaskKind,
 };
 
-use crate::common::{Environment, Raw, SLOTS, Simulation, home, hotspot, off, old, ssid, station};
+use crate::common::{Environment, Raw, Simulation, home, hotspot, off, old, ssid, station};
 use crate::{all_modes, second, start_pairing_at_10};
 
 const NO_DEVICE: RadioFault = RadioFault::Fails(ErrorKind::NoDevice);

@@ -1,13 +1,18 @@
 //! The replies to requests and their timing: the reply before the radio disconnects, second starts,
 //! changes of settings, and many requests at the same time.
 
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
+use embassy_futures::poll_once;
 use wps_core::driver::SearchProgress;
 use wps_core::sim::{DiskFault, RadioFault};
-use wps_core::{Cause, ErrorKind, Phase, Record, RequestError, Snapshot, TaskKind};
+use wps_core::{Cause, Control, ErrorKind, Phase, Record, RequestError, Snapshot, TaskKind};
 
-use crate::common::{Environment, REPLY_GRACE_DELAY, SLOTS, hotspot, net, off, old, ssid, station};
+use crate::common::{
+    Environment, REPLY_GRACE_DELAY, Raw, SLOTS, hotspot, net, off, old, ssid, station,
+};
 use crate::start_pairing_at_10;
 
 #[test]
@@ -353,4 +358,19 @@ fn a_cancel_without_a_free_slot_is_not_lost() {
     sim.run_until_stalled();
     assert_eq!(sim.reply(cancel), Some(Ok(())));
     assert!(sim.status().last.is_some_and(|last| last.result == Err(Cause::Cancelled)));
+}
+
+#[test]
+fn reply_slots_and_listeners_are_limited_separately() {
+    let control: Control<Raw, 1, 2> = Control::new();
+    let mut listeners: [_; 3] = core::array::from_fn(|_| control.listen());
+    assert!(listeners[0].is_some() && listeners[1].is_some() && listeners[2].is_none());
+    let before_the_runner = listeners[0].as_mut().expect("a listener").try_get();
+    assert_eq!(before_the_runner, None);
+    listeners[1] = None;
+    assert!(control.listen().is_some());
+
+    let (mut first, second) = (pin!(control.start(Duration::ZERO)), control.start(Duration::ZERO));
+    assert!(poll_once(first.as_mut()).is_pending());
+    assert_eq!(poll_once(second), Poll::Ready(Err(RequestError::Busy)));
 }

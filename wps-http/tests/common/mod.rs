@@ -12,8 +12,8 @@ use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use wps_core::sim::{Air, Disk, DiskFault, ManualClock, RadioFault, Router, RouterKind};
 use wps_core::{
-    AccessPoint, Clock, Config, Control, Credentials, ErrorKind, Instant, Passphrase, Phase,
-    Runner, Settings, Ssid, Status,
+    AccessPoint, Clock, Control, Credentials, ErrorKind, Instant, Passphrase, Phase, Runner,
+    Settings, Ssid, Status,
 };
 use wps_http::axum::Config;
 use wps_http::picoserve::{self, Server};
@@ -138,7 +138,7 @@ impl World {
         } else {
             Settings::Off { remembered: None }
         };
-        let config = Config::new(factory_settings);
+        let config = wps_core::Config::new(factory_settings);
         let booted = Runner::boot(air.radio(clock), disk.store(), clock, control, config);
         let mut runner = booted.await.expect("a disk that can be read");
         let entered = async {
@@ -262,7 +262,7 @@ impl World {
     pub fn picoserve_server(
         &self,
         auth: Option<DigestAuth>,
-    ) -> Server<'static, Raw, TokioSleepClock, 8> {
+    ) -> Server<'static, Raw, TokioSleepClock, 8, 8> {
         let device = Device { name: Some("gadget"), model: None, version: Some("1.2.3") };
         let names = &["gadget", "gadget.fritz.box"];
         let allowed_hosts = AllowedHosts { names, ..AllowedHosts::default() };
