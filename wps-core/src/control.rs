@@ -55,8 +55,8 @@ pub struct Control<M: RawMutex, const SLOTS: usize = 4, const LISTENERS: usize =
     next_request: Mutex<M, Cell<u32>>,
 }
 
-/// Receives the status of a device, now and at every change. Dropping it frees its place for another
-/// listener.
+/// Receives the status of a device, now and at every change. Dropping it frees its place for
+/// another listener.
 ///
 /// It keeps only the latest status: a listener that is slow skips those in between.
 pub struct StatusListener<'c, M: RawMutex, const LISTENERS: usize = 4>(

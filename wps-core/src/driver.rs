@@ -31,15 +31,22 @@
 //! The runner drops a method's future when its time is over. A method that hangs is reported as
 //! [`ErrorKind::NoResponse`], a join as "not joined in time".
 //!
-//! | method | time | constant |
-//! |---|---|---|
-//! | `snapshot` | 5 s | [`SNAPSHOT_TIMEOUT`](crate::command::SNAPSHOT_TIMEOUT) |
-//! | `apply` | 15 s | [`APPLY_TIMEOUT`](crate::command::APPLY_TIMEOUT) |
-//! | `pair` | until the window closes: 120 s from the start | [`PAIRING_WINDOW`](crate::command::PAIRING_WINDOW) |
-//! | `join` | 20 s, and at most until the window closes; for a change of settings that is 30 s from the start | [`JOIN_TIMEOUT`](crate::command::JOIN_TIMEOUT), [`CONFIGURE_WINDOW`](crate::command::CONFIGURE_WINDOW) |
-//! | `link` | 2 s, then the link is unknown | |
-//! | `scan` | 15 s, then there are no results | |
-//! | `config_lost` | none | |
+//! | method | time |
+//! |---|---|
+//! | `snapshot` | 5 s ([`SNAPSHOT_TIMEOUT`]) |
+//! | `apply` | 15 s ([`APPLY_TIMEOUT`]) |
+//! | `pair` | until the window closes, 120 s after the start ([`PAIRING_WINDOW`]) |
+//! | `join` | 20 s ([`JOIN_TIMEOUT`]), and at most until the window closes |
+//! | `join` in a change of settings | the same, with a window of 30 s ([`CONFIGURE_WINDOW`]) |
+//! | `link` | 2 s, then the link is unknown |
+//! | `scan` | 15 s, then there are no results |
+//! | `config_lost` | no limit |
+//!
+//! [`SNAPSHOT_TIMEOUT`]: crate::command::SNAPSHOT_TIMEOUT
+//! [`APPLY_TIMEOUT`]: crate::command::APPLY_TIMEOUT
+//! [`PAIRING_WINDOW`]: crate::command::PAIRING_WINDOW
+//! [`JOIN_TIMEOUT`]: crate::command::JOIN_TIMEOUT
+//! [`CONFIGURE_WINDOW`]: crate::command::CONFIGURE_WINDOW
 //!
 //! # Errors
 //!

@@ -62,11 +62,13 @@
 //! # Features
 //!
 //! ```toml
-//! wps-core = "0.1"                                                       # the machine and the traits
-//! wps-core = { version = "0.1", features = ["defmt"] }                   # or "log": log messages
-//! wps-core = { version = "0.1", features = ["scan"] }                    # `Control::scan`
-//! wps-core = { version = "0.1", features = ["sim", "conformance"] }      # for tests: the simulator, and the checks for drivers
+//! wps-core = "0.1"
+//! wps-core = { version = "0.1", features = ["defmt", "scan"] }
 //! ```
+//!
+//! * `log` or `defmt`: log messages; `defmt` takes precedence.
+//! * `scan`: [`Control`] can scan for users.
+//! * `sim`: a simulated radio, router, store and clock. `conformance`: checks for drivers.
 //!
 //! # Security
 //!

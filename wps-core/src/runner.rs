@@ -117,8 +117,8 @@ where
     /// where the old one stopped.
     ///
     /// The future is not `Send`, because the futures of a driver need not be. On tokio, run it in a
-    /// `LocalSet` (`local.spawn_local(async move { runner.run().await })`), or as one of the futures
-    /// that the main task itself polls. On embassy, spawn it as a task.
+    /// `LocalSet` (`local.spawn_local(async move { runner.run().await })`), or as one of the
+    /// futures that the main task itself polls. On embassy, spawn it as a task.
     ///
     /// Spawn it as a separate task on executors whose wakers do not recognise their own clones
     /// (tokio's `block_on` is one). In a task shared with a busy server, it would be polled at
