@@ -50,7 +50,7 @@ impl Peer {
                 let settings = machine.settings_to_apply().clone();
                 Command::Apply(settings, machine.snapshot.clone(), *until)
             }
-            State::Committing { until } => {
+            State::Saving { until } => {
                 Command::Save(Record::Settled(machine.settings_to_apply().clone()), *until)
             }
             State::Closing { until } => {
@@ -79,7 +79,7 @@ impl Peer {
                 (phase_of_task(Phase::Joining { ssid }), None, machine.last_error)
             }
             State::Applying { .. } => (Phase::Configuring, None, None),
-            State::Committing { .. } => (phase_of_task(Phase::Saving), None, None),
+            State::Saving { .. } => (phase_of_task(Phase::Saving), None, None),
             State::Restoring { .. }
             | State::RestorePause { .. }
             | State::Closing { .. }

@@ -1,7 +1,7 @@
 //! The pairing machine: its state, the command that each state gives, and the transitions.
 //!
 //! ```text
-//! Idle ─Start→ Snapshotting ─→ Journaling ─→ Searching ─→ Joining ─→ Committing ─→ Idle
+//! Idle ─Start→ Snapshotting ─→ Journaling ─→ Searching ─→ Joining ─→ Saving ─→ Idle
 //!   ↑               │ failed,       │ failed,    │ ↺ retry   │ ↺ retry    │ save
 //!   └───────────────┘ cancelled     │ cancelled  │ failed,   │ failed,    │ failed
 //!                                   │            │ cancelled │ cancelled  │
@@ -15,7 +15,7 @@
 //!
 //! A change of settings from outside follows almost the same path: Snapshotting, Journaling,
 //! ReplyGrace, then Joining if the new settings name a network, otherwise Applying, and in the end
-//! Committing.
+//! Saving.
 //!
 //! The command is a function of the state, and only an input changes the state:
 //!
@@ -24,7 +24,7 @@
 //! * The requester gets time to receive its reply: the reply grace. During this time a pairing
 //!   already scans, but the radio does not leave its network yet. A change of settings waits in
 //!   ReplyGrace.
-//! * Committing writes the new settings and closes the journal in one save.
+//! * Saving writes the new settings and closes the journal in one save.
 //! * Restoring puts the radio back, and Closing closes the journal.
 //!
 //! While the radio does not accept the settings to restore, Restoring takes requests as Idle does.
@@ -65,7 +65,7 @@ enum State {
     Searching { task: Task, step: SearchStep },
     Joining { task: Task, index: usize, step: Step },
     Applying { task: Task, until: Instant },
-    Committing { task: Task, until: Instant },
+    Saving { task: Task, until: Instant },
     Restoring { result: Option<TaskResult>, retry: Backoff },
     Closing { result: TaskResult, retry: Backoff },
 }
@@ -214,7 +214,7 @@ impl Machine {
             | State::Restoring { retry: Backoff { step: Step::Try(until), .. }, .. } => {
                 Command::Apply(settings.clone(), snapshot.clone(), until)
             }
-            State::Committing { until, .. } => {
+            State::Saving { until, .. } => {
                 Command::Save(Record::Settled(self.target_settings().clone()), until)
             }
             State::Closing { retry: Backoff { step: Step::Try(until), .. }, .. } => {
@@ -255,7 +255,7 @@ impl Machine {
             | State::Searching { task, .. }
             | State::Joining { task, .. }
             | State::Applying { task, .. }
-            | State::Committing { task, .. } => match (task.kind, kind) {
+            | State::Saving { task, .. } => match (task.kind, kind) {
                 (TaskKind::Pair, TaskKind::Pair) => self.deferred_reply(),
                 (TaskKind::Pair | TaskKind::Configure, _) => Some(Err(RequestError::Busy)),
             },
@@ -270,7 +270,7 @@ impl Machine {
             | State::Searching { .. }
             | State::Joining { .. }
             | State::Applying { .. }
-            | State::Committing { .. } => Some(Ok(())),
+            | State::Saving { .. } => Some(Ok(())),
             State::Restoring { result: Some(TaskResult { result: Err(cause), .. }), .. }
             | State::Closing { result: TaskResult { result: Err(cause), .. }, .. }
             | State::Idle { last: Some(TaskResult { result: Err(cause), .. }), .. } => {
@@ -312,11 +312,9 @@ impl Machine {
                 (phase_of(task, joining), Some(task), None, task.last_error)
             }
             State::Applying { task, .. } => (Phase::Configuring, Some(task), None, None),
-            State::Committing { task, .. } => {
-                (phase_of(task, Phase::Saving), Some(task), None, None)
-            }
+            State::Saving { task, .. } => (phase_of(task, Phase::Saving), Some(task), None, None),
         };
-        let settings = if matches!(self.state, State::Committing { .. }) {
+        let settings = if matches!(self.state, State::Saving { .. }) {
             self.target_settings()
         } else {
             &self.settings

@@ -209,7 +209,7 @@ impl Machine {
             Input::Joined(Ok(())) => {
                 let joined = self.offer.as_ref().map(|offer| offer.at(*turn).clone());
                 self.target = joined.map(Settings::after_success);
-                Transition(State::committing(now.after(SAVE_TIMEOUT)))
+                Transition(State::saving(now.after(SAVE_TIMEOUT)))
             }
             Input::Joined(Err(kind)) if kind.is_final() => self.roll_back(now, (*kind).into()),
             Input::Joined(Err(kind)) => self.try_next_network(now, *turn, (*kind).into()),
@@ -245,7 +245,7 @@ impl Machine {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Applied(Ok(())) => Transition(State::committing(now.after(SAVE_TIMEOUT))),
+            Input::Applied(Ok(())) => Transition(State::saving(now.after(SAVE_TIMEOUT))),
             Input::Applied(Err(kind)) => self.roll_back(now, (*kind).into()),
             Input::Elapsed => self.roll_back(now, ErrorKind::NoResponse.into()),
             _ => Super,
@@ -262,7 +262,7 @@ impl Machine {
     }
 
     #[state]
-    fn committing(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+    fn saving(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
             Input::Saved(Ok(())) => {

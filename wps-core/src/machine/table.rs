@@ -124,7 +124,7 @@ impl Machine {
                     let settings = Settings::after_success(offer.at(index).clone());
                     self.target = Target::Settings(settings);
                 }
-                State::Committing { task, until: now.after(SAVE_TIMEOUT) }
+                State::Saving { task, until: now.after(SAVE_TIMEOUT) }
             }
             (State::Joining { task, step: Step::Try(_), .. }, Input::Joined(Err(kind)))
                 if kind.is_final() =>
@@ -145,7 +145,7 @@ impl Machine {
             }
 
             (State::Applying { task, .. }, Input::Applied(Ok(()))) => {
-                State::Committing { task, until: now.after(SAVE_TIMEOUT) }
+                State::Saving { task, until: now.after(SAVE_TIMEOUT) }
             }
             (State::Applying { task, .. }, Input::Applied(Err(kind))) => {
                 self.roll_back(task, now, kind.into())
@@ -160,14 +160,14 @@ impl Machine {
                 Input::Cancel,
             ) => self.roll_back(task, now, Cause::Cancelled),
 
-            (State::Committing { task, .. }, Input::Saved(Ok(()))) => {
+            (State::Saving { task, .. }, Input::Saved(Ok(()))) => {
                 // Cloned, because a move would not wipe the secrets.
                 if let Target::Settings(settings) = &self.target {
                     self.settings = settings.clone();
                 }
                 self.become_idle(Some(task.finish(now, Ok(()))))
             }
-            (State::Committing { task, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
+            (State::Saving { task, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
                 self.roll_back(task, now, Cause::Store)
             }
 
