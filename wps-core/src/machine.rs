@@ -49,8 +49,10 @@ use crate::time::Instant;
 struct Task {
     kind: TaskKind,
     deadline: Instant,
-    /// Why the last try inside the window failed. Before the radio is touched: why the settings
-    /// could not be restored, if the task was started from Restoring.
+    /// Why the settings could not be restored, if the task was started from Restoring. Cleared when
+    /// the radio is touched: from then on, whatever fails leads to Restoring.
+    restore_error: Option<Cause>,
+    /// Why the last try inside the window failed. Set only after the radio was touched.
     last_error: Option<Cause>,
 }
 

@@ -15,8 +15,9 @@ use crate::time::Instant;
 impl Machine {
     /// Returns the next state.
     pub(super) fn next_state(&mut self, now: Instant, input: Input) -> State {
-        let start = |kind, window, reply_grace, last_error| {
-            let task = Task { kind, deadline: now.after(window), last_error };
+        let start = |kind, window, reply_grace, restore_error| {
+            let deadline = now.after(window);
+            let task = Task { kind, deadline, restore_error, last_error: None };
             State::Snapshotting { task, reply_grace, until: now.after(SNAPSHOT_TIMEOUT) }
         };
         let restore_error =
@@ -77,7 +78,7 @@ impl Machine {
             (State::Journaling { task, reply_grace, .. }, Input::Saved(Ok(()))) => {
                 let until = now.after(reply_grace);
                 match task.kind {
-                    TaskKind::Pair => Task { last_error: None, ..task }.search(until),
+                    TaskKind::Pair => Task { restore_error: None, ..task }.search(until),
                     TaskKind::Configure => State::ReplyGrace { task, until },
                 }
             }
@@ -219,7 +220,7 @@ impl Machine {
 
     /// Starts to put the requested settings in force. The radio is touched from here on.
     fn start_configuring(&self, task: Task, now: Instant) -> State {
-        let task = Task { last_error: None, ..task };
+        let task = Task { restore_error: None, ..task };
         if self.target.network(0).is_some() {
             task.join(now, 0)
         } else {
@@ -238,7 +239,7 @@ impl Machine {
     /// Ends a task before the radio was touched, when the journal may be on disk.
     fn abort_journaled(&mut self, task: Task, now: Instant, cause: Cause) -> State {
         let result = task.finish(now, Err(cause));
-        if task.last_error.is_some() {
+        if task.restore_error.is_some() {
             self.restore(result, now)
         } else {
             self.close_journal(result, now)
@@ -248,7 +249,7 @@ impl Machine {
     /// Ends a task before anything was touched.
     fn abort_untouched(&mut self, task: Task, now: Instant, cause: Cause) -> State {
         let result = task.finish(now, Err(cause));
-        if task.last_error.is_some() {
+        if task.restore_error.is_some() {
             self.restore(result, now)
         } else {
             self.become_idle(Some(result))
