@@ -1,4 +1,4 @@
-//! One `info!` macro for both loggers: `defmt` if that feature is enabled, otherwise `log`,
+//! One macro for each level and both loggers: `defmt` if that feature is enabled, otherwise `log`,
 //! otherwise nothing.
 
 macro_rules! info {
@@ -12,7 +12,19 @@ macro_rules! info {
     }};
 }
 
-pub(crate) use info;
+/// The same for what only a developer wants to see.
+macro_rules! debug {
+    ($text:literal $(, $value:expr)* $(,)?) => {{
+        #[cfg(feature = "defmt")]
+        ::defmt::debug!($text $(, $value)*);
+        #[cfg(all(feature = "log", not(feature = "defmt")))]
+        ::log::debug!($text $(, $value)*);
+        #[cfg(not(any(feature = "log", feature = "defmt")))]
+        { let _ = ($(&$value,)*); }
+    }};
+}
+
+pub(crate) use {debug, info};
 
 /// Makes a value that implements only `Debug` usable with `defmt`, too.
 pub(crate) struct Debug<'a, T>(pub(crate) &'a T);

@@ -8,6 +8,7 @@ use crate::command::{
     RETRY_DELAY, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT,
 };
 use crate::driver::ErrorKind;
+use crate::logging::{Debug, debug};
 use crate::settings::{Settings, Snapshot};
 use crate::status::{Cause, TaskKind, TaskResult};
 use crate::time::Instant;
@@ -43,7 +44,8 @@ impl Machine {
                 State::Restoring { result: last, retry: Backoff::start(now.after(APPLY_TIMEOUT)) }
             }
 
-            // A second requester of the same pairing needs time for its own reply.
+            // A second start belongs to the pairing that is running. Until the journal is written,
+            // its requester gets the reply grace that it needs.
             (
                 State::Snapshotting { task, reply_grace, until },
                 Input::Start { reply_grace: more },
@@ -56,6 +58,14 @@ impl Machine {
             ) if task.kind == TaskKind::Pair => {
                 State::Journaling { task, reply_grace: reply_grace.max(more), until }
             }
+
+            // After that, it changes nothing and extends nothing.
+            (
+                state @ (State::Searching { task, .. }
+                | State::Joining { task, .. }
+                | State::Saving { task, .. }),
+                Input::Start { .. },
+            ) if task.kind == TaskKind::Pair => state,
 
             (State::Snapshotting { task, reply_grace, .. }, Input::SnapshotTaken(Ok(snapshot))) => {
                 // A snapshot that was not restored yet is the valid one: it was taken when the
@@ -204,7 +214,7 @@ impl Machine {
             // A request at the wrong time, or an answer to another command than the current one.
             (
                 state,
-                Input::Start { .. }
+                ref input @ (Input::Start { .. }
                 | Input::Configure { .. }
                 | Input::Cancel
                 | Input::Elapsed
@@ -213,8 +223,11 @@ impl Machine {
                 | Input::Saved(_)
                 | Input::Applied(_)
                 | Input::Offered(_)
-                | Input::Joined(_),
-            ) => state,
+                | Input::Joined(_)),
+            ) => {
+                debug!("machine: ignored {:?} in {:?}", Debug(input), Debug(&state));
+                state
+            }
         }
     }
 
