@@ -1,21 +1,76 @@
 //! The pairing machine: its state, the command that each state gives, and the transitions.
 //!
+//! `docs/machine.svg` draws it. These are the states that a task passes through, and all
+//! transitions. An input that is not in the table leaves the machine as it is.
+//!
+// Generated. To update it: UPDATE_DIAGRAM=1 cargo test -p wps-core --test model
 //! ```text
-//! Idle ─Start→ Snapshotting ─→ Journaling ─→ Searching ─→ Joining ─→ Saving ─→ Idle
-//!   ↑               │ failed,       │ failed,    │ ↺ retry   │ ↺ retry    │ save
-//!   └───────────────┘ cancelled     │ cancelled  │ failed,   │ failed,    │ failed
-//!                                   │            │ cancelled │ cancelled  │
-//!                                   │            │ or window │ or window  │
-//!                                   ▼            ▼ closed    ▼ closed     ▼
-//!                                Closing ←── Restoring ←─────┴────────────┘
-//!                                   ▼          ↑ │ apply failed, Start
-//!                                 Idle         │ └────→ Snapshotting
-//!                                           boot, or configuration lost while idle
+//! boot                 Restoring → Idle
+//! boot after power cut Restoring → Closing → Idle
+//! pairing              Idle → Snapshotting → Journaling → Searching → Joining → Saving → Idle
+//! failed pairing       Idle → Snapshotting → Journaling → Searching → Restoring → Closing → Idle
+//! change of network    Idle → Snapshotting → Journaling → ReplyGrace → Joining → Saving → Idle
+//! change of mode       Idle → Snapshotting → Journaling → ReplyGrace → Applying → Saving → Idle
 //! ```
 //!
-//! A change of settings from outside follows almost the same path: Snapshotting, Journaling,
-//! ReplyGrace, then Joining if the new settings name a network, otherwise Applying, and in the end
-//! Saving.
+//! | state        | input                   | next state            |
+//! |--------------|-------------------------|-----------------------|
+//! |              | (boot)                  | Restoring             |
+//! | Idle         | ConfigLost              | Restoring             |
+//! | Idle         | Configure               | Snapshotting          |
+//! | Idle         | Start                   | Snapshotting          |
+//! | Snapshotting | Cancel                  | Idle, Restoring       |
+//! | Snapshotting | Elapsed                 | Idle, Restoring       |
+//! | Snapshotting | SnapshotTaken(Err)      | Idle, Restoring       |
+//! | Snapshotting | SnapshotTaken(Ok)       | Journaling            |
+//! | Snapshotting | Start                   | Snapshotting          |
+//! | Journaling   | Cancel                  | Restoring, Closing    |
+//! | Journaling   | Elapsed                 | Restoring, Closing    |
+//! | Journaling   | Saved(Err)              | Restoring, Closing    |
+//! | Journaling   | Saved(Ok)               | ReplyGrace, Searching |
+//! | Journaling   | Start                   | Journaling            |
+//! | ReplyGrace   | Cancel                  | Restoring, Closing    |
+//! | ReplyGrace   | Elapsed                 | Joining, Applying     |
+//! | Searching    | Applied(Err), not final | Searching             |
+//! | Searching    | Applied(Err), final     | Restoring             |
+//! | Searching    | Applied(Ok)             | Searching             |
+//! | Searching    | Cancel                  | Restoring             |
+//! | Searching    | Elapsed, window open    | Searching             |
+//! | Searching    | Elapsed, window closed  | Restoring             |
+//! | Searching    | Offered(Err), not final | Searching             |
+//! | Searching    | Offered(Err), final     | Restoring             |
+//! | Searching    | Offered(Ok)             | Joining               |
+//! | Joining      | Cancel                  | Restoring             |
+//! | Joining      | Elapsed, window open    | Joining               |
+//! | Joining      | Elapsed, window closed  | Restoring             |
+//! | Joining      | Joined(Err), not final  | Joining               |
+//! | Joining      | Joined(Err), final      | Restoring             |
+//! | Joining      | Joined(Ok)              | Saving                |
+//! | Applying     | Applied(Err)            | Restoring             |
+//! | Applying     | Applied(Ok)             | Saving                |
+//! | Applying     | Cancel                  | Restoring             |
+//! | Applying     | Elapsed                 | Restoring             |
+//! | Saving       | Elapsed                 | Restoring             |
+//! | Saving       | Saved(Err)              | Restoring             |
+//! | Saving       | Saved(Ok)               | Idle                  |
+//! | Restoring    | Applied(Err)            | Restoring             |
+//! | Restoring    | Applied(Ok)             | Idle, Closing         |
+//! | Restoring    | Configure               | Snapshotting          |
+//! | Restoring    | Elapsed                 | Restoring             |
+//! | Restoring    | Start                   | Snapshotting          |
+//! | Closing      | Elapsed                 | Closing               |
+//! | Closing      | Saved(Err)              | Closing               |
+//! | Closing      | Saved(Ok)               | Idle                  |
+// End of the generated part.
+//!
+//! Where an input has several next states, the task decides:
+//!
+//! * After Journaling, a pairing continues with Searching, a change of settings with ReplyGrace.
+//! * After ReplyGrace follows Joining if the new settings name a network, otherwise Applying.
+//! * A task that was started from Restoring returns there if it ends before the radio is touched.
+//! * After Restoring follows Closing if there is a result: a journal may be on disk.
+//!
+//! An error is final if another try within the window is pointless (`ErrorKind::is_final`).
 //!
 //! The command is a function of the state, and only an input changes the state:
 //!

@@ -37,6 +37,20 @@ impl Status {
 }
 
 /// A phase of the device's work.
+///
+/// These states of the machine belong to each phase. `docs/machine.svg` draws them.
+///
+// Generated. To update it: UPDATE_DIAGRAM=1 cargo test -p wps-core --test model
+/// | phase         | states                                                          |
+/// |---------------|-----------------------------------------------------------------|
+/// | `Idle`        | Idle                                                            |
+/// | `Journaling`  | Snapshotting, Journaling                                        |
+/// | `Searching`   | Searching                                                       |
+/// | `Joining`     | Joining                                                         |
+/// | `Saving`      | Saving                                                          |
+/// | `Configuring` | Snapshotting, Journaling, ReplyGrace, Joining, Applying, Saving |
+/// | `Restoring`   | Restoring, Closing                                              |
+// End of the generated part.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Phase {

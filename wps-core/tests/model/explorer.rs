@@ -1,7 +1,7 @@
 //! The machines that were reached, each with a number, its command and its status. Checks the
 //! invariants that concern one machine alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use wps_core::command::{Command, Input};
@@ -88,6 +88,7 @@ impl Node {
 pub(crate) struct Explorer {
     nodes: Vec<Node>,
     ids: HashMap<Machine, NodeId>,
+    boots: HashSet<NodeId>,
     transitions: HashMap<(NodeId, InputId, TimePoint), NodeId>,
 }
 
@@ -96,13 +97,28 @@ impl Explorer {
         &self.nodes[id as usize]
     }
 
-    pub(crate) fn node_count(&self) -> usize {
-        self.nodes.len()
+    /// Returns all machines, in the order of their numbers.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Returns the machines in which a device has booted.
+    pub(crate) fn boots(&self) -> impl Iterator<Item = NodeId> {
+        self.boots.iter().copied()
+    }
+
+    /// Returns every input that was passed to a machine, with its time and the resulting machine.
+    pub(crate) fn transitions(&self) -> impl Iterator<Item = (NodeId, InputId, TimePoint, NodeId)> {
+        self.transitions.iter().map(|(&(from, input, at), &to)| (from, input, at, to))
     }
 
     pub(crate) fn boot(&mut self, loaded: Loaded, after_failure: AfterFailure) -> NodeId {
         let factory_settings: Settings = SettingsId::FACTORY.settings();
-        self.intern(Machine::boot(Instant::from_millis(0), loaded, factory_settings, after_failure))
+        let machine =
+            Machine::boot(Instant::from_millis(0), loaded, factory_settings, after_failure);
+        let id = self.intern(machine);
+        self.boots.insert(id);
+        id
     }
 
     pub(crate) fn boot_from(&mut self, disk: Disk, after_failure: AfterFailure) -> NodeId {

@@ -7,14 +7,19 @@
 //!
 //! Time has three values: the start, second 10, and the deadline. Work inside the window takes no
 //! time in this model, so the window may close at every step or at none.
+//!
+//! What the model has observed of the machine is also what its diagram shows: see `diagram`.
 
+mod diagram;
 mod explorer;
 mod ids;
 mod world;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::LazyLock;
 use std::time::Instant;
 
+use diagram::Observed;
 use explorer::{Explorer, NodeId};
 use ids::{CommandId, Disk, InputId, SettingsId, TimePoint};
 use world::World;
@@ -24,17 +29,30 @@ use wps_core::{AfterFailure, Cause, ErrorKind, Loaded, RequestError, TaskKind};
 /// initial world.
 type Origin = Option<(usize, &'static str)>;
 
+// Each exploration takes a while, and two tests need it.
+static ACCESS_POINT_OFF: LazyLock<Observed> =
+    LazyLock::new(|| explore_all_worlds(AfterFailure::AccessPointOff));
+static ACCESS_POINT_BACK: LazyLock<Observed> =
+    LazyLock::new(|| explore_all_worlds(AfterFailure::AccessPointBack));
+
 #[test]
 fn invariants_hold_if_a_failed_access_point_stays_off() {
-    explore_all_worlds(AfterFailure::AccessPointOff);
+    LazyLock::force(&ACCESS_POINT_OFF);
 }
 
 #[test]
 fn invariants_hold_if_a_failed_access_point_comes_back() {
-    explore_all_worlds(AfterFailure::AccessPointBack);
+    LazyLock::force(&ACCESS_POINT_BACK);
 }
 
-fn explore_all_worlds(after_failure: AfterFailure) {
+#[test]
+fn the_diagram_and_the_tables_show_every_transition() {
+    assert_eq!(*ACCESS_POINT_OFF, *ACCESS_POINT_BACK, "AfterFailure changes the transitions");
+    diagram::expect_up_to_date(&ACCESS_POINT_OFF);
+}
+
+/// Visits every world and returns what the machine does in them.
+fn explore_all_worlds(after_failure: AfterFailure) -> Observed {
     let began = Instant::now();
     let mut explorer = Explorer::default();
     let mut replies = Vec::new();
@@ -70,6 +88,7 @@ fn explore_all_worlds(after_failure: AfterFailure) {
         seen_replies.extend(replies.drain(..).map(|reply| format!("{reply:?}")));
     }
 
+    let observed = Observed::new(&explorer);
     expect_second_faults(&seen_steps);
     assert!(seen_steps.contains(&(false, "config lost")), "never happens: config lost");
     let all = || worlds.iter().map(|(world, _)| world);
@@ -78,10 +97,11 @@ fn explore_all_worlds(after_failure: AfterFailure) {
     println!(
         "model, {after_failure:?}: {} worlds, {steps} steps, {} machines, at rest within {} answers, {:.1} s",
         worlds.len(),
-        explorer.node_count(),
+        explorer.nodes().len(),
         longest.unwrap_or_default(),
         began.elapsed().as_secs_f32()
     );
+    observed
 }
 
 /// Returns the worlds to start from: an idle device with each kind of settings, a new device, and a
