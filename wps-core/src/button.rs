@@ -44,7 +44,7 @@ use embedded_hal::digital::{InputPin, PinState};
 use embedded_hal_async::digital::Wait;
 
 use crate::control::Control;
-use crate::logging::info;
+use crate::logging::{debug, info};
 use crate::status::Status;
 use crate::time::{Clock, Instant};
 
@@ -87,6 +87,7 @@ pub enum ShortPress {
 
 /// A recognised press.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Press {
     /// The button was released before the press was long.
     Short,
@@ -96,6 +97,7 @@ pub enum Press {
 
 /// The action that a press triggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Action {
     /// Start a pairing.
     Start,
@@ -261,6 +263,7 @@ async fn handle_presses<M: RawMutex, const SLOTS: usize, const LISTENERS: usize>
 ) -> Infallible {
     loop {
         let press = presses.wait().await;
+        debug!("button: {:?}", crate::logging::Debug(&press));
         // Without a status the device has not started yet, and a press does nothing.
         let status = control.status();
         match status.and_then(|status| Action::of(press, config.short_press, &status)) {

@@ -41,7 +41,7 @@ use crate::button::sleep;
 use crate::command::PAIRING_WINDOW;
 use crate::control::{Control, StatusListener};
 use crate::driver::ErrorKind;
-use crate::logging::info;
+use crate::logging::warn;
 use crate::status::{Cause, Status, TaskKind, TaskResult};
 use crate::time::{Clock, Instant};
 
@@ -170,7 +170,7 @@ where
         let level = if lit { active } else { !active };
         let done = pin.set_state(level);
         if let (Err(_error), false) = (&done, failing) {
-            info!("lamp: {:?}", crate::logging::Debug(_error));
+            warn!("lamp: {:?}", crate::logging::Debug(_error));
         }
         failing = done.is_err();
     };

@@ -12,7 +12,7 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use crate::command::{Command, Input};
 use crate::control::{Control, ReplyAfter, Request};
 use crate::driver::{DriverError, ErrorKind, Link, PairContext, PairEvent, WifiDriver};
-use crate::logging::info;
+use crate::logging::{debug, warn};
 use crate::machine::Machine;
 use crate::settings::{AfterFailure, Settings};
 use crate::status::TaskKind;
@@ -173,7 +173,10 @@ where
             let (id, request) = match next {
                 Either3::First(done) => break done,
                 Either3::Second(()) => match activity {
-                    Activity::RunCommand => break ActivityResult::Command(Input::Elapsed),
+                    Activity::RunCommand => {
+                        log_timeout(&command);
+                        break ActivityResult::Command(Input::Elapsed);
+                    }
                     Activity::ReadLink => break ActivityResult::Link(None),
                     #[cfg(feature = "scan")]
                     Activity::Scan => {
@@ -304,6 +307,16 @@ enum ActivityResult {
     Interrupted,
 }
 
+/// Logs that the driver or the store has not answered in time. A search or a join that takes too
+/// long is no failure of the driver.
+fn log_timeout(command: &Command) {
+    match command {
+        Command::Snapshot(_) | Command::Apply(..) => warn!("radio: no answer in time"),
+        Command::Save(..) => warn!("store: no answer in time"),
+        Command::Idle | Command::Pause(_) | Command::Pair { .. } | Command::Join(..) => {}
+    }
+}
+
 /// Performs an activity. The caller enforces the time limit.
 async fn perform<
     D: WifiDriver,
@@ -322,22 +335,27 @@ async fn perform<
     overlap_detector: &mut OverlapDetector,
 ) -> ActivityResult {
     let kind = |error: D::Error| -> ErrorKind {
-        info!("radio: {:?}", crate::logging::Debug(&error));
+        warn!("radio: {:?}", crate::logging::Debug(&error));
         error.kind()
     };
+    // No warning: each poll of a web page would repeat it, and nothing depends on the answer.
+    let query_failed =
+        |error: &D::Error| debug!("radio, queried: {:?}", crate::logging::Debug(error));
     match activity {
         Activity::RunCommand => {}
-        Activity::ReadLink => return ActivityResult::Link(driver.link().await.ok()),
+        Activity::ReadLink => {
+            return ActivityResult::Link(driver.link().await.inspect_err(query_failed).ok());
+        }
         #[cfg(feature = "scan")]
         Activity::Scan => {
-            control.set_scan(driver.scan().await.ok());
+            control.set_scan(driver.scan().await.inspect_err(query_failed).ok());
             return ActivityResult::Scan;
         }
     }
     ActivityResult::Command(match command {
         Command::Idle => {
             driver.config_lost().await;
-            info!("radio: the settings in force are lost");
+            warn!("radio: the settings in force are lost");
             Input::ConfigLost
         }
         Command::Pause(_) => pending().await,
@@ -346,7 +364,7 @@ async fn perform<
             Input::SnapshotTaken(driver.snapshot().await.map_err(kind))
         }
         Command::Save(record, _) => Input::Saved(store.save(record).await.map_err(|error| {
-            info!("store: {:?}", crate::logging::Debug(&error));
+            warn!("store: {:?}", crate::logging::Debug(&error));
         })),
         Command::Apply(settings, snapshot, _) => {
             Input::Applied(driver.apply(settings, snapshot).await.map_err(kind))

@@ -1,15 +1,17 @@
-//! Searches the defmt output of single types and of whole pairings for secrets.
+//! Searches the defmt output of single types and of whole pairings for secrets, and checks which
+//! log statements are warnings.
 //!
 //! defmt sends text of the source as an index, and everything else as bytes. The tests search these
-//! bytes. Build them with `DEFMT_LOG=info`: otherwise defmt compiles the log statements out.
+//! bytes. Build them with `DEFMT_LOG=info`: otherwise defmt compiles the log statements out. Build
+//! the test of the warnings a second time with `DEFMT_LOG=warn`.
 
 mod common;
 
 use common::{Environment, hotspot, net, off, old, ssid, station};
 use defmt::Format;
 use wps_core::driver::Offer;
-use wps_core::sim::{DiskFault, RouterKind};
-use wps_core::{Passphrase, Record, Settings, Snapshot};
+use wps_core::sim::{DiskFault, RadioFault, RouterKind};
+use wps_core::{ErrorKind, Passphrase, Record, Settings, Snapshot};
 
 const SECRET: &[u8] = b"Tr0ub4dor&3 xyzzy";
 
@@ -102,6 +104,29 @@ fn no_pairing_logs_a_secret() {
             }
         }
     }
+}
+
+#[test]
+fn warnings_are_only_about_failures() {
+    let with_info = match option_env!("DEFMT_LOG") {
+        Some("info") => true,
+        Some("warn") => false,
+        level => panic!("build this test with DEFMT_LOG=info or warn, not {level:?}"),
+    };
+    let env = Environment::settled(off(None));
+    let mut sim = env.booted();
+    sim.press_button();
+    sim.press_router("home");
+    sim.advance_to(10.0);
+    sim.expect_ended(Ok(()));
+    assert_eq!(!defmt::export::fetch_bytes().is_empty(), with_info, "a pairing that succeeds");
+
+    env.air.set_fault(Some(RadioFault::Fails(ErrorKind::NoDevice)));
+    sim.request_link();
+    sim.run_until_stalled();
+    assert!(defmt::export::fetch_bytes().is_empty(), "a failed query is detail");
+    sim.press_button();
+    assert!(!defmt::export::fetch_bytes().is_empty(), "a failure of the radio");
 }
 
 #[track_caller]

@@ -1,79 +1,88 @@
-//! What the machine logs about the inputs that it ignores.
-#![cfg(not(feature = "defmt"))] // defmt would get the log instead
+//! The levels of the log: failures of the driver and the store are warnings, what users follow is
+//! information, and the rest is detail.
+
+mod common;
 
 use std::mem;
 use std::sync::Mutex;
-use std::time::Duration;
 
+use common::{Environment, REPLY_GRACE_DELAY, off};
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use wps_core::command::Input;
-use wps_core::driver::Offer;
-use wps_core::{
-    AfterFailure, Credentials, Instant, Loaded, Machine, Passphrase, Settings, Snapshot, Ssid,
-};
+use wps_core::ErrorKind;
+use wps_core::sim::{DiskFault, RadioFault};
 
-static LOG: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
+/// Keeps the lines of the log.
+struct Logger(Mutex<Vec<(Level, String)>>);
 
-struct Collector;
+static LOGGER: Logger = Logger(Mutex::new(Vec::new()));
 
-impl Log for Collector {
+impl Log for Logger {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
 
     fn log(&self, record: &Record<'_>) {
-        LOG.lock().expect("no thread panics").push((record.level(), record.args().to_string()));
+        self.0.lock().expect("the log").push((record.level(), record.args().to_string()));
     }
 
     fn flush(&self) {}
 }
 
+/// Returns the lines since the last call.
+fn take_log() -> Vec<(Level, String)> {
+    mem::take(&mut *LOGGER.0.lock().expect("the log"))
+}
+
+/// Returns the lines of this level since the last call, and asserts that no line has a higher one.
+#[track_caller]
+fn take_highest(level: Level) -> Vec<String> {
+    let log = take_log();
+    assert!(log.iter().all(|(it, _)| *it >= level), "{log:?}");
+    log.into_iter().filter(|(it, _)| *it == level).map(|(_, line)| line).collect()
+}
+
+// The only test of this program, because all tests of a program share the logger.
 #[test]
-fn ignored_inputs_are_logged_at_debug_but_not_a_second_start() {
-    log::set_logger(&Collector).expect("this process has no other logger");
+fn each_line_has_its_level() {
+    log::set_logger(&LOGGER).expect("the first logger");
     log::set_max_level(LevelFilter::Trace);
-    let network = Credentials {
-        ssid: Ssid::new(b"home").expect("a name"),
-        passphrase: Some(Passphrase::new(b"correct horse").expect("a key")),
-    };
-    let start = || Input::Start { reply_grace: Duration::ZERO };
-    let configure = || Input::Configure {
-        settings: Settings::Station { network: network.clone() },
-        reply_grace: Duration::ZERO,
-    };
-    let snapshot_taken = || Input::SnapshotTaken(Ok(Snapshot::default()));
-    let now = Instant::from_millis(0);
-    let off = Settings::Off { remembered: None };
-    let mut machine = Machine::boot(now, Loaded::Nothing, off, AfterFailure::default());
-    let mut log_of = |input| {
-        machine.handle(now, input);
-        mem::take(&mut *LOG.lock().expect("no thread panics"))
-    };
-    let expect_ignored = |log: Vec<(Level, String)>, input: &str, state: &str| {
-        let [(Level::Debug, line)] = &log[..] else { panic!("one line at debug, not {log:?}") };
-        assert!(line.starts_with(&format!("machine: ignored {input}")), "{line}");
-        assert!(line.contains(&format!(" in {state} {{")), "{line}");
-        assert!(!line.contains("correct horse"), "{line}");
-    };
+    let env = Environment::settled(off(None));
+    let mut sim = env.booted();
 
-    expect_ignored(log_of(Input::Cancel), "Cancel", "Restoring");
-    assert_eq!(log_of(Input::Applied(Ok(()))), []);
-
-    for input in [start(), start(), snapshot_taken(), start(), Input::Saved(Ok(())), start()] {
-        assert_eq!(log_of(input), []);
-    }
-    expect_ignored(log_of(configure()), "Configure", "Searching");
-    assert_eq!(log_of(Input::Offered(Ok(Offer::from(network.clone())))), []);
-    assert_eq!(log_of(start()), []);
-    expect_ignored(log_of(Input::Saved(Ok(()))), "Saved", "Joining");
-    for input in [Input::Joined(Ok(())), start(), Input::Saved(Ok(()))] {
-        assert_eq!(log_of(input), []);
+    // A pairing that succeeds has no warning.
+    sim.request_start(REPLY_GRACE_DELAY);
+    sim.advance_to(3.0);
+    sim.press_router("home");
+    sim.advance_to(10.0);
+    sim.expect_ended(Ok(()));
+    let lines = take_highest(Level::Info);
+    for part in ["Searching: NotPressed", "Searching: Exchanging", "Joining", "Idle, last: Some("] {
+        assert!(lines.iter().any(|line| line.starts_with(part)), "no {part} in {lines:?}");
     }
 
-    for input in [configure(), snapshot_taken(), Input::Saved(Ok(())), Input::Elapsed] {
-        assert_eq!(log_of(input), []);
-    }
-    expect_ignored(log_of(start()), "Start", "Joining");
-    assert_eq!(log_of(Input::Joined(Ok(()))), []);
-    expect_ignored(log_of(start()), "Start", "Saving");
+    // The radio fails: a query is detail, and a pairing that cannot start is a warning.
+    env.air.set_fault(Some(RadioFault::Fails(ErrorKind::NoDevice)));
+    sim.request_link();
+    sim.run_until_stalled();
+    assert_eq!(take_highest(Level::Debug), ["radio, queried: SimError(NoDevice)"]);
+    sim.press_button();
+    assert_eq!(take_highest(Level::Warn), ["radio: SimError(NoDevice)"]);
+
+    // So is a radio that does not answer in time.
+    env.air.set_fault(Some(RadioFault::Unresponsive));
+    sim.press_button();
+    sim.advance(6.0);
+    assert_eq!(take_highest(Level::Warn), ["radio: no answer in time"]);
+    env.air.set_fault(None);
+
+    // The store fails, or does not answer in time.
+    env.disk.set_fault(Some(DiskFault::Full));
+    sim.press_button();
+    sim.advance(0.5);
+    let warnings = take_highest(Level::Warn);
+    assert!(warnings.iter().all(|line| line == "store: DiskError(Full)"), "{warnings:?}");
+    assert!(!warnings.is_empty());
+    env.disk.set_fault(Some(DiskFault::Hangs));
+    sim.advance(15.0);
+    assert!(take_highest(Level::Warn).contains(&"store: no answer in time".to_owned()));
 }

@@ -1,15 +1,16 @@
-//! An `info!` macro that uses `defmt` if that feature is on, otherwise `log` if that one is on,
+//! A `warn!` macro that uses `defmt` if that feature is on, otherwise `log` if that one is on,
 //! otherwise nothing.
 
-macro_rules! info {
+// Renamed below, because `warn` is also an attribute of the compiler.
+macro_rules! log_warn {
     ($text:literal $(, $value:expr)* $(,)?) => {{
         #[cfg(feature = "defmt")]
-        ::defmt::info!($text $(, $value)*);
+        ::defmt::warn!($text $(, $value)*);
         #[cfg(all(feature = "log", not(feature = "defmt")))]
-        ::log::info!($text $(, $value)*);
+        ::log::warn!($text $(, $value)*);
         #[cfg(not(any(feature = "log", feature = "defmt")))]
         { let _ = ($(&$value,)*); }
     }};
 }
 
-pub(crate) use info;
+pub(crate) use log_warn as warn;

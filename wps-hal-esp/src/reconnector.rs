@@ -7,7 +7,7 @@ use embassy_futures::select::{Either, select};
 use wps_core::Clock;
 
 use crate::ffi;
-use crate::logging::info;
+use crate::logging::warn;
 use crate::station::{Link, STATION, State};
 
 /// The delay before the first attempt.
@@ -62,7 +62,7 @@ fn reconnect() {
         state.attempts = state.attempts.saturating_add(1);
     });
     if let Err(error) = ffi::connect() {
-        info!("radio: {:?}", error);
+        warn!("radio: {:?}", error);
         STATION.set_link(Link::Down(0));
     }
 }

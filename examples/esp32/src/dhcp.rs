@@ -37,10 +37,10 @@ pub async fn serve(stack: Stack<'static>) -> ! {
                 if let Err(error) =
                     io::server::run(&mut server, &options, &mut socket, buffer).await
                 {
-                    crate::info!("DHCP server: {}", LogDisplay(&error));
+                    crate::warn!("DHCP server: {}", LogDisplay(&error));
                 }
             }
-            Err(error) => crate::info!("DHCP server: {}", LogDisplay(&error)),
+            Err(error) => crate::warn!("DHCP server: {}", LogDisplay(&error)),
         }
         Timer::after_secs(1).await;
     }

@@ -1,13 +1,27 @@
-//! An `info!` macro that uses `defmt` if that feature is on, otherwise `log`.
+//! Macros that use `defmt` if that feature is on, otherwise `log`. The lines can be read over the
+//! board's USB port.
 
-/// Logs a line, which can be read over the board's USB port.
+/// Logs a line.
 #[macro_export]
 macro_rules! info {
-    ($text:literal $(, $value:expr)* $(,)?) => {{
+    ($($arguments:tt)+) => { $crate::log_at!(info, $($arguments)+) };
+}
+
+/// Logs a failure.
+#[macro_export]
+macro_rules! warn {
+    ($($arguments:tt)+) => { $crate::log_at!(warn, $($arguments)+) };
+}
+
+/// Logs a line at a level.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! log_at {
+    ($level:ident, $text:literal $(, $value:expr)* $(,)?) => {{
         #[cfg(feature = "defmt")]
-        ::defmt::info!($text $(, $value)*);
+        ::defmt::$level!($text $(, $value)*);
         #[cfg(all(feature = "log", not(feature = "defmt")))]
-        ::log::info!($text $(, $value)*);
+        ::log::$level!($text $(, $value)*);
         #[cfg(not(any(feature = "log", feature = "defmt")))]
         { let _ = ($(&$value,)*); }
     }};

@@ -22,7 +22,7 @@ use static_cell::StaticCell;
 use wps_core::{AfterFailure, Config, Control, Runner};
 use wps_esp32::board::{self, Board};
 use wps_esp32::net::{NetworkKind, Networks, SOCKETS};
-use wps_esp32::{LogDisplay, dhcp, info, mdns};
+use wps_esp32::{LogDisplay, dhcp, info, mdns, warn};
 use wps_hal_esp::{Driver, EmbassyClock, Reconnector};
 use wps_label::Name;
 
@@ -66,7 +66,7 @@ async fn main(spawner: Spawner) {
     let config = Config::new(settings::factory_settings(name)).with_after_failure(AFTER_FAILURE);
     let runner = match Runner::boot(radio, store, EmbassyClock, &CONTROL, config).await {
         Ok(runner) => runner,
-        Err(error) => return info!("the saved settings cannot be read: {}", LogDisplay(&error)),
+        Err(error) => return warn!("the saved settings cannot be read: {}", LogDisplay(&error)),
     };
 
     button_and_lamp::start(interrupt, button, lamp);
@@ -78,7 +78,7 @@ async fn main(spawner: Spawner) {
         spawner.spawn(web::serve(server, networks).expect("a slot for each socket"));
     }
     spawner.spawn(run_wifi(runner, reconnector, watchdog).expect("spawned once"));
-    info!("no password is set: anybody on the network can start a pairing");
+    warn!("no password is set: anybody on the network can start a pairing");
 }
 
 /// Runs the runner and the reconnector. Only these two call the library.
@@ -101,6 +101,6 @@ async fn feed_watchdog(mut watchdog: Rwdt) {
 
 fn start_radio(wifi: WIFI<'static>) -> Option<Radio> {
     let controller = WifiController::new(wifi, ControllerConfig::default());
-    let controller = controller.map_err(|error| info!("no radio: {}", LogDisplay(&error))).ok()?;
-    Driver::new(controller).map_err(|error| info!("no radio: {}", LogDisplay(&error))).ok()
+    let controller = controller.map_err(|error| warn!("no radio: {}", LogDisplay(&error))).ok()?;
+    Driver::new(controller).map_err(|error| warn!("no radio: {}", LogDisplay(&error))).ok()
 }

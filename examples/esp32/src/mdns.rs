@@ -63,7 +63,7 @@ async fn answer(
     let udp = Udp::new(stack, buffers);
     let mut socket = match bind(&udp, DEFAULT_SOCKET, Some(address), None).await {
         Ok(socket) => socket,
-        Err(error) => return crate::info!("mDNS: {}", LogDisplay(&error)),
+        Err(error) => return crate::warn!("mDNS: {}", LogDisplay(&error)),
     };
     let (from, to) = socket.split();
     let host = Host {
@@ -84,6 +84,6 @@ async fn answer(
         &again,
     );
     if let Err(error) = mdns.run(HostAnswersMdnsHandler::new(&host)).await {
-        crate::info!("mDNS: {}", LogDisplay(&error));
+        crate::warn!("mDNS: {}", LogDisplay(&error));
     }
 }

@@ -8,7 +8,7 @@ use esp_hal::efuse::{self, OPTIONAL_UNIQUE_ID};
 use esp_hal::peripherals::FLASH;
 use esp_storage::FlashStorage;
 use wps_core::{AccessPoint, Credentials, Settings};
-use wps_esp32::{LogDisplay, info};
+use wps_esp32::{LogDisplay, warn};
 use wps_hal_esp::store::FlashStore;
 use wps_label::Name;
 
@@ -21,11 +21,11 @@ pub(crate) type Store = FlashStore<BlockingAsync<FlashStorage<'static>>>;
 pub(crate) fn open_store(flash: FLASH<'static>) -> Option<Store> {
     let mut flash = FlashStorage::new(flash);
     let Some(range) = partition_range(&mut flash) else {
-        info!("no settings: flash this program with --partition-table partitions.csv");
+        warn!("no settings: flash this program with --partition-table partitions.csv");
         return None;
     };
     let store = FlashStore::new(BlockingAsync::new(flash), range);
-    store.map_err(|error| info!("no settings: {}", LogDisplay(&error))).ok()
+    store.map_err(|error| warn!("no settings: {}", LogDisplay(&error))).ok()
 }
 
 fn partition_range(flash: &mut FlashStorage<'_>) -> Option<Range<u32>> {
@@ -56,7 +56,7 @@ pub(crate) fn factory_settings(name: &Name) -> Settings {
             Settings::AccessPoint { access_point, remembered: None }
         }
         None => {
-            info!("this chip has no unique number: no access point; the button starts a pairing");
+            warn!("this chip has no unique number: no access point; the button starts a pairing");
             Settings::Off { remembered: None }
         }
     }

@@ -13,7 +13,7 @@ use esp_radio::wifi::{AuthenticationMethodConfig, Config, ControllerConfig, Wifi
 use picoserve::routing::get;
 use wps_esp32::board::{self, Board};
 use wps_esp32::net::{ActiveNetwork, NetworkKind, Networks, SOCKETS, subscribe};
-use wps_esp32::{LogDisplay, dhcp, info, mdns};
+use wps_esp32::{LogDisplay, dhcp, mdns, warn};
 
 esp_bootloader_esp_idf::esp_app_desc!();
 
@@ -32,7 +32,7 @@ async fn main(spawner: Spawner) {
     let config = ControllerConfig::default().with_initial_config(Config::Station(config));
     let mut controller = match WifiController::new(wifi, config) {
         Ok(controller) => controller,
-        Err(error) => return info!("no radio: {}", LogDisplay(&error)),
+        Err(error) => return warn!("no radio: {}", LogDisplay(&error)),
     };
 
     let networks = Networks::start(spawner, NAME);
