@@ -65,6 +65,7 @@ impl Peer {
         let phase_of_task = |phase| match machine.task {
             TaskKind::Pair => phase,
             TaskKind::Configure => Phase::Configuring,
+            kind => unreachable!("a task of another kind: {kind:?}"),
         };
         match self.0.state() {
             State::Idle {} => (Phase::Idle, machine.last_result, None),

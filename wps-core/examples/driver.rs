@@ -8,7 +8,7 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use wps_core::conformance::{ObservedState, TestBed, Unavailable, run_all};
 use wps_core::driver::{Offer, PairContext, SearchProgress};
 use wps_core::sim::ManualClock;
-use wps_core::{Credentials, DriverError, ErrorKind, Settings, Snapshot, Ssid, WifiDriver};
+use wps_core::{Credentials, ErrorKind, Settings, Snapshot, Ssid, WifiDriver};
 
 /// The simulated chip and the routers around it.
 #[derive(Default)]
@@ -21,24 +21,24 @@ struct Chip {
 
 impl Chip {
     /// Returns `Ok` if the chip is connected, otherwise the reason why it is not.
-    fn connection(&self) -> Result<(), Fault> {
+    fn connection(&self) -> Result<(), ErrorKind> {
         let Some(Settings::Station { network }) = &*self.applied.borrow() else {
-            return Err(Fault(ErrorKind::Other));
+            return Err(ErrorKind::Other);
         };
         match self.routers.borrow().iter().find(|(router, _)| router.ssid == network.ssid) {
             Some((router, _)) if router == network => Ok(()),
-            Some(_) => Err(Fault(ErrorKind::WrongKey)),
-            None => Err(Fault(ErrorKind::NotFound)),
+            Some(_) => Err(ErrorKind::WrongKey),
+            None => Err(ErrorKind::NotFound),
         }
     }
 
     /// Returns the result of the chip's WPS, or `None` if it is still running.
-    fn wps_result(&self) -> Option<Result<Credentials, Fault>> {
+    fn wps_result(&self) -> Option<Result<Credentials, ErrorKind>> {
         let mut routers = self.routers.borrow_mut();
         let mut pressed =
             routers.iter_mut().filter(|(_, pressed)| self.wps_active.get() && *pressed);
         match (pressed.next()?, pressed.next()) {
-            (_, Some(_)) => Some(Err(Fault(ErrorKind::Overlap))),
+            (_, Some(_)) => Some(Err(ErrorKind::Overlap)),
             ((network, pressed), None) => {
                 *pressed = false;
                 self.applied.take(); // the chip has left its network
@@ -48,31 +48,23 @@ impl Chip {
     }
 }
 
-#[derive(Debug)]
-struct Fault(ErrorKind);
-
-impl DriverError for Fault {
-    fn kind(&self) -> ErrorKind {
-        self.0
-    }
-}
-
-/// The driver. It keeps no state that a dropped future could leave inconsistent.
+/// The driver. It keeps no state that a dropped future could leave inconsistent. Its error needs no
+/// type of its own, because the kind says everything.
 struct Driver<'c>(&'c Chip);
 
 impl WifiDriver for Driver<'_> {
-    type Error = Fault;
+    type Error = ErrorKind;
 
-    async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), Fault> {
+    async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), ErrorKind> {
         self.0.wps_active.set(false); // ends a pairing whose future was dropped
         if *settings == Settings::Platform {
-            return Err(Fault(ErrorKind::Unsupported));
+            return Err(ErrorKind::Unsupported);
         }
         self.0.applied.replace(Some(settings.clone()));
         Ok(())
     }
 
-    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, Fault> {
+    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, ErrorKind> {
         context.report_progress(SearchProgress::Looking);
         context.before_disconnect().await; // from here on the chip may leave the network
         self.0.wps_active.set(true);
@@ -85,7 +77,7 @@ impl WifiDriver for Driver<'_> {
         }
     }
 
-    async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), Fault> {
+    async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), ErrorKind> {
         self.apply(&Settings::Station { network: network.clone() }, snapshot).await?;
         yield_now().await; // stands for the wait for the chip's interrupt
         self.0.connection()

@@ -1,5 +1,8 @@
 //! The commands that the [`Machine`](crate::Machine) gives to its runner, the inputs that it takes
 //! back, and the time limit of each command.
+//!
+//! [`Command`] and [`Input`] are not `#[non_exhaustive]`: a runner that does not execute every
+//! command must not compile.
 
 use core::time::Duration;
 
@@ -106,6 +109,7 @@ pub enum Input {
 /// The reason why a request was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum RequestError {
     /// Another task is running, or the settings are still being restored after the last one.
     #[error("the device is busy; try again in a second")]

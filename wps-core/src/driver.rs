@@ -108,6 +108,7 @@
 //! ```
 
 use core::cell::RefCell;
+use core::convert::Infallible;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
@@ -117,7 +118,7 @@ use heapless::Vec;
 
 use crate::scan::ScanResults;
 use crate::settings::{Credentials, Mode, Settings, Snapshot, Ssid};
-use crate::wsc::{Bssid, MAX_CREDENTIALS, OverlapDetector};
+use crate::wsc::{Bssid, CredentialError, MAX_CREDENTIALS, OverlapDetector};
 
 /// A Wi-Fi radio. See [For driver authors](self#for-driver-authors) for the rules.
 #[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
@@ -222,9 +223,33 @@ impl<T: WifiDriver + ?Sized> WifiDriver for &mut T {
 }
 
 /// An error of a driver, which belongs to one of the general kinds.
+///
+/// The runner logs it with `Debug`, as a warning. A driver without an error type of its own can use
+/// [`ErrorKind`], and a driver that cannot fail [`Infallible`].
 pub trait DriverError: fmt::Debug {
     /// Returns the kind of this error, for code that does not know the driver.
     fn kind(&self) -> ErrorKind;
+}
+
+impl DriverError for ErrorKind {
+    fn kind(&self) -> ErrorKind {
+        *self
+    }
+}
+
+impl DriverError for Infallible {
+    fn kind(&self) -> ErrorKind {
+        match *self {}
+    }
+}
+
+impl DriverError for CredentialError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Insecure => ErrorKind::Insecure,
+            Self::Key | Self::Malformed => ErrorKind::Refused,
+        }
+    }
 }
 
 /// The kinds of driver failure that generic code may act on.
@@ -356,6 +381,7 @@ pub struct PairContext<'a> {
 /// An event that a driver reports through its [`PairContext`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum PairEvent {
     /// The search has progressed.
     Progress(SearchProgress),
@@ -434,6 +460,7 @@ impl<'a> PairContext<'a> {
 /// The progress of a pairing that searches for its router.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum SearchProgress {
     /// Nothing is known yet, or the radio cannot report progress.
     #[default]

@@ -77,6 +77,9 @@
 //! secrets in everything that it prints, and wipes them from memory when they are dropped.
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 pub mod button;
 pub mod command;
 #[cfg(feature = "conformance")]
@@ -95,6 +98,7 @@ pub mod sim;
 mod status;
 mod store;
 mod time;
+mod variants;
 pub mod wsc;
 
 pub use command::RequestError;

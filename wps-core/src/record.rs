@@ -98,6 +98,7 @@ impl Record {
 /// The error of encoding or decoding a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum RecordError {
     /// The buffer is too short.
     #[error("the buffer is too short for the record")]

@@ -258,6 +258,7 @@ impl defmt::Format for Snapshot {
 /// The error for an invalid value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum InvalidValue {
     /// A network name must have 1 to 32 bytes.
     #[error("a network name has 1 to 32 bytes")]

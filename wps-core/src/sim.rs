@@ -7,6 +7,7 @@
 mod air;
 mod clock;
 mod disk;
+pub mod samples;
 
 pub use air::{Air, Radio, RadioFault, Router, RouterKind, SimError};
 pub use clock::ManualClock;

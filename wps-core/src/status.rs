@@ -7,6 +7,7 @@ use crate::time::Instant;
 /// What the device is doing, for the web page, the lamp and the log. Contains no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Status {
     /// The current phase.
     pub phase: Phase,
@@ -27,6 +28,21 @@ pub struct Status {
 }
 
 impl Status {
+    /// Creates a status of which only the phase and the mode are known, for tests of front ends.
+    /// Set the other fields afterwards.
+    pub fn new(phase: Phase, mode: Mode) -> Self {
+        Self {
+            phase,
+            deadline: None,
+            progress: SearchProgress::Looking,
+            off_air: false,
+            mode,
+            network: None,
+            last: None,
+            trouble: None,
+        }
+    }
+
     /// Returns whether a pairing is running. It no longer is while the settings are being restored.
     pub fn is_pairing(&self) -> bool {
         match self.phase {
@@ -53,6 +69,7 @@ impl Status {
 // End of the generated part.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Phase {
     /// No task is running.
     Idle,
@@ -78,6 +95,7 @@ pub enum Phase {
 /// The result of a pairing or of a change of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct TaskResult {
     /// The kind of task.
     pub task: TaskKind,
@@ -87,9 +105,17 @@ pub struct TaskResult {
     pub at: Instant,
 }
 
+impl TaskResult {
+    /// Creates the result of a task that ended at `at`.
+    pub fn new(task: TaskKind, result: Result<(), Cause>, at: Instant) -> Self {
+        Self { task, result, at }
+    }
+}
+
 /// The two kinds of task that can be requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum TaskKind {
     /// A pairing by push button.
     Pair,

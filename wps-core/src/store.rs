@@ -49,6 +49,7 @@ impl<T: SettingsStore + ?Sized> SettingsStore for &mut T {
 /// What a store has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
+#[non_exhaustive]
 pub enum Loaded {
     /// Nothing was ever saved.
     Nothing,

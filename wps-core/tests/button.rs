@@ -16,8 +16,7 @@ use embedded_hal_async::digital::Wait;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wps_core::button::{self, Action, Button, ButtonConfig, Polled, Press, ShortPress};
-use wps_core::driver::SearchProgress;
-use wps_core::sim::DiskFault;
+use wps_core::sim::{DiskFault, samples};
 use wps_core::{Cause, Clock, Instant, Mode, Phase, Status};
 
 const DEBOUNCE: u64 = 30;
@@ -148,17 +147,9 @@ fn the_action_of_each_press_in_each_phase() {
         (Phase::Configuring, None, Some(Action::Start), Some(Action::Start)),
         (Phase::Restoring, None, Some(Action::Start), Some(Action::Start)),
     ];
+    assert_eq!(phases.clone().map(|(phase, ..)| phase), samples::phases(), "every phase");
     for (phase, ignored, starts, long) in phases {
-        let status = Status {
-            phase,
-            deadline: None,
-            progress: SearchProgress::Looking,
-            off_air: false,
-            mode: Mode::Off,
-            network: None,
-            last: None,
-            trouble: None,
-        };
+        let status = Status::new(phase, Mode::Off);
         let of = |press, short| Action::of(press, short, &status);
         assert_eq!(of(Press::Short, ShortPress::Ignored), ignored, "{status:?}");
         assert_eq!(of(Press::Short, ShortPress::Starts), starts, "{status:?}");

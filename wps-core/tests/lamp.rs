@@ -6,13 +6,12 @@ mod common;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use common::{Environment, hotspot, off, ssid};
+use common::{Environment, hotspot, off};
 use embassy_futures::block_on;
 use embassy_futures::select::{Either4, select4};
 use embedded_hal::digital::{Error, ErrorKind as PinErrorKind, ErrorType, OutputPin, PinState};
-use wps_core::driver::SearchProgress;
 use wps_core::lamp::{self, Light, Pattern};
-use wps_core::sim::Router;
+use wps_core::sim::{Router, samples};
 use wps_core::{
     Cause, Clock, ErrorKind, Instant, Mode, Phase, Record, Status, TaskKind, TaskResult,
 };
@@ -22,21 +21,13 @@ fn ms(millis: u64) -> Instant {
 }
 
 fn status(phase: Phase, last: Option<TaskResult>) -> Status {
-    let (progress, mode) = (SearchProgress::Looking, Mode::Station);
-    Status {
-        phase,
-        deadline: None,
-        progress,
-        off_air: false,
-        mode,
-        network: None,
-        last,
-        trouble: None,
-    }
+    let mut status = Status::new(phase, Mode::Station);
+    status.last = last;
+    status
 }
 
 fn ended(task: TaskKind, result: Result<(), Cause>, at: u64) -> Status {
-    status(Phase::Idle, Some(TaskResult { task, result, at: ms(at) }))
+    status(Phase::Idle, Some(TaskResult::new(task, result, ms(at))))
 }
 
 fn paired(result: Result<(), Cause>) -> Status {
@@ -132,37 +123,65 @@ fn a_late_query_shows_the_rest_of_the_pattern() {
     );
 }
 
+/// Returns the pattern that the rules at the top of the lamp's page require.
+fn pattern_of_result(task: TaskKind, result: Result<(), Cause>) -> Pattern {
+    match (task, result) {
+        (TaskKind::Pair, Ok(())) => Pattern::Success,
+        (TaskKind::Pair, Err(OVERLAP)) => Pattern::Overlap,
+        (TaskKind::Pair, Err(Cause::Cancelled)) => Pattern::Dark,
+        (
+            TaskKind::Pair,
+            Err(
+                Cause::TimedOut
+                | Cause::NotJoined
+                | Cause::Store
+                | Cause::Interrupted
+                | Cause::Corrupt
+                | Cause::Driver(
+                    ErrorKind::Refused
+                    | ErrorKind::RouterBusy
+                    | ErrorKind::RouterLost
+                    | ErrorKind::Insecure
+                    | ErrorKind::WrongKey
+                    | ErrorKind::NotFound
+                    | ErrorKind::Unsupported
+                    | ErrorKind::NoDevice
+                    | ErrorKind::Blocked
+                    | ErrorKind::ManagedByOther
+                    | ErrorKind::NotPermitted
+                    | ErrorKind::NoResponse
+                    | ErrorKind::Other,
+                ),
+            ),
+        ) => Pattern::Error,
+        (TaskKind::Configure, Err(Cause::Corrupt)) => Pattern::Error,
+        (TaskKind::Configure, _) => Pattern::Dark,
+        _ => panic!("choose a pattern for {task:?} {result:?}"),
+    }
+}
+
 #[test]
 fn the_pattern_of_each_status() {
     let pattern = |status| Light::of(&status, ms(1_000)).pattern;
-    for phase in
-        [Phase::Journaling, Phase::Searching, Phase::Joining { ssid: ssid(b"home") }, Phase::Saving]
-    {
-        assert_eq!(pattern(status(phase, None)), Pattern::InProgress);
+    for phase in samples::phases() {
+        let expected = match phase {
+            Phase::Journaling | Phase::Searching | Phase::Joining { .. } | Phase::Saving => {
+                Pattern::InProgress
+            }
+            Phase::Idle | Phase::Configuring | Phase::Restoring => Pattern::Dark,
+            _ => panic!("choose a pattern for {phase:?}"),
+        };
+        assert_eq!(pattern(status(phase.clone(), None)), expected, "{phase:?}");
     }
-    for phase in [Phase::Idle, Phase::Configuring, Phase::Restoring] {
-        assert_eq!(pattern(status(phase, None)), Pattern::Dark);
-    }
-    let endings = [
-        (TaskKind::Pair, Ok(()), Pattern::Success),
-        (TaskKind::Pair, Err(OVERLAP), Pattern::Overlap),
-        (TaskKind::Pair, Err(Cause::TimedOut), Pattern::Error),
-        (TaskKind::Pair, Err(Cause::NotJoined), Pattern::Error),
-        (TaskKind::Pair, Err(Cause::Store), Pattern::Error),
-        (TaskKind::Pair, Err(Cause::Driver(ErrorKind::NoDevice)), Pattern::Error),
-        (TaskKind::Pair, Err(Cause::Cancelled), Pattern::Dark),
-        (TaskKind::Pair, Err(Cause::Interrupted), Pattern::Error),
-        (TaskKind::Configure, Ok(()), Pattern::Dark),
-        (TaskKind::Configure, Err(OVERLAP), Pattern::Dark),
-        (TaskKind::Configure, Err(Cause::Store), Pattern::Dark),
-        (TaskKind::Configure, Err(Cause::Interrupted), Pattern::Dark),
-        (TaskKind::Configure, Err(Cause::Corrupt), Pattern::Error),
-    ];
-    for (task, result, expected) in endings {
-        assert_eq!(pattern(ended(task, result, 1_000)), expected, "{task:?} {result:?}");
+    for &task in TaskKind::ALL {
+        let results = Cause::ALL.iter().map(|cause| Err(*cause));
+        for result in results.chain([Ok(())]) {
+            let expected = pattern_of_result(task, result);
+            assert_eq!(pattern(ended(task, result, 1_000)), expected, "{task:?} {result:?}");
+        }
     }
     // Also while the settings are being restored.
-    let last = Some(TaskResult { task: TaskKind::Pair, result: Err(OVERLAP), at: ms(900) });
+    let last = Some(TaskResult::new(TaskKind::Pair, Err(OVERLAP), ms(900)));
     assert_eq!(pattern(status(Phase::Restoring, last)), Pattern::Overlap);
 }
 

@@ -226,40 +226,15 @@ fn the_default_after_failure_is_the_specifications_rule() {
     assert_eq!(AfterFailure::default(), AfterFailure::AccessPointOff);
 }
 
-const KINDS: [ErrorKind; 14] = [
-    ErrorKind::Overlap,
-    ErrorKind::Refused,
-    ErrorKind::RouterBusy,
-    ErrorKind::RouterLost,
-    ErrorKind::Insecure,
-    ErrorKind::WrongKey,
-    ErrorKind::NotFound,
-    ErrorKind::Unsupported,
-    ErrorKind::NoDevice,
-    ErrorKind::Blocked,
-    ErrorKind::ManagedByOther,
-    ErrorKind::NotPermitted,
-    ErrorKind::NoResponse,
-    ErrorKind::Other,
-];
-
-fn causes() -> Vec<Cause> {
-    let without_kind = [
-        Cause::TimedOut,
-        Cause::Cancelled,
-        Cause::NotJoined,
-        Cause::Store,
-        Cause::Interrupted,
-        Cause::Corrupt,
-    ];
-    without_kind.into_iter().chain(KINDS.map(Cause::Driver)).collect()
-}
-
 #[test]
 fn every_cause_has_a_unique_name_and_advice() {
-    let names: BTreeSet<_> = causes().into_iter().map(Cause::name).collect();
-    assert_eq!(names.len(), causes().len());
-    for cause in causes() {
+    let names: BTreeSet<_> = Cause::ALL.iter().map(|cause| cause.name()).collect();
+    let reasons: BTreeSet<_> = Cause::ALL.iter().map(Cause::to_string).collect();
+    let advice: BTreeSet<_> = Cause::ALL.iter().map(|cause| cause.advice()).collect();
+    for different in [names.len(), reasons.len(), advice.len()] {
+        assert_eq!(different, Cause::ALL.len());
+    }
+    for &cause in Cause::ALL {
         let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
         assert!(!cause.name().is_empty() && cause.name().chars().all(is_name), "{cause:?}");
         assert!(cause.advice().ends_with('.'), "{cause:?}: not a sentence");
@@ -288,7 +263,7 @@ fn the_final_error_kinds() {
         Blocked, Insecure, ManagedByOther, NoDevice, NotPermitted, Overlap, Unsupported,
     };
     let last = [Overlap, Insecure, Unsupported, NoDevice, Blocked, ManagedByOther, NotPermitted];
-    for kind in KINDS {
+    for &kind in ErrorKind::ALL {
         assert_eq!(kind.is_final(), last.contains(&kind), "{kind:?}");
     }
 }
@@ -314,7 +289,7 @@ fn joining() -> Machine {
 
 #[test]
 fn a_final_error_ends_a_join_at_once() {
-    for kind in KINDS {
+    for &kind in ErrorKind::ALL {
         let mut machine = joining();
         machine.handle(Instant::from_millis(2_000), Input::Joined(Err(kind)));
         let ended = machine.status().phase == Phase::Restoring;
@@ -447,9 +422,9 @@ fn no_type_prints_a_secret() {
         }
     }
     expect_redacted(&Passphrase::new(&[SECRET, SECRET, SECRET, SECRET].concat()).unwrap_err());
-    for cause in causes() {
+    for &cause in Cause::ALL {
         expect_redacted(&RequestError::Failed(cause));
-        expect_redacted(&TaskResult { task: TaskKind::Pair, result: Err(cause), at: now });
+        expect_redacted(&TaskResult::new(TaskKind::Pair, Err(cause), now));
     }
     expect_redacted(&SearchProgress::Exchanging { ssid: Some(ssid(b"home")) });
     expect_redacted(&Link::default());

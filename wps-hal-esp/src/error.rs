@@ -73,10 +73,7 @@ impl DriverError for EspError {
             Self::Library { code: ERR_NOT_INIT, .. } => ErrorKind::NoDevice,
             Self::Library { .. } | Self::Event { .. } => ErrorKind::Other,
             Self::Unsupported(_) => ErrorKind::Unsupported,
-            Self::Credentials(CredentialError::Insecure) => ErrorKind::Insecure,
-            Self::Credentials(CredentialError::Key | CredentialError::Malformed) => {
-                ErrorKind::Refused
-            }
+            Self::Credentials(error) => error.kind(),
             Self::Exchange { reason } => exchange_error_kind(*reason),
             Self::Overlap => ErrorKind::Overlap,
             Self::Link { reason } => link_error_kind(*reason),
@@ -143,5 +140,51 @@ fn error_name(code: i32) -> &'static str {
         0x3034 => "ESP_ERR_WIFI_WPS_TYPE",
         0x3035 => "ESP_ERR_WIFI_WPS_SM",
         _ => "(no name known)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::error::Error;
+    use std::collections::HashSet;
+    use std::format;
+    use std::string::ToString;
+
+    use wps_core::one_of_each;
+
+    use super::*;
+    use crate::store::StoreError;
+
+    #[test]
+    fn each_error_is_one_sentence_that_says_everything() {
+        let driver = one_of_each! { EspError:
+            EspError::Library { .. } => EspError::Library { call: "esp_wifi_start", code: 0x101 },
+            EspError::Event { .. } => EspError::Event { id: 8, length: 3 },
+            EspError::Unsupported(_) => EspError::Unsupported("this radio cannot do this"),
+            EspError::Credentials(_) => EspError::Credentials(CredentialError::Key),
+            EspError::Exchange { .. } => EspError::Exchange { reason: 1 },
+            EspError::Overlap => EspError::Overlap,
+            EspError::Link { .. } => EspError::Link { reason: 15 },
+        };
+        let store = one_of_each! { StoreError<&str>:
+            StoreError::Range { .. } => {
+                StoreError::Range { start: 1, end: 0x3000, block: 0x1000, capacity: 0x4000 }
+            },
+            StoreError::TooSmall { .. } => StoreError::TooSmall { len: 0x2000, needed: 0x3000 },
+            StoreError::BlockTooSmall { .. } => StoreError::BlockTooSmall { block: 1, needed: 2 },
+            StoreError::Flash(_) => StoreError::Flash("write"),
+            StoreError::Worn => StoreError::Worn,
+        };
+        let mut sentences = HashSet::new();
+        for error in driver {
+            // A source would be printed a second time.
+            assert!(error.source().is_none(), "{error}");
+            assert_eq!(format!("{error:?}"), error.to_string());
+            assert!(sentences.insert(error.to_string()), "{error}");
+        }
+        for error in store {
+            assert!(error.source().is_none(), "{error}");
+            assert!(sentences.insert(error.to_string()), "{error}");
+        }
     }
 }

@@ -93,6 +93,9 @@
 //! checklist for the first person with a board.
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 mod bss_info;
 mod clock;
 mod credentials;

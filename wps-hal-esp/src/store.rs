@@ -50,6 +50,7 @@ pub struct FlashStore<F> {
 
 /// The reason why the settings could not be loaded or saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError<E: fmt::Debug> {
     /// The range does not consist of erase blocks of this flash.
     #[error(

@@ -80,10 +80,7 @@ impl DriverError for LinuxError {
             Self::ControlSocket(ControlSocketError::Permission(_))
             | Self::SwitchNotPermitted(_) => ErrorKind::NotPermitted,
             Self::Unsupported(_) | Self::AccessPoint(_) => ErrorKind::Unsupported,
-            Self::Credentials(CredentialError::Insecure) => ErrorKind::Insecure,
-            Self::Credentials(CredentialError::Key | CredentialError::Malformed) => {
-                ErrorKind::Refused
-            }
+            Self::Credentials(error) => error.kind(),
             Self::Wifi(kind) => *kind,
         }
     }

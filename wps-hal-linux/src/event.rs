@@ -178,9 +178,39 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
+    use wps_core::one_of_each;
 
     use super::*;
+
+    #[test]
+    fn each_event_prints_another_text() {
+        let events = one_of_each! { Event:
+            Event::ScanResults => Event::ScanResults,
+            Event::ScanFailed(_) => Event::ScanFailed(-22),
+            Event::Connected { .. } => Event::Connected { id: 3 },
+            Event::Disconnected { .. } => Event::Disconnected { bssid: None },
+            Event::TempDisabled { .. } => Event::TempDisabled { id: 3, wrong_key: true },
+            Event::NetworkNotFound => Event::NetworkNotFound,
+            Event::Rejected => Event::Rejected,
+            Event::Credentials(_) => Event::Credentials(Zeroizing::new(vec![16, 14, 0, 0])),
+            Event::WpsSuccess => Event::WpsSuccess,
+            Event::EapStarted => Event::EapStarted,
+            Event::WpsFail(_) => Event::WpsFail(15),
+            Event::WpsInsecure => Event::WpsInsecure,
+            Event::WpsM2d(_) => Event::WpsM2d(12),
+            Event::WpsOverlap => Event::WpsOverlap,
+            Event::AccessPointUp => Event::AccessPointUp,
+            Event::AccessPointDown => Event::AccessPointDown,
+            Event::Terminating => Event::Terminating,
+            Event::Other => Event::Other,
+            Event::Malformed => Event::Malformed,
+        };
+        let texts: HashSet<_> = events.iter().map(|event| format!("{event:?}")).collect();
+        assert_eq!(texts.len(), events.len(), "{texts:?}");
+    }
 
     #[test]
     fn events_of_wpa_supplicant_2_10_are_parsed() {

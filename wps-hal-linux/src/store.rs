@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use tokio::task::JoinHandle;
-use wps_core::{Loaded, Record, RecordError, SettingsStore};
+use wps_core::{Loaded, Record, SettingsStore};
 use zeroize::Zeroizing;
 
 use directory::{Directory, OnDisk};
@@ -144,7 +144,7 @@ fn read_record(
     };
     match Record::decode(&bytes) {
         Ok(record) => Ok(Loaded::Record(record)),
-        Err(error @ (RecordError::Corrupt | RecordError::Version(_) | RecordError::Space)) => {
+        Err(error) => {
             let damaged = unused_damaged_name(directory, name);
             directory.rename(name, &damaged).map_err(|error| ("put aside", error))?;
             tracing::error!("{error}: kept as {damaged}");

@@ -108,6 +108,7 @@ async fn pair_with_detector(
     let report = |event| match event {
         PairEvent::Progress(progress) => reported.borrow_mut().push(progress),
         PairEvent::OffAir | PairEvent::OnAir => {}
+        event => panic!("the tests do not know {event:?}"),
     };
     let mut driver = fake.driver();
     let mut context = PairContext::new(overlap_detector, &report);

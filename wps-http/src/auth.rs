@@ -77,11 +77,14 @@ struct Realm {
 }
 
 /// The reason why a request is not authenticated.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AuthError {
     /// The request has no valid proof of the password: 401 with a challenge.
+    #[error("the request does not prove that it knows the password")]
     Unauthorized(Challenge),
     /// The `uri` of the Authorization header is not the target of the request: 400.
+    #[error("the uri of the Authorization header is not the target of the request")]
     UriMismatch,
 }
 
@@ -271,5 +274,54 @@ impl Challenge {
             end += part.len();
         }
         core::str::from_utf8(buffer.get(..end)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::string::ToString;
+
+    use wps_core::one_of_each;
+
+    use super::*;
+    use crate::{BUFFER, BodyError, OriginError};
+
+    fn challenge() -> Challenge {
+        let password = Password::new(b"open, sesame").expect("short");
+        let mut auth = DigestAuth::new(password, "gadget", [7; 32]);
+        match auth.authenticate(&Request::new("GET", "/"), Instant::from_millis(0)) {
+            Err(AuthError::Unauthorized(challenge)) => challenge,
+            result => panic!("{result:?}"),
+        }
+    }
+
+    #[test]
+    fn each_error_has_a_sentence_and_a_status_code() {
+        let auth = one_of_each! { AuthError:
+            AuthError::Unauthorized(_) => AuthError::Unauthorized(challenge()),
+            AuthError::UriMismatch => AuthError::UriMismatch,
+        };
+        let origin = one_of_each! { OriginError:
+            OriginError::Malformed => OriginError::Malformed,
+            OriginError::ForeignHost => OriginError::ForeignHost,
+            OriginError::ForeignOrigin => OriginError::ForeignOrigin,
+        };
+        let body = one_of_each! { BodyError:
+            BodyError::TooSlow => BodyError::TooSlow,
+            BodyError::Broken => BodyError::Broken,
+            BodyError::Chunked => BodyError::Chunked,
+        };
+        assert_eq!((OriginError::ALL, BodyError::ALL), (&origin[..], &body[..]));
+
+        let mut buffer = [0; BUFFER];
+        assert_eq!(auth.map(|error| error.response(&mut buffer).status()), [401, 400]);
+        assert_eq!(origin.map(|error| error.response(&mut buffer).status()), [400, 404, 404]);
+        assert_eq!(body.map(|error| error.response(&mut buffer).status()), [408, 400, 411]);
+
+        let errors: [&dyn core::error::Error; 8] =
+            [&auth[0], &auth[1], &origin[0], &origin[1], &origin[2], &body[0], &body[1], &body[2]];
+        let sentences: HashSet<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(sentences.len(), errors.len(), "{sentences:?}");
     }
 }

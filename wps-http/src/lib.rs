@@ -177,6 +177,7 @@ pub enum Action {
 
 /// The outcome of an [`Action`].
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Outcome<'a> {
     /// The outcome of [`Action::Start`] and [`Action::Configure`].
     Started(Result<(), RequestError>),

@@ -30,15 +30,24 @@ pub struct AllowedHosts<'a> {
 }
 
 /// The reason why a request is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OriginError {
     /// There is not exactly one Host, there is more than one Origin, or a header is not valid HTTP:
     /// 400.
+    #[error("the Host, Origin or Content-Length is missing, repeated or invalid")]
     Malformed,
     /// The Host is not a name of the device: 404.
+    #[error("the Host is not a name of the device")]
     ForeignHost,
     /// A page of another site sent the request: 404.
+    #[error("a page of another site sent the request")]
     ForeignOrigin,
+}
+
+impl OriginError {
+    /// All variants, in the order of their definition.
+    pub const ALL: &'static [Self] = &[Self::Malformed, Self::ForeignHost, Self::ForeignOrigin];
 }
 
 /// Checks the Host, Origin and Sec-Fetch-Site headers of a request.

@@ -17,6 +17,7 @@ const LINK_TIMEOUT: Duration = Duration::from_secs(3);
 /// The outcome of an [`Action`], with owned data.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
+#[non_exhaustive]
 pub enum OwnedOutcome {
     /// The outcome of [`Action::Start`] and [`Action::Configure`].
     Started(Result<(), RequestError>),
@@ -80,5 +81,40 @@ pub async fn perform<
         Either::First(outcome) => outcome,
         Either::Second(()) if is_link_query => OwnedOutcome::Link(None),
         Either::Second(()) => OwnedOutcome::Busy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wps_core::{Cause, one_of_each};
+
+    use super::*;
+    use crate::{BUFFER, Request, View, finish};
+
+    #[test]
+    fn each_outcome_has_its_response() {
+        let request = Request::new("GET", "/");
+        let outcomes = one_of_each! { OwnedOutcome:
+            OwnedOutcome::Started(_) => OwnedOutcome::Started(Err(RequestError::Failed(Cause::Store))),
+            OwnedOutcome::Cancelled => OwnedOutcome::Cancelled,
+            OwnedOutcome::Listening => OwnedOutcome::Listening,
+            OwnedOutcome::Link(_) => OwnedOutcome::Link(None),
+            OwnedOutcome::Scanned(_) => OwnedOutcome::Scanned(Some(ScanResults::default())),
+            OwnedOutcome::Busy => OwnedOutcome::Busy,
+        };
+        let responses = outcomes.map(|outcome| {
+            let mut buffer = [0; BUFFER];
+            let response = finish(&request, &View::default(), outcome.as_outcome(), &mut buffer);
+            (response.status(), response.is_stream(), !response.body().is_empty())
+        });
+        let expected = [
+            (503, false, true),
+            (204, false, false),
+            (200, true, false),
+            (200, false, true),
+            (200, false, true),
+            (503, false, true),
+        ];
+        assert_eq!(responses, expected);
     }
 }

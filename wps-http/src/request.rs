@@ -29,14 +29,23 @@ pub struct Request<'a> {
 /// The reason why an adapter could not read a body.
 ///
 /// A body that is too long is not an error here: see [`Request::with_body_too_large`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BodyError {
     /// The body took too long to arrive: 408.
+    #[error("the body took too long to arrive")]
     TooSlow,
     /// The body did not arrive as announced: 400.
+    #[error("the body did not arrive as announced")]
     Broken,
     /// The body is chunked, which this adapter does not support: 411.
+    #[error("the body is chunked, which this server does not support")]
     Chunked,
+}
+
+impl BodyError {
+    /// All variants, in the order of their definition.
+    pub const ALL: &'static [Self] = &[Self::TooSlow, Self::Broken, Self::Chunked];
 }
 
 /// The methods that this API uses.

@@ -36,6 +36,9 @@ pub fn handle<'b>(request: &Request<'_>, view: &View<'_>, buffer: &'b mut [u8]) 
     Reply::Response(response.for_head(request.is_head()))
 }
 
+/// For a reason that a later version of `wps-core` may add.
+const UNKNOWN_REASON: &str = "The device did not accept this. Try again.";
+
 /// Turns the outcome of an [`Action`] into the response to the request that needed it.
 ///
 /// The status of the view should be read after the action.
@@ -51,6 +54,7 @@ pub fn finish<'b>(
         Outcome::Started(Err(RequestError::Failed(cause))) => {
             Response::refused(cause.advice(), buffer)
         }
+        Outcome::Started(Err(_)) => Response::refused(UNKNOWN_REASON, buffer),
         Outcome::Listening => Response::event_stream(),
         Outcome::Link(link) => system::response(view, link, buffer),
         Outcome::Scanned(results) => scan::response(view, results, buffer),

@@ -132,11 +132,13 @@ impl Last {
             (task, Some(cause)) => Some(task.advice(cause)),
             (TaskKind::Pair, None) => Some(ADVICE_AFTER_SUCCESS),
             (TaskKind::Configure, None) => None,
+            (_, None) => None,
         };
         Self {
             task: match last.task {
                 TaskKind::Pair => "pair",
                 TaskKind::Configure => "configure",
+                _ => UNKNOWN,
             },
             result: if cause.is_none() { "ok" } else { "failed" },
             cause: cause.map(Cause::name),
@@ -147,6 +149,9 @@ impl Last {
     }
 }
 
+/// The name of what a later version of `wps-core` may add.
+const UNKNOWN: &str = "other";
+
 /// Returns the task in progress, otherwise the last one.
 fn task(status: &Status) -> TaskKind {
     match &status.phase {
@@ -155,6 +160,7 @@ fn task(status: &Status) -> TaskKind {
             TaskKind::Pair
         }
         Phase::Idle | Phase::Restoring => status.last.map_or(TaskKind::Pair, |last| last.task),
+        _ => TaskKind::Pair,
     }
 }
 
@@ -167,6 +173,7 @@ fn state(phase: &Phase) -> &'static str {
         Phase::Saving => "saving",
         Phase::Configuring => "configuring",
         Phase::Restoring => "restoring",
+        _ => UNKNOWN,
     }
 }
 
@@ -177,6 +184,7 @@ fn seen(progress: &SearchProgress) -> &'static str {
         SearchProgress::NotPressed => "not_pressed",
         SearchProgress::Pressed { .. } => "pressed",
         SearchProgress::Exchanging { .. } => "exchanging",
+        _ => UNKNOWN,
     }
 }
 
@@ -196,6 +204,7 @@ fn network(status: &Status) -> Option<&Ssid> {
             Phase::Idle | Phase::Journaling | Phase::Saving | Phase::Configuring | Phase::Restoring,
             _,
         ) => status.network.as_ref(),
+        (_, _) => None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
 use wps_core::driver::{Cipher, Link, SearchProgress, Security};
 use wps_core::wsc::Bssid;
-use wps_core::{Cause, ErrorKind, Instant, Mode, Phase, Ssid, Status, TaskKind, TaskResult};
+use wps_core::{Cause, Instant, Mode, Phase, Ssid, Status, TaskKind, TaskResult};
 use wps_http::{Addresses, BUFFER, Device, Outcome, Reply, Request, View, finish, handle};
 
 fn system(view: &View<'_>, link: Option<&Link>) -> Value {
@@ -135,30 +135,18 @@ fn the_longest_responses_fit() {
     let device = Device { name: Some(&long), model: Some(&long), version: Some(&long) };
     let ip = Some(IpAddr::V6(Ipv6Addr::from([0xffff_u16; 8])));
     let addresses = Addresses { ip, mask: Some(Ipv4Addr::BROADCAST), gateway: ip, dns: ip };
-    let mut status = Status {
-        phase: Phase::Searching,
-        deadline: Some(Instant::from_millis(u64::MAX)),
-        progress: SearchProgress::Exchanging { ssid: Some(ssid.clone()) },
-        off_air: true,
-        mode: Mode::AccessPoint,
-        network: None,
-        last: None,
-        trouble: None,
-    };
+    let mut status = Status::new(Phase::Searching, Mode::AccessPoint);
+    status.deadline = Some(Instant::from_millis(u64::MAX));
+    status.off_air = true;
     for name in [ssid, not_utf8] {
         status.progress = SearchProgress::Exchanging { ssid: Some(name.clone()) };
         let link = Link { ssid: Some(name), ..all_fields() };
         let view = View { device, addresses, status: Some(&status), ..View::default() };
         system(&view, Some(&link));
     }
-    let causes = [Cause::Driver(ErrorKind::WrongKey), Cause::NotJoined, Cause::Corrupt];
-    for cause in causes {
-        let last = TaskResult {
-            task: TaskKind::Configure,
-            result: Err(cause),
-            at: Instant::from_millis(0),
-        };
-        status.last = Some(last);
+    for &cause in Cause::ALL {
+        let at = Instant::from_millis(0);
+        status.last = Some(TaskResult::new(TaskKind::Configure, Err(cause), at));
         status.trouble = Some(cause);
         let now = Instant::from_millis(u64::MAX);
         let view = View { now, status: Some(&status), ..View::default() };

@@ -114,6 +114,7 @@ impl Machine {
                         Transition(State::searching(until))
                     }
                     TaskKind::Configure => Transition(State::reply_grace(until)),
+                    kind => unreachable!("a task of another kind: {kind:?}"),
                 }
             }
             Input::Saved(Err(())) | Input::Elapsed => self.abort_journaled(now, Cause::Store),
@@ -366,6 +367,7 @@ impl Machine {
         match self.task {
             TaskKind::Pair => Record::Pairing { before, snapshot },
             TaskKind::Configure => Record::Configuring { before, snapshot },
+            kind => unreachable!("a task of another kind: {kind:?}"),
         }
     }
 
@@ -398,7 +400,7 @@ impl Machine {
     }
 
     fn end(&mut self, at: Instant, result: Result<(), Cause>) {
-        self.last_result = Some(TaskResult { task: self.task, result, at });
+        self.last_result = Some(TaskResult::new(self.task, result, at));
         // As in our machine: no secret stays in memory longer than needed.
         (self.target, self.offer) = (None, None);
     }

@@ -10,6 +10,7 @@ use crate::settings::Ssid;
 /// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Outcome {
     /// The driver keeps this part of the contract.
     Passed,
@@ -72,6 +73,7 @@ impl fmt::Display for Report {
 /// How a driver broke the contract. `Display` prints what was wanted and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Failure {
     /// The step of the check.
     pub during: &'static str,
@@ -89,9 +91,12 @@ impl fmt::Display for Failure {
     }
 }
 
+impl core::error::Error for Failure {}
+
 /// The case of a check that was tried in many ways.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum TestCase {
     /// The step was tried only once.
     #[default]
@@ -125,6 +130,7 @@ impl fmt::Display for TestCase {
 /// What a check wants or finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Finding {
     /// The method succeeded.
     Success,
@@ -206,5 +212,61 @@ impl Stop {
             Self::Failed(failure) => Self::Failed(Failure { case, ..failure }),
             Self::Skipped(gap) => Self::Skipped(gap),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::string::ToString;
+
+    use super::*;
+    use crate::one_of_each;
+
+    fn ssid() -> Ssid {
+        Ssid::new(b"home").expect("a network name")
+    }
+
+    fn failure() -> Failure {
+        let (wanted, found) = (Finding::Success, Finding::NoSuccess);
+        Failure { during: "join", case: TestCase::Only, wanted, found }
+    }
+
+    /// Asserts that the values print different texts.
+    #[track_caller]
+    fn expect_different(values: &[impl ToString]) {
+        let texts: HashSet<_> = values.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), values.len(), "{texts:?}");
+    }
+
+    #[test]
+    fn each_part_of_a_report_prints_another_text() {
+        expect_different(&one_of_each! { Outcome:
+            Outcome::Passed => Outcome::Passed,
+            Outcome::Partial(_) => Outcome::Partial(Unavailable("no button")),
+            Outcome::Skipped(_) => Outcome::Skipped(Unavailable("no button")),
+            Outcome::Failed(_) => Outcome::Failed(failure()),
+        });
+        expect_different(&one_of_each! { TestCase:
+            TestCase::Only => TestCase::Only,
+            TestCase::Dropped { .. } => TestCase::Dropped { method: "join", polls: 3 },
+            TestCase::After(_) => TestCase::After("join"),
+            TestCase::Network(_) => TestCase::Network(ssid()),
+        });
+        expect_different(&one_of_each! { Finding:
+            Finding::Success => Finding::Success,
+            Finding::Error(_) => Finding::Error(ErrorKind::WrongKey),
+            Finding::NoSuccess => Finding::NoSuccess,
+            Finding::Pending(_) => Finding::Pending(Duration::from_secs(30)),
+            Finding::Offer(_) => Finding::Offer(ssid()),
+            Finding::OfferWithWrongKey(_) => Finding::OfferWithWrongKey(ssid()),
+            Finding::Observed(_) => Finding::Observed(ObservedState::Nothing),
+            Finding::NotJoined(_) => Finding::NotJoined(ssid()),
+            Finding::LinkUp(_) => Finding::LinkUp(true),
+            Finding::SearchProgress(_) => Finding::SearchProgress(SearchProgress::NoRouter),
+            Finding::CorrectProgress => Finding::CorrectProgress,
+            Finding::Stored(_) => Finding::Stored(ssid()),
+            Finding::NotStored(_) => Finding::NotStored(ssid()),
+        });
     }
 }

@@ -108,6 +108,8 @@ impl fmt::Display for Unavailable {
     }
 }
 
+impl core::error::Error for Unavailable {}
+
 /// What a device is doing, as observed from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

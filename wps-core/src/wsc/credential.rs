@@ -27,6 +27,7 @@ const ENCR_AES: u16 = 0x08;
 /// the router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum CredentialError {
     /// The network uses WEP, or WPA with TKIP only.
     #[error(

@@ -391,6 +391,7 @@ impl<'s> Simulation<'s> {
             Phase::Searching | Phase::Joining { .. } => Duration::ZERO,
             Phase::Saving => SAVE_TIMEOUT,
             Phase::Idle | Phase::Journaling | Phase::Configuring | Phase::Restoring => return,
+            _ => panic!("the tests do not know {status:?}"),
         };
         let end = status.deadline.expect("a window").after(extra);
         assert!(self.now() < end, "at {}: {status:?}", self.seconds());

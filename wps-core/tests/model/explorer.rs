@@ -10,7 +10,7 @@ use wps_core::{
     TaskKind, TaskResult,
 };
 
-use crate::ids::{CommandId, Disk, ERROR_KINDS, IN_WINDOW, InputId, SettingsId, TimePoint};
+use crate::ids::{CommandId, Disk, IN_WINDOW, InputId, SettingsId, TimePoint};
 
 /// The number of a [`Node`].
 pub(crate) type NodeId = u32;
@@ -199,7 +199,7 @@ fn check_invariants(node: &Node) -> Result<(), String> {
     if !node.is_cancellable() && !is_unchanged_by(InputId::Cancel) {
         return Err("cancelled when there was nothing to cancel".into());
     }
-    for kind in ERROR_KINDS {
+    for &kind in ErrorKind::ALL {
         check_error_kind(node, kind)?;
     }
     let ends_in_window = match command {
@@ -214,6 +214,7 @@ fn check_invariants(node: &Node) -> Result<(), String> {
             | Phase::Saving
             | Phase::Configuring
             | Phase::Restoring => true,
+            _ => return Err(format!("the model does not know {phase:?}")),
         },
         // The previous settings are restored between two searches.
         CommandId::Apply(..) if *phase == Phase::Searching => node.until <= *deadline,

@@ -308,21 +308,3 @@ pub(crate) enum TimePoint {
 /// A time inside every window. It differs from the start, so a deadline that is set a second time
 /// is noticed.
 pub(crate) const IN_WINDOW: Instant = Instant::from_millis(10_000);
-
-/// Every kind of error that a driver may report.
-pub(crate) const ERROR_KINDS: [ErrorKind; 14] = [
-    ErrorKind::Overlap,
-    ErrorKind::Refused,
-    ErrorKind::RouterBusy,
-    ErrorKind::RouterLost,
-    ErrorKind::Insecure,
-    ErrorKind::WrongKey,
-    ErrorKind::NotFound,
-    ErrorKind::Unsupported,
-    ErrorKind::NoDevice,
-    ErrorKind::Blocked,
-    ErrorKind::ManagedByOther,
-    ErrorKind::NotPermitted,
-    ErrorKind::NoResponse,
-    ErrorKind::Other,
-];

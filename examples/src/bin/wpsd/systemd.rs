@@ -68,6 +68,9 @@ async fn report_status() -> Infallible {
     }
 }
 
+/// Describes a phase that a later version of `wps-core` may add.
+const OTHER_PHASE: &str = "Working";
+
 /// Describes the status on one line, even if the name of a network contains line breaks.
 fn sentence(status: &Status) -> String {
     let activity = match &status.phase {
@@ -81,6 +84,7 @@ fn sentence(status: &Status) -> String {
         Phase::Saving => "Saving".into(),
         Phase::Configuring => "Changing the settings".into(),
         Phase::Restoring => "Applying the settings".into(),
+        _ => OTHER_PHASE.into(),
     };
     match status.trouble {
         Some(cause) => format!("{activity}; {cause}"),
@@ -99,7 +103,9 @@ async fn notify(send: impl FnOnce() -> io::Result<()> + Send + 'static) {
 
 #[cfg(test)]
 mod tests {
-    use wps_core::driver::SearchProgress;
+    use std::collections::HashSet;
+
+    use wps_core::sim::samples;
     use wps_core::{Cause, ErrorKind, Mode, Ssid};
 
     use super::*;
@@ -107,20 +113,26 @@ mod tests {
     #[test]
     fn the_name_of_a_network_cannot_inject_notifications() {
         let ssid = Ssid::new(b"x\nREADY=1\nSTOPPING=1").expect("a name");
-        let status = Status {
-            phase: Phase::Joining { ssid: ssid.clone() },
-            deadline: None,
-            progress: SearchProgress::Looking,
-            off_air: false,
-            mode: Mode::Station,
-            network: Some(ssid),
-            last: None,
-            trouble: Some(Cause::Driver(ErrorKind::WrongKey)),
-        };
-        for phase in [status.phase.clone(), Phase::Idle] {
-            let line = sentence(&Status { phase, ..status.clone() });
+        for phase in [Phase::Joining { ssid: ssid.clone() }, Phase::Idle] {
+            let mut status = Status::new(phase, Mode::Station);
+            status.network = Some(ssid.clone());
+            status.trouble = Some(Cause::Driver(ErrorKind::WrongKey));
+            let line = sentence(&status);
             assert!(line.contains(r#""x\nREADY=1\nSTOPPING=1""#), "{line}");
             assert_eq!(line.lines().count(), 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn each_phase_and_each_cause_has_its_sentence() {
+        let phases = samples::phases().map(|phase| sentence(&Status::new(phase, Mode::Station)));
+        assert!(!phases.iter().any(|line| line.contains(OTHER_PHASE)), "{phases:?}");
+        let different: HashSet<_> = phases.iter().collect();
+        assert_eq!(different.len(), phases.len(), "{phases:?}");
+        for cause in Cause::ALL {
+            let mut status = Status::new(Phase::Restoring, Mode::Station);
+            status.trouble = Some(*cause);
+            assert_eq!(sentence(&status), format!("Applying the settings; {cause}"));
         }
     }
 }

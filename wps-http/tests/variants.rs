@@ -1,0 +1,147 @@
+//! Every phase, cause and error of `wps-core` has its own text here. In `wps-core` these enums are
+//! `#[non_exhaustive]`, so each `match` on them has a catch-all. No present variant may reach it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use wps_core::driver::{Cipher, Link, Security};
+use wps_core::sim::samples;
+use wps_core::{Cause, Instant, Mode, Phase, RequestError, Status, TaskKind, TaskResult};
+use wps_http::{BUFFER, Outcome, Reply, Request, View, finish, handle};
+
+const NOW: Instant = Instant::from_millis(1_000);
+
+fn get(path: &str, view: &View<'_>) -> Value {
+    let request = Request::new("GET", path).header("Host", b"127.0.0.1");
+    let mut buffer = [0; BUFFER];
+    let Reply::Response(response) = handle(&request, view, &mut buffer) else {
+        panic!("{path} needs no action")
+    };
+    assert_eq!(response.status(), 200);
+    serde_json::from_slice(response.body()).expect("JSON")
+}
+
+fn status(status: &Status) -> Value {
+    get("/api/v1/wifi/wps", &View { now: NOW, status: Some(status), ..View::default() })
+}
+
+/// Returns the words that the API's own description lists for a property, as in
+/// `Status/properties/state`.
+fn described(property: &str) -> BTreeSet<String> {
+    let description = get("/api/v1/openapi.json", &View::default());
+    let schema = description["components"]["schemas"].pointer(&format!("/{property}"));
+    let words = schema.and_then(|schema| schema["enum"].as_array()).expect(property);
+    words.iter().map(|word| word.as_str().expect("a word").to_owned()).collect()
+}
+
+fn words(values: impl IntoIterator<Item = Value>) -> BTreeSet<String> {
+    let word = |value: Value| value.as_str().expect("a word").to_owned();
+    values.into_iter().map(word).collect()
+}
+
+#[test]
+fn each_phase_has_its_word() {
+    let states = samples::phases().map(|phase| {
+        // Without a network of its own, only `joining` names one.
+        let is_joining = matches!(phase, Phase::Joining { .. });
+        let shown = status(&Status::new(phase, Mode::Station));
+        assert_eq!(shown["ssid"].is_string(), is_joining, "{shown}");
+        shown["state"].clone()
+    });
+    let mut expected = described("Status/properties/state");
+    assert!(expected.remove("starting"), "the only state without a status");
+    assert_eq!(words(states), expected);
+}
+
+#[test]
+fn each_progress_has_its_word() {
+    let seen = samples::search_progress().map(|progress| {
+        let mut searching = Status::new(Phase::Searching, Mode::Station);
+        searching.progress = progress;
+        status(&searching)["seen"].clone()
+    });
+    assert_eq!(words(seen), described("Status/properties/seen"));
+}
+
+#[test]
+fn each_cause_of_each_task_has_its_word_its_reason_and_its_advice() {
+    let (mut tasks, mut causes) = (BTreeSet::new(), BTreeSet::new());
+    let (mut reasons, mut advice) = (BTreeSet::new(), BTreeSet::new());
+    for &task in TaskKind::ALL {
+        for &cause in Cause::ALL {
+            let mut failed = Status::new(Phase::Idle, Mode::Station);
+            failed.last = Some(TaskResult::new(task, Err(cause), NOW));
+            failed.trouble = Some(cause);
+            let shown = status(&failed);
+            assert_eq!(shown["last"]["result"], "failed");
+            for field in ["cause", "reason", "advice"] {
+                assert_eq!(shown["last"][field], shown["trouble"][field], "{shown}");
+            }
+            assert_eq!(shown["last"]["advice"], task.advice(cause));
+            let text = |field: &str| shown["last"][field].as_str().expect(field).to_owned();
+            tasks.insert(text("task"));
+            causes.insert(text("cause"));
+            reasons.insert(text("reason"));
+            advice.insert((text("task"), text("advice")));
+        }
+        let mut succeeded = Status::new(Phase::Idle, Mode::Station);
+        succeeded.last = Some(TaskResult::new(task, Ok(()), NOW));
+        assert_eq!(status(&succeeded)["last"]["result"], "ok");
+    }
+    assert_eq!(tasks, described("Status/properties/last/properties/task"));
+    assert_eq!(causes, described("Status/properties/last/properties/cause"));
+    assert_eq!(causes, described("Status/properties/trouble/properties/cause"));
+    assert_eq!(reasons.len(), Cause::ALL.len());
+    assert_eq!(advice.len(), Cause::ALL.len() * TaskKind::ALL.len());
+}
+
+#[test]
+fn each_request_error_has_its_sentence() {
+    let detail = |error| {
+        let request = Request::new("POST", "/api/v1/wifi/wps");
+        let mut buffer = [0; BUFFER];
+        let outcome = Outcome::Started(Err(error));
+        let response = finish(&request, &View::default(), outcome, &mut buffer);
+        assert_eq!(response.status(), 503);
+        let problem: Value = serde_json::from_slice(response.body()).expect("JSON");
+        problem["detail"].as_str().expect("a sentence").to_owned()
+    };
+    let details: BTreeSet<_> = samples::request_errors().map(detail).into();
+    assert_eq!(details.len(), samples::request_errors().len());
+    for text in details {
+        assert!(!text.contains("did not accept this"), "the catch-all: {text}");
+    }
+    for &cause in Cause::ALL {
+        assert_eq!(detail(RequestError::Failed(cause)), cause.advice());
+    }
+}
+
+#[test]
+fn each_security_and_cipher_has_its_word() {
+    let wifi = |link: Link| {
+        let request = Request::new("GET", "/api/v1/system");
+        let mut buffer = [0; BUFFER];
+        let response = finish(&request, &View::default(), Outcome::Link(Some(&link)), &mut buffer);
+        let system: Value = serde_json::from_slice(response.body()).expect("JSON");
+        system["wifi"].clone()
+    };
+    let auth_modes = Security::ALL.iter().map(|security| {
+        wifi(Link { security: Some(*security), ..Link::default() })["auth_mode"].clone()
+    });
+    let mut expected = described("System/properties/wifi/properties/auth_mode");
+    assert!(expected.remove("other"), "the catch-all");
+    assert_eq!(words(auth_modes), expected);
+
+    let ciphers = Cipher::ALL.iter().map(|cipher| {
+        let wifi = wifi(Link {
+            pairwise_cipher: Some(*cipher),
+            group_cipher: Some(*cipher),
+            ..Link::default()
+        });
+        assert_eq!(wifi["pairwise_cipher"], wifi["group_cipher"]);
+        wifi["pairwise_cipher"].clone()
+    });
+    let mut expected = described("System/properties/wifi/properties/pairwise_cipher");
+    assert!(expected.remove("other"), "the catch-all");
+    assert_eq!(words(ciphers), expected);
+}
