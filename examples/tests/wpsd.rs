@@ -172,8 +172,24 @@ fn a_post_and_a_button_press_pair_the_device() {
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.exit_code(), Some(0));
     let log = daemon.log();
-    assert!(log.contains("Joining"), "{log}");
+    assert!(log.lines().any(|line| line.contains("INFO") && line.contains("Joining")), "{log}");
+    assert!(!log.contains("WARN"), "nothing failed: {log}");
     assert!(!log.contains("correct horse"), "{log}");
+}
+
+#[test]
+fn a_failure_of_the_radio_is_a_warning() {
+    let mut daemon = Daemon::spawn(wpsd(&[]).env("RUST_LOG", "warn"));
+    daemon.wait_for(|status| status["state"] == "idle");
+    daemon.post("/api/v1/sim/wrong-key");
+    daemon.post(WPS);
+    daemon.post("/api/v1/sim/press");
+    daemon.wait_for(|status| status["trouble"]["cause"] == "wrong_key");
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.exit_code(), Some(0));
+    let log = daemon.log();
+    assert!(log.contains("radio: SimError(WrongKey)"), "{log}");
+    assert!(log.lines().all(|line| line.contains("WARN")), "{log}");
 }
 
 #[test]
@@ -307,6 +323,34 @@ fn a_port_or_address_that_cannot_be_used_is_one_sentence() {
     let (code, message) = run_with_error(&["--listen", "192.0.2.1:8080"]);
     assert_eq!((code, message.lines().count()), (Some(1), 1), "{message}");
     assert!(message.contains("no such address"), "{message}");
+}
+
+#[test]
+fn the_cause_of_an_error_is_printed_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let state = directory.path().join("state");
+    let state = state.to_str().expect("text");
+    let access_point = ["--blank", "access-point", "--access-point-name", "Device"];
+    let access_point = [&access_point[..], &["--access-point-key-file", "/nowhere"]].concat();
+    let failing: [(&[&str], &str); 3] = [
+        (&["--password-file", "/nowhere"], "cannot read /nowhere; see --password-file"),
+        (&access_point, "cannot read /nowhere; see --access-point-key-file"),
+        (
+            &["--interface", "lo", "--control-dir", "/nowhere", "--state-dir", state],
+            "wpa_supplicant does not run on this interface (/nowhere/lo: ",
+        ),
+    ];
+    for (flags, expected) in failing {
+        // Without a system bus, no other program manages the interface.
+        let mut command = wpsd(flags);
+        command.env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere/bus");
+        let Output { status, stderr, .. } = command.output().expect("wpsd starts");
+        let message = String::from_utf8(stderr).expect("text");
+        assert_eq!((status.code(), message.lines().count()), (Some(1), 1), "{message}");
+        assert!(message.contains(expected), "{message}");
+        let cause = "No such file or directory (os error 2)";
+        assert_eq!(message.matches(cause).count(), 1, "{message}");
+    }
 }
 
 #[test]

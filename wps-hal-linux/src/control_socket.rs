@@ -18,18 +18,21 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_DATAGRAM: usize = 8192;
 
 /// The error of a request to wpa_supplicant.
+///
+/// A message contains the error of the operating system, so `source` returns `None`.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ControlSocketError {
     /// There is no control socket, or no process has it open.
     #[error(
-        "wpa_supplicant does not run on this interface ({path}: {source}): start it with a control \
+        "wpa_supplicant does not run on this interface ({path}: {error}): start it with a control \
          socket (ctrl_interface=…)"
     )]
     Unreachable {
         /// The path of the socket.
         path: PathBuf,
         /// The error of the operating system.
-        source: io::Error,
+        error: io::Error,
     },
     /// This process has no permission to use the socket.
     #[error("no permission to use {0}: run as root, or as a member of the group that owns it")]
@@ -79,7 +82,7 @@ impl ControlSocket {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 Err(ControlSocketError::Permission(path))
             }
-            Err(source) => Err(ControlSocketError::Unreachable { path, source }),
+            Err(error) => Err(ControlSocketError::Unreachable { path, error }),
         }
     }
 

@@ -1,4 +1,8 @@
 //! The errors of the driver. Each is one sentence that says what to do.
+//!
+//! The sentence is often all that people see: in the runner's log, in the output of a program. So
+//! it contains the cause, and no error of this crate has a `source`: a program that prints the
+//! sources after the error, as anyhow's `{:#}` does, would print the cause twice.
 
 use std::fmt;
 
@@ -8,7 +12,7 @@ use wps_core::{DriverError, ErrorKind};
 use crate::control_socket::ControlSocketError;
 
 /// The error of the Linux driver. `Debug` prints the same sentence as `Display`, since the runner
-/// logs errors with `Debug`.
+/// logs errors with `Debug`. The sentence contains the cause, so `source` returns `None`.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LinuxError {
@@ -82,6 +86,141 @@ impl DriverError for LinuxError {
             Self::Unsupported(_) | Self::AccessPoint(_) => ErrorKind::Unsupported,
             Self::Credentials(error) => error.kind(),
             Self::Wifi(kind) => *kind,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::error::Error;
+    use std::io;
+
+    use wps_core::one_of_each;
+
+    use super::*;
+    use crate::{LedError, LineError, StoreError};
+
+    /// Returns an error of the operating system.
+    fn os_error() -> io::Error {
+        io::Error::from_raw_os_error(rustix::io::Errno::NOENT.raw_os_error())
+    }
+
+    const OS_ERROR: &str = "No such file or directory (os error 2)";
+
+    fn text() -> String {
+        "the text".into()
+    }
+
+    fn control_socket_errors() -> [ControlSocketError; 6] {
+        one_of_each! { ControlSocketError:
+            ControlSocketError::Unreachable { .. } => {
+                ControlSocketError::Unreachable { path: text().into(), error: os_error() }
+            },
+            ControlSocketError::Permission(_) => ControlSocketError::Permission(text().into()),
+            ControlSocketError::NoResponse => ControlSocketError::NoResponse,
+            ControlSocketError::Closed => ControlSocketError::Closed,
+            ControlSocketError::Gone(_) => ControlSocketError::Gone(os_error()),
+            ControlSocketError::Refused(..) => ControlSocketError::Refused(text(), "FAIL".into()),
+        }
+    }
+
+    fn linux_errors() -> [LinuxError; 12] {
+        let unreachable =
+            ControlSocketError::Unreachable { path: text().into(), error: os_error() };
+        one_of_each! { LinuxError:
+            LinuxError::ControlSocket(_) => LinuxError::ControlSocket(unreachable),
+            LinuxError::InvalidReply(_) => LinuxError::InvalidReply("STATUS"),
+            LinuxError::ManagedByOther(_) => LinuxError::ManagedByOther("another one".into()),
+            LinuxError::NoInterface(_) => LinuxError::NoInterface(text()),
+            LinuxError::NotWireless(_) => LinuxError::NotWireless(text()),
+            LinuxError::Blocked(_) => LinuxError::Blocked(text()),
+            LinuxError::HardBlocked(_) => LinuxError::HardBlocked(text()),
+            LinuxError::SwitchNotPermitted(_) => LinuxError::SwitchNotPermitted(text()),
+            LinuxError::AccessPoint(_) => LinuxError::AccessPoint("choose channel 6".into()),
+            LinuxError::Unsupported(_) => LinuxError::Unsupported("the card cannot do this"),
+            LinuxError::Credentials(_) => LinuxError::Credentials(CredentialError::Key),
+            LinuxError::Wifi(_) => LinuxError::Wifi(ErrorKind::WrongKey),
+        }
+    }
+
+    fn store_errors() -> [StoreError; 4] {
+        one_of_each! { StoreError:
+            StoreError::NotPrivate(_) => StoreError::NotPrivate(text().into()),
+            StoreError::Locked(_) => StoreError::Locked(text()),
+            StoreError::InvalidName(_) => StoreError::InvalidName(text()),
+            StoreError::Io { .. } => {
+                StoreError::Io { action: "save", path: text().into(), error: os_error() }
+            },
+        }
+    }
+
+    fn led_errors() -> [LedError; 4] {
+        one_of_each! { LedError:
+            LedError::InvalidName(_) => LedError::InvalidName(text()),
+            LedError::NoLed(_) => LedError::NoLed(text()),
+            LedError::Permission(_) => LedError::Permission(text().into()),
+            LedError::Io(..) => LedError::Io(text().into(), os_error()),
+        }
+    }
+
+    fn line_errors() -> [LineError; 7] {
+        let (chip, consumer) = (|| text().into(), "spi".into());
+        let error = gpiocdev::Error::from(os_error()).into();
+        one_of_each! { LineError:
+            LineError::InvalidName(_) => LineError::InvalidName(text()),
+            LineError::NoChip(_) => LineError::NoChip(chip()),
+            LineError::NoLine(..) => LineError::NoLine(chip(), 3),
+            LineError::Busy { .. } => LineError::Busy { chip: chip(), offset: 3, consumer },
+            LineError::Permission(_) => LineError::Permission(chip()),
+            LineError::Io(..) => LineError::Io(chip(), os_error()),
+            LineError::Chip { .. } => LineError::Chip { chip: chip(), offset: 3, error },
+        }
+    }
+
+    /// Asserts that the sentences differ, and returns what a program prints that prints each error
+    /// with its sources.
+    #[track_caller]
+    fn printed<E: Error, const N: usize>(errors: [E; N]) -> [String; N] {
+        let printed = errors.map(|error| {
+            let mut text = error.to_string();
+            let mut source = error.source();
+            while let Some(cause) = source {
+                text += &format!(": {cause}");
+                source = cause.source();
+            }
+            assert_eq!(text, error.to_string(), "the sentence alone says everything");
+            text
+        });
+        let sentences: HashSet<_> = printed.iter().collect();
+        assert_eq!(sentences.len(), N, "{printed:?}");
+        printed
+    }
+
+    /// Asserts that `count` of the sentences name the error of the operating system, once each.
+    #[track_caller]
+    fn expect_os_error_once(printed: &[String], count: usize) {
+        let times = printed.iter().map(|text| text.matches("os error").count());
+        assert!(times.clone().all(|times| times <= 1), "{printed:?}");
+        assert_eq!(times.sum::<usize>(), count, "{printed:?}");
+        let named = printed.iter().filter(|text| text.contains(OS_ERROR));
+        assert_eq!(named.count(), count, "{printed:?}");
+    }
+
+    #[test]
+    fn each_error_names_its_cause_once() {
+        expect_os_error_once(&printed(control_socket_errors()), 2);
+        expect_os_error_once(&printed(linux_errors()), 1);
+        expect_os_error_once(&printed(control_socket_errors().map(LinuxError::from)), 2);
+        expect_os_error_once(&printed(store_errors()), 1);
+        expect_os_error_once(&printed(led_errors()), 1);
+        expect_os_error_once(&printed(line_errors()), 2);
+    }
+
+    #[test]
+    fn debug_prints_the_sentence() {
+        for error in linux_errors() {
+            assert_eq!(format!("{error:?}"), error.to_string());
         }
     }
 }

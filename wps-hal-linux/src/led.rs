@@ -45,6 +45,8 @@ impl FromStr for LedName {
 }
 
 /// The reason why an LED cannot be used.
+///
+/// A message contains the error of the operating system, so `source` returns `None`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LedError {

@@ -24,6 +24,8 @@ pub struct Line {
 }
 
 /// The reason why a GPIO line cannot be used.
+///
+/// A message contains the error of the operating system or the chip, so `source` returns `None`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineError {
@@ -56,14 +58,14 @@ pub enum LineError {
     #[error("cannot open the GPIO chip {0}: {1}")]
     Io(PathBuf, io::Error),
     /// The chip refused the request.
-    #[error("cannot use line {offset} of {chip}: {source}")]
+    #[error("cannot use line {offset} of {chip}: {error}")]
     Chip {
         /// The chip.
         chip: PathBuf,
         /// The line.
         offset: u32,
         /// The error of the chip.
-        source: gpiocdev_embedded_hal::Error,
+        error: gpiocdev_embedded_hal::Error,
     },
 }
 
@@ -99,7 +101,7 @@ impl Line {
         let mut request = self.request_builder();
         let request = request.as_input().with_bias(bias).request();
         let pin = request.map_err(Into::into).and_then(InputPin::try_from);
-        pin.map(Into::into).map_err(|source| self.chip_error(source))
+        pin.map(Into::into).map_err(|error| self.chip_error(error))
     }
 
     /// Requests the line as an output for a lamp that is lit at the level `active`. The lamp is
@@ -115,7 +117,7 @@ impl Line {
         self.check_available()?;
         let request = self.request_builder().as_output(dark).request();
         let pin = request.map_err(Into::into).and_then(OutputPin::try_from);
-        pin.map_err(|source| self.chip_error(source))
+        pin.map_err(|error| self.chip_error(error))
     }
 
     /// Starts a request for the line.
@@ -154,8 +156,8 @@ impl Line {
     }
 
     /// Adds the line to an error of its chip.
-    fn chip_error(&self, source: gpiocdev_embedded_hal::Error) -> LineError {
-        LineError::Chip { chip: self.chip.clone(), offset: self.offset, source }
+    fn chip_error(&self, error: gpiocdev_embedded_hal::Error) -> LineError {
+        LineError::Chip { chip: self.chip.clone(), offset: self.offset, error }
     }
 }
 

@@ -35,7 +35,10 @@ pub struct FileStore {
 }
 
 /// The error of a [`FileStore`].
+///
+/// A message contains the error of the operating system, so `source` returns `None`.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// Other users have access to the directory.
     #[error(
@@ -49,14 +52,14 @@ pub enum StoreError {
     #[error("{0:?} is not a network interface name")]
     InvalidName(String),
     /// The operating system returned an error.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}: {error}")]
     Io {
         /// The failed action.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
         /// The error of the operating system.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -72,7 +75,7 @@ impl FileStore {
         }
         let fail = |action, path: &Path| {
             let path = path.to_owned();
-            move |source| StoreError::Io { action, path, source }
+            move |error| StoreError::Io { action, path, error }
         };
         DirBuilder::new()
             .recursive(true)
@@ -103,9 +106,9 @@ impl SettingsStore for FileStore {
     type Error = StoreError;
 
     async fn load(&mut self) -> Result<Loaded, StoreError> {
-        read_record(&self.directory, &self.name).map_err(|(action, source)| {
+        read_record(&self.directory, &self.name).map_err(|(action, error)| {
             let path = self.file.clone();
-            StoreError::Io { action, path, source }
+            StoreError::Io { action, path, error }
         })
     }
 
@@ -115,7 +118,7 @@ impl SettingsStore for FileStore {
             let _ = earlier.await;
             self.running_save = None;
         }
-        let fail = |source| StoreError::Io { action: "save", path: self.file.clone(), source };
+        let fail = |error| StoreError::Io { action: "save", path: self.file.clone(), error };
         let bytes = record
             .with_encoded(|bytes| Zeroizing::new(bytes.to_vec()))
             .map_err(|error| fail(io::Error::other(error)))?;
