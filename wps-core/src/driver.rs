@@ -255,7 +255,6 @@ impl DriverError for CredentialError {
 /// The kinds of driver failure that generic code may act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The buttons of more than one router were pressed within the window (session overlap).
@@ -284,21 +283,18 @@ pub enum ErrorKind {
     Unsupported,
     /// There is no radio, or its software is not running.
     #[error("the radio is gone")]
-    #[cfg_attr(feature = "serde", serde(rename = "absent"))]
     NoDevice,
     /// Something outside this program has switched the radio off (rfkill).
     #[error("the radio is blocked")]
     Blocked,
     /// Other software manages the radio.
     #[error("another program manages the radio")]
-    #[cfg_attr(feature = "serde", serde(rename = "managed"))]
     ManagedByOther,
     /// This program lacks a permission.
     #[error("this program may not do that with the radio")]
     NotPermitted,
     /// The radio does not answer.
     #[error("the radio does not answer")]
-    #[cfg_attr(feature = "serde", serde(rename = "mute"))]
     NoResponse,
     /// Anything else.
     #[error("the radio failed")]

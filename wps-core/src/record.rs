@@ -6,7 +6,7 @@ use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use zeroize::Zeroizing;
 
 use self::wire::{Reader, Writer};
-use crate::settings::{AfterFailure, Settings, Snapshot};
+use crate::settings::{Settings, Snapshot};
 
 /// The record on disk. The journal of a running task is a variant of it, so that opening and
 /// closing the journal are the same atomic write as saving settings.
@@ -34,15 +34,6 @@ pub enum Record {
 impl Record {
     /// The maximum number of bytes that [`encode`](Self::encode) needs.
     pub const MAX_LEN: usize = 512;
-
-    /// Returns the settings to boot with.
-    #[must_use]
-    pub fn recover(self, after_failure: AfterFailure) -> Settings {
-        match self {
-            Self::Settled(settings) | Self::Configuring { before: settings, .. } => settings,
-            Self::Pairing { before, .. } => before.after_failure(after_failure),
-        }
-    }
 
     /// Encodes the record into `buffer` and returns the bytes used: a version byte, the record, and
     /// a CRC-32 of both.

@@ -130,11 +130,6 @@ where
         }
     }
 
-    /// Returns the machine, for inspection.
-    pub fn machine(&self) -> &Machine {
-        &self.machine
-    }
-
     /// Returns what to do next. The driver answers queries only while the machine is idle.
     fn next_activity(&self) -> Activity {
         let idle = self.machine.settings_in_force().is_some();

@@ -127,7 +127,6 @@ pub struct AccessPoint {
 /// The role of the radio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Mode {
     /// The device joins a network.
     Station,

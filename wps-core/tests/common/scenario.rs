@@ -205,8 +205,12 @@ struct AllowedSettings(Vec<Settings>);
 impl AllowedSettings {
     fn new(env: &Environment) -> Self {
         let mut allowed = Self(Vec::new());
-        let record = env.disk.record().map(|record| record.recover(AfterFailure::AccessPointBack));
-        allowed.add(record.unwrap_or_else(|| env.factory_settings.clone()), env.after_failure);
+        let recorded = env.disk.record().map(|record| match record {
+            Record::Settled(settings)
+            | Record::Pairing { before: settings, .. }
+            | Record::Configuring { before: settings, .. } => settings,
+        });
+        allowed.add(recorded.unwrap_or_else(|| env.factory_settings.clone()), env.after_failure);
         allowed
     }
 
