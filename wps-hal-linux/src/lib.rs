@@ -4,8 +4,18 @@
 //! * the store [`FileStore`] in a file,
 //! * the clock [`BootClock`] on `CLOCK_BOOTTIME`.
 //!
-//! It also has pins for [`wps_core::button`] and [`wps_core::lamp`]: a [`Key`] of an input device,
-//! a GPIO [`Line`] and an [`Led`].
+//! It also has pins for [`wps_core::button`] and [`wps_core::lamp`], each with a feature. All three
+//! features are on by default.
+//!
+//! | feature | pin |
+//! |---|---|
+//! | `key` | a `Key` of an input device, as a button |
+//! | `gpio` | a GPIO `Line`, as a button or a lamp |
+//! | `led` | an `Led` of the kernel, as a lamp |
+//!
+//! ```toml
+//! wps-hal-linux = { version = "0.1", default-features = false, features = ["gpio"] }
+//! ```
 //!
 //! ```no_run
 //! use wps_core::embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -35,13 +45,18 @@ mod access_point;
 mod applied_config;
 mod bss_info;
 mod clock;
-pub mod control_socket;
+#[cfg_attr(not(feature = "_test"), expect(unreachable_pub, reason = "for the tests"))]
+mod control_socket;
 mod driver;
 mod error;
-pub mod event;
+#[cfg_attr(not(feature = "_test"), expect(unreachable_pub, reason = "for the tests"))]
+mod event;
 mod exchange;
+#[cfg(feature = "key")]
 mod key;
+#[cfg(feature = "led")]
 mod led;
+#[cfg(feature = "gpio")]
 mod line;
 mod link;
 mod manager;
@@ -55,10 +70,21 @@ mod station;
 mod store;
 
 pub use clock::BootClock;
+pub use control_socket::ControlSocketError;
+#[cfg(feature = "_test")]
+#[doc(hidden)]
+pub use control_socket::{ControlSocket, Events};
 pub use driver::WpaSupplicant;
 pub use error::LinuxError;
+#[cfg(feature = "key")]
 pub use evdev::KeyCode;
+#[cfg(feature = "_test")]
+#[doc(hidden)]
+pub use event::Event;
+#[cfg(feature = "key")]
 pub use key::Key;
+#[cfg(feature = "led")]
 pub use led::{Led, LedError, LedName};
+#[cfg(feature = "gpio")]
 pub use line::{Line, LineError};
 pub use store::{FileStore, StoreError};

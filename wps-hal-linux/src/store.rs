@@ -95,11 +95,6 @@ impl FileStore {
             .map_err(|_| StoreError::Locked(interface.into()))?;
         Ok(Self { directory, name, file, _lock: lock, running_save: None })
     }
-
-    /// Returns the path of the file with the record.
-    pub fn path(&self) -> &Path {
-        &self.file
-    }
 }
 
 impl SettingsStore for FileStore {
@@ -226,7 +221,7 @@ mod tests {
         let mut store = FileStore::open(&directory, "wlan0").unwrap();
         store.save(&station(b"home")).await.unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&directory), mode(store.path())), (0o700, 0o600));
+        assert_eq!((mode(&directory), mode(&store.file)), (0o700, 0o600));
     }
 
     #[test]
@@ -264,7 +259,7 @@ mod tests {
         let (_outside, directory) = state_dir();
         let mut store = FileStore::open(&directory, "wlan0").unwrap();
         for round in ["1", "2"] {
-            fs::write(store.path(), round).unwrap();
+            fs::write(&store.file, round).unwrap();
             assert_eq!(store.load().await.unwrap(), Loaded::Corrupt);
             let kept = directory.join(format!("wlan0.damaged-{round}"));
             assert_eq!(fs::read_to_string(kept).unwrap(), round);
@@ -276,7 +271,7 @@ mod tests {
     async fn an_unreadable_record_is_not_an_empty_store() {
         let (_outside, directory) = state_dir();
         let mut store = FileStore::open(&directory, "wlan0").unwrap();
-        fs::create_dir(store.path()).unwrap();
+        fs::create_dir(&store.file).unwrap();
         assert!(matches!(store.load().await, Err(StoreError::Io { action: "read", .. })));
     }
 

@@ -23,9 +23,7 @@ use wps_core::wsc::OverlapDetector;
 use wps_core::{
     Credentials, DriverError, ErrorKind, Passphrase, ScanResults, Settings, Snapshot, Ssid,
 };
-use wps_hal_linux::LinuxError;
-use wps_hal_linux::control_socket::{ControlSocket, ControlSocketError, Events};
-use wps_hal_linux::event::Event;
+use wps_hal_linux::{ControlSocket, ControlSocketError, Event, Events, LinuxError};
 
 const CHANNELS: [u16; 7] = [2412, 2437, 2462, 5180, 5200, 5220, 5240];
 const PAIRING_WINDOW: Duration = Duration::from_secs(120);

@@ -14,8 +14,7 @@ use std::time::Duration;
 use embassy_futures::select::{Either, select};
 use rustix::net::{SendFlags, SocketAddrUnix};
 use tokio::sync::watch;
-use wps_hal_linux::WpaSupplicant;
-use wps_hal_linux::control_socket::ControlSocket;
+use wps_hal_linux::{ControlSocket, WpaSupplicant};
 
 /// The only interface that exists on every machine. The driver checks that its interface exists.
 pub const INTERFACE: &str = "lo";
