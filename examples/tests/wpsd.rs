@@ -280,9 +280,41 @@ fn keys_control_the_simulated_router() {
     assert_eq!(daemon.status()["state"], "idle", "a closed keyboard does not end the daemon");
 }
 
+/// The page of a real device does not have the panel: see the tests of `wps-http`.
+#[test]
+fn the_page_of_a_simulated_device_has_a_panel() {
+    let daemon = Daemon::start(Stdio::null());
+    let (head, page) = daemon.exchange("GET", "/", "");
+    let head = head.to_ascii_lowercase();
+    for header in
+        ["content-type: text/html; charset=utf-8", "cache-control: no-store", "default-src 'none'"]
+    {
+        assert_eq!(head.matches(header).count(), 1, "{header}: {head}");
+    }
+    assert!(!head.contains("unsafe") && !page.contains("<style"), "no inline code");
+    assert!(page.contains("<script src=\"/app.js\" type=\"module\"></script>"), "{page}");
+    assert!(page.find("id=\"sim\"") < page.find("</main>"), "{page}");
+    assert_eq!(page.matches("id=\"sim\"").count(), 1, "{page}");
+    for (file, content_type) in [("/sim.css", "text/css"), ("/sim.js", "text/javascript")] {
+        assert!(page.contains(&format!("=\"{file}\"")), "{page}");
+        let (head, _) = daemon.exchange("GET", file, "");
+        assert!(head.starts_with("HTTP/1.1 200") && head.contains(content_type), "{head}");
+    }
+    let buttons =
+        page.split("data-sim=\"").skip(1).map(|it| it.split_once('"').expect("a quote").0);
+    let buttons: Vec<_> = buttons.collect();
+    assert_eq!(buttons, ["press", "second", "power", "wps-off", "wrong-key", "minute"]);
+    for button in buttons {
+        daemon.post(&format!("/api/v1/sim/{button}"));
+    }
+}
+
 #[test]
 fn a_foreign_page_cannot_send_requests() {
     let daemon = Daemon::start(Stdio::null());
+    for path in ["/", "/sim.js"] {
+        assert_eq!(daemon.request("GET", path, "Host: evil.example\r\n").0, 404);
+    }
     for path in [WPS, "/api/v1/sim/press"] {
         assert_eq!(daemon.request("POST", path, "Origin: http://evil.example\r\n").0, 404);
         assert_eq!(daemon.request("POST", path, "Host: evil.example\r\n").0, 404);
@@ -465,7 +497,13 @@ fn with_a_password_requests_without_it_are_refused() {
     from_both.env("WPSD_PASSWORD", "");
     for mut command in [from_file, from_environment, from_both] {
         let mut daemon = Daemon::spawn(&mut command);
-        let requests = [("GET", "/"), ("GET", WPS), ("POST", WPS), ("POST", "/api/v1/sim/press")];
+        let requests = [
+            ("GET", "/"),
+            ("GET", "/sim.js"),
+            ("GET", WPS),
+            ("POST", WPS),
+            ("POST", "/api/v1/sim/press"),
+        ];
         for (method, path) in requests {
             assert_eq!(daemon.request(method, path, "").0, 401, "{method} {path}");
         }

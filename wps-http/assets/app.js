@@ -1,7 +1,6 @@
 // Shows the status of the pairing with a countdown, and starts and cancels it.
 import { connectForm, onIdle, progressText } from "./by-hand.js";
 import { ApiError, byId, quote, request, setText } from "./device.js";
-import { connectSimButtons, showSim } from "./sim.js";
 
 const WPS = "/api/v1/wifi/wps";
 const WINDOW_S = { opening: 120, searching: 120, joining: 120, saving: 120, configuring: 30 };
@@ -117,10 +116,7 @@ function onStatus(newStatus) {
   byId("elsewhere").hidden = true;
   render();
   tick();
-  if (previousState !== newStatus.state) {
-    showSim();
-    if (!BUSY.includes(newStatus.state)) showNetwork();
-  }
+  if (previousState !== newStatus.state && !BUSY.includes(newStatus.state)) showNetwork();
 }
 
 function onError(error) {
@@ -220,7 +216,5 @@ byId("start").addEventListener("click", () => send("POST"));
 byId("cancel").addEventListener("click", () => send("DELETE"));
 document.addEventListener("visibilitychange", onVisibilityChange);
 connectForm(poll);
-connectSimButtons(poll);
 setInterval(pollIfStale, 250);
-showSim();
 onVisibilityChange();

@@ -31,7 +31,6 @@ impl File {
             "/app.js" => Some(Self::Script(include_str!("../assets/app.js"))),
             "/by-hand.js" => Some(Self::Script(include_str!("../assets/by-hand.js"))),
             "/device.js" => Some(Self::Script(include_str!("../assets/device.js"))),
-            "/sim.js" => Some(Self::Script(include_str!("../assets/sim.js"))),
             "/icon.svg" => Some(Self::Icon),
             "/api/v1/openapi.json" => Some(Self::OpenApi),
             _ => None,

@@ -5,6 +5,7 @@ mod addresses;
 mod button_and_lamp;
 mod factory_settings;
 mod linux;
+mod panel;
 mod password;
 mod secret;
 mod serve;

@@ -19,6 +19,7 @@ use wps_core::command::PAIRING_WINDOW;
 use wps_core::sim::{Air, Disk, Router, RouterKind};
 use wps_core::{Clock, Instant, Settings};
 
+use crate::panel;
 use crate::serve::{self, DeviceOptions, HttpOptions, Parts};
 
 static AIR: Air<CriticalSectionRawMutex> = Air::new();
@@ -175,7 +176,7 @@ impl RouterState {
     }
 }
 
-/// The HTTP routes for the controls in the page.
+/// The HTTP routes of the page with the panel, and of its controls.
 fn routes(simulator: Arc<Simulator>) -> Routes {
     let action = |action| {
         let simulator = simulator.clone();
@@ -184,7 +185,7 @@ fn routes(simulator: Arc<Simulator>) -> Routes {
             StatusCode::NO_CONTENT
         })
     };
-    Routes::new()
+    panel::routes()
         .route("/api/v1/sim", get(async || routers_as_json()))
         .route("/api/v1/sim/press", action(UserAction::Press))
         .route("/api/v1/sim/power", action(UserAction::Power))
