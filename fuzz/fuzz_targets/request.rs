@@ -46,7 +46,7 @@ fuzz_target!(|data: &[u8]| {
             if matches!(action, Action::Start | Action::Cancel | Action::Configure(_)) {
                 expect_same_origin(&headers);
             }
-            finish(&request, &view, outcome, &mut buffer)
+            finish(&request, &view, &outcome, &mut buffer)
         }
     };
     expect_well_formed(&response);

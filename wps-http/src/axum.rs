@@ -24,7 +24,6 @@ mod events;
 mod handler;
 mod limits;
 mod message;
-mod problem_stream;
 mod serve;
 
 use core::ops::Deref;

@@ -52,7 +52,7 @@
 //!     Reply::Action(action) => { // 3
 //!         let sleep = |time| clock.sleep_until(clock.now().after(time));
 //!         let outcome = perform(control, action, sleep).await;
-//!         finish(&request, &view, outcome.as_outcome(), &mut buffer)
+//!         finish(&request, &view, &outcome, &mut buffer)
 //!     }
 //! };
 //! response.status()
@@ -89,7 +89,7 @@ use wps_core::{Instant, RequestError, ScanResults, Settings, Status};
 
 pub use auth::{AuthError, Challenge, DigestAuth, Password};
 pub use origin::{AllowedHosts, OriginError, Scheme, check_origin};
-pub use perform::{OwnedOutcome, perform};
+pub use perform::perform;
 pub use request::{BodyError, MAX_BODY, Request};
 pub use response::{COMMON_HEADERS, Response};
 pub use route::{finish, handle};
@@ -176,19 +176,20 @@ pub enum Action {
 }
 
 /// The outcome of an [`Action`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 #[non_exhaustive]
-pub enum Outcome<'a> {
+pub enum Outcome {
     /// The outcome of [`Action::Start`] and [`Action::Configure`].
     Started(Result<(), RequestError>),
     /// The outcome of [`Action::Cancel`].
     Cancelled,
-    /// The outcome of [`Action::Listen`]: events follow.
+    /// The outcome of [`Action::Listen`]: the adapter sends the events.
     Listening,
     /// The outcome of [`Action::QueryLink`].
-    Link(Option<&'a Link>),
+    Link(Option<Link>),
     /// The outcome of [`Action::Scan`].
-    Scanned(Option<&'a ScanResults>),
+    Scanned(Option<ScanResults>),
     /// The outcome of any action if the machine did not reply in time or too many requests wait.
     Busy,
 }

@@ -41,8 +41,8 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use wps_core::{Clock, Control};
 
 use crate::{
-    Action, BodyError, DigestAuth, OwnedOutcome, Reply, Request, Response, View, check_origin,
-    finish, handle, perform,
+    Action, BodyError, DigestAuth, Outcome, Reply, Request, Response, View, check_origin, finish,
+    handle, perform,
 };
 
 pub use config::{CONNECTION_TIMEOUT, Config, HTTP_BUFFER, SERVER_CONFIG, SOCKETS};
@@ -143,7 +143,7 @@ impl<'a, M: RawMutex, C: Clock, const SLOTS: usize, const LISTENERS: usize>
 
     /// Performs an action. Not an `async fn`: scan results are large, and each additional future
     /// would reserve memory for them.
-    fn perform(&self, action: Action) -> impl Future<Output = OwnedOutcome> {
+    fn perform(&self, action: Action) -> impl Future<Output = Outcome> {
         perform(self.control, action, |time| self.sleep(time))
     }
 
@@ -154,12 +154,12 @@ impl<'a, M: RawMutex, C: Clock, const SLOTS: usize, const LISTENERS: usize>
     fn finish<'b>(
         &self,
         request: &Request<'_>,
-        outcome: &OwnedOutcome,
+        outcome: &Outcome,
         buffer: &'b mut [u8],
     ) -> Response<'b> {
         let (status, addresses) = (self.control.status(), (self.config.addresses)());
         let view = View { status: status.as_ref(), addresses, ..self.view() };
-        finish(request, &view, outcome.as_outcome(), buffer)
+        finish(request, &view, outcome, buffer)
     }
 
     fn view(&self) -> View<'_> {

@@ -197,17 +197,6 @@ impl<'b> Response<'b> {
         Self { close: true, ..Self::problem(400, detail, buffer) }
     }
 
-    /// Creates the response to bytes that the HTTP server could not parse and refused itself.
-    #[cfg(feature = "axum")]
-    pub(crate) fn invalid_http(status: u16, buffer: &'b mut [u8]) -> Self {
-        let detail = match status {
-            414 => "Send a shorter target, such as /api/v1/wifi/wps.",
-            431 => "Send fewer or shorter header fields.",
-            _ => "Send a valid HTTP/1.1 request.",
-        };
-        Self { close: true, ..Self::problem(status, detail, buffer) }
-    }
-
     fn length_required(buffer: &'b mut [u8]) -> Self {
         let detail =
             "Send the body in one piece, with a Content-Length instead of a Transfer-Encoding.";
@@ -285,9 +274,7 @@ fn title(status: u16) -> &'static str {
         408 => "Request Timeout",
         411 => "Length Required",
         413 => "Content Too Large",
-        414 => "URI Too Long",
         415 => "Unsupported Media Type",
-        431 => "Request Header Fields Too Large",
         503 => "Service Unavailable",
         _ => "Internal Server Error",
     }

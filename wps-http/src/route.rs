@@ -45,7 +45,7 @@ const UNKNOWN_REASON: &str = "The device did not accept this. Try again.";
 pub fn finish<'b>(
     request: &Request<'_>,
     view: &View<'_>,
-    outcome: Outcome<'_>,
+    outcome: &Outcome,
     buffer: &'b mut [u8],
 ) -> Response<'b> {
     let response = match outcome {
@@ -56,8 +56,8 @@ pub fn finish<'b>(
         }
         Outcome::Started(Err(_)) => Response::refused(UNKNOWN_REASON, buffer),
         Outcome::Listening => Response::event_stream(),
-        Outcome::Link(link) => system::response(view, link, buffer),
-        Outcome::Scanned(results) => scan::response(view, results, buffer),
+        Outcome::Link(link) => system::response(view, link.as_ref(), buffer),
+        Outcome::Scanned(results) => scan::response(view, results.as_ref(), buffer),
     };
     response.for_head(request.is_head())
 }

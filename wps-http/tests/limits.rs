@@ -210,7 +210,7 @@ async fn an_endless_header_is_refused() {
 }
 
 #[tokio::test]
-async fn invalid_http_gets_a_problem_document_too() {
+async fn invalid_http_is_refused_without_a_body() {
     World::run(Off, async |world| {
         with_server(world.axum_routes(Routes::new()), Limits::default(), async |address| {
             let long = "x".repeat(66_000);
@@ -223,14 +223,8 @@ async fn invalid_http_gets_a_problem_document_too() {
                 assert_eq!(client.request("GET", WPS, &HOST).await.status, 200, "it can be read");
                 client.send(request.as_bytes()).await;
                 let response = client.read_response(false).await.expect("a response");
-                assert_eq!(response.status, status);
-                assert_eq!(response.header("content-type"), Some("application/problem+json"));
-                assert_eq!(response.header("cache-control"), Some("no-store"));
+                assert_eq!((response.status, &*response.body), (status, ""));
                 assert_eq!(response.header("connection"), Some("close"));
-                let problem: serde_json::Value =
-                    serde_json::from_str(&response.body).expect("JSON");
-                assert_eq!(problem["status"], status);
-                assert!(problem["detail"].as_str().is_some_and(|it| it.starts_with("Send ")));
                 assert_eq!(client.read_response(false).await, None, "and the connection is closed");
             }
         })

@@ -62,7 +62,7 @@ proptest! {
             Reply::Response(response) => response,
             Reply::Action(_) => {
                 let refused = Outcome::Started(Err(RequestError::Failed(Cause::Store)));
-                finish(&request, &view(), refused, &mut buffer)
+                finish(&request, &view(), &refused, &mut buffer)
             }
         };
         prop_assert!((200..600).contains(&response.status()));

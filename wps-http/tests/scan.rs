@@ -9,8 +9,8 @@ use wps_http::{BUFFER, Outcome, Request, SCAN_BUFFER, View, finish};
 fn response_to(results: &ScanResults, space: usize) -> Value {
     let request = Request::new("GET", "/api/v1/wifi/scan").header("Host", b"127.0.0.1");
     let mut buffer = vec![0; space];
-    let outcome = Outcome::Scanned(Some(results));
-    let response = finish(&request, &View::default(), outcome, &mut buffer);
+    let outcome = Outcome::Scanned(Some(results.clone()));
+    let response = finish(&request, &View::default(), &outcome, &mut buffer);
     assert_eq!(response.status(), 200);
     serde_json::from_slice(response.body()).expect("JSON")
 }

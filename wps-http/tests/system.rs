@@ -12,7 +12,7 @@ use wps_http::{Addresses, BUFFER, Device, Outcome, Reply, Request, View, finish,
 fn system(view: &View<'_>, link: Option<&Link>) -> Value {
     let request = Request::new("GET", "/api/v1/system").header("Host", b"127.0.0.1");
     let mut buffer = [0; BUFFER];
-    let response = finish(&request, view, Outcome::Link(link), &mut buffer);
+    let response = finish(&request, view, &Outcome::Link(link.cloned()), &mut buffer);
     assert_eq!(response.status(), 200);
     serde_json::from_slice(response.body()).expect("JSON")
 }

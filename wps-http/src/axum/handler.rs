@@ -17,7 +17,7 @@ use super::events;
 use super::message::{read_body, request_target, to_axum, to_axum_delayed, to_request};
 use crate::perform::CONTROL_TIMEOUT;
 use crate::{
-    Action, Addresses, BUFFER, OwnedOutcome, Reply, SCAN_BUFFER, View, finish, handle, perform,
+    Action, Addresses, BUFFER, Outcome, Reply, SCAN_BUFFER, View, finish, handle, perform,
 };
 
 /// Limits how many requests may wait for `Control`, and how many clients may listen to it.
@@ -98,19 +98,19 @@ where
     let mut permit = None;
     let outcome = if action == Action::Listen {
         permit = slots.listeners.try_acquire_owned().ok();
-        if permit.is_some() { OwnedOutcome::Listening } else { OwnedOutcome::Busy }
+        if permit.is_some() { Outcome::Listening } else { Outcome::Busy }
     } else {
         match timeout(CONTROL_TIMEOUT, slots.requests.acquire()).await {
             Ok(_permit) => perform(&control, action, sleep).await,
-            Err(_) => OwnedOutcome::Busy,
+            Err(_) => Outcome::Busy,
         }
     };
     let (status, addresses) = (control.status(), &access.config.addresses);
     let addresses = addresses.as_ref().map(|addresses| addresses()).unwrap_or_default();
     let view = View { status: status.as_ref(), addresses, ..view };
-    let is_scan = matches!(outcome, OwnedOutcome::Scanned(_));
+    let is_scan = matches!(outcome, Outcome::Scanned(_));
     let mut buffer = vec![0; if is_scan { SCAN_BUFFER } else { BUFFER }];
-    let response = finish(request, &view, outcome.as_outcome(), &mut buffer);
+    let response = finish(request, &view, &outcome, &mut buffer);
     let mut axum_response = to_axum(response);
     if let (true, Some(permit)) = (response.is_stream(), permit) {
         *axum_response.body_mut() = events::body(control, access.now.clone(), permit);

@@ -20,7 +20,6 @@ use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
 use super::limits::Limits;
-use super::problem_stream::ProblemStream;
 
 /// The delay after an error of `accept`, which may persist (no more file descriptors).
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -28,7 +27,8 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Serves `router` until `stop` resolves, then waits until pending responses are sent.
 ///
 /// Handlers find the client's address in a [`ConnectInfo`]. A connection that exceeds the limits is
-/// closed at once.
+/// closed at once. Bytes that are not HTTP, and headers that are too long, get a 4xx from hyper
+/// itself, without a body, and the connection is closed.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -64,8 +64,7 @@ pub async fn serve(
                 request.extensions_mut().insert(ConnectInfo(peer));
                 router.clone().oneshot(request)
             });
-            let stream = ProblemStream::new(Box::pin(stream));
-            let connection = http.serve_connection(TokioIo::new(stream), service);
+            let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
                 let _permit = permit;

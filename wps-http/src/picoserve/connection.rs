@@ -13,7 +13,7 @@ use wps_core::Clock;
 
 use super::Server;
 use super::message::{send, to_request};
-use crate::{Action, BUFFER, OwnedOutcome, Reply};
+use crate::{Action, BUFFER, Outcome, Reply};
 
 /// The picoserve service of one connection.
 pub(super) struct ConnectionHandler<
@@ -52,8 +52,7 @@ impl<M: RawMutex, C: Clock, const SLOTS: usize, const LISTENERS: usize> PathRout
                     Reply::Action(Action::Listen) => {
                         listener = server.listen();
                         let is_allowed = listener.is_some();
-                        let outcome =
-                            if is_allowed { OwnedOutcome::Listening } else { OwnedOutcome::Busy };
+                        let outcome = if is_allowed { Outcome::Listening } else { Outcome::Busy };
                         server.finish(&request, &outcome, &mut buffer)
                     }
                     Reply::Action(action) => {
