@@ -52,7 +52,7 @@ pub async fn perform<
 
 #[cfg(test)]
 mod tests {
-    use wps_core::{Cause, one_of_each};
+    use wps_core::{Cause, RequestError, ScanResults, one_of_each};
 
     use super::*;
     use crate::{BUFFER, Request, View, finish};

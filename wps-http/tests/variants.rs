@@ -101,7 +101,7 @@ fn each_request_error_has_its_sentence() {
         let request = Request::new("POST", "/api/v1/wifi/wps");
         let mut buffer = [0; BUFFER];
         let outcome = Outcome::Started(Err(error));
-        let response = finish(&request, &View::default(), outcome, &mut buffer);
+        let response = finish(&request, &View::default(), &outcome, &mut buffer);
         assert_eq!(response.status(), 503);
         let problem: Value = serde_json::from_slice(response.body()).expect("JSON");
         problem["detail"].as_str().expect("a sentence").to_owned()
@@ -121,7 +121,7 @@ fn each_security_and_cipher_has_its_word() {
     let wifi = |link: Link| {
         let request = Request::new("GET", "/api/v1/system");
         let mut buffer = [0; BUFFER];
-        let response = finish(&request, &View::default(), Outcome::Link(Some(&link)), &mut buffer);
+        let response = finish(&request, &View::default(), &Outcome::Link(Some(link)), &mut buffer);
         let system: Value = serde_json::from_slice(response.body()).expect("JSON");
         system["wifi"].clone()
     };
