@@ -107,7 +107,9 @@ export class Namespace {
   }
 
   remove() {
-    ip("netns", "del", this.name); // also removes the cable
+    // The kernel removes a namespace some time after this returns, but the cable at once.
+    spawnSync("ip", ["link", "del", this.cable[0]]);
+    ip("netns", "del", this.name);
   }
 }
 
