@@ -106,6 +106,24 @@ pub enum Input {
     Joined(Result<(), ErrorKind>),
 }
 
+impl Input {
+    /// Returns the name of the variant, for the log: small, and without secrets.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Start { .. } => "Start",
+            Self::Configure { .. } => "Configure",
+            Self::Cancel => "Cancel",
+            Self::Elapsed => "Elapsed",
+            Self::ConfigLost => "ConfigLost",
+            Self::SnapshotTaken(_) => "SnapshotTaken",
+            Self::Saved(_) => "Saved",
+            Self::Applied(_) => "Applied",
+            Self::Offered(_) => "Offered",
+            Self::Joined(_) => "Joined",
+        }
+    }
+}
+
 /// The reason why a request was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

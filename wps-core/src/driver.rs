@@ -28,13 +28,13 @@
 //!
 //! # Time limits
 //!
-//! The runner drops a method's future when its time is over. A method that hangs is reported as
-//! [`ErrorKind::NoResponse`], a join as "not joined in time".
+//! The runner drops a method's future when its time is over. For `snapshot` and `apply` that counts
+//! as [`ErrorKind::NoResponse`], for `pair` and `join` as an ordinary end of the try.
 //!
 //! | method | time |
 //! |---|---|
 //! | `snapshot` | 5 s ([`SNAPSHOT_TIMEOUT`]) |
-//! | `apply` | 15 s ([`APPLY_TIMEOUT`]) |
+//! | `apply` | 15 s ([`APPLY_TIMEOUT`]); between two searches at most until the window closes |
 //! | `pair` | until the window closes, 120 s after the start ([`PAIRING_WINDOW`]) |
 //! | `join` | 20 s ([`JOIN_TIMEOUT`]), and at most until the window closes |
 //! | `join` in a change of settings | the same, with a window of 30 s ([`CONFIGURE_WINDOW`]) |
@@ -53,13 +53,14 @@
 //! Each error has a [kind](ErrorKind), and the kind decides what the machine does. After a
 //! [final](ErrorKind::is_final) kind the pairing ends: `Overlap`, `Insecure`, `Unsupported`,
 //! `NoDevice`, `Blocked`, `ManagedByOther`, `NotPermitted`. After any other kind, `pair` and `join`
-//! are called again after a pause, until the window closes. While settings are being restored,
-//! every kind leads to another try. A method may return these kinds:
+//! are called again after a pause, until the window closes. An error of `apply` ends a change of
+//! settings. While settings are being restored, every kind leads to another try. A method may
+//! return these kinds:
 //!
 //! * each method: `Unsupported`, `NoDevice`, `Blocked`, `ManagedByOther`, `NotPermitted`,
 //!   `NoResponse`, `Other`;
 //! * `pair` also: `Overlap`, `Refused`, `RouterBusy`, `RouterLost`, `Insecure`;
-//! * `join` also: `WrongKey`, `NotFound`, `Refused`.
+//! * `join` also: `WrongKey`, `NotFound`, `Refused`, `Insecure`.
 //!
 //! # The smallest driver
 //!
@@ -142,14 +143,16 @@ pub trait WifiDriver {
     ///
     /// # Errors
     /// The [kinds of every method](self#errors), and `Overlap`, `Refused`, `RouterBusy`,
-    /// `RouterLost`, `Insecure`. It is no error that nobody presses a button: the search goes on.
+    /// `RouterLost`, `Insecure`. If nobody presses a button, the search goes on: that is not an
+    /// error.
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, Self::Error>;
 
     /// Joins `network` and returns once the link is up *and keyed*. The platform's own networks
     /// must then match `snapshot`.
     ///
     /// # Errors
-    /// The [kinds of every method](self#errors), and `WrongKey`, `NotFound`, `Refused`.
+    /// The [kinds of every method](self#errors), and `WrongKey`, `NotFound`, `Refused`,
+    /// `Insecure`.
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot)
     -> Result<(), Self::Error>;
 
@@ -174,7 +177,7 @@ pub trait WifiDriver {
     /// returns no results.
     ///
     /// # Errors
-    /// The [kinds of every method](self#errors). The user is told that the radio could not scan.
+    /// The [kinds of every method](self#errors). `Control::scan` then returns `None`.
     async fn scan(&mut self) -> Result<ScanResults, Self::Error> {
         Ok(ScanResults::default())
     }

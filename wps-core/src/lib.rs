@@ -62,8 +62,7 @@
 //! # Features
 //!
 //! ```toml
-//! wps-core = "0.1"
-//! wps-core = { version = "0.1", features = ["defmt", "scan"] }
+//! wps-core = "0.1" # or, for example: { version = "0.1", features = ["defmt", "scan"] }
 //! ```
 //!
 //! * `log` or `defmt`: log messages; `defmt` takes precedence.

@@ -127,6 +127,24 @@ enum State {
     Closing { result: TaskResult, retry: Backoff },
 }
 
+impl State {
+    /// Returns the name of the state, for the log.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Idle { .. } => "Idle",
+            Self::Snapshotting { .. } => "Snapshotting",
+            Self::Journaling { .. } => "Journaling",
+            Self::ReplyGrace { .. } => "ReplyGrace",
+            Self::Searching { .. } => "Searching",
+            Self::Joining { .. } => "Joining",
+            Self::Applying { .. } => "Applying",
+            Self::Saving { .. } => "Saving",
+            Self::Restoring { .. } => "Restoring",
+            Self::Closing { .. } => "Closing",
+        }
+    }
+}
+
 /// The result that a task works towards.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]

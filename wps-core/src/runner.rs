@@ -169,7 +169,7 @@ where
                 Either3::First(done) => break done,
                 Either3::Second(()) => match activity {
                     Activity::RunCommand => {
-                        log_timeout(&command);
+                        log_timeout(machine, &command);
                         break ActivityResult::Command(Input::Elapsed);
                     }
                     Activity::ReadLink => break ActivityResult::Link(None),
@@ -302,9 +302,20 @@ enum ActivityResult {
     Interrupted,
 }
 
-/// Logs that the driver or the store has not answered in time. A search or a join that takes too
-/// long is no failure of the driver.
-fn log_timeout(command: &Command) {
+/// Returns whether the command ends with the window, and not after the full time for it.
+#[cfg(any(test, feature = "log", feature = "defmt"))]
+fn ends_with_window(machine: &Machine, command: &Command) -> bool {
+    command.until() == machine.status().deadline
+}
+
+/// Logs that the driver or the store has not answered in time. It is not a failure of the driver if
+/// a search or a join takes too long, or if the window closes during any command.
+fn log_timeout(machine: &Machine, command: &Command) {
+    #[cfg(any(feature = "log", feature = "defmt"))]
+    if ends_with_window(machine, command) {
+        return;
+    }
+    let _ = machine;
     match command {
         Command::Snapshot(_) | Command::Apply(..) => warn!("radio: no answer in time"),
         Command::Save(..) => warn!("store: no answer in time"),
@@ -389,4 +400,31 @@ async fn perform<
             Input::Joined(driver.join(network, snapshot).await.map_err(kind))
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Snapshot;
+    use crate::store::Loaded;
+    use crate::time::Instant;
+
+    #[test]
+    fn restoring_between_two_searches_may_be_cut_short_by_the_window() {
+        for (failed_at, ends) in [(100_000, false), (119_950, true)] {
+            let start = Instant::from_millis(0);
+            let off = Settings::Off { remembered: None };
+            let mut machine =
+                Machine::boot(start, Loaded::Nothing, off, AfterFailure::AccessPointOff);
+            machine.handle(start, Input::Applied(Ok(())));
+            machine.handle(start, Input::Start { reply_grace: Duration::ZERO });
+            machine.handle(start, Input::SnapshotTaken(Ok(Snapshot::default())));
+            machine.handle(start, Input::Saved(Ok(())));
+            machine
+                .handle(Instant::from_millis(failed_at), Input::Offered(Err(ErrorKind::Refused)));
+            let command = machine.command();
+            assert!(matches!(command, Command::Apply(..)), "{command:?}");
+            assert_eq!(ends_with_window(&machine, &command), ends, "{command:?}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The levels of the log: failures of the driver and the store are warnings, what users follow is
 //! information, and the rest is detail.
+#![cfg(not(feature = "defmt"))] // defmt would get the log instead
 
 mod common;
 

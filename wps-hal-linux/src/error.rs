@@ -31,7 +31,7 @@ pub enum LinuxError {
     )]
     NoInterface(String),
     /// The interface is not a Wi-Fi interface.
-    #[error("{0} is no Wi-Fi interface: look for its name with `iw dev`")]
+    #[error("{0} is not a Wi-Fi interface: look for its name with `iw dev`")]
     NotWireless(String),
     /// The radio of this interface is switched off.
     #[error("the radio of {0} is switched off: `rfkill unblock wlan`, or `ip link set {0} up`")]

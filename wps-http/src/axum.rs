@@ -49,6 +49,9 @@ pub use serve::serve;
 ///
 /// `more` contains the application's own routes. The same rules on Host, Origin, password and body
 /// size apply to them. `control` can be an `Arc` or a `&'static`. `now` is the clock of its runner.
+///
+/// The server uses at most half of the control's reply slots and listeners, and at least one of
+/// each. The rest is for the application. More requests wait, and more listeners get a 503.
 pub fn router<D, C, const SLOTS: usize, const LISTENERS: usize>(
     control: D,
     now: C,
@@ -64,8 +67,7 @@ where
     C: Fn() -> Instant + Clone + Send + Sync + 'static,
 {
     let access = Arc::new(AccessControl::new(config, now));
-    // `Control` serves N callers at a time. The other half is left for the application.
-    let slots = ControlSlots::new((SLOTS / 2).max(1));
+    let slots = ControlSlots::new((SLOTS / 2).max(1), (LISTENERS / 2).max(1));
     more.layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(access.clone(), require_access::<C>))
         .fallback(move |request: Request| {

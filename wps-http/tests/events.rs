@@ -146,6 +146,23 @@ async fn listeners_are_limited_and_free_their_slot_when_they_disconnect() {
     .await;
 }
 
+/// The application may use more than its half of the control's listeners.
+#[tokio::test]
+async fn a_stream_without_a_free_listener_is_refused() {
+    World::run(NotPressed, async |world| {
+        with_server(world.axum_routes(Routes::new()), Limits::default(), async |address| {
+            let mut listeners = Vec::from_iter(std::iter::from_fn(|| world.control.listen()));
+            let refused = Client::to(address).await.request("GET", EVENTS, &HOST).await;
+            assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+            listeners.pop();
+            let served = Client::to(address).await.request("GET", EVENTS, &HOST).await;
+            assert_eq!(served.status, 200);
+        })
+        .await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_head_response_has_no_stream() {
     World::run(Off, async |world| {

@@ -325,7 +325,7 @@ fn the_page_is_small_and_has_no_inline_code() {
                 got.body.matches("<script").count() == got.body.matches("<script src=").count()
             );
         }
-        // The panel of the simulated routers is no part of the page of a real device.
+        // The panel of the simulated routers does not belong to the page of a real device.
         for panel in ["\"sim\"", "sim-", "/sim"] {
             assert!(!got.body.contains(panel), "{path}: {panel}");
         }

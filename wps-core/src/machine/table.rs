@@ -8,7 +8,7 @@ use crate::command::{
     RETRY_DELAY, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT,
 };
 use crate::driver::ErrorKind;
-use crate::logging::{Debug, debug};
+use crate::logging::debug;
 use crate::settings::{Settings, Snapshot};
 use crate::status::{Cause, TaskKind, TaskResult};
 use crate::time::Instant;
@@ -225,7 +225,7 @@ impl Machine {
                 | Input::Offered(_)
                 | Input::Joined(_)),
             ) => {
-                debug!("machine: ignored {:?} in {:?}", Debug(input), Debug(&state));
+                debug!("machine: ignored {} in {}", input.name(), state.name());
                 state
             }
         }

@@ -170,7 +170,9 @@ fn check_invariants(node: &Node) -> Result<(), String> {
     };
     for input in InputId::ANSWERS {
         if !command.accepts(input) && !is_unchanged_by(input) {
-            return Err(format!("{input:?} is no answer to {command:?}, but changed the machine"));
+            return Err(format!(
+                "{input:?} is not an answer to {command:?}, but changed the machine"
+            ));
         }
     }
     if let Some(until) = node.until {

@@ -28,10 +28,12 @@ pub(super) struct ControlSlots {
 }
 
 impl ControlSlots {
-    /// Allows `number` waiting requests, and as many listeners.
-    pub(super) fn new(number: usize) -> Self {
-        let slots = || Arc::new(Semaphore::new(number));
-        Self { requests: slots(), listeners: slots() }
+    /// Allows so many waiting requests and listeners.
+    pub(super) fn new(requests: usize, listeners: usize) -> Self {
+        Self {
+            requests: Arc::new(Semaphore::new(requests)),
+            listeners: Arc::new(Semaphore::new(listeners)),
+        }
     }
 }
 
@@ -97,7 +99,8 @@ where
 {
     let mut permit = None;
     let outcome = if action == Action::Listen {
-        permit = slots.listeners.try_acquire_owned().ok();
+        // The application's own listeners may have taken more than its half.
+        permit = slots.listeners.try_acquire_owned().ok().filter(|_| control.listen().is_some());
         if permit.is_some() { Outcome::Listening } else { Outcome::Busy }
     } else {
         match timeout(CONTROL_TIMEOUT, slots.requests.acquire()).await {
