@@ -14,10 +14,9 @@ const LIKELY_PERIOD: usize = 3;
 /// was seen last. So a pressed button is noticed soon, and no channel is neglected for long.
 /// (Before that, a pressed button could not be acted upon.)
 ///
-/// A step is short: two channels, or one channel with radar, where a card may only listen. For that
-/// a card leaves its network for about 0.12 s. For more channels it would come back in between and
-/// wait, so that one long step takes more time than several short ones (Linux:
-/// `ieee80211_scan_state_decision`).
+/// A step is short: two channels, or one channel with radar, where a card may only listen. For
+/// more channels a card would come back to its network in between and wait, so that one long step
+/// takes more time than several short ones (Linux: `ieee80211_scan_state_decision`).
 ///
 /// Create a plan for each call of `pair`. Then repeat: call [`next_step`](Self::next_step), scan,
 /// call [`mark_scanned`](Self::mark_scanned) if the scan succeeded, and call
