@@ -12,7 +12,8 @@ use embassy_sync::signal::Signal;
 use embassy_sync::watch::{Receiver, Watch};
 
 use crate::command::RequestError;
-use crate::driver::{Link, PairEvent};
+use crate::driver::PairEvent;
+use crate::link::Link;
 #[cfg(any(feature = "log", feature = "defmt"))]
 use crate::logging::info;
 use crate::machine::Machine;

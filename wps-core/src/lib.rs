@@ -86,6 +86,7 @@ pub mod conformance;
 mod control;
 pub mod driver;
 pub mod lamp;
+mod link;
 mod logging;
 mod machine;
 mod record;
@@ -106,6 +107,7 @@ pub use driver::{DriverError, ErrorKind, WifiDriver};
 /// The version of embassy-sync whose mutexes [`Control`] uses. Another version in your program has
 /// other types with the same names.
 pub use embassy_sync;
+pub use link::{Cipher, Link, Security};
 pub use machine::Machine;
 pub use record::{Record, RecordError};
 pub use runner::{Config, Runner};

@@ -11,7 +11,8 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 
 use crate::command::{Command, Input};
 use crate::control::{Control, ReplyAfter, Request};
-use crate::driver::{DriverError, ErrorKind, Link, PairContext, PairEvent, WifiDriver};
+use crate::driver::{DriverError, ErrorKind, PairContext, PairEvent, WifiDriver};
+use crate::link::Link;
 use crate::logging::{debug, warn};
 use crate::machine::Machine;
 use crate::settings::{AfterFailure, Settings};

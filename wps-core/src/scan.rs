@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use crate::driver::{Cipher, Security};
+use crate::link::{Cipher, Security};
 use crate::settings::Ssid;
 use crate::wsc::Bssid;
 

@@ -3,7 +3,8 @@
 //! variant does not compile.
 
 use crate::button::{Action, Press};
-use crate::driver::{Cipher, ErrorKind, Security};
+use crate::driver::ErrorKind;
+use crate::link::{Cipher, Security};
 use crate::settings::InvalidValue;
 use crate::status::{Cause, TaskKind};
 use crate::wsc::CredentialError;

@@ -8,8 +8,9 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use common::{home, hotspot, net, off, old, ssid, station};
+use wps_core::Link;
 use wps_core::command::{Command, Input};
-use wps_core::driver::{Link, Offer, SearchProgress};
+use wps_core::driver::{Offer, SearchProgress};
 use wps_core::sim::Router;
 use wps_core::{
     ADVICE_AFTER_SUCCESS, AfterFailure, Cause, Credentials, ErrorKind, Instant, Loaded, Machine,

@@ -7,7 +7,7 @@ use embassy_futures::block_on;
 use embassy_futures::select::{Either3, select3};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use wps_core::driver::Security;
+use wps_core::Security;
 use wps_core::sim::{Air, Disk, ManualClock, RadioFault, Router, RouterKind};
 use wps_core::wsc::Bssid;
 use wps_core::{

@@ -9,12 +9,13 @@ use std::mem::{Discriminant, discriminant};
 
 use wps_core::button::{Action, Press};
 use wps_core::conformance::{Failure, Unavailable};
-use wps_core::driver::{Cipher, DriverError, ErrorKind, Offer, PairContext, Security, WifiDriver};
+use wps_core::driver::{DriverError, ErrorKind, Offer, PairContext, WifiDriver};
 use wps_core::sim::{DiskError, DiskFault, SimError, samples};
 use wps_core::wsc::CredentialError;
 use wps_core::{
     Cause, Credentials, InvalidValue, RecordError, RequestError, Settings, Snapshot, TaskKind,
 };
+use wps_core::{Cipher, Security};
 
 /// Asserts that each value is of another variant.
 #[track_caller]

@@ -1,8 +1,8 @@
 //! Converts the library's records of access points to the types of `wps-core`.
 
-use wps_core::driver::{Cipher, Link, Security};
 use wps_core::wsc::Bssid;
 use wps_core::{BssInfo, Mode, Ssid};
+use wps_core::{Cipher, Link, Security};
 
 use crate::layout::ApRecord;
 

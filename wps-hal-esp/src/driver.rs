@@ -2,9 +2,11 @@
 
 use core::marker::PhantomData;
 
-use wps_core::driver::{Link, Offer, PairContext, SearchProgress, Security};
+use wps_core::driver::{Offer, PairContext, SearchProgress};
+
 use wps_core::wsc::Bssid;
 use wps_core::{AccessPoint, Credentials, Mode, ScanResults, Settings, Snapshot, Ssid, WifiDriver};
+use wps_core::{Link, Security};
 
 use crate::event::SCAN_FINISHED;
 use crate::layout::{

@@ -1,8 +1,8 @@
 //! Converts an entry of wpa_supplicant's BSS table to a [`BssInfo`].
 
-use wps_core::driver::{Cipher, Security};
 use wps_core::wsc::Advertisement;
 use wps_core::{BssInfo, Ssid};
+use wps_core::{Cipher, Security};
 
 use crate::reply::Values;
 

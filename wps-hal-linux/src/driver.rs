@@ -3,7 +3,9 @@
 use std::future::pending;
 use std::path::{Path, PathBuf};
 
-use wps_core::driver::{Link, Offer, PairContext, SearchProgress};
+use wps_core::driver::{Offer, PairContext, SearchProgress};
+
+use wps_core::Link;
 use wps_core::{Credentials, Mode, ScanResults, Settings, Snapshot, WifiDriver};
 
 use crate::applied_config::{AppliedConfig, CONFIG_POLL_INTERVAL, OtherNetwork};

@@ -1,7 +1,7 @@
 //! Reads the state of the link and converts it to the core's [`Link`].
 
 use wps_core::Mode;
-use wps_core::driver::{Cipher, Link, Security};
+use wps_core::{Cipher, Link, Security};
 
 use crate::control_socket::{ControlSocket, ControlSocketError};
 use crate::event::parse_bssid;

@@ -17,8 +17,9 @@ use std::time::Duration;
 use embassy_futures::select::{Either, select};
 use fake::{Bss, Fake, INTERFACE, Override, State, address, credential, elements, hex};
 use tokio::time::advance;
+use wps_core::Security;
 use wps_core::WifiDriver;
-use wps_core::driver::{Offer, PairContext, PairEvent, SearchProgress, Security};
+use wps_core::driver::{Offer, PairContext, PairEvent, SearchProgress};
 use wps_core::wsc::OverlapDetector;
 use wps_core::{
     Credentials, DriverError, ErrorKind, Passphrase, ScanResults, Settings, Snapshot, Ssid,

@@ -6,9 +6,9 @@ mod fake;
 use std::time::Duration;
 
 use fake::{Bss, Fake, elements};
-use wps_core::driver::{Cipher, Security};
 use wps_core::wsc::Bssid;
 use wps_core::{BssInfo, DriverError, ErrorKind, WifiDriver};
+use wps_core::{Cipher, Security};
 use wps_hal_linux::LinuxError;
 
 const CHANNELS: [u16; 3] = [2412, 2437, 5180];

@@ -84,7 +84,7 @@ mod system;
 
 use core::time::Duration;
 
-use wps_core::driver::Link;
+use wps_core::Link;
 use wps_core::{Instant, RequestError, ScanResults, Settings, Status};
 
 pub use auth::{AuthError, Challenge, DigestAuth, Password};

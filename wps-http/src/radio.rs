@@ -1,6 +1,6 @@
 //! The names that the API uses for radio properties: channels, widths, generations, security.
 
-use wps_core::driver::{Cipher, Security};
+use wps_core::{Cipher, Security};
 
 /// Converts a signal level in dBm to a percentage.
 pub(crate) fn signal(dbm: i16) -> i16 {

@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr};
 
 use serde::{Serialize, Serializer};
-use wps_core::driver::Link;
+use wps_core::Link;
 use wps_core::wsc::Bssid;
 use wps_core::{Mode, Phase, Ssid, Status};
 

@@ -1,9 +1,9 @@
 //! The formats of `/api/v1/wifi/scan`, field by field, and a list that does not fit the buffer.
 
 use serde_json::{Value, json};
-use wps_core::driver::{Cipher, Security};
 use wps_core::wsc::Bssid;
 use wps_core::{BssInfo, ScanResults, Ssid};
+use wps_core::{Cipher, Security};
 use wps_http::{BUFFER, Outcome, Request, SCAN_BUFFER, View, finish};
 
 fn response_to(results: &ScanResults, space: usize) -> Value {

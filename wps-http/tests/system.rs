@@ -4,9 +4,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Value, json};
-use wps_core::driver::{Cipher, Link, SearchProgress, Security};
+use wps_core::driver::SearchProgress;
 use wps_core::wsc::Bssid;
 use wps_core::{Cause, Instant, Mode, Phase, Ssid, Status, TaskKind, TaskResult};
+use wps_core::{Cipher, Link, Security};
 use wps_http::{Addresses, BUFFER, Device, Outcome, Reply, Request, View, finish, handle};
 
 fn system(view: &View<'_>, link: Option<&Link>) -> Value {

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use wps_core::driver::{Cipher, Link, Security};
 use wps_core::sim::samples;
 use wps_core::{Cause, Instant, Mode, Phase, RequestError, Status, TaskKind, TaskResult};
+use wps_core::{Cipher, Link, Security};
 use wps_http::{BUFFER, Outcome, Reply, Request, View, finish, handle};
 
 const NOW: Instant = Instant::from_millis(1_000);

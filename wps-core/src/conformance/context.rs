@@ -9,7 +9,8 @@ use super::report::Stop;
 use super::{
     Failure, Finding, Limits, ObservedState, Outcome, TestBed, TestCase, Unavailable, fixtures,
 };
-use crate::driver::{DriverError, ErrorKind, Link, Offer, PairContext, WifiDriver};
+use crate::driver::{DriverError, ErrorKind, Offer, PairContext, WifiDriver};
+use crate::link::Link;
 use crate::logging::info;
 use crate::settings::{Credentials, Mode, Settings, Snapshot};
 use crate::time::Clock;

@@ -9,9 +9,9 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::signal::Signal;
 use heapless::Vec;
 
-use crate::driver::{
-    DriverError, ErrorKind, Link, Offer, PairContext, SearchProgress, Security, WifiDriver,
-};
+use crate::driver::{DriverError, ErrorKind, Offer, PairContext, SearchProgress, WifiDriver};
+
+use crate::link::{Link, Security};
 use crate::scan::{BssInfo, ScanResults};
 use crate::settings::{Credentials, Mode, Passphrase, Settings, Snapshot, Ssid};
 use crate::time::Clock;

@@ -14,8 +14,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use wps_core::Link;
 use wps_core::command::SAVE_TIMEOUT;
-use wps_core::driver::{Link, Offer, PairContext, SearchProgress};
+use wps_core::driver::{Offer, PairContext, SearchProgress};
 use wps_core::sim::{Air, Disk, DiskError, ManualClock, Radio, Router, SimError, SimStore};
 use wps_core::{
     AccessPoint, AfterFailure, Cause, Clock, Config, Control, Credentials, Instant, Loaded, Mode,

@@ -6,8 +6,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use embassy_futures::select::{Either, select};
+use wps_core::Link;
 use wps_core::conformance::Check;
-use wps_core::driver::{Link, Offer, PairContext, PairEvent, SearchProgress};
+use wps_core::driver::{Offer, PairContext, PairEvent, SearchProgress};
 use wps_core::sim::{ManualClock, Radio, SimError};
 use wps_core::wsc::OverlapDetector;
 use wps_core::{

@@ -1,8 +1,8 @@
 //! The methods that only read: `link` and `scan`.
 
-use wps_core::driver::{Cipher, Link, Security};
 use wps_core::wsc::Bssid;
 use wps_core::{AccessPoint, BssInfo, Mode, ScanResults};
+use wps_core::{Cipher, Link, Security};
 
 use super::*;
 use crate::fake::{Record, fresh_library, post, post_connected, with_library};
