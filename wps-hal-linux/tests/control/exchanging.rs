@@ -55,7 +55,8 @@ fn every_network_the_router_hands_over_is_offered_in_its_order() {
 fn a_missing_disconnect_after_the_exchange_is_not_waited_for_long() {
     run(async || {
         let fake = connected_station();
-        let Some(credential) = fake.state().exchange.get(1).cloned() else { return };
+        let credential = fake.state().exchange.get(1).cloned();
+        let credential = credential.expect("the router's exchange contains its credentials");
         fake.state().exchange.clear();
         fake.script(move |request, state| {
             if request.starts_with("SELECT") {
@@ -70,7 +71,9 @@ fn a_missing_disconnect_after_the_exchange_is_not_waited_for_long() {
             advance(Duration::from_millis(300)).await;
             std::future::pending::<()>().await;
         };
-        let Either::First((offer, _)) = select(pair(&fake), time).await else { return };
+        let Either::First((offer, _)) = select(pair(&fake), time).await else {
+            panic!("the pairing ends first: the future that advances the time never does")
+        };
         assert_eq!(offer.unwrap().at(0), &home());
     });
 }
@@ -166,7 +169,9 @@ fn wpa_supplicant_hanging_during_the_exchange_is_no_response() {
             advance(Duration::from_secs(5)).await;
             std::future::pending::<()>().await;
         };
-        let Either::First((offer, _)) = select(pair(&fake), time).await else { return };
+        let Either::First((offer, _)) = select(pair(&fake), time).await else {
+            panic!("the pairing ends first: the future that advances the time never does")
+        };
         assert_eq!(kind(offer), ErrorKind::NoResponse);
     });
 }
