@@ -1,5 +1,5 @@
-//! Fuzzes the parser of wpa_supplicant's events. The parser is private code of `wps-hal-linux`, so
-//! this program includes its source file.
+//! Fuzzes the parser of wpa_supplicant's events, and the parser of addresses. The former is private
+//! code of `wps-hal-linux`, so this program includes its source file.
 #![no_main]
 #![allow(dead_code, reason = "this program uses only a part of the file")]
 
@@ -8,6 +8,7 @@ mod event;
 
 use event::Event;
 use libfuzzer_sys::fuzz_target;
+use wps_core::wsc::Bssid;
 
 fuzz_target!(|datagram: &[u8]| {
     let event = Event::parse(datagram);
@@ -26,7 +27,7 @@ fuzz_target!(|datagram: &[u8]| {
     if let Some(bytes) = event::from_hex(text) {
         assert_eq!(event::to_hex(&bytes), text.to_ascii_lowercase());
     }
-    if let Some(bssid) = event::parse_bssid(text) {
+    if let Ok(bssid) = text.parse::<Bssid>() {
         assert_eq!(bssid.to_string(), text.to_ascii_lowercase());
     }
     if !text.starts_with('<') {

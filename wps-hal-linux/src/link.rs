@@ -4,7 +4,6 @@ use wps_core::Mode;
 use wps_core::{Cipher, Link, Security};
 
 use crate::control_socket::{ControlSocket, ControlSocketError};
-use crate::event::parse_bssid;
 use crate::reply::Values;
 
 /// Reads the state of the link.
@@ -20,7 +19,7 @@ pub(crate) async fn read_link(control: &ControlSocket) -> Result<Link, ControlSo
             _ => Some(Mode::Station),
         },
         ssid: status.ssid(),
-        bssid: status.text("bssid").and_then(parse_bssid),
+        bssid: status.bssid("bssid"),
         frequency_mhz: status.number("freq"),
         width_mhz: signal
             .text("WIDTH")
@@ -30,7 +29,7 @@ pub(crate) async fn read_link(control: &ControlSocket) -> Result<Link, ControlSo
         pairwise_cipher: status.text("pairwise_cipher").and_then(cipher),
         group_cipher: status.text("group_cipher").and_then(cipher),
         generation: status.number("wifi_generation"),
-        address: status.text("address").and_then(parse_bssid),
+        address: status.bssid("address"),
         country: None,
     })
 }

@@ -6,7 +6,7 @@ use wps_core::wsc::{Advertisement, Bssid, Router};
 use wps_core::{BssInfo, Ssid};
 
 use crate::bss_info::parse_bss_info;
-use crate::event::{from_hex, parse_bssid};
+use crate::event::from_hex;
 
 /// A reply of `key=value` lines, such as those to `STATUS`, `SIGNAL_POLL` and `BSS`.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ impl<'a> Values<'a> {
 
     /// Returns the value of `key` as an address.
     pub(crate) fn bssid(&self, key: &str) -> Option<Bssid> {
-        self.text(key).and_then(parse_bssid)
+        self.text(key)?.parse().ok()
     }
 
     /// Returns the network name in `ssid=`.
