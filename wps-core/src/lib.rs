@@ -80,6 +80,7 @@
 extern crate std;
 
 pub mod button;
+mod channel;
 pub mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -101,6 +102,7 @@ mod time;
 mod variants;
 pub mod wsc;
 
+pub use channel::{Band, Channel};
 pub use command::RequestError;
 pub use control::{Control, StatusListener};
 pub use driver::{DriverError, ErrorKind, WifiDriver};

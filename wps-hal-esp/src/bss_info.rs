@@ -1,7 +1,7 @@
 //! Converts the library's records of access points to the types of `wps-core`.
 
 use wps_core::wsc::Bssid;
-use wps_core::{BssInfo, Mode, Ssid};
+use wps_core::{BssInfo, Channel, Mode, Ssid};
 use wps_core::{Cipher, Link, Security};
 
 use crate::layout::ApRecord;
@@ -56,15 +56,9 @@ fn ssid(record: &ApRecord) -> Option<Ssid> {
     Ssid::new(name).ok()
 }
 
-/// Returns the centre frequency of a channel, or `None` for channel 0. Channels 1 to 14 are at
-/// 2.4 GHz.
+/// Returns the centre frequency of a channel, or `None` for channel 0. These chips have no 6 GHz.
 pub(crate) fn frequency_mhz(channel: u8) -> Option<u16> {
-    match channel {
-        0 => None,
-        14 => Some(2484),
-        1..=13 => Some(2407 + 5 * u16::from(channel)),
-        15.. => Some(5000 + 5 * u16::from(channel)),
-    }
+    Channel::below_6_ghz(channel).map(Channel::frequency_mhz)
 }
 
 /// Converts a `wifi_bandwidth_t`.

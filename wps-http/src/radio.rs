@@ -1,38 +1,10 @@
-//! The names that the API uses for radio properties: channels, widths, generations, security.
+//! The names that the API uses for radio properties: widths, generations, security.
 
-use wps_core::{Cipher, Security};
+use wps_core::{Band, Channel, Cipher, Security};
 
 /// Converts a signal level in dBm to a percentage.
 pub(crate) fn signal(dbm: i16) -> i16 {
     dbm.saturating_add(100).clamp(0, 50) * 2
-}
-
-#[derive(Clone, Copy)]
-pub(crate) struct Channel {
-    pub(crate) number: u16,
-    band: Band,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Band {
-    TwoPointFour,
-    Five,
-    Six,
-}
-
-impl Channel {
-    /// Returns the channel with this center frequency (IEEE 802.11-2020, annex E).
-    pub(crate) fn from_mhz(mhz: u16) -> Option<Self> {
-        let (number, band) = match mhz {
-            2484 => (14, Band::TwoPointFour),
-            2412..=2472 => ((mhz - 2407) / 5, Band::TwoPointFour),
-            5160..=5885 => ((mhz - 5000) / 5, Band::Five),
-            5935 => (2, Band::Six),
-            5955..=7115 => ((mhz - 5950) / 5, Band::Six),
-            _ => return None,
-        };
-        Some(Self { number, band })
-    }
 }
 
 /// Returns the channel width, with the side on which the secondary channel lies.
@@ -48,9 +20,9 @@ pub(crate) fn ht(
         (20, _, _) => Some("20"),
         (40.., Some(true), _) => Some("40+"),
         (40.., Some(false), _) => Some("40-"),
-        (40.., None, Some(Channel { number, band: Band::Five })) => {
-            let first = if number < 149 { 36 } else { 149 };
-            Some(if number.checked_sub(first)? % 8 == 0 { "40+" } else { "40-" })
+        (40.., None, Some(channel)) if channel.band() == Band::Five => {
+            let first = if channel.number() < 149 { 36 } else { 149 };
+            Some(if channel.number().checked_sub(first)? % 8 == 0 { "40+" } else { "40-" })
         }
         _ => None,
     }
@@ -59,7 +31,7 @@ pub(crate) fn ht(
 /// Returns the letters of the IEEE 802.11 amendments that a network of this generation supports in
 /// its band.
 pub(crate) fn phy(channel: Option<Channel>, generation: Option<u8>) -> Option<&'static str> {
-    match (channel?.band, generation?) {
+    match (channel?.band(), generation?) {
         (Band::TwoPointFour, 4) => Some("bgn"),
         (Band::TwoPointFour, 6) => Some("bgnax"),
         (Band::TwoPointFour, 7) => Some("bgnaxbe"),

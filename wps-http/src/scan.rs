@@ -1,10 +1,10 @@
 //! `GET /api/v1/wifi/scan`: the access points in range, the strongest first.
 
 use serde::Serialize;
-use wps_core::{BssInfo, ScanResults, Ssid, Status};
+use wps_core::{BssInfo, Channel, ScanResults, Ssid, Status};
 
 use crate::View;
-use crate::radio::{Channel, auth_mode, cipher, ht, phy, signal};
+use crate::radio::{auth_mode, cipher, ht, phy, signal};
 use crate::response::Response;
 use crate::system::{Displayed, Hex};
 
@@ -17,7 +17,7 @@ struct Entry<'a> {
     ssid_hex: Option<Hex<'a>>,
     bssid: Hex<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<u16>,
+    channel: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ht: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ impl<'a> Entry<'a> {
             ssid: bss.ssid.as_ref().map(Displayed::Borrowed),
             ssid_hex: bss.ssid.as_ref().and_then(Hex::if_not_utf8),
             bssid: Hex(&bss.bssid.0),
-            channel: channel.map(|channel| channel.number),
+            channel: channel.map(Channel::number),
             ht: bss.width_mhz.and_then(|width| ht(channel, width, secondary_above)),
             rssi: bss.signal_dbm,
             signal: bss.signal_dbm.map(signal),

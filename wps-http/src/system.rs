@@ -6,10 +6,10 @@ use core::net::{IpAddr, Ipv4Addr};
 use serde::{Serialize, Serializer};
 use wps_core::Link;
 use wps_core::wsc::Bssid;
-use wps_core::{Mode, Phase, Ssid, Status};
+use wps_core::{Channel, Mode, Phase, Ssid, Status};
 
 use crate::View;
-use crate::radio::{Channel, auth_mode, cipher, ht, phy, signal};
+use crate::radio::{auth_mode, cipher, ht, phy, signal};
 use crate::response::Response;
 
 /// A description of the device. Fields that are `None` are left out.
@@ -56,7 +56,7 @@ struct Wifi<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     bssid: Option<Hex<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<u16>,
+    channel: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ht: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,7 +119,7 @@ impl<'a> Wifi<'a> {
             ssid: link.ssid.as_ref().map(Displayed::Borrowed),
             ssid_hex: link.ssid.as_ref().and_then(Hex::if_not_utf8),
             bssid: link.bssid.as_ref().map(address),
-            channel: channel.map(|channel| channel.number),
+            channel: channel.map(Channel::number),
             ht: link.width_mhz.and_then(|width| ht(channel, width, None)),
             rssi: link.signal_dbm,
             signal: link.signal_dbm.map(signal),

@@ -53,7 +53,7 @@ impl Channel {
     }
 
     fn has_radar(&self) -> bool {
-        band(self.frequency_mhz) == Some(Band::FiveWithRadar)
+        group(self.frequency_mhz) == Some(Group::FiveWithRadar)
     }
 }
 
@@ -68,7 +68,7 @@ impl ScanPlan {
         let mut plan =
             Self { channels: Vec::new(), likely: Vec::new(), steps: 0, steps_since_likely: 0 };
         for frequency_mhz in frequencies {
-            if band(frequency_mhz).is_none() || plan.contains(frequency_mhz) {
+            if group(frequency_mhz).is_none() || plan.contains(frequency_mhz) {
                 continue;
             }
             let channel = Channel { frequency_mhz, planned: None, scanned: None };
@@ -93,7 +93,8 @@ impl ScanPlan {
         self.steps_since_likely =
             if likely_only { 0 } else { self.steps_since_likely.saturating_add(1) };
         self.steps = self.steps.saturating_add(1);
-        self.channels.sort_unstable_by_key(|c| (c.planned, band(c.frequency_mhz), c.frequency_mhz));
+        self.channels
+            .sort_unstable_by_key(|c| (c.planned, group(c.frequency_mhz), c.frequency_mhz));
         let (likely, this_step) = (&self.likely, self.steps);
         let mut due =
             self.channels.iter_mut().filter(|c| !likely_only || likely.contains(&c.frequency_mhz));
@@ -169,24 +170,24 @@ impl ScanPlan {
     }
 }
 
-/// The bands, in the order of the first pass.
+/// The groups of channels, in the order of the first pass.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Band {
+enum Group {
     TwoPointFour,
     Five,
     FiveWithRadar,
 }
 
-/// Returns the band of a frequency, or `None` if WPS is not possible there. Above 5 GHz only the
+/// Returns the group of a frequency, or `None` if WPS is not possible there. Above 5 GHz only the
 /// centres of 20 MHz channels count, because cards for vehicles list narrower channels between
 /// them.
-fn band(frequency_mhz: u16) -> Option<Band> {
+fn group(frequency_mhz: u16) -> Option<Group> {
     match frequency_mhz {
-        2412..=2484 => Some(Band::TwoPointFour),
+        2412..=2484 => Some(Group::TwoPointFour),
         5180..=5720 if !(frequency_mhz - 5180).is_multiple_of(20) => None,
         5745..=5885 if !(frequency_mhz - 5745).is_multiple_of(20) => None,
-        5180..=5240 | 5745..=5825 => Some(Band::Five),
-        5260..=5320 | 5500..=5720 | 5845..=5885 => Some(Band::FiveWithRadar),
+        5180..=5240 | 5745..=5825 => Some(Group::Five),
+        5260..=5320 | 5500..=5720 | 5845..=5885 => Some(Group::FiveWithRadar),
         _ => None,
     }
 }
