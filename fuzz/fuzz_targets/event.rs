@@ -6,6 +6,7 @@
 #[path = "../../wps-hal-linux/src/event.rs"]
 mod event;
 
+use base16ct::lower;
 use event::Event;
 use libfuzzer_sys::fuzz_target;
 use wps_core::wsc::Bssid;
@@ -17,16 +18,12 @@ fuzz_target!(|datagram: &[u8]| {
     if let Event::Credentials(bytes) = &event {
         assert!(!bytes.is_empty());
         assert!(
-            datagram.to_ascii_lowercase().ends_with(event::to_hex(bytes).as_bytes())
+            datagram.to_ascii_lowercase().ends_with(lower::encode_string(bytes).as_bytes())
                 || datagram.last().is_some_and(|byte| !byte.is_ascii_hexdigit())
         );
-        assert_eq!(event::from_hex(&event::to_hex(bytes)).as_deref(), Some(&bytes[..]));
     }
 
     let Ok(text) = str::from_utf8(datagram) else { return };
-    if let Some(bytes) = event::from_hex(text) {
-        assert_eq!(event::to_hex(&bytes), text.to_ascii_lowercase());
-    }
     if let Ok(bssid) = text.parse::<Bssid>() {
         assert_eq!(bssid.to_string(), text.to_ascii_lowercase());
     }

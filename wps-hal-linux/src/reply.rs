@@ -6,7 +6,6 @@ use wps_core::wsc::{Advertisement, Bssid, Router};
 use wps_core::{BssInfo, Ssid};
 
 use crate::bss_info::parse_bss_info;
-use crate::event::from_hex;
 
 /// A reply of `key=value` lines, such as those to `STATUS`, `SIGNAL_POLL` and `BSS`.
 #[derive(Debug, Default)]
@@ -41,7 +40,8 @@ impl<'a> Values<'a> {
     /// Returns the bytes of `key`, whose value is in hex digits. Returns no bytes if there are
     /// none.
     pub(crate) fn bytes(&self, key: &str) -> Vec<u8> {
-        self.text(key).and_then(from_hex).unwrap_or_default()
+        let digits = self.text(key).unwrap_or_default();
+        base16ct::mixed::decode_vec(digits).unwrap_or_default()
     }
 }
 
@@ -145,9 +145,9 @@ pub(crate) fn unescaped(text: &str) -> Vec<u8> {
     while let [first, others @ ..] = rest {
         (rest, _) = match (first, others) {
             (b'\\', [b'x', high, low, others @ ..]) => {
-                match from_hex(&format!("{}{}", char::from(*high), char::from(*low))) {
-                    Some(byte) => (others, bytes.extend(byte)),
-                    None => (others, bytes.extend([b'\\', b'x', *high, *low])),
+                match base16ct::mixed::decode([*high, *low], &mut [0]) {
+                    Ok(byte) => (others, bytes.extend(byte)),
+                    Err(_) => (others, bytes.extend([b'\\', b'x', *high, *low])),
                 }
             }
             (b'\\', [b'e', others @ ..]) => (others, bytes.push(0x1b)),

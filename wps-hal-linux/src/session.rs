@@ -6,12 +6,12 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use wps_core::{AccessPoint, Credentials, Passphrase};
+use wps_core::{AccessPoint, Credentials, Passphrase, Ssid};
 use zeroize::Zeroizing;
 
 use crate::control_socket::{ControlSocket, ControlSocketError, Events};
 use crate::error::LinuxError;
-use crate::event::{Event, to_hex};
+use crate::event::Event;
 use crate::platform_snapshot::PlatformSnapshot;
 use crate::radio_switch::Power;
 use crate::reply::{self, Network, Values, WpsBss, bss_entries};
@@ -273,6 +273,11 @@ impl Session {
         self.command(&*command).await.map(drop)
     }
 
+    /// Sets the name of the network with this id, as hex digits: any byte may occur in it.
+    async fn set_ssid(&self, id: u32, ssid: &Ssid) -> Result<(), ControlSocketError> {
+        self.set_variable(id, "ssid", base16ct::lower::encode_string(ssid.as_bytes())).await
+    }
+
     /// Adds an empty network, which is disabled. Returns its id.
     async fn add_network(&self) -> Result<u32, LinuxError> {
         let reply = self.command("ADD_NETWORK").await?;
@@ -289,7 +294,7 @@ impl Session {
         }
         let id = self.add_network().await?;
         self.set_variable(id, "id_str", format!("\"{}\"", id_str_for(network))).await?;
-        self.set_variable(id, "ssid", to_hex(network.ssid.as_bytes())).await?;
+        self.set_ssid(id, &network.ssid).await?;
         self.set_variable(id, "priority", priority.saturating_add(1).to_string()).await?;
         self.set_security(id, network.passphrase.as_ref(), "WPA-PSK WPA-PSK-SHA256").await?;
         Ok(id)
@@ -304,7 +309,7 @@ impl Session {
         let network = &access_point.network;
         let id = self.add_network().await?;
         self.set_variable(id, "id_str", format!("\"{}\"", id_str_for(access_point))).await?;
-        self.set_variable(id, "ssid", to_hex(network.ssid.as_bytes())).await?;
+        self.set_ssid(id, &network.ssid).await?;
         self.set_variable(id, "mode", "2").await?;
         self.set_variable(id, "frequency", frequency_mhz.to_string()).await?;
         // No registrar, so no device can join our access point by push button.

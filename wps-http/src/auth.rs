@@ -3,13 +3,14 @@
 use core::fmt;
 use core::time::Duration;
 
+use base16ct::lower;
 use heapless::Vec;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use wps_core::Instant;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::digest::{Algorithm, Fields, hash, hex};
+use crate::digest::{Algorithm, Fields, hash};
 use crate::request::{Field, Request};
 use crate::response::Response;
 
@@ -203,12 +204,13 @@ impl DigestAuth {
 
     fn format_nonce(&self, nonce: Nonce) -> [u8; NONCE_LEN] {
         let mut text = [0; NONCE_LEN];
-        hex(&nonce.issued_at.to_be_bytes(), &mut text[..16]);
-        hex(&nonce.number.to_be_bytes(), &mut text[16..24]);
+        // `encode` cannot fail: each part has room for its digits.
+        let _ = lower::encode(&nonce.issued_at.to_be_bytes(), &mut text[..16]);
+        let _ = lower::encode(&nonce.number.to_be_bytes(), &mut text[16..24]);
         // A length extension attack is not possible: the length is fixed, and only half of the hash
         // is sent.
         let hash = hash::<Sha256>(&[&self.key, &text[..24]]);
-        hex(&hash, &mut text[24..]);
+        let _ = lower::encode(&hash[..16], &mut text[24..]);
         text
     }
 

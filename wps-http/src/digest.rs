@@ -2,11 +2,15 @@
 
 use core::str;
 
+use base16ct::lower;
 use md5::Md5;
 use sha2::digest::Output;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
+
+/// The length of a SHA-256 hash in hex digits. An MD5 hash is shorter.
+const MAX_HASH_DIGITS: usize = 64;
 
 /// An algorithm that the server offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,25 +117,33 @@ impl<'a> Fields<'a> {
         method: &str,
         password: &[u8],
     ) -> bool {
+        let mut digits = [0; MAX_HASH_DIGITS];
+        let expected = self.expected_response::<D>(session, method, password, &mut digits);
+        expected.is_ok_and(|expected| expected.ct_eq(self.response).into())
+    }
+
+    /// Writes the right response into `digits` and returns it.
+    fn expected_response<'d, D: Digest>(
+        &self,
+        session: bool,
+        method: &str,
+        password: &[u8],
+        digits: &'d mut [u8; MAX_HASH_DIGITS],
+    ) -> Result<&'d [u8], base16ct::Error> {
+        let mut secret = Zeroizing::new([0; MAX_HASH_DIGITS]);
         let mut user = hash::<D>(&[self.username, self.realm, password]);
         if session {
-            let mut digits = [0; 64];
-            user = hash::<D>(&[hex(&user, &mut digits), self.nonce, self.cnonce]);
-            digits.zeroize();
+            let user_digits = lower::encode(&user, &mut *secret)?;
+            user = hash::<D>(&[user_digits, self.nonce, self.cnonce]);
         }
-        let request = hash::<D>(&[method.as_bytes(), self.uri]);
-        let (mut first, mut second, mut expected) = ([0; 64], [0; 64], [0; 64]);
-        let answer = hash::<D>(&[
-            hex(&user, &mut first),
-            self.nonce,
-            self.nc,
-            self.cnonce,
-            self.qop,
-            hex(&request, &mut second),
-        ]);
+        let user_digits = lower::encode(&user, &mut *secret)?;
         user[..].zeroize();
-        first.zeroize();
-        hex(&answer, &mut expected).ct_eq(self.response).into()
+        let request = hash::<D>(&[method.as_bytes(), self.uri]);
+        let mut request_digits = [0; MAX_HASH_DIGITS];
+        let request_digits = lower::encode(&request, &mut request_digits)?;
+        let answer =
+            hash::<D>(&[user_digits, self.nonce, self.nc, self.cnonce, self.qop, request_digits]);
+        lower::encode(&answer, digits)
     }
 }
 
@@ -171,18 +183,6 @@ pub(crate) fn hash<D: Digest>(parts: &[&[u8]]) -> Output<D> {
         hasher.update(part);
     }
     hasher.finalize()
-}
-
-/// Writes `bytes` as lower-case hex digits, as many as fit, and returns the digits written.
-pub(crate) fn hex<'d>(bytes: &[u8], digits: &'d mut [u8]) -> &'d [u8] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let mut count = 0;
-    for (place, nibble) in digits.iter_mut().zip(nibbles) {
-        *place = DIGITS[usize::from(nibble)];
-        count += 1;
-    }
-    digits.get(..count).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -151,7 +151,11 @@ impl GivenFields {
         let name = match (body.name, body.name_hex) {
             (None, None) => None,
             (Some(text), None) => Some(Ssid::new(&unescape::<32>(text, INVALID_NAME)?)),
-            (None, Some(digits)) => Some(Ssid::new(&unhex(digits.0).ok_or(INVALID_NAME)?)),
+            (None, Some(digits)) => {
+                let mut bytes = [0; 32];
+                let bytes = base16ct::mixed::decode(digits.0, &mut bytes);
+                Some(Ssid::new(bytes.map_err(|_| INVALID_NAME)?))
+            }
             (Some(_), Some(_)) => return Err(INVALID_NAME),
         };
         let password = match body.password {
@@ -197,18 +201,6 @@ impl GivenFields {
         };
         Ok((enable, network))
     }
-}
-
-/// Decodes hex digits. Returns `None` if they are invalid or more than 64.
-fn unhex(digits: &str) -> Option<Vec<u8, 32>> {
-    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? << 4 | digit(*low)?).ok();
-    let mut bytes = Vec::new();
-    for pair in pairs {
-        bytes.push(byte(pair)?).ok()?;
-    }
-    rest.is_empty().then_some(bytes)
 }
 
 /// Returns the bytes of a JSON string, or the error `too_long` if there are more than `N`.

@@ -183,7 +183,7 @@ impl<'a> Hex<'a> {
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+        write!(f, "{:X}", base16ct::HexDisplay(self.0))
     }
 }
 

@@ -45,9 +45,10 @@ fn label(numbers: &str, secret: Option<&str>) -> Result<String, String> {
 
 /// Parses hex digits, with any separators between them.
 fn parse_hex<const N: usize>(name: &str, text: &str) -> Result<[u8; N], String> {
-    let digits: Vec<char> = text.chars().filter(char::is_ascii_alphanumeric).collect();
-    let byte = |pair: &[char]| u8::from_str_radix(&String::from_iter(pair), 16).ok();
-    let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
-    let bytes = bytes.filter(|_| digits.len() == 2 * N).and_then(|bytes| bytes.try_into().ok());
-    bytes.ok_or_else(|| format!("{name} is not {N} bytes as hex digits\n{USAGE}"))
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_alphanumeric).collect();
+    let mut bytes = [0; N];
+    match base16ct::mixed::decode(digits, &mut bytes) {
+        Ok(decoded) if decoded.len() == N => Ok(bytes),
+        Ok(_) | Err(_) => Err(format!("{name} is not {N} bytes as hex digits\n{USAGE}")),
+    }
 }
