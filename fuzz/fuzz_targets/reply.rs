@@ -3,15 +3,14 @@
 #![no_main]
 #![allow(dead_code, reason = "this program uses only a part of the files")]
 
-#[path = "../../wps-hal-linux/src/bss_info.rs"]
-mod bss_info;
-#[path = "../../wps-hal-linux/src/event.rs"]
-mod event;
+#[path = "../../wps-hal-linux/src/bss.rs"]
+mod bss;
 #[path = "../../wps-hal-linux/src/reply.rs"]
 mod reply;
 
+use bss::Bss;
 use libfuzzer_sys::fuzz_target;
-use reply::{Values, WpsBss};
+use reply::Values;
 
 fuzz_target!(|data: &[u8]| {
     // Unescaping reverts the escaping of wpa_supplicant.
@@ -30,12 +29,11 @@ fuzz_target!(|data: &[u8]| {
     let mut parts = text.split("\n\n");
     let mut part = || parts.next().unwrap_or_default();
     let (head, probe_response, beacon) = (Values::parse(part()), part(), part());
-    let bss = WpsBss::parse(&head, probe_response, beacon);
-    let info = bss_info::parse_bss_info(&head, probe_response, beacon);
-    assert_eq!(info.is_some(), head.bssid("bssid").is_some());
-    if let Some(bss) = bss {
-        // Every router that a pairing finds is also in the scan results.
-        let info = info.expect("found, but not in the scan results");
+    let bss = Bss::parse(&head, probe_response, beacon);
+    assert_eq!(bss.is_some(), head.bssid("bssid").is_some());
+    if let Some(bss) = bss.and_then(Bss::into_wps) {
+        // The router to pair with and the scan result are the same access point.
+        let info = bss.info;
         assert_eq!(info.bssid, bss.router.bssid);
         assert_eq!((info.wps, info.pressed), (true, Some(bss.pressed)));
         assert_eq!(info.frequency_mhz, Some(bss.router.frequency_mhz));

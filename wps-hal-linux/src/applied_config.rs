@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wps_core::Ssid;
 
+use crate::bss_table;
 use crate::control_socket::{ControlSocket, ControlSocketError};
 use crate::link::read_link;
-use crate::reply::{Values, bss_entries};
+use crate::reply::Values;
 use crate::session::Session;
 
 /// The time between two checks. Polling is necessary: a wpa_supplicant that was killed sends no
@@ -22,8 +23,6 @@ pub(crate) const CONFIG_POLL_INTERVAL: Duration = Duration::from_secs(3);
 const RETURN_DELAY: Duration = Duration::from_secs(10);
 /// The delay doubles up to this, because each return interrupts a working connection.
 const MAX_RETURN_DELAY: Duration = Duration::from_secs(640);
-/// Selects the fields of a `BSS` reply: id and SSID.
-const BSS_MASK_SSID: &str = "0x00001001";
 
 /// The part of the applied configuration that wpa_supplicant can lose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -127,21 +126,7 @@ async fn can_join(
     if control.request(format!("GET_NETWORK {id} disabled")).await?.trim() != "0" {
         return Ok(false);
     }
-    let mut next = 0_u32;
-    loop {
-        // A reply holds whole entries up to 4 kB. The next request continues after the last one.
-        let page = control.request(format!("BSS RANGE={next}- MASK={BSS_MASK_SSID}")).await?;
-        let page_start = next;
-        for (id, entry) in bss_entries(&page) {
-            if entry.ssid().as_ref() == Some(ssid) {
-                return Ok(true);
-            }
-            next = next.max(id.saturating_add(1));
-        }
-        if next == page_start {
-            return Ok(false);
-        }
-    }
+    bss_table::contains(control, ssid).await
 }
 
 /// Returns the request for the `id_str` of network `id`.

@@ -43,7 +43,8 @@
 
 mod access_point;
 mod applied_config;
-mod bss_info;
+mod bss;
+mod bss_table;
 mod clock;
 #[cfg_attr(not(feature = "_test"), expect(unreachable_pub, reason = "for the tests"))]
 mod control_socket;

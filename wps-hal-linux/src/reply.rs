@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 
-use wps_core::wsc::{Advertisement, Bssid, Router};
-use wps_core::{BssInfo, Ssid};
-
-use crate::bss_info::parse_bss_info;
+use wps_core::Ssid;
+use wps_core::wsc::Bssid;
 
 /// A reply of `key=value` lines, such as those to `STATUS`, `SIGNAL_POLL` and `BSS`.
 #[derive(Debug, Default)]
@@ -43,15 +41,6 @@ impl<'a> Values<'a> {
         let digits = self.text(key).unwrap_or_default();
         base16ct::mixed::decode_vec(digits).unwrap_or_default()
     }
-}
-
-/// Splits a reply to `BSS RANGE=…` into its entries, each with its id.
-pub(crate) fn bss_entries(reply: &str) -> impl Iterator<Item = (u32, Values<'_>)> {
-    let entries = reply.strip_prefix("id=").into_iter().flat_map(|rest| rest.split("\nid="));
-    entries.filter_map(|entry| {
-        let (id, rest) = entry.split_once('\n').unwrap_or((entry, ""));
-        Some((id.parse().ok()?, Values::parse(rest)))
-    })
 }
 
 /// A network in wpa_supplicant's list: one line of `LIST_NETWORKS`.
@@ -104,40 +93,6 @@ pub(crate) fn channels(reply: &str) -> impl Iterator<Item = Channel> + '_ {
     })
 }
 
-/// An access point with WPS, from an entry of wpa_supplicant's BSS table.
-#[derive(Clone, Debug)]
-pub(crate) struct WpsBss {
-    /// The access point as a router to pair with.
-    pub(crate) router: Router,
-    /// The same access point as a scan result.
-    pub(crate) info: BssInfo,
-    /// Whether its WPS button was pressed.
-    pub(crate) pressed: bool,
-    /// The whole seconds since it was last seen.
-    pub(crate) age_seconds: u64,
-}
-
-impl WpsBss {
-    /// Parses an entry of the BSS table. `summary` has the short fields. The elements of the probe
-    /// response and of the beacon come in two more replies, since each of them may fill one.
-    /// Returns `None` if the access point does not have WPS.
-    pub(crate) fn parse(summary: &Values<'_>, probe_response: &str, beacon: &str) -> Option<Self> {
-        let info = parse_bss_info(summary, probe_response, beacon)?;
-        let probe_response = Values::parse(probe_response).bytes("ie");
-        let beacon = Values::parse(beacon).bytes("beacon_ie");
-        let advertisement = Advertisement::merged(&probe_response, &beacon)?;
-        let router = Router {
-            bssid: summary.bssid("bssid")?,
-            frequency_mhz: summary.number("freq")?,
-            ssid: advertisement.ssid,
-            uuid: advertisement.uuid,
-            signal_dbm: summary.number("level").unwrap_or(i16::MIN),
-        };
-        let age_seconds = summary.number("age")?;
-        Some(Self { router, info, pressed: advertisement.pressed, age_seconds })
-    }
-}
-
 /// Decodes a name with wpa_supplicant's escapes: `\xff`, `\"`, `\\`, `\e`, `\n`, `\r`, `\t`.
 pub(crate) fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -166,14 +121,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn a_list_of_access_points_is_split() {
-        let page = "id=3\nssid=home\nid=7\nssid=id=8\n\nid=x\nssid=bad\nid=9";
-        let entries: Vec<_> = bss_entries(page).map(|(id, it)| (id, it.text("ssid"))).collect();
-        assert_eq!(entries, [(3, Some("home")), (7, Some("id=8")), (9, None)]);
-        assert_eq!(bss_entries("").count() + bss_entries("FAIL\n").count(), 0);
-    }
 
     #[test]
     fn a_list_of_networks_is_parsed() {
@@ -218,7 +165,6 @@ mod tests {
         fn any_reply_parses_without_a_panic(text: String) {
             let _ = networks(&text).count();
             let _ = channels(&text).count();
-            let _ = WpsBss::parse(&Values::parse(&text), &text, &text);
             let _ = unescaped(&text);
         }
     }

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use wps_core::ScanResults;
 
-use crate::bss_info::parse_bss_info;
 use crate::error::LinuxError;
 use crate::event::Event;
-use crate::reply::Values;
 use crate::session::Session;
 
 /// The longest wait for a scan of all bands. After that, the results are those in the BSS table.
@@ -40,12 +38,8 @@ pub(crate) async fn scan_all_channels(
     };
     tokio::time::timeout(SCAN_TIMEOUT, scan_end).await.unwrap_or(Ok(()))?;
     let mut results = ScanResults::default();
-    let all = |_: &str| true;
-    let add = |summary: &Values<'_>, probe_response: &str, beacon: &str| {
-        if let Some(info) = parse_bss_info(summary, probe_response, beacon) {
-            results.add(info);
-        }
-    };
-    session.for_each_bss(MAX_BSS_AGE_SECONDS, all, add).await?;
+    for bss in session.bss_list(MAX_BSS_AGE_SECONDS, |_| true).await? {
+        results.add(bss.info);
+    }
     Ok(results)
 }

@@ -8,8 +8,8 @@ use wps_core::wsc::{Decision, Router, ScanPlan};
 use wps_core::{ErrorKind, ScanResults};
 
 use crate::access_point;
+use crate::bss::{Bss, WpsBss};
 use crate::error::LinuxError;
-use crate::reply::WpsBss;
 use crate::session::{ScanOutcome, Session};
 
 /// The delay before the next scan step if one failed.
@@ -78,7 +78,9 @@ pub(crate) async fn find_pressed_router(
                 continue;
             }
         };
-        let found = session.wps_bss_list(MAX_BSS_AGE_SECONDS).await?;
+        let has_wps = |flags: &str| flags.contains("[WPS");
+        let found = session.bss_list(MAX_BSS_AGE_SECONDS, has_wps).await?;
+        let found: Vec<_> = found.into_iter().filter_map(Bss::into_wps).collect();
         let mut results = ScanResults::default();
         found.iter().for_each(|it| results.add(it.info.clone()));
         context.report_scan_results(&results);

@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use wps_core::{AccessPoint, Credentials, Passphrase, Ssid};
 use zeroize::Zeroizing;
 
+use crate::bss::Bss;
+use crate::bss_table;
 use crate::control_socket::{ControlSocket, ControlSocketError, Events};
 use crate::error::LinuxError;
 use crate::event::Event;
 use crate::platform_snapshot::PlatformSnapshot;
 use crate::radio_switch::Power;
-use crate::reply::{self, Network, Values, WpsBss, bss_entries};
+use crate::reply::{self, Network, Values};
 
 /// The start of the `id_str` of our network, by which we recognize it. wpa_supplicant keeps this
 /// variable and does not use it.
@@ -33,14 +35,6 @@ const CHANNEL_SCAN_TIMEOUT: Duration = Duration::from_millis(200);
 const MAX_POWER_POLLS: u32 = 60;
 /// The time between two of these requests.
 const POWER_POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The fields of a `BSS` reply that describe an entry: id, BSSID, frequency, level, age and flags
-/// (`WPA_BSS_MASK_*` in hostap).
-const BSS_MASK_SUMMARY: &str = "0x00000a87";
-/// The field with the elements of the latest probe response, or of a beacon if there was none.
-const BSS_MASK_IE: &str = "0x00000400";
-/// The field with the elements of the latest beacon.
-const BSS_MASK_BEACON_IE: &str = "0x00800000";
-
 /// A connection to wpa_supplicant for the time of one driver method.
 pub(crate) struct Session {
     control: ControlSocket,
@@ -496,51 +490,13 @@ impl Session {
         tokio::time::timeout(Duration::from_millis(200), scan_end).await.unwrap_or(Ok(()))
     }
 
-    /// Returns the access points with WPS in wpa_supplicant's BSS table that were seen at most
-    /// `max_age_seconds` ago, in whole seconds.
-    pub(crate) async fn wps_bss_list(
-        &self,
-        max_age_seconds: u64,
-    ) -> Result<Vec<WpsBss>, ControlSocketError> {
-        let mut found = Vec::new();
-        let has_wps = |flags: &str| flags.contains("[WPS");
-        let add = |summary: &Values<'_>, probe_response: &str, beacon: &str| {
-            found.extend(WpsBss::parse(summary, probe_response, beacon));
-        };
-        self.for_each_bss(max_age_seconds, has_wps, add).await?;
-        Ok(found)
-    }
-
-    /// Calls `visit` for each entry of wpa_supplicant's BSS table that was seen at most
-    /// `max_age_seconds` ago, in whole seconds, and whose flags satisfy `is_wanted`. The arguments
-    /// are the summary of the entry, and the replies with the elements of its probe response and of
-    /// its beacon.
-    pub(crate) async fn for_each_bss(
+    /// Reads the BSS table, see [`bss_table::bss_list`].
+    pub(crate) async fn bss_list(
         &self,
         max_age_seconds: u64,
         is_wanted: impl Fn(&str) -> bool,
-        mut visit: impl FnMut(&Values<'_>, &str, &str),
-    ) -> Result<(), ControlSocketError> {
-        let mut next = 0_u32;
-        loop {
-            // A reply holds at most 4 kB, in whole entries. Continue after the last one.
-            let page = self.request(&format!("BSS RANGE={next}- MASK={BSS_MASK_SUMMARY}")).await?;
-            let before = next;
-            for (id, summary) in bss_entries(&page) {
-                next = next.max(id.saturating_add(1));
-                let age = summary.number::<u64>("age");
-                let is_recent = age.is_some_and(|age| age <= max_age_seconds);
-                if is_recent && summary.text("flags").is_some_and(&is_wanted) {
-                    let get = |mask| format!("BSS RANGE={id}-{id} MASK={mask}");
-                    let probe_response = self.request(&get(BSS_MASK_IE)).await?;
-                    let beacon = self.request(&get(BSS_MASK_BEACON_IE)).await?;
-                    visit(&summary, &probe_response, &beacon);
-                }
-            }
-            if next == before {
-                return Ok(());
-            }
-        }
+    ) -> Result<Vec<Bss>, ControlSocketError> {
+        bss_table::bss_list(&self.control, max_age_seconds, is_wanted).await
     }
 }
 

@@ -1,38 +1,84 @@
-//! Converts an entry of wpa_supplicant's BSS table to a [`BssInfo`].
+//! Decodes the entries of wpa_supplicant's BSS table.
 
-use wps_core::wsc::Advertisement;
+use wps_core::wsc::{Advertisement, Router};
 use wps_core::{BssInfo, Ssid};
 use wps_core::{Cipher, Security};
 
 use crate::reply::Values;
 
-/// Parses one entry of the BSS table. For the arguments see
-/// [`WpsBss::parse`](crate::reply::WpsBss::parse). Returns `None` if the entry has no address.
-pub(crate) fn parse_bss_info(
-    summary: &Values<'_>,
-    probe_response: &str,
-    beacon: &str,
-) -> Option<BssInfo> {
-    let probe_response = Values::parse(probe_response).bytes("ie");
-    let beacon = Values::parse(beacon).bytes("beacon_ie");
-    let advertisement = Advertisement::merged(&probe_response, &beacon);
-    let flags = summary.text("flags").unwrap_or_default();
-    // `ie=` is of the frame that was received last. If only beacons were received, it is one of
-    // them.
-    let elements = if probe_response.is_empty() { &beacon } else { &probe_response };
-    let mut info = BssInfo {
-        frequency_mhz: summary.number("freq"),
-        signal_dbm: summary.number("level"),
-        security: security(flags),
-        pairwise_cipher: pairwise_cipher(flags),
-        wps: advertisement.is_some(),
-        pressed: Some(advertisement.as_ref().is_some_and(|it| it.pressed)),
-        ..BssInfo::new(summary.bssid("bssid")?)
-    };
-    read_elements(elements, &mut info);
-    // A hidden network may reveal its name in a probe response.
-    info.ssid = info.ssid.or(advertisement.and_then(|it| it.ssid));
-    Some(info)
+/// Splits a reply to `BSS RANGE=…` into its entries, each with its id.
+pub(crate) fn bss_entries(reply: &str) -> impl Iterator<Item = (u32, Values<'_>)> {
+    let entries = reply.strip_prefix("id=").into_iter().flat_map(|rest| rest.split("\nid="));
+    entries.filter_map(|entry| {
+        let (id, rest) = entry.split_once('\n').unwrap_or((entry, ""));
+        Some((id.parse().ok()?, Values::parse(rest)))
+    })
+}
+
+/// An access point, from an entry of the BSS table.
+#[derive(Clone, Debug)]
+pub(crate) struct Bss {
+    /// The access point as a scan result.
+    pub(crate) info: BssInfo,
+    /// What it advertises for WPS, or `None` if it does not have WPS.
+    advertisement: Option<Advertisement>,
+    /// The whole seconds since it was last seen.
+    age_seconds: Option<u64>,
+}
+
+/// An access point with WPS, from an entry of the BSS table.
+#[derive(Clone, Debug)]
+pub(crate) struct WpsBss {
+    /// The access point as a router to pair with.
+    pub(crate) router: Router,
+    /// The same access point as a scan result.
+    pub(crate) info: BssInfo,
+    /// Whether its WPS button was pressed.
+    pub(crate) pressed: bool,
+    /// The whole seconds since it was last seen.
+    pub(crate) age_seconds: u64,
+}
+
+impl Bss {
+    /// Parses an entry. `summary` has the short fields. The elements of the probe response and of
+    /// the beacon come in two more replies, since each of them may fill one. Returns `None` if the
+    /// entry has no address.
+    pub(crate) fn parse(summary: &Values<'_>, probe_response: &str, beacon: &str) -> Option<Self> {
+        let bssid = summary.bssid("bssid")?;
+        let probe_response = Values::parse(probe_response).bytes("ie");
+        let beacon = Values::parse(beacon).bytes("beacon_ie");
+        let advertisement = Advertisement::merged(&probe_response, &beacon);
+        let flags = summary.text("flags").unwrap_or_default();
+        let mut info = BssInfo {
+            frequency_mhz: summary.number("freq"),
+            signal_dbm: summary.number("level"),
+            security: security(flags),
+            pairwise_cipher: pairwise_cipher(flags),
+            wps: advertisement.is_some(),
+            pressed: Some(advertisement.as_ref().is_some_and(|it| it.pressed)),
+            ..BssInfo::new(bssid)
+        };
+        // `ie=` is of the frame that was received last. If only beacons were received, it is one of
+        // them.
+        read_elements(if probe_response.is_empty() { &beacon } else { &probe_response }, &mut info);
+        // A hidden network may reveal its name in a probe response.
+        info.ssid = info.ssid.or_else(|| advertisement.as_ref()?.ssid.clone());
+        Some(Self { info, advertisement, age_seconds: summary.number("age") })
+    }
+
+    /// Returns the access point as one to pair with, or `None` if it does not have WPS.
+    pub(crate) fn into_wps(self) -> Option<WpsBss> {
+        let Self { info, advertisement, age_seconds } = self;
+        let Advertisement { ssid, uuid, pressed, .. } = advertisement?;
+        let router = Router {
+            bssid: info.bssid,
+            frequency_mhz: info.frequency_mhz?,
+            ssid,
+            uuid,
+            signal_dbm: info.signal_dbm.unwrap_or(i16::MIN),
+        };
+        Some(WpsBss { router, info, pressed, age_seconds: age_seconds? })
+    }
 }
 
 /// Reads the elements of a frame (IEEE 802.11-2020, 9.4.2). Stops at the first element that is cut
@@ -143,7 +189,15 @@ mod tests {
         let summary =
             format!("bssid=02:00:00:00:00:01\nfreq=2437\nlevel=-61\nage=2\nflags={flags}\n");
         let beacon = format!("beacon_ie={elements}\n");
-        parse_bss_info(&Values::parse(&summary), "", &beacon).expect("an address")
+        Bss::parse(&Values::parse(&summary), "", &beacon).expect("an address").info
+    }
+
+    #[test]
+    fn a_list_of_access_points_is_split() {
+        let page = "id=3\nssid=home\nid=7\nssid=id=8\n\nid=x\nssid=bad\nid=9";
+        let entries: Vec<_> = bss_entries(page).map(|(id, it)| (id, it.text("ssid"))).collect();
+        assert_eq!(entries, [(3, Some("home")), (7, Some("id=8")), (9, None)]);
+        assert_eq!(bss_entries("").count() + bss_entries("FAIL\n").count(), 0);
     }
 
     #[test]
@@ -225,6 +279,12 @@ mod tests {
         fn any_entry_parses_without_a_panic(flags: String, elements: Vec<u8>) {
             let digits: String = elements.iter().map(|byte| format!("{byte:02x}")).collect();
             entry(&flags.replace('\n', ""), &digits);
+        }
+
+        #[test]
+        fn any_reply_parses_without_a_panic(text: String) {
+            let _ = bss_entries(&text).count();
+            let _ = Bss::parse(&Values::parse(&text), &text, &text).and_then(Bss::into_wps);
         }
     }
 }

@@ -1,0 +1,78 @@
+//! Reads wpa_supplicant's BSS table: the access points that its scans found.
+
+use wps_core::Ssid;
+use zeroize::Zeroizing;
+
+use crate::bss::{Bss, bss_entries};
+use crate::control_socket::{ControlSocket, ControlSocketError};
+
+// Fields of a `BSS` reply (`WPA_BSS_MASK_*` in hostap).
+/// The fields that describe an entry: id, BSSID, frequency, level, age and flags.
+const MASK_SUMMARY: &str = "0x00000a87";
+/// The id and the network's name.
+const MASK_SSID: &str = "0x00001001";
+/// The elements of the latest probe response, or of a beacon if there was none.
+const MASK_IE: &str = "0x00000400";
+/// The elements of the latest beacon.
+const MASK_BEACON_IE: &str = "0x00800000";
+
+/// Returns the access points that were seen at most `max_age_seconds` ago, in whole seconds, and
+/// whose flags satisfy `is_wanted`.
+pub(crate) async fn bss_list(
+    control: &ControlSocket,
+    max_age_seconds: u64,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<Bss>, ControlSocketError> {
+    let mut found = Vec::new();
+    let mut pages = Pages::new(control, MASK_SUMMARY);
+    while let Some(page) = pages.next().await? {
+        for (id, summary) in bss_entries(&page) {
+            let age = summary.number::<u64>("age");
+            let is_recent = age.is_some_and(|age| age <= max_age_seconds);
+            if is_recent && summary.text("flags").is_some_and(&is_wanted) {
+                let get = |mask| format!("BSS RANGE={id}-{id} MASK={mask}");
+                let probe_response = control.request(get(MASK_IE)).await?;
+                let beacon = control.request(get(MASK_BEACON_IE)).await?;
+                found.extend(Bss::parse(&summary, &probe_response, &beacon));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Returns whether an access point of this network is in the table.
+pub(crate) async fn contains(
+    control: &ControlSocket,
+    ssid: &Ssid,
+) -> Result<bool, ControlSocketError> {
+    let mut pages = Pages::new(control, MASK_SSID);
+    while let Some(page) = pages.next().await? {
+        if bss_entries(&page).any(|(_, entry)| entry.ssid().as_ref() == Some(ssid)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Reads the table page by page: a reply holds at most 4 kB, in whole entries.
+struct Pages<'c> {
+    control: &'c ControlSocket,
+    mask: &'static str,
+    /// The id after that of the last entry.
+    next_id: u32,
+}
+
+impl<'c> Pages<'c> {
+    fn new(control: &'c ControlSocket, mask: &'static str) -> Self {
+        Self { control, mask, next_id: 0 }
+    }
+
+    /// Returns the next page, or `None` after the last entry.
+    async fn next(&mut self) -> Result<Option<Zeroizing<String>>, ControlSocketError> {
+        let Self { control, mask, next_id } = *self;
+        let page = control.request(format!("BSS RANGE={next_id}- MASK={mask}")).await?;
+        let last_id = bss_entries(&page).map(|(id, _)| id).max();
+        self.next_id = last_id.map_or(next_id, |id| next_id.max(id.saturating_add(1)));
+        Ok((self.next_id > next_id).then_some(page))
+    }
+}
