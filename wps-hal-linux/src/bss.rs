@@ -114,10 +114,15 @@ fn read_elements(mut rest: &[u8], info: &mut BssInfo) {
                     _ => (info.width_mhz.max(Some(20)), None),
                 }
             }
-            // The VHT Operation element.
-            (192, [width @ 1..=3, ..]) => {
-                info.width_mhz = Some(if *width == 1 { 80 } else { 160 });
+            // The VHT Operation element: a width, and the centre channels of up to two segments.
+            // Segments 8 apart are 160 MHz together, and segments more than 16 apart are 80 + 80.
+            (192, [1, first, second @ (1..), ..])
+                if matches!(first.abs_diff(*second), 8 | 17..) =>
+            {
+                info.width_mhz = Some(160);
             }
+            (192, [1, ..]) => info.width_mhz = Some(80),
+            (192, [2 | 3, ..]) => info.width_mhz = Some(160),
             // The capabilities elements of HT, VHT, HE and EHT.
             (45, _) => info.generation = at_least(info.generation, 4),
             (191, _) => info.generation = at_least(info.generation, 5),
@@ -251,7 +256,7 @@ mod tests {
 
     #[test]
     fn width_and_generation_are_read_from_the_elements() {
-        let read = |elements| {
+        let read = |elements: &str| {
             let it = entry("[ESS]", elements);
             (it.width_mhz, it.secondary_above, it.generation)
         };
@@ -261,6 +266,12 @@ mod tests {
         assert_eq!(read("2d003d020603"), (Some(40), Some(false), Some(4)));
         assert_eq!(read("2d003d022401bf00c00101"), (Some(80), Some(true), Some(5)));
         assert_eq!(read("c001023d022401"), (Some(160), Some(true), None), "in any order");
+        assert_eq!(read("c003002a00").0, None, "the width is in HT Operation");
+        for (segments, width) in
+            [("2a00", 80), ("2a32", 160), ("322a", 160), ("2a3a", 80), ("2a9b", 160)]
+        {
+            assert_eq!(read(&format!("c00301{segments}")).0, Some(width), "{segments}");
+        }
         assert_eq!(read("ff01232d00"), (None, None, Some(6)));
         assert_eq!(read("ff016cff0123"), (None, None, Some(7)));
     }
