@@ -8,12 +8,11 @@ use wps_core::wsc::Bssid;
 use wps_core::{AccessPoint, Credentials, Mode, ScanResults, Settings, Snapshot, Ssid, WifiDriver};
 use wps_core::{Link, Security};
 
-use crate::event::SCAN_FINISHED;
 use crate::layout::{
     AUTH_OPEN, AUTH_WPA2, AccessPointConfig, CIPHER_CCMP, MODE_ACCESS_POINT, MODE_STATION,
 };
-use crate::station::{self, Link as StationLink, STATION};
-use crate::{EspError, Reconnector, bss_info, credentials, ffi, pairing};
+use crate::state::{Link as StationLink, SCAN_FINISHED, STATION, State};
+use crate::{EspError, Reconnector, bss_info, credentials, ffi, pairing, station};
 
 /// The value that keeps the library running: esp-radio's `WifiController`. On a host, where the
 /// tests provide a fake library, it is `()`.
@@ -88,7 +87,7 @@ impl<C: Controller> WifiDriver for Driver<C> {
         // After a pairing the library may have joined by itself.
         if !station::is_joined(network)? {
             let guard = JoinGuard::start(network)?;
-            let is_over = |state: &station::State| state.link != StationLink::Connecting;
+            let is_over = |state: &State| state.link != StationLink::Connecting;
             match STATION.wait_for(is_over).await.link {
                 StationLink::Up => guard.disarm(),
                 StationLink::Down(reason) => return Err(EspError::Link { reason }),

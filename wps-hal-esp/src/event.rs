@@ -4,8 +4,6 @@
 //! a success through pointers that are not valid. All other events go on to esp-radio. From some
 //! of them the driver also records the state of the link.
 
-use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use embassy_sync::signal::Signal;
 use heapless::Vec;
 use wps_core::driver::Offer;
 use wps_core::wsc::{CredentialError, MAX_CREDENTIALS};
@@ -15,33 +13,11 @@ use crate::layout::{
     REASON_OFFSET, SCAN_DONE, STATION_CONNECTED, STATION_DISCONNECTED, STATION_STOP, SUCCESS_LEN,
     WPS_FAILED, WPS_OVERLAP, WPS_PIN, WPS_SUCCESS, WPS_TIMED_OUT,
 };
-use crate::station::{Link, STATION};
+use crate::state::{Link, SCAN_FINISHED, STATION, WPS_EVENT, WpsEvent};
 
 // Reason codes of IEEE 802.11.
 const REASON_UNSPECIFIED: u8 = 1;
 const REASON_ASSOC_LEAVE: u8 = 8;
-
-/// The event that ended the library's search for a router whose button was pressed.
-#[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
-pub(crate) enum WpsEvent {
-    /// The router handed over these networks.
-    Success(Result<Offer, CredentialError>),
-    /// The router handed over one network, which is in the station's configuration.
-    SuccessInConfig,
-    /// The exchange failed, with the library's reason code.
-    Failed(u32),
-    /// The library's own two minutes are over.
-    TimedOut,
-    /// More than one router is pairing.
-    Overlap,
-    /// The event has an unknown format.
-    Malformed { id: i32, length: usize },
-}
-
-/// The end of the current search. Each search resets it before it starts.
-pub(crate) static WPS_EVENT: Signal<CriticalSectionRawMutex, WpsEvent> = Signal::new();
-/// The end of the current scan. Each scan resets it before it starts.
-pub(crate) static SCAN_FINISHED: Signal<CriticalSectionRawMutex, ()> = Signal::new();
 
 /// Handles a Wi-Fi event. Returns whether the event must not be passed on to esp-radio.
 pub(crate) fn on_event(id: i32, payload: Option<&[u8]>, length: usize) -> bool {

@@ -107,6 +107,7 @@ mod layout;
 mod logging;
 mod pairing;
 mod reconnector;
+mod state;
 mod station;
 pub mod store;
 

@@ -5,8 +5,8 @@
 
 use wps_core::driver::Offer;
 
-use crate::event::{WPS_EVENT, WpsEvent};
 use crate::layout::StationConfig;
+use crate::state::{WPS_EVENT, WpsEvent};
 use crate::{EspError, credentials, ffi, station};
 
 /// Searches until a router hands over its networks.

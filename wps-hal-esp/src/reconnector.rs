@@ -8,7 +8,7 @@ use wps_core::Clock;
 
 use crate::ffi;
 use crate::logging::warn;
-use crate::station::{Link, STATION, State};
+use crate::state::{Link, STATION, State};
 
 /// The delay before the first attempt.
 const MIN_RETRY_DELAY: Duration = Duration::from_secs(1);
