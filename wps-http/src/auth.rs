@@ -12,7 +12,6 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::digest::{Algorithm, Fields, hash};
 use crate::request::{Field, Request};
-use crate::response::Response;
 
 /// How long a nonce is valid.
 const NONCE_TIMEOUT: Duration = Duration::from_secs(600);
@@ -98,16 +97,6 @@ pub struct Challenge {
     stale: bool,
     /// The request had an Authorization header, and it was wrong.
     pub(crate) wrong_password: bool,
-}
-
-impl AuthError {
-    /// Writes the response to the request into `buffer`.
-    pub fn response<'b>(&self, buffer: &'b mut [u8]) -> Response<'b> {
-        match self {
-            Self::Unauthorized(challenge) => Response::unauthorized(challenge, buffer),
-            Self::UriMismatch => Response::uri_mismatch(buffer),
-        }
-    }
 }
 
 impl DigestAuth {

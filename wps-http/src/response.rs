@@ -1,13 +1,10 @@
 //! A response, and the constructors of all responses that the API sends.
 
+mod refusal;
+
 use core::time::Duration;
 
 use serde::Serialize;
-
-use crate::auth::Challenge;
-use crate::digest::Algorithm;
-use crate::origin::OriginError;
-use crate::request::BodyError;
 
 /// A response. Its body is static, or in the buffer of the call that created it.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +29,6 @@ pub const COMMON_HEADERS: [(&str, &str); 2] =
 /// Limits each connection to one guess per second. A request with the right password is not
 /// delayed.
 const WRONG_PASSWORD_DELAY: Duration = Duration::from_secs(1);
-/// The length of the longest challenge, rounded up.
-const CHALLENGE_MAX: usize = 256;
 
 pub(crate) const JSON: &str = "application/json; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
@@ -119,28 +114,6 @@ impl<'b> Response<'b> {
         }
     }
 
-    /// Creates a 401 with two challenges, the stronger algorithm first.
-    pub(crate) fn unauthorized(challenge: &Challenge, buffer: &'b mut [u8]) -> Self {
-        let Some((first, rest)) = buffer.split_at_mut_checked(CHALLENGE_MAX) else {
-            return Self::new(500, Some(PROBLEM), BUFFER_TOO_SMALL.as_bytes());
-        };
-        let Some((second, rest)) = rest.split_at_mut_checked(CHALLENGE_MAX) else {
-            return Self::new(500, Some(PROBLEM), BUFFER_TOO_SMALL.as_bytes());
-        };
-        let challenges = [
-            challenge.write(Algorithm::Sha256, first),
-            challenge.write(Algorithm::Md5Sess, second),
-        ];
-        let detail = "Give the device's password, with an empty user name (HTTP Digest).";
-        let is_delayed = challenge.wrong_password;
-        Self { challenges, is_delayed, ..Self::problem(401, detail, rest) }
-    }
-
-    pub(crate) fn uri_mismatch(buffer: &'b mut [u8]) -> Self {
-        let detail = "The uri of the Authorization header must be the target of the request.";
-        Self::problem(400, detail, buffer)
-    }
-
     pub(crate) fn event_stream() -> Self {
         Self { is_stream: true, ..Self::new(200, Some("text/event-stream"), &[]) }
     }
@@ -163,11 +136,6 @@ impl<'b> Response<'b> {
         Self { allow, ..Self::problem(405, detail, buffer) }
     }
 
-    pub(crate) fn too_large(buffer: &'b mut [u8]) -> Self {
-        let detail = "Send a shorter body: no request here needs more than 1024 bytes.";
-        Self { close: true, ..Self::problem(413, detail, buffer) }
-    }
-
     pub(crate) fn not_json(buffer: &'b mut [u8]) -> Self {
         let detail = "Send JSON, and say so: Content-Type: application/json.";
         Self::problem(415, detail, buffer)
@@ -187,22 +155,6 @@ impl<'b> Response<'b> {
         Self { retry_after: Some(seconds), ..Self::problem(503, detail, buffer) }
     }
 
-    fn request_timeout(buffer: &'b mut [u8]) -> Self {
-        let detail = "The request took too long to arrive. Send it again, in one go.";
-        Self { close: true, ..Self::problem(408, detail, buffer) }
-    }
-
-    fn broken_body(buffer: &'b mut [u8]) -> Self {
-        let detail = "The body did not arrive as announced. Send the request again.";
-        Self { close: true, ..Self::problem(400, detail, buffer) }
-    }
-
-    fn length_required(buffer: &'b mut [u8]) -> Self {
-        let detail =
-            "Send the body in one piece, with a Content-Length instead of a Transfer-Encoding.";
-        Self { close: true, ..Self::problem(411, detail, buffer) }
-    }
-
     fn new(status: u16, content_type: Option<&'static str>, body: &'b [u8]) -> Self {
         Self {
             status,
@@ -216,39 +168,6 @@ impl<'b> Response<'b> {
             is_stream: false,
             body,
             without_body: false,
-        }
-    }
-}
-
-impl OriginError {
-    /// Writes the response to the request into `buffer`. It has no CORS headers.
-    pub fn response(self, buffer: &mut [u8]) -> Response<'_> {
-        match self {
-            Self::Malformed => {
-                let detail = "Send exactly one valid Host header, at most one Origin, and a valid \
-                              Content-Length if any.";
-                Response::problem(400, detail, buffer)
-            }
-            Self::ForeignHost => {
-                let detail = "The device does not answer to this name. Use its IP address, or add \
-                              the name to its configuration.";
-                Response::problem(404, detail, buffer)
-            }
-            Self::ForeignOrigin => {
-                let detail = "Pages of other sites are not served. Open the device's own page.";
-                Response::problem(404, detail, buffer)
-            }
-        }
-    }
-}
-
-impl BodyError {
-    /// Writes the response to the request into `buffer`.
-    pub fn response(self, buffer: &mut [u8]) -> Response<'_> {
-        match self {
-            Self::TooSlow => Response::request_timeout(buffer),
-            Self::Broken => Response::broken_body(buffer),
-            Self::Chunked => Response::length_required(buffer),
         }
     }
 }
