@@ -12,6 +12,7 @@ use libwifi::parsers::parse_station_info;
 use rustix::time::{ClockId, clock_gettime};
 use wps_benches::pairing::{ours, pair, peer};
 use wps_core::wsc::{Advertisement, credentials};
+use wps_testkit::{recorded, unhex};
 
 fn machine(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("step of a pairing");
@@ -23,11 +24,10 @@ fn machine(criterion: &mut Criterion<CpuTime>) {
 
 fn parsers(criterion: &mut Criterion<CpuTime>) {
     let recorded = [
-        ("beacon", include_str!("../../wps-core/tests/data/beacon_pressed.hex")),
-        ("probe response", include_str!("../../wps-core/tests/data/probe_response_pressed.hex")),
+        ("beacon", recorded::pressed_beacon()),
+        ("probe response", recorded::pressed_probe_response()),
     ];
-    for (name, text) in recorded {
-        let elements = hex(text);
+    for (name, elements) in recorded {
         assert!(Advertisement::parse(&elements).is_some());
         let (_, known) = parse_station_info(&elements).expect("libwifi parses it");
         assert!(known.wps_info.is_some());
@@ -42,7 +42,7 @@ fn parsers(criterion: &mut Criterion<CpuTime>) {
         group.finish();
     }
 
-    let credential = hex(CREDENTIAL);
+    let credential = unhex(CREDENTIAL);
     assert!(credentials(&credential).is_ok());
     let mut group = criterion.benchmark_group("credential");
     group.throughput(Throughput::Bytes(credential.len() as u64));
@@ -53,15 +53,6 @@ fn parsers(criterion: &mut Criterion<CpuTime>) {
 /// A credential as hostapd 2.10 sends it.
 const CREDENTIAL: &str = "100e0036 10260001 01 10450006 6c61626e6574 10030002 0020 100f0002 0008
     1027000d 636f727265637420686f727365 10200006 020000000100";
-
-fn hex(text: &str) -> Vec<u8> {
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    let digits: String = lines.flat_map(str::split_whitespace).collect();
-    let pairs = digits.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(str::from_utf8(pair).expect("ASCII"), 16).expect("hex"))
-        .collect()
-}
 
 /// Measures the CPU time of the thread. Other processes on the machine do not affect it.
 struct CpuTime;

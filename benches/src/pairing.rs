@@ -5,9 +5,9 @@ use core::time::Duration;
 use wps_core::command::{Command, Input};
 use wps_core::driver::{ErrorKind, Offer};
 use wps_core::{
-    AccessPoint, AfterFailure, Credentials, Instant, Loaded, Machine, Passphrase, Record, Settings,
-    Snapshot, Ssid,
+    AccessPoint, AfterFailure, Credentials, Instant, Loaded, Machine, Record, Settings, Snapshot,
 };
+use wps_testkit::network;
 
 use crate::peer::Peer;
 
@@ -93,7 +93,7 @@ fn settings() -> Settings {
     Settings::AccessPoint { access_point, remembered: None }
 }
 
+/// Returns a network whose key has an ordinary length.
 fn net(name: &[u8]) -> Credentials {
-    let passphrase = Passphrase::new(b"correct horse").ok();
-    Credentials { ssid: Ssid::new(name).expect("short"), passphrase }
+    network(name, b"correct horse")
 }

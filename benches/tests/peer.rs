@@ -10,13 +10,13 @@ use wps_benches::peer::Peer;
 use wps_core::command::{Command, Input};
 use wps_core::driver::Offer;
 use wps_core::{
-    AccessPoint, AfterFailure, Credentials, ErrorKind, Instant, Loaded, Machine, Passphrase,
-    Record, Settings, Snapshot, Ssid,
+    AccessPoint, AfterFailure, Credentials, ErrorKind, Instant, Loaded, Machine, Record, Settings,
+    Snapshot,
 };
+use wps_testkit::network;
 
 fn net(name: &[u8]) -> Credentials {
-    let passphrase = Passphrase::new(b"correct horse").ok();
-    Credentials { ssid: Ssid::new(name).expect("short"), passphrase }
+    network(name, b"correct horse")
 }
 
 fn any_settings() -> impl Strategy<Value = Settings> {

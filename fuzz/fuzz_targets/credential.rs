@@ -4,6 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use wps_core::Credentials;
 use wps_core::wsc::{MAX_CREDENTIALS, credentials};
+use wps_testkit::wsc::SentCredential;
 
 fuzz_target!(|received: &[u8]| {
     let Ok(networks) = credentials(received) else { return };
@@ -29,19 +30,6 @@ fuzz_target!(|received: &[u8]| {
 });
 
 fn encoded(network: &Credentials) -> Vec<u8> {
-    let (authentication, encryption) =
-        if network.passphrase.is_some() { (0x20, 8) } else { (0x01, 1) };
-    let key = network.passphrase.as_ref().map_or(&[][..], |key| key.reveal());
-    let attributes = [
-        attribute(0x1045, network.ssid.as_bytes()),
-        attribute(0x1003, &[0, authentication]),
-        attribute(0x100f, &[0, encryption]),
-        attribute(0x1027, key),
-    ];
-    attribute(0x100e, &attributes.concat())
-}
-
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(value.len()).expect("short");
-    [&kind.to_be_bytes()[..], &length.to_be_bytes(), value].concat()
+    let key = network.passphrase.as_ref().map(|key| key.reveal());
+    SentCredential::new(network.ssid.as_bytes(), key).bytes()
 }

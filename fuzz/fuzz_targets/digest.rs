@@ -9,6 +9,7 @@ use sha2::Sha256;
 use sha2::digest::Digest;
 use wps_core::Instant;
 use wps_http::{AuthError, BUFFER, DigestAuth, Password, Request};
+use wps_testkit::hex;
 
 const TARGET: &str = "/api/v1/wifi/wps";
 const PASSWORD: &str = "right horse";
@@ -147,5 +148,5 @@ fn digest_response<D: Digest>(user: &str, nonce: &str, count: &str, cnonce: &str
 
 /// Hashes the parts as a client does according to RFC 7616, section 3.4.
 fn hash<D: Digest>(parts: &[&str]) -> String {
-    D::digest(parts.join(":")).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&D::digest(parts.join(":")))
 }

@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use wps_core::wsc::Advertisement;
+use wps_testkit::wsc::{element, wps_element};
 
 const VENDOR: u8 = 221;
 const WPS: [u8; 4] = [0x00, 0x50, 0xf2, 0x04];
@@ -39,7 +40,7 @@ fuzz_target!(|on_air: &[u8]| {
     let in_two = elements.iter().flat_map(|(id, body)| match piece(*id, body) {
         Some(piece) => {
             let (head, tail) = piece.split_at(piece.len() / 2);
-            [wps(head), wps(tail)].concat()
+            [wps_element(head), wps_element(tail)].concat()
         }
         None => element(*id, body),
     });
@@ -64,13 +65,4 @@ fn elements(bytes: &[u8]) -> Vec<(u8, &[u8])> {
 /// Returns the WPS attributes that an element carries.
 fn piece(id: u8, body: &[u8]) -> Option<&[u8]> {
     (id == VENDOR).then(|| body.strip_prefix(&WPS))?
-}
-
-fn wps(attributes: &[u8]) -> Vec<u8> {
-    element(VENDOR, &[&WPS, attributes].concat())
-}
-
-fn element(id: u8, body: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(body.len()).expect("fits one element");
-    [&[id, length], body].concat()
 }

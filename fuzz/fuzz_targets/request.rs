@@ -4,10 +4,11 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use wps_core::{AccessPoint, Cause, Credentials, Passphrase, RequestError, Settings, Ssid};
+use wps_core::{Cause, RequestError, Settings};
 use wps_http::{
     Action, AllowedHosts, BUFFER, Outcome, Reply, Request, Response, View, finish, handle,
 };
+use wps_testkit::{hotspot, off, old, station, unhex};
 
 fuzz_target!(|data: &[u8]| {
     let Some((kind, data)) = data.split_first() else { return };
@@ -67,16 +68,11 @@ fn header(line: &[u8]) -> Option<(String, &[u8])> {
 }
 
 fn settings(kind: u8) -> Option<Settings> {
-    let network = Credentials {
-        ssid: Ssid::new(b"old").expect("short"),
-        passphrase: Passphrase::new(b"old password").ok(),
-    };
-    let access_point = AccessPoint { network: network.clone(), channel: Some(6) };
     match kind & 3 {
         0 => None,
-        1 => Some(Settings::Station { network }),
-        2 => Some(Settings::AccessPoint { access_point, remembered: None }),
-        _ => Some(Settings::Off { remembered: None }),
+        1 => Some(station(old())),
+        2 => Some(hotspot(None)),
+        _ => Some(off(None)),
     }
 }
 
@@ -125,13 +121,6 @@ fn expect_settings_of_body(settings: &Settings, body: &[u8]) {
     assert_eq!(network.ssid.as_bytes(), name);
     let password = body["password"].as_str().expect("a password").as_bytes();
     assert_eq!(network.passphrase.as_ref().map_or(&[][..], |it| it.reveal()), password);
-}
-
-fn unhex(digits: &str) -> Vec<u8> {
-    let pairs = digits.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(str::from_utf8(pair).expect("ASCII"), 16).expect("hex"))
-        .collect()
 }
 
 fn expect_well_formed(response: &Response<'_>) {

@@ -8,7 +8,7 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 
-use common::{Environment, hotspot, off, ssid};
+use common::Environment;
 use embassy_futures::block_on;
 use embassy_futures::select::{Either4, select4};
 use embedded_hal::digital::{Error, ErrorKind, ErrorType, InputPin};
@@ -18,6 +18,7 @@ use proptest::prelude::*;
 use wps_core::button::{self, Action, Button, ButtonConfig, Polled, Press, ShortPress};
 use wps_core::sim::{DiskFault, samples};
 use wps_core::{Cause, Clock, Instant, Mode, Phase, Status};
+use wps_testkit::{hotspot, off, ssid};
 
 const DEBOUNCE: u64 = 30;
 const LONG: u64 = 3_000;

@@ -4,9 +4,10 @@
 
 mod common;
 
-use common::{Environment, REPLY_GRACE_DELAY, Simulation, home, hotspot, net, off, old, station};
+use common::{Environment, REPLY_GRACE_DELAY, Simulation};
 use wps_core::sim::{DiskFault, RouterKind};
 use wps_core::{Cause, ErrorKind, Record, Settings};
+use wps_testkit::{home, hotspot, network, off, old, station};
 
 /// An action, and the second at which it happens.
 type Step = (f64, fn(&mut Simulation<'_>));
@@ -220,7 +221,7 @@ fn configured() -> Case {
 
 fn rolled_back() -> Case {
     fn configure(sim: &mut Simulation<'_>) {
-        sim.request_configure(station(net(b"home", b"battery staple")));
+        sim.request_configure(station(network(b"home", b"battery staple")));
     }
     Case {
         before: hotspot(None),

@@ -7,11 +7,13 @@
 
 mod common;
 
-use common::{Environment, hotspot, net, off, old, ssid, station};
+use common::Environment;
+use common::scenario::ROUTER_KINDS;
 use defmt::Format;
 use wps_core::driver::Offer;
-use wps_core::sim::{DiskFault, RadioFault, RouterKind};
+use wps_core::sim::{DiskFault, RadioFault};
 use wps_core::{ErrorKind, Passphrase, Record, Settings, Snapshot};
+use wps_testkit::{hotspot, network, off, old, ssid, station};
 
 const SECRET: &[u8] = b"Tr0ub4dor&3 xyzzy";
 
@@ -37,12 +39,12 @@ fn expect_redacted(value: &impl Format) {
 fn the_search_for_secrets_would_find_them() {
     assert!(contains(&encoded(&SECRET), SECRET));
     assert!(contains(&encoded(&ssid(SECRET)), SECRET), "a name is not secret");
-    assert!(contains(&encoded(&net(SECRET, b"correct horse")), SECRET));
+    assert!(contains(&encoded(&network(SECRET, b"correct horse")), SECRET));
 }
 
 #[test]
 fn no_type_sends_a_secret() {
-    let secret = || net(b"home", SECRET);
+    let secret = || network(b"home", SECRET);
     let snapshot = || Snapshot::new(SECRET).expect("short");
     expect_redacted(&Passphrase::new(SECRET).expect("a key"));
     expect_redacted(&snapshot());
@@ -67,20 +69,10 @@ fn no_type_sends_a_secret() {
 const SECRETS: [&[u8]; 5] =
     [b"correct horse", b"old password", b"on the label", b"not the right key", b"battery staple"];
 
-const KINDS: [RouterKind; 7] = [
-    RouterKind::Ordinary,
-    RouterKind::WithoutWps,
-    RouterKind::WrongKey,
-    RouterKind::GuestFirst,
-    RouterKind::Refuses,
-    RouterKind::Insecure,
-    RouterKind::Vanishes,
-];
-
 #[test]
 fn no_pairing_logs_a_secret() {
     for before in [station(old()), hotspot(Some(old())), off(Some(old()))] {
-        for kind in KINDS {
+        for kind in ROUTER_KINDS {
             for fault in [None, Some(DiskFault::Full)] {
                 defmt::export::fetch_bytes();
                 let env = Environment::settled(before.clone());
@@ -94,7 +86,7 @@ fn no_pairing_logs_a_secret() {
                 sim.advance_to(130.0);
                 env.disk.set_fault(None);
                 sim.advance_to(170.0);
-                sim.configure(station(net(b"new", b"battery staple")));
+                sim.configure(station(network(b"new", b"battery staple")));
                 sim.advance_to(180.0);
                 let log = defmt::export::fetch_bytes();
                 expect_no_leak(&sim.status());

@@ -8,9 +8,8 @@ use std::time::Duration;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use wps_core::command::Input;
 use wps_core::driver::Offer;
-use wps_core::{
-    AfterFailure, Credentials, Instant, Loaded, Machine, Passphrase, Settings, Snapshot, Ssid,
-};
+use wps_core::{AfterFailure, Instant, Loaded, Machine, Snapshot};
+use wps_testkit::{home, off, station};
 
 static LOG: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
 
@@ -32,19 +31,11 @@ impl Log for Collector {
 fn ignored_inputs_are_logged_at_debug_but_not_a_second_start() {
     log::set_logger(&Collector).expect("this process has no other logger");
     log::set_max_level(LevelFilter::Trace);
-    let network = Credentials {
-        ssid: Ssid::new(b"home").expect("a name"),
-        passphrase: Some(Passphrase::new(b"correct horse").expect("a key")),
-    };
     let start = || Input::Start { reply_grace: Duration::ZERO };
-    let configure = || Input::Configure {
-        settings: Settings::Station { network: network.clone() },
-        reply_grace: Duration::ZERO,
-    };
+    let configure = || Input::Configure { settings: station(home()), reply_grace: Duration::ZERO };
     let snapshot_taken = || Input::SnapshotTaken(Ok(Snapshot::default()));
     let now = Instant::from_millis(0);
-    let off = Settings::Off { remembered: None };
-    let mut machine = Machine::boot(now, Loaded::Nothing, off, AfterFailure::default());
+    let mut machine = Machine::boot(now, Loaded::Nothing, off(None), AfterFailure::default());
     let mut log_of = |input| {
         machine.handle(now, input);
         mem::take(&mut *LOG.lock().expect("no thread panics"))
@@ -61,7 +52,7 @@ fn ignored_inputs_are_logged_at_debug_but_not_a_second_start() {
         assert_eq!(log_of(input), []);
     }
     expect_ignored(log_of(configure()), "Configure", "Searching");
-    assert_eq!(log_of(Input::Offered(Ok(Offer::from(network.clone())))), []);
+    assert_eq!(log_of(Input::Offered(Ok(Offer::from(home())))), []);
     assert_eq!(log_of(start()), []);
     expect_ignored(log_of(Input::Saved(Ok(()))), "Saved", "Joining");
     for input in [Input::Joined(Ok(())), start(), Input::Saved(Ok(()))] {

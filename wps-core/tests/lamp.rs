@@ -6,7 +6,7 @@ mod common;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use common::{Environment, hotspot, off};
+use common::Environment;
 use embassy_futures::block_on;
 use embassy_futures::select::{Either4, select4};
 use embedded_hal::digital::{Error, ErrorKind as PinErrorKind, ErrorType, OutputPin, PinState};
@@ -15,6 +15,7 @@ use wps_core::sim::{Router, samples};
 use wps_core::{
     Cause, Clock, ErrorKind, Instant, Mode, Phase, Record, Status, TaskKind, TaskResult,
 };
+use wps_testkit::{hotspot, off};
 
 fn ms(millis: u64) -> Instant {
     Instant::from_millis(millis)

@@ -7,10 +7,11 @@ mod common;
 use std::mem;
 use std::sync::Mutex;
 
-use common::{Environment, REPLY_GRACE_DELAY, off};
+use common::{Environment, REPLY_GRACE_DELAY};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use wps_core::ErrorKind;
 use wps_core::sim::{DiskFault, RadioFault};
+use wps_testkit::off;
 
 /// Keeps the lines of the log.
 struct Logger(Mutex<Vec<(Level, String)>>);

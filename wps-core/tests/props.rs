@@ -7,13 +7,13 @@ mod common;
 use common::scenario::{
     Action, DISK_FAULTS, RADIO_FAULTS, ROUTER_KINDS, ROUTERS, Scenario, known_settings,
 };
-use common::{hotspot, net, off, station};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wps_core::{
     AccessPoint, AfterFailure, Credentials, Passphrase, Record, RecordError, Settings, Snapshot,
     Ssid,
 };
+use wps_testkit::{hotspot, network, off, station};
 
 /// The length of the longest record. In order: the version and two variant numbers; the access
 /// point's network, with 32 bytes of name and 64 bytes of key, each after its length; the channel,
@@ -185,7 +185,7 @@ proptest! {
 
 #[test]
 fn the_longest_record_fits() {
-    let network = || net(&[0xff; 32], &[b'f'; 64]);
+    let network = || network(&[0xff; 32], &[b'f'; 64]);
     let before = Settings::AccessPoint {
         access_point: AccessPoint { network: network(), channel: Some(255) },
         remembered: Some(network()),
@@ -208,13 +208,16 @@ fn the_stored_form_of_version_1() {
     let driver_snapshot = || Snapshot::new(b"noted").expect("short");
     for (record, contents) in [
         (Record::Settled(Settings::Platform), vec![1, 0, 0]),
-        (Record::Settled(station(common::home())), [&[1, 0, 1][..], &home, &key].concat()),
+        (Record::Settled(station(wps_testkit::home())), [&[1, 0, 1][..], &home, &key].concat()),
         (
-            Record::Settled(station(net(b"home", b""))), // open
+            Record::Settled(station(network(b"home", b""))), // open
             [&[1, 0, 1][..], &home, &[0]].concat(),
         ),
         (
-            Record::Pairing { before: hotspot(Some(common::home())), snapshot: driver_snapshot() },
+            Record::Pairing {
+                before: hotspot(Some(wps_testkit::home())),
+                snapshot: driver_snapshot(),
+            },
             [&[1, 1, 2][..], &device, &label, &[1, 6, 1], &home, &key, &snapshot].concat(),
         ),
         (

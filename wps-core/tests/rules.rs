@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use common::{home, hotspot, net, off, old, ssid, station};
 use wps_core::Link;
 use wps_core::command::{Command, Input};
 use wps_core::driver::{Offer, SearchProgress};
@@ -16,6 +15,7 @@ use wps_core::{
     ADVICE_AFTER_SUCCESS, AfterFailure, Cause, Credentials, ErrorKind, Instant, Loaded, Machine,
     Mode, Passphrase, Phase, Record, RequestError, Settings, Snapshot, TaskKind, TaskResult,
 };
+use wps_testkit::{home, hotspot, network, off, old, ssid, station};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The ways in which a pairing can end.
@@ -272,7 +272,7 @@ fn joining() -> Machine {
     let now = Instant::from_millis(1_000);
     let loaded = Loaded::Record(Record::Settled(station(old())));
     let mut machine = Machine::boot(now, loaded, off(None), AfterFailure::default());
-    let offer = Offer::new([net(b"guest", b"correct horse"), home()]).expect("two");
+    let offer = Offer::new([network(b"guest", b"correct horse"), home()]).expect("two");
     for input in [
         Input::Applied(Ok(())),
         Input::Start { reply_grace: Duration::ZERO },
@@ -300,7 +300,9 @@ fn a_final_error_ends_a_join_at_once() {
 fn the_next_network_is_tried_after_a_timeout_and_the_first_again_after_the_last() {
     let mut machine = joining();
     let mut now = Instant::from_millis(1_000);
-    for network in [net(b"guest", b"correct horse"), home(), net(b"guest", b"correct horse")] {
+    for network in
+        [network(b"guest", b"correct horse"), home(), network(b"guest", b"correct horse")]
+    {
         let until = now.after(Duration::from_secs(20));
         assert_eq!(machine.command(), Command::Join(network, Snapshot::default(), until));
         machine.handle(until, Input::Elapsed);
@@ -352,7 +354,7 @@ fn the_search_for_secrets_would_find_them() {
 
 #[test]
 fn no_type_prints_a_secret() {
-    let secret = || net(b"home", SECRET);
+    let secret = || network(b"home", SECRET);
     let offer = || Offer::new([secret(), secret(), secret()]).expect("three");
     let snapshot = || Snapshot::new(SECRET).expect("short");
     let settings = || {

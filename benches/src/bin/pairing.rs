@@ -7,8 +7,9 @@ mod common;
 use std::hint::black_box;
 
 use clap::{Parser, ValueEnum};
-use common::{Environment, hotspot};
+use common::Environment;
 use wps_benches::pairing::{ours, pair, peer};
+use wps_testkit::hotspot;
 
 #[derive(Parser)]
 struct Arguments {

@@ -9,8 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -19,10 +18,10 @@ use wps_core::command::SAVE_TIMEOUT;
 use wps_core::driver::{Offer, PairContext, SearchProgress};
 use wps_core::sim::{Air, Disk, DiskError, ManualClock, Radio, Router, SimError, SimStore};
 use wps_core::{
-    AccessPoint, AfterFailure, Cause, Clock, Config, Control, Credentials, Instant, Loaded, Mode,
-    Passphrase, Phase, Record, RequestError, Runner, ScanResults, Settings, SettingsStore,
-    Snapshot, Ssid, Status, WifiDriver,
+    AfterFailure, Cause, Clock, Config, Control, Credentials, Instant, Loaded, Mode, Phase, Record,
+    RequestError, Runner, ScanResults, Settings, SettingsStore, Snapshot, Status, WifiDriver,
 };
+use wps_testkit::{WakeFlag, off, station};
 
 pub(crate) type Raw = NoopRawMutex;
 /// How many requests may wait for a reply, and how many listeners may follow the status.
@@ -34,38 +33,6 @@ pub(crate) const REPLY_GRACE_DELAY: Duration = Duration::from_millis(500);
 
 /// More polls than any work at one instant of virtual time needs.
 const MAX_POLLS: usize = 10_000;
-
-pub(crate) fn ssid(name: &[u8]) -> Ssid {
-    Ssid::new(name).expect("a network name")
-}
-
-pub(crate) fn net(name: &[u8], key: &[u8]) -> Credentials {
-    let passphrase = (!key.is_empty()).then(|| Passphrase::new(key).expect("a key"));
-    Credentials { ssid: ssid(name), passphrase }
-}
-
-/// The network that the device uses before a pairing.
-pub(crate) fn old() -> Credentials {
-    net(b"old", b"old password")
-}
-
-/// The network of the router to pair with.
-pub(crate) fn home() -> Credentials {
-    net(b"home", b"correct horse")
-}
-
-pub(crate) fn station(network: Credentials) -> Settings {
-    Settings::Station { network }
-}
-
-pub(crate) fn hotspot(remembered: Option<Credentials>) -> Settings {
-    let network = net(b"device", b"on the label");
-    Settings::AccessPoint { access_point: AccessPoint { network, channel: Some(6) }, remembered }
-}
-
-pub(crate) fn off(remembered: Option<Credentials>) -> Settings {
-    Settings::Off { remembered }
-}
 
 /// Everything that outlives the device's program: the routers, the disk and the clock. Also holds
 /// one [`Control`] for each boot.
@@ -281,14 +248,6 @@ impl SettingsStore for SlowStore<'_> {
     }
 }
 
-struct WakeFlag(AtomicBool);
-
-impl Wake for WakeFlag {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 type Task<'s> = Pin<Box<dyn Future<Output = Result<(), RequestError>> + 's>>;
 
 /// Identifies a request of a [`Simulation`].
@@ -317,7 +276,7 @@ impl<'s> Simulation<'s> {
             run.await;
             unreachable!("a runner runs for ever")
         });
-        let woken = Arc::new(WakeFlag(AtomicBool::new(true)));
+        let woken = WakeFlag::new();
         let mut sim = Self { env, runner, requests: Vec::new(), woken, poll_order: 0 };
         sim.run_until_stalled();
         sim
@@ -331,7 +290,7 @@ impl<'s> Simulation<'s> {
     /// Polls the runner and the requests until none of them can make progress at this instant.
     pub(crate) fn run_until_stalled(&mut self) {
         for _ in 0..MAX_POLLS {
-            if !self.woken.0.swap(false, Ordering::Relaxed) {
+            if !self.woken.take() {
                 return;
             }
             // A linear congruential generator (Knuth, MMIX).
@@ -413,7 +372,7 @@ impl<'s> Simulation<'s> {
 
     fn spawn(&mut self, task: impl Future<Output = Result<(), RequestError>> + 's) -> RequestId {
         self.requests.push(Request::Pending(Box::pin(task)));
-        self.woken.0.store(true, Ordering::Relaxed);
+        self.woken.set();
         RequestId(self.requests.len() - 1)
     }
 

@@ -3,8 +3,9 @@
 
 use wps_core::sim::{DiskFault, RadioFault, RouterKind};
 use wps_core::{AfterFailure, ErrorKind, Mode, Phase, Record, Settings, TaskKind, TaskResult};
+use wps_testkit::{home, hotspot, off, old, station};
 
-use super::{Environment, REPLY_GRACE_DELAY, Simulation, home, hotspot, off, old, station};
+use super::{Environment, REPLY_GRACE_DELAY, Simulation};
 
 /// The invariants that a scenario checks, as sentences to print.
 pub(crate) const INVARIANTS: [&str; 7] = [

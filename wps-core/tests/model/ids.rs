@@ -6,9 +6,9 @@ use std::time::Duration;
 use wps_core::command::{Command, Input};
 use wps_core::driver::Offer;
 use wps_core::{
-    AccessPoint, AfterFailure, Credentials, ErrorKind, Instant, Passphrase, Record, Settings,
-    Snapshot, Ssid,
+    AccessPoint, AfterFailure, Credentials, ErrorKind, Instant, Record, Settings, Snapshot,
 };
+use wps_testkit::network;
 
 /// The settings that the model uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,9 +75,9 @@ impl SettingsId {
     }
 }
 
+/// Returns a network whose key is its name.
 fn net(name: &[u8]) -> Credentials {
-    let passphrase = Some(Passphrase::new(name).expect("long enough"));
-    Credentials { ssid: Ssid::new(name).expect("short enough"), passphrase }
+    network(name, name)
 }
 
 /// The contents of the disk. The flag of a journal says whether it holds the driver's snapshot.

@@ -5,8 +5,9 @@
 use wps_core::driver::SearchProgress;
 use wps_core::sim::{Router, RouterKind};
 use wps_core::{AfterFailure, Cause, ErrorKind, Phase};
+use wps_testkit::{home, hotspot, off, old, ssid, station};
 
-use crate::common::{Environment, REPLY_GRACE_DELAY, home, hotspot, off, old, ssid, station};
+use crate::common::{Environment, REPLY_GRACE_DELAY};
 use crate::{all_modes, second, start_pairing_at_10};
 
 #[test]

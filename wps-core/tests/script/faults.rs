@@ -7,8 +7,9 @@ use wps_core::{
     AfterFailure, Cause, Clock, Config, Control, ErrorKind, Mode, Phase, Record, RequestError,
     Runner, Settings, Snapshot, TaskKind,
 };
+use wps_testkit::{home, hotspot, off, old, ssid, station};
 
-use crate::common::{Environment, Raw, Simulation, home, hotspot, off, old, ssid, station};
+use crate::common::{Environment, Raw, Simulation};
 use crate::{all_modes, second, start_pairing_at_10};
 
 const NO_DEVICE: RadioFault = RadioFault::Fails(ErrorKind::NoDevice);

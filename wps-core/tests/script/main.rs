@@ -28,7 +28,7 @@ fn second(second: u64) -> Instant {
 
 /// Returns settings of every mode, each with the settings that a failed pairing leaves.
 fn all_modes() -> [(Settings, Settings); 6] {
-    use common::{hotspot, off, old, station};
+    use wps_testkit::{hotspot, off, old, station};
     [
         (Settings::Platform, Settings::Platform),
         (station(old()), station(old())),

@@ -9,10 +9,9 @@ use embassy_futures::poll_once;
 use wps_core::driver::SearchProgress;
 use wps_core::sim::{DiskFault, RadioFault};
 use wps_core::{Cause, Control, ErrorKind, Phase, Record, RequestError, Snapshot, TaskKind};
+use wps_testkit::{hotspot, network, off, old, ssid, station};
 
-use crate::common::{
-    Environment, REPLY_GRACE_DELAY, Raw, SLOTS, hotspot, net, off, old, ssid, station,
-};
+use crate::common::{Environment, REPLY_GRACE_DELAY, Raw, SLOTS};
 use crate::start_pairing_at_10;
 
 #[test]
@@ -137,7 +136,7 @@ fn a_start_while_the_device_boots_is_refused() {
 
 #[test]
 fn a_change_of_settings() {
-    let network = net(b"home", b"correct horse");
+    let network = network(b"home", b"correct horse");
     for wanted in [station(network), hotspot(Some(old())), off(None)] {
         let env = Environment::settled(station(old()));
         let mut sim = env.booted();
@@ -161,7 +160,7 @@ fn settings_that_do_not_work_are_rolled_back_after_30_seconds() {
         let env = Environment::settled(before.clone());
         let mut sim = env.booted();
         sim.advance_to(10.0);
-        assert_eq!(sim.configure(station(net(b"home", b"battery staple"))), Some(Ok(())));
+        assert_eq!(sim.configure(station(network(b"home", b"battery staple"))), Some(Ok(())));
         sim.advance_to(39.999);
         sim.expect(Phase::Configuring);
         sim.advance_to(41.0);

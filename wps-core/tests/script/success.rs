@@ -4,8 +4,9 @@
 use wps_core::driver::SearchProgress;
 use wps_core::sim::RouterKind;
 use wps_core::{Cause, ErrorKind, Phase};
+use wps_testkit::{home, hotspot, off, old, ssid, station};
 
-use crate::common::{Environment, Simulation, home, hotspot, off, old, ssid, station};
+use crate::common::{Environment, Simulation};
 use crate::{all_modes, start_pairing_at_10};
 
 fn expect_paired(sim: &Simulation<'_>) {

@@ -1,6 +1,5 @@
 //! The clients: a few connections, each of which sends one request after the other.
 
-use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use wps_testkit::hex;
 
 use crate::serve::{PASSWORD, PATH, REALM, Served, Server};
 
@@ -142,12 +142,7 @@ async fn exchange(stream: &mut TcpStream, method: &str, header: &str) -> io::Res
 
 /// Returns the `Authorization` header of a client (RFC 7616).
 fn authorization(method: &str, nonce: &str, count: u32) -> String {
-    let hash = |text: String| {
-        Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
-    };
+    let hash = |text: String| hex(&Sha256::digest(text));
     let user_hash = hash(format!(":{REALM}:{PASSWORD}"));
     let request_hash = hash(format!("{method}:{PATH}"));
     let response = hash(format!("{user_hash}:{nonce}:{count:08x}:client:auth:{request_hash}"));

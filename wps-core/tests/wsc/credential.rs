@@ -1,0 +1,346 @@
+//! The parser of the credentials that a router sends.
+
+use proptest::prelude::*;
+use wps_core::wsc::{CredentialError, MAX_CREDENTIALS, credentials};
+use wps_testkit::unhex;
+use wps_testkit::wsc::{
+    AES, NONE, OPEN, SHARED, SentCredential, TKIP, WEP, WPA_PSK, WPA2_ENTERPRISE, WPA2_PSK,
+    attribute,
+};
+
+const HOME: SentCredential<'static> = SentCredential {
+    ssid: b"home",
+    authentication: WPA2_PSK,
+    encryption: AES,
+    key: Some(b"correct horse"),
+};
+
+type Pair = (Vec<u8>, Option<Vec<u8>>);
+
+/// Returns the names and keys that are read, in order.
+fn read(bytes: &[u8]) -> Result<Vec<Pair>, CredentialError> {
+    let networks = credentials(bytes)?;
+    let plain = networks.iter().map(|network| {
+        let key = network.passphrase.as_ref().map(|key| key.reveal().to_vec());
+        (network.ssid.as_bytes().to_vec(), key)
+    });
+    Ok(plain.collect())
+}
+
+fn pair(ssid: &[u8], key: &[u8]) -> Pair {
+    (ssid.to_vec(), Some(key.to_vec()))
+}
+
+fn home() -> Result<Vec<Pair>, CredentialError> {
+    Ok(vec![pair(b"home", b"correct horse")])
+}
+
+#[test]
+fn a_credential_as_wpa_supplicant_reports_it() {
+    let received = unhex(
+        "100e0038 1026000101 10450006 6c61626e6574 100300020020 100f00020008
+         1027000f 636f727265637420686f7273652033 10200006 020000000100",
+    );
+    assert_eq!(received.len(), 4 + 0x38);
+    assert_eq!(read(&received), Ok(vec![pair(b"labnet", b"correct horse 3")]));
+}
+
+#[test]
+fn name_padded_with_nuls() {
+    let mut ssid = [0; 32];
+    ssid[..4].copy_from_slice(b"home");
+    assert_eq!(read(&SentCredential { ssid: &ssid, ..HOME }.bytes()), home());
+}
+
+#[test]
+fn name_padded_beyond_32_bytes() {
+    let mut ssid = [0; 40];
+    ssid[..4].copy_from_slice(b"home");
+    assert_eq!(read(&SentCredential { ssid: &ssid, ..HOME }.bytes()), home());
+}
+
+#[test]
+fn name_with_a_nul_inside_is_kept() {
+    let sent = SentCredential { ssid: b"a\0b", ..HOME };
+    assert_eq!(read(&sent.bytes()), Ok(vec![pair(b"a\0b", b"correct horse")]));
+}
+
+#[test]
+fn key_with_a_terminating_nul() {
+    let key = Some(&b"correct horse\0"[..]);
+    assert_eq!(read(&SentCredential { key, ..HOME }.bytes()), home());
+}
+
+#[test]
+fn key_padded_to_64_bytes() {
+    let mut key = [0; 64];
+    key[..13].copy_from_slice(b"correct horse");
+    let key = Some(&key[..]);
+    assert_eq!(read(&SentCredential { key, ..HOME }.bytes()), home());
+}
+
+#[test]
+fn key_too_short_without_its_nul() {
+    let key = Some(&b"7 chars\0"[..]);
+    assert_eq!(read(&SentCredential { key, ..HOME }.bytes()), Err(CredentialError::Key));
+}
+
+#[test]
+fn key_too_short_too_long_or_with_control_characters() {
+    for key in [
+        &b""[..],
+        b"7 chars",
+        b"new\nline here",
+        b"delete\x7f here",
+        b"nul\0 inside",
+        &[b'x'; 64],
+        &[b'a'; 65],
+    ] {
+        let sent = SentCredential { key: Some(key), ..HOME };
+        assert_eq!(read(&sent.bytes()), Err(CredentialError::Key), "{key:?}");
+    }
+}
+
+#[test]
+fn key_missing_for_a_protected_network() {
+    let sent = SentCredential { key: None, ..HOME };
+    assert_eq!(read(&sent.bytes()), Err(CredentialError::Key));
+}
+
+#[test]
+fn key_of_64_hex_digits_is_a_raw_psk() {
+    let psk = b"0123456789abcdefABCDEF98765432100123456789abcdefABCDEF9876543210";
+    let sent = SentCredential { key: Some(psk), ..HOME };
+    assert_eq!(read(&sent.bytes()), Ok(vec![pair(b"home", psk)]));
+    assert!(
+        credentials(&sent.bytes()).unwrap()[0]
+            .passphrase
+            .as_ref()
+            .is_some_and(|key| key.is_raw_psk())
+    );
+}
+
+#[test]
+fn open_network_without_a_key() {
+    for key in [None, Some(&b""[..]), Some(b"\0"), Some(b"ignored")] {
+        let sent = SentCredential { authentication: OPEN, encryption: NONE, key, ..HOME };
+        assert_eq!(read(&sent.bytes()), Ok(vec![(b"home".to_vec(), None)]));
+    }
+}
+
+#[test]
+fn open_network_with_a_stray_byte_after_the_key() {
+    let sub_attributes = [
+        unhex("1026000101"),
+        attribute(0x1045, b"home"),
+        unhex("10030002 0001  100f0002 0001  10270000 00  10200006 020000000100"),
+    ]
+    .concat();
+    let sent = [attribute(0x100e, &sub_attributes), HOME.bytes()].concat();
+    assert_eq!(read(&sent), Ok(vec![(b"home".to_vec(), None), pair(b"home", b"correct horse")]));
+}
+
+#[test]
+fn wrong_or_missing_mac_address_index_and_order() {
+    let ssid = attribute(0x1045, b"home");
+    let authentication = attribute(0x1003, &[0, 0x20]);
+    let encryption = attribute(0x100f, &[0, 8]);
+    let key = attribute(0x1027, b"correct horse");
+    let index = attribute(0x1026, &[]);
+    for sub_attributes in [
+        [&ssid[..], &authentication, &encryption, &key, &[]].concat(),
+        [&key[..], &encryption, &authentication, &ssid, &index].concat(),
+        [&ssid[..], &authentication, &encryption, &key, &attribute(0x1020, &[0xff; 5])].concat(),
+        [&attribute(0x1020, &[0xff; 6])[..], &ssid, &authentication, &encryption, &key].concat(),
+    ] {
+        assert_eq!(read(&attribute(0x100e, &sub_attributes)), home());
+    }
+}
+
+#[test]
+fn mixed_wpa_and_wpa2_is_joined_as_wpa2() {
+    for (authentication, encryption) in [
+        (WPA_PSK | WPA2_PSK, AES),
+        (WPA_PSK | WPA2_PSK, TKIP | AES),
+        (WPA2_PSK, TKIP | AES),
+        (WPA_PSK, AES),
+    ] {
+        let sent = SentCredential { authentication, encryption, ..HOME };
+        assert_eq!(read(&sent.bytes()), home());
+    }
+}
+
+#[test]
+fn wep_and_tkip_only_are_refused() {
+    for (authentication, encryption) in [
+        (OPEN, WEP),
+        (SHARED, WEP),
+        (SHARED, NONE),
+        (WPA_PSK, TKIP),
+        (WPA2_PSK, TKIP),
+        (WPA_PSK | WPA2_PSK, TKIP),
+        (WPA_PSK, WEP | TKIP),
+    ] {
+        let sent = SentCredential { authentication, encryption, ..HOME };
+        assert_eq!(read(&sent.bytes()), Err(CredentialError::Insecure));
+    }
+}
+
+#[test]
+fn networks_that_cannot_be_joined_with_a_password_are_refused() {
+    for (authentication, encryption) in
+        [(WPA2_ENTERPRISE, AES), (WPA2_ENTERPRISE, NONE), (OPEN, AES), (0, 0)]
+    {
+        let sent = SentCredential { authentication, encryption, ..HOME };
+        assert_eq!(read(&sent.bytes()), Err(CredentialError::Malformed));
+    }
+}
+
+#[test]
+fn a_credential_without_name_or_type_is_malformed() {
+    for ssid in [&b""[..], &[0; 32], &[b'x'; 33]] {
+        let sent = SentCredential { ssid, ..HOME };
+        assert_eq!(read(&sent.bytes()), Err(CredentialError::Malformed));
+    }
+    for missing in [0x1045_u16, 0x1003, 0x100f] {
+        let mut sub_attributes = HOME.sub_attributes();
+        let at = sub_attributes.windows(2).position(|pair| pair == missing.to_be_bytes()).unwrap();
+        sub_attributes[at] = 0x20;
+        assert_eq!(
+            read(&attribute(0x100e, &sub_attributes)),
+            Err(CredentialError::Malformed),
+            "{missing:#x}"
+        );
+    }
+    assert_eq!(read(&[]), Err(CredentialError::Malformed));
+    assert_eq!(read(&attribute(0x1045, b"home")), Err(CredentialError::Malformed));
+}
+
+#[test]
+fn credentials_keep_the_routers_order_and_unusable_ones_are_skipped() {
+    let guest =
+        SentCredential { ssid: b"guest", authentication: OPEN, encryption: NONE, key: None };
+    let wep = SentCredential {
+        ssid: b"old",
+        authentication: SHARED,
+        encryption: WEP,
+        key: Some(b"abcde"),
+    };
+    let received = [
+        attribute(0x104a, &[0x10]),
+        wep.bytes(),
+        attribute(0x1018, &SentCredential { ssid: b"not this", ..HOME }.sub_attributes()),
+        HOME.bytes(),
+        attribute(0x1049, &unhex("00372a 00 01 20")),
+        guest.bytes(),
+    ]
+    .concat();
+    assert_eq!(
+        read(&received),
+        Ok(vec![pair(b"home", b"correct horse"), (b"guest".to_vec(), None)])
+    );
+}
+
+#[test]
+fn the_first_three_usable_credentials_are_kept() {
+    let names: [&[u8]; 5] = [b"a", b"b", b"c", b"d", b"e"];
+    let received: Vec<u8> =
+        names.iter().flat_map(|ssid| SentCredential { ssid, ..HOME }.bytes()).collect();
+    let expected: Vec<Pair> =
+        names[..MAX_CREDENTIALS].iter().map(|ssid| pair(ssid, b"correct horse")).collect();
+    assert_eq!(read(&received), Ok(expected));
+}
+
+#[test]
+fn duplicates_are_removed() {
+    let other_key = SentCredential { key: Some(b"battery staple"), ..HOME };
+    let received = [HOME.bytes(), HOME.bytes(), other_key.bytes(), HOME.bytes()].concat();
+    assert_eq!(
+        read(&received),
+        Ok(vec![pair(b"home", b"correct horse"), pair(b"home", b"battery staple")])
+    );
+}
+
+#[test]
+fn the_error_is_that_of_the_first_credential_and_contains_no_secret() {
+    let short = SentCredential { key: Some(b"hushed"), ..HOME };
+    let wep =
+        SentCredential { authentication: SHARED, encryption: WEP, key: Some(b"hushed"), ..HOME };
+    let nameless = SentCredential { ssid: b"", key: Some(b"hushed hushed"), ..HOME };
+    for (received, expected) in [
+        ([short.bytes(), wep.bytes()], CredentialError::Key),
+        ([wep.bytes(), short.bytes()], CredentialError::Insecure),
+        ([nameless.bytes(), wep.bytes()], CredentialError::Malformed),
+    ] {
+        let error = read(&received.concat()).unwrap_err();
+        assert_eq!(error, expected);
+        assert!(!format!("{error} {error:?}").contains("hushed"));
+        assert!(error.to_string().contains("pair again"), "says what to do");
+    }
+}
+
+fn network() -> impl Strategy<Value = (Vec<u8>, Option<Vec<u8>>)> {
+    let byte = 1..=255_u8;
+    let key = prop::option::of("[ -~]{8,63}".prop_map(String::into_bytes));
+    (prop::collection::vec(byte, 1..=32), key)
+}
+
+fn sent((ssid, key): &Pair) -> SentCredential<'_> {
+    SentCredential::new(ssid, key.as_deref())
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        let _ = credentials(&bytes);
+        let _ = credentials(&attribute(0x100e, &bytes));
+    }
+
+    #[test]
+    fn arbitrary_sub_attributes_never_panic(
+        parts in prop::collection::vec(
+            (
+                prop::sample::select(vec![0x1045_u16, 0x1003, 0x100f, 0x1027, 0x1020, 0]),
+                prop::collection::vec(any::<u8>(), 0..70),
+            ),
+            0..8,
+        ),
+    ) {
+        let sub_attributes: Vec<u8> =
+            parts.iter().flat_map(|(kind, value)| attribute(*kind, value)).collect();
+        let _ = credentials(&attribute(0x100e, &sub_attributes));
+    }
+
+    #[test]
+    fn valid_credentials_are_read_as_sent(
+        networks in prop::collection::hash_set(network(), 1..=3),
+    ) {
+        let networks: Vec<Pair> = networks.into_iter().collect();
+        let bytes: Vec<u8> = networks.iter().flat_map(|pair| sent(pair).bytes()).collect();
+        prop_assert_eq!(read(&bytes), Ok(networks));
+    }
+
+    #[test]
+    fn truncated_input_never_pairs_a_name_with_another_key(
+        networks in prop::collection::hash_set(network(), 1..=3),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let networks: Vec<Pair> = networks.into_iter().collect();
+        let bytes: Vec<u8> = networks.iter().flat_map(|pair| sent(pair).bytes()).collect();
+        if let Ok(found) = read(&bytes[..cut.index(bytes.len())]) {
+            prop_assert!(networks.starts_with(&found));
+        }
+    }
+
+    #[test]
+    fn a_credential_truncated_inside_never_pairs_a_name_with_another_key(
+        network in network(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let sub_attributes = sent(&network).sub_attributes();
+        let bytes = attribute(0x100e, &sub_attributes[..cut.index(sub_attributes.len())]);
+        if let Ok(found) = read(&bytes) {
+            prop_assert_eq!(found, vec![network]);
+        }
+    }
+}
