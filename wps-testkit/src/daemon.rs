@@ -1,6 +1,7 @@
 //! Runs the daemon `wpsd` as a process and sends it requests, as its users do.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -124,6 +125,12 @@ impl Response {
     }
 }
 
+impl fmt::Display for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\r\n\r\n{}", self.head, self.body)
+    }
+}
+
 /// Sends a request on a new connection, and returns the connection with the response. Each of
 /// `headers` ends with a line break.
 ///
@@ -183,6 +190,8 @@ pub struct Daemon {
     process: Process,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
+    /// What was read from there.
+    printed: String,
     /// The thread that reads the log, so that the daemon never waits for it.
     log: Option<JoinHandle<String>>,
     address: SocketAddr,
@@ -198,14 +207,14 @@ impl Daemon {
         let mut process = Process::spawn(command);
         let mut stdout = BufReader::new(process.0.stdout.take().expect("piped"));
         let log = collect(process.0.stderr.take().expect("piped"));
-        let mut lines = String::new();
+        let mut printed = String::new();
         for _ in 0..3 {
-            stdout.read_line(&mut lines).expect("three lines of instructions");
+            stdout.read_line(&mut printed).expect("three lines of instructions");
         }
-        let address = lines.split_once("http://").and_then(|(_, rest)| rest.split_once(' '));
-        let address = address.and_then(|(address, _)| address.parse().ok()).expect(&lines);
+        let address = printed.split_once("http://").and_then(|(_, rest)| rest.split_once(' '));
+        let address = address.and_then(|(address, _)| address.parse().ok()).expect(&printed);
         let stdin = process.0.stdin.take();
-        Self { process, stdin, stdout, log: Some(log), address }
+        Self { process, stdin, stdout, printed, log: Some(log), address }
     }
 
     /// Returns the address on which it listens.
@@ -226,9 +235,9 @@ impl Daemon {
     /// # Panics
     /// If the line is not text.
     pub fn read_line(&mut self) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).expect("a line of text");
-        line
+        let start = self.printed.len();
+        self.stdout.read_line(&mut self.printed).expect("a line of text");
+        self.printed[start..].to_owned()
     }
 
     /// Sends a request, and returns the connection with the response.
@@ -340,5 +349,15 @@ impl Daemon {
     /// If the log was returned before.
     pub fn log(&mut self) -> String {
         self.log.take().expect("called once").join().expect("no panic")
+    }
+    /// Kills the daemon, and returns its standard output and its log.
+    ///
+    /// # Panics
+    /// If it has exited before.
+    pub fn kill(mut self) -> [String; 2] {
+        self.process.kill();
+        self.stdout.read_to_string(&mut self.printed).expect("text");
+        let log = self.log();
+        [self.printed, log]
     }
 }

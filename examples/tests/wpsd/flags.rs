@@ -1,0 +1,83 @@
+//! Flags that are wrong, or that ask for what cannot be done.
+
+use std::process::Output;
+
+use crate::{run_with_error, start, wpsd};
+
+#[test]
+fn a_port_or_address_that_cannot_be_used_is_one_sentence() {
+    let daemon = start();
+    let (code, message) = run_with_error(&["--listen", &daemon.address().to_string()]);
+    assert_eq!((code, message.lines().count()), (Some(1), 1), "{message}");
+    assert!(message.contains("another program") && message.contains("--listen"), "{message}");
+
+    let (code, message) = run_with_error(&["--listen", "192.0.2.1:8080"]);
+    assert_eq!((code, message.lines().count()), (Some(1), 1), "{message}");
+    assert!(message.contains("no such address"), "{message}");
+}
+
+#[test]
+fn the_cause_of_an_error_is_printed_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let state = directory.path().join("state");
+    let state = state.to_str().expect("text");
+    let access_point = ["--blank", "access-point", "--access-point-name", "Device"];
+    let access_point = [&access_point[..], &["--access-point-key-file", "/nowhere"]].concat();
+    let failing: [(&[&str], &str); 3] = [
+        (&["--password-file", "/nowhere"], "cannot read /nowhere; see --password-file"),
+        (&access_point, "cannot read /nowhere; see --access-point-key-file"),
+        (
+            &["--interface", "lo", "--control-dir", "/nowhere", "--state-dir", state],
+            "wpa_supplicant does not run on this interface (/nowhere/lo: ",
+        ),
+    ];
+    for (flags, expected) in failing {
+        // Without a system bus, no other program manages the interface.
+        let mut command = wpsd(flags);
+        command.env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere/bus");
+        let Output { status, stderr, .. } = command.output().expect("wpsd starts");
+        let message = String::from_utf8(stderr).expect("text");
+        assert_eq!((status.code(), message.lines().count()), (Some(1), 1), "{message}");
+        assert!(message.contains(expected), "{message}");
+        let cause = "No such file or directory (os error 2)";
+        assert_eq!(message.matches(cause).count(), 1, "{message}");
+    }
+}
+
+#[test]
+fn wrong_flags_are_reported() {
+    let wrong: [(&[&str], &str); 7] = [
+        (&["--freq-list", "2412"], "--interface"),
+        (&["--interface", "wlan0", "--freq-list", "2412 2.4"], "give frequencies in MHz"),
+        (&["--interface", "wlan0", "--freq-list", " "], "give frequencies in MHz"),
+        (&["--listen", "8080"], "give an IP address and a port"),
+        (&["--state-dir", "/tmp"], "--interface"),
+        (&["--control-dir", "/tmp"], "--interface"),
+        (&["--speed", "9"], "--speed"),
+    ];
+    for (flags, expected) in wrong {
+        let (code, message) = run_with_error(flags);
+        assert_eq!(code, Some(2), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn wrong_button_and_lamp_flags_are_reported() {
+    let wrong: [(&[&str], &str); 9] = [
+        (&["--button-line", "17"], "is not a GPIO line: give the chip and the line"),
+        (&["--lamp-line", "../tmp:1"], "is not a GPIO line"),
+        (&["--button-active-low"], "--button-line"),
+        (&["--lamp-active-low"], "--lamp-line"),
+        (&["--button-key-code", "30"], "--button-key"),
+        (&["--button-key", "x", "--button-key-code", "KEY_NOBODY"], "a key's name or number"),
+        (&["--short-press", "cancels"], "[possible values: ignored, starts]"),
+        (&["--lamp-led", "../etc"], "is not an LED name"),
+        (&["--led-dir", "/tmp"], "--lamp-led"),
+    ];
+    for (flags, expected) in wrong {
+        let (code, message) = run_with_error(flags);
+        assert_eq!(code, Some(2), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+}
