@@ -12,32 +12,25 @@ use fake::simulation::{Link, Router, Simulation, run_simulation};
 use fake::{TestClock, block_on, fresh_library};
 use wps_core::sim::Disk;
 use wps_core::{
-    AccessPoint, Cause, Clock, Config, Control, Credentials, ErrorKind, Passphrase, Phase, Record,
-    Runner, Settings, Ssid,
+    AccessPoint, Cause, Clock, Config, Control, Credentials, ErrorKind, Phase, Record, Runner,
+    Settings, Ssid,
 };
 use wps_hal_esp::Driver;
+use wps_testkit::{home, hotspot, network, off, ssid, station};
 
 type Raw = CriticalSectionRawMutex;
 
-fn network(ssid: &[u8], key: &[u8]) -> Credentials {
-    Credentials { ssid: Ssid::new(ssid).unwrap(), passphrase: Some(Passphrase::new(key).unwrap()) }
-}
-
 fn old() -> Credentials {
     network(b"old", b"a longer key than that of home")
-}
-
-fn home() -> Credentials {
-    network(b"home", b"correct horse")
 }
 
 fn with_simulation<R>(act: impl FnOnce(&mut Simulation) -> R) -> R {
     fake::with_library(|library| act(library.simulation.as_mut().expect("a simulation")))
 }
 
-fn press_button(ssid: &[u8]) {
+fn press_button(name: &[u8]) {
     with_simulation(|simulation| {
-        simulation.router(&Ssid::new(ssid).unwrap()).expect("a router that runs").pressed = true
+        simulation.router(&ssid(name)).expect("a router that runs").pressed = true
     });
 }
 
@@ -66,7 +59,7 @@ impl PairingOutcome {
 
     /// The pairing failed, and the device is back on its old network.
     fn rolled_back(cause: Cause) -> Self {
-        let record = Record::Settled(station());
+        let record = Record::Settled(station(old()));
         Self { result: Err(cause), record, on: true, joined: Some(old().ssid) }
     }
 }
@@ -129,19 +122,9 @@ async fn sleep_seconds(clock: &TestClock, seconds: u64) {
     clock.sleep_until(clock.now().after(Duration::from_secs(seconds))).await;
 }
 
-fn station() -> Settings {
-    Settings::Station { network: old() }
-}
-
-fn off(remembered: Option<Credentials>) -> Settings {
-    Settings::Off { remembered }
-}
-
 #[test]
 fn the_network_is_paired_joined_and_saved() {
-    let access_point =
-        AccessPoint { network: network(b"device", b"on the label"), channel: Some(6) };
-    for before in [station(), off(None), Settings::AccessPoint { access_point, remembered: None }] {
+    for before in [station(old()), off(None), hotspot(None)] {
         let outcome = pair(before, async |clock, _| {
             sleep_seconds(clock, 100).await;
             press_button(b"home");
@@ -152,7 +135,7 @@ fn the_network_is_paired_joined_and_saved() {
 
 #[test]
 fn without_a_button_press_the_device_returns_to_its_network() {
-    let outcome = pair(station(), async |clock, _| {
+    let outcome = pair(station(old()), async |clock, _| {
         sleep_seconds(clock, 60).await;
         assert_eq!(joined_network(), None, "the radio left when the search started");
         sleep_seconds(clock, 61).await;
@@ -162,7 +145,7 @@ fn without_a_button_press_the_device_returns_to_its_network() {
 
 #[test]
 fn session_overlap_ends_the_pairing_and_the_device_returns_to_its_network() {
-    let outcome = pair(station(), async |clock, _| {
+    let outcome = pair(station(old()), async |clock, _| {
         sleep_seconds(clock, 10).await;
         press_button(b"home");
         press_button(b"old");
@@ -188,7 +171,7 @@ fn after_a_failure_an_access_point_is_off_and_off_stays_off() {
 #[test]
 fn the_blocking_start_comes_after_the_reply_was_sent() {
     let reply_grace = Duration::from_millis(500);
-    let outcome = pair_with_reply_grace(reply_grace, station(), async |clock, control| {
+    let outcome = pair_with_reply_grace(reply_grace, station(old()), async |clock, control| {
         let is_touched =
             || fake::take_calls().iter().any(|call| call.contains("wps") || call.contains("stop"));
         assert!(!is_touched(), "only the reply has been sent");
@@ -203,7 +186,7 @@ fn the_blocking_start_comes_after_the_reply_was_sent() {
 
 #[test]
 fn a_failed_exchange_is_retried_within_the_window() {
-    let outcome = pair(station(), async |clock, _| {
+    let outcome = pair(station(old()), async |clock, _| {
         sleep_seconds(clock, 10).await;
         fake::post(fake::FAILED, Some(&2_u32.to_le_bytes()));
         sleep_seconds(clock, 10).await;
@@ -214,7 +197,7 @@ fn a_failed_exchange_is_retried_within_the_window() {
 
 #[test]
 fn a_pairing_can_be_cancelled_while_the_library_joins_by_itself() {
-    let outcome = pair(station(), async |clock, control| {
+    let outcome = pair(station(old()), async |clock, control| {
         sleep_seconds(clock, 10).await;
         press_button(b"home");
         // The exchange is over. The library is joining and has not posted the success yet.

@@ -9,6 +9,7 @@ use wps_core::Instant;
 use wps_http::{
     Action, AllowedHosts, AuthError, BUFFER, DigestAuth, Password, Reply, Request, View, handle,
 };
+use wps_testkit::hex;
 
 const SECRET: &str = "open, sesame";
 const WPS: &str = "/api/v1/wifi/wps";
@@ -19,7 +20,7 @@ fn digest_auth() -> DigestAuth {
 }
 
 fn hash<D: Digest>(text: &str) -> String {
-    D::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&D::digest(text))
 }
 
 /// Returns the two challenges for a request without a password.

@@ -3,67 +3,20 @@
 
 mod common;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router as Routes;
 use common::Situation::{NotPressed, Off};
 use common::World;
+use common::listener::Listener;
 use common::wire::{Client, TEST_TIMEOUT, with_server, with_server_on};
-use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
 use wps_core::Phase;
 use wps_http::axum::Limits;
 
 const EVENTS: &str = "/api/v1/wifi/wps/events";
 const HOST: [(&str, &str); 1] = [("Host", "gadget")];
-
-/// A client that listens to events.
-struct Listener(BufReader<TcpStream>);
-
-impl Listener {
-    async fn to(address: SocketAddr) -> Self {
-        Self::on(TcpStream::connect(address).await.expect("a connection")).await
-    }
-
-    async fn on(mut stream: TcpStream) -> Self {
-        let request = format!("GET {EVENTS} HTTP/1.1\r\nHost: gadget\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.expect("an open connection");
-        let mut listener = Self(BufReader::new(stream));
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            head += &listener.line().await;
-        }
-        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-        assert!(head.contains("content-type: text/event-stream\r\n"), "{head}");
-        assert!(!head.contains("content-length"), "{head}");
-        listener
-    }
-
-    async fn line(&mut self) -> String {
-        let mut line = String::new();
-        let read = self.0.read_line(&mut line);
-        timeout(TEST_TIMEOUT, read).await.expect("a line").expect("an open connection");
-        line
-    }
-
-    /// Returns the next line of the stream, skipping the lengths of the chunks.
-    async fn next(&mut self) -> String {
-        loop {
-            let line = self.line().await;
-            if line.starts_with("data: ") || line.starts_with(':') {
-                return line.trim_end().into();
-            }
-        }
-    }
-
-    async fn event(&mut self) -> Value {
-        let line = self.next().await;
-        serde_json::from_str(line.strip_prefix("data: ").expect("an event")).expect("JSON")
-    }
-}
 
 #[tokio::test]
 async fn all_listeners_get_the_changes() {

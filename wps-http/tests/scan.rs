@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use wps_core::wsc::Bssid;
-use wps_core::{BssInfo, ScanResults, Ssid};
+use wps_core::{BssInfo, ScanResults};
 use wps_core::{Cipher, Security};
 use wps_http::{BUFFER, Outcome, Request, SCAN_BUFFER, View, finish};
+use wps_testkit::ssid;
 
 fn response_to(results: &ScanResults, space: usize) -> Value {
     let request = Request::new("GET", "/api/v1/wifi/scan").header("Host", b"127.0.0.1");
@@ -18,7 +19,7 @@ fn response_to(results: &ScanResults, space: usize) -> Value {
 fn all_fields(name: &[u8]) -> BssInfo {
     BssInfo {
         bssid: Bssid([0xa0, 0xb1, 0xc2, 0xd3, 0xe4, 0xf5]),
-        ssid: Some(Ssid::new(name).expect("a name")),
+        ssid: Some(ssid(name)),
         frequency_mhz: Some(2437),
         width_mhz: Some(40),
         secondary_above: Some(false),

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use common::Situation::{ByHand, Hotspot, Off};
 use common::wire::{Client, with_server};
-use common::{World, hotspot, network};
+use common::{World, hotspot};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use wps_core::{Clock, Credentials, Mode, Phase, Settings};
 use wps_http::axum::Limits;
 use wps_http::{Action, BUFFER, Reply, Request, View, handle};
+use wps_testkit::{home, network, off, station};
 
 const PATH: &str = "/api/v1/wifi/sta/settings";
 
@@ -41,18 +42,6 @@ fn change(settings: &Settings, method: &str, body: &str) -> Result<Settings, (u1
     )
 }
 
-fn home() -> Credentials {
-    network(b"home", b"correct horse")
-}
-
-fn station_on() -> Settings {
-    Settings::Station { network: home() }
-}
-
-fn station_off(remembered: Option<Credentials>) -> Settings {
-    Settings::Off { remembered }
-}
-
 fn access_point(remembered: Option<Credentials>) -> Settings {
     Settings::AccessPoint { access_point: hotspot(), remembered }
 }
@@ -63,22 +52,17 @@ fn post_replaces_all_fields() {
     let saved = r#"{"enable":false,"name":"other","password":"battery staple"}"#;
     let other = network(b"other", b"battery staple");
     for initial in [
-        station_on(),
-        station_off(None),
-        station_off(Some(home())),
+        station(home()),
+        off(None),
+        off(Some(home())),
         access_point(Some(home())),
         Settings::Platform,
     ] {
         let expected = Settings::Station { network: other.clone() };
         assert_eq!(change(&initial, "POST", full), Ok(expected), "{initial:?}");
     }
-    for initial in [station_on(), station_off(None), station_off(Some(home())), Settings::Platform]
-    {
-        assert_eq!(
-            change(&initial, "POST", saved),
-            Ok(station_off(Some(other.clone()))),
-            "{initial:?}"
-        );
+    for initial in [station(home()), off(None), off(Some(home())), Settings::Platform] {
+        assert_eq!(change(&initial, "POST", saved), Ok(off(Some(other.clone()))), "{initial:?}");
     }
     assert_eq!(change(&access_point(Some(home())), "POST", saved), Ok(access_point(Some(other))));
     for partial in [
@@ -87,7 +71,7 @@ fn post_replaces_all_fields() {
         r#"{"name":"home","password":"battery staple"}"#,
         "{}",
     ] {
-        let (status, detail) = change(&station_on(), "POST", partial).expect_err(partial);
+        let (status, detail) = change(&station(home()), "POST", partial).expect_err(partial);
         assert!(status == 400 && detail.contains("all three"), "{detail}");
     }
 }
@@ -95,24 +79,24 @@ fn post_replaces_all_fields() {
 #[test]
 fn put_keeps_fields_that_are_not_given() {
     let put = |initial: &Settings, body| change(initial, "PUT", body).map_err(|(status, _)| status);
-    let open = Settings::Station { network: network(b"home", b"") };
-    assert_eq!(put(&station_on(), r#"{"enable":false}"#), Ok(station_off(Some(home()))));
-    assert_eq!(put(&station_off(Some(home())), r#"{"enable":true}"#), Ok(station_on()));
-    assert_eq!(put(&access_point(Some(home())), r#"{"enable":true}"#), Ok(station_on()));
+    let open = station(network(b"home", b""));
+    assert_eq!(put(&station(home()), r#"{"enable":false}"#), Ok(off(Some(home()))));
+    assert_eq!(put(&off(Some(home())), r#"{"enable":true}"#), Ok(station(home())));
+    assert_eq!(put(&access_point(Some(home())), r#"{"enable":true}"#), Ok(station(home())));
     assert_eq!(
         put(&access_point(Some(home())), r#"{"enable":false}"#),
         Ok(access_point(Some(home())))
     );
     assert_eq!(
-        put(&station_on(), r#"{"name":"home"}"#),
-        Ok(station_on()),
+        put(&station(home()), r#"{"name":"home"}"#),
+        Ok(station(home())),
         "the password stays with its name"
     );
-    assert_eq!(put(&station_on(), r#"{"name_hex":"686f6D65"}"#), Ok(station_on()));
-    assert_eq!(put(&station_on(), r#"{"password":""}"#), Ok(open));
+    assert_eq!(put(&station(home()), r#"{"name_hex":"686f6D65"}"#), Ok(station(home())));
+    assert_eq!(put(&station(home()), r#"{"password":""}"#), Ok(open));
     assert_eq!(
-        put(&station_off(Some(home())), r#"{"password":"battery staple"}"#),
-        Ok(station_off(Some(network(b"home", b"battery staple"))))
+        put(&off(Some(home())), r#"{"password":"battery staple"}"#),
+        Ok(off(Some(network(b"home", b"battery staple"))))
     );
     assert_eq!(
         put(&access_point(None), r#"{"name":"home","password":"correct horse"}"#),
@@ -120,24 +104,24 @@ fn put_keeps_fields_that_are_not_given() {
     );
     assert_eq!(
         put(&Settings::Platform, r#"{"name":"home","password":"correct horse"}"#),
-        Ok(station_on()),
+        Ok(station(home())),
         "the platform's station is on"
     );
     assert_eq!(
-        put(&station_on(), r#"{"name":"other"}"#),
+        put(&station(home()), r#"{"name":"other"}"#),
         Err(400),
         "another network needs its own password"
     );
-    assert_eq!(put(&station_off(None), r#"{"name":"other"}"#), Err(400));
-    assert_eq!(put(&station_off(None), r#"{"password":"battery staple"}"#), Err(400));
-    assert_eq!(put(&station_off(None), r#"{"enable":true}"#), Err(400));
-    assert_eq!(put(&station_on(), "{}"), Err(400));
+    assert_eq!(put(&off(None), r#"{"name":"other"}"#), Err(400));
+    assert_eq!(put(&off(None), r#"{"password":"battery staple"}"#), Err(400));
+    assert_eq!(put(&off(None), r#"{"enable":true}"#), Err(400));
+    assert_eq!(put(&station(home()), "{}"), Err(400));
 }
 
 #[test]
 fn delete_forgets_the_network() {
-    for initial in [station_on(), station_off(Some(home())), Settings::Platform] {
-        assert_eq!(change(&initial, "DELETE", "ignored"), Ok(station_off(None)), "{initial:?}");
+    for initial in [station(home()), off(Some(home())), Settings::Platform] {
+        assert_eq!(change(&initial, "DELETE", "ignored"), Ok(off(None)), "{initial:?}");
     }
     assert_eq!(change(&access_point(Some(home())), "DELETE", ""), Ok(access_point(None)));
 }
@@ -148,14 +132,14 @@ fn a_platform_with_its_own_networks_needs_no_name() {
         let view = View { settings: Some(&settings), has_platform, ..View::default() };
         requested_settings(&view, "PUT", br#"{"enable":true}"#).map_err(|(status, _)| status)
     };
-    assert_eq!(settings_after(true, station_off(None)), Ok(Settings::Platform));
+    assert_eq!(settings_after(true, off(None)), Ok(Settings::Platform));
     assert_eq!(settings_after(true, access_point(None)), Ok(Settings::Platform));
     assert_eq!(
-        settings_after(true, station_off(Some(home()))),
-        Ok(station_on()),
+        settings_after(true, off(Some(home()))),
+        Ok(station(home())),
         "the remembered network comes first"
     );
-    assert_eq!(settings_after(false, station_off(None)), Err(400));
+    assert_eq!(settings_after(false, off(None)), Err(400));
 }
 
 #[test]
@@ -169,16 +153,16 @@ fn during_a_task_valid_requests_get_503_and_invalid_ones_400() {
     assert_eq!(status("PUT", r#"{"enable":0}"#), 400);
     // A request that does not depend on the current settings is left to the machine.
     let complete = r#"{"enable":true,"name":"home","password":"correct horse"}"#;
-    assert!(matches!(settings_after("POST", complete), Ok(settings) if settings == station_on()));
+    assert!(
+        matches!(settings_after("POST", complete), Ok(settings) if settings == station(home()))
+    );
 }
 
 #[test]
 fn valid_names_and_passwords_are_accepted_and_others_refused() {
     let name = |text: &str| {
         let body = format!(r#"{{"enable":true,"name":"{text}","password":""}}"#);
-        change(&station_off(None), "POST", &body)
-            .ok()
-            .and_then(|it| it.network().map(|it| it.ssid.clone()))
+        change(&off(None), "POST", &body).ok().and_then(|it| it.network().map(|it| it.ssid.clone()))
     };
     let bytes = |text: &str| name(text).map(|it| it.as_bytes().to_vec());
     assert_eq!(bytes(r#"\" \\ \/ \b\f\n\r\t"#), Some(b"\" \\ / \x08\x0c\n\r\t".to_vec()));
@@ -209,7 +193,7 @@ fn valid_names_and_passwords_are_accepted_and_others_refused() {
 
     let key = |text: &str| {
         let body = format!(r#"{{"enable":true,"name":"x","password":"{text}"}}"#);
-        change(&station_off(None), "POST", &body).is_ok()
+        change(&off(None), "POST", &body).is_ok()
     };
     for good in ["", "12345678", &"x".repeat(63), &"aF09".repeat(16), "pässwörd", r"123456\u00e9"]
     {
@@ -221,7 +205,7 @@ fn valid_names_and_passwords_are_accepted_and_others_refused() {
 
     let digits = |text: &str| {
         let body = format!(r#"{{"enable":true,"name_hex":"{text}","password":""}}"#);
-        let settings = change(&station_off(None), "POST", &body).ok();
+        let settings = change(&off(None), "POST", &body).ok();
         settings.and_then(|it| it.network().map(|it| it.ssid.as_bytes().to_vec()))
     };
     assert_eq!(digits("00fFA9"), Some(vec![0, 0xff, 0xa9]));
@@ -262,15 +246,15 @@ fn any_other_body_is_refused() {
         "{'enable':true}",
     ];
     for body in bad {
-        let (status, detail) = change(&station_on(), "PUT", body).expect_err(body);
+        let (status, detail) = change(&station(home()), "PUT", body).expect_err(body);
         assert!(status == 400 && detail.ends_with('.'), "{body}: {detail}");
     }
     let (status, _) =
         requested_settings(&View::default(), "PUT", b"{\"enable\":\xff}").expect_err("no UTF-8");
     assert_eq!(status, 400);
     assert_eq!(
-        change(&station_on(), "PUT", " {\r\n\t\"\\u0065nable\" : true } \n"),
-        Ok(station_on())
+        change(&station(home()), "PUT", " {\r\n\t\"\\u0065nable\" : true } \n"),
+        Ok(station(home()))
     );
 }
 
@@ -288,7 +272,7 @@ proptest! {
         let escaped = name.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
         let name_in_json = if plain { json!(name).to_string() } else { format!("\"{escaped}\"") };
         let body = format!(r#"{{"name":{name_in_json},"password":""}}"#);
-        let got = change(&station_on(), "PUT", &body).ok();
+        let got = change(&station(home()), "PUT", &body).ok();
         let got = got.as_ref().and_then(Settings::network).map(|it| it.ssid.as_bytes());
         prop_assert_eq!(got, (1..=32).contains(&name.len()).then_some(name.as_bytes()));
     }
@@ -318,7 +302,7 @@ async fn the_network_is_joined_and_saved() {
             (&json!("configure"), &json!("ok"))
         );
         assert!(world.air.is_linked());
-        assert_eq!(world.disk.record(), Some(wps_core::Record::Settled(station_on())));
+        assert_eq!(world.disk.record(), Some(wps_core::Record::Settled(station(home()))));
     })
     .await;
 }
@@ -370,7 +354,7 @@ async fn a_change_can_be_cancelled() {
             let status = client.request("GET", "/api/v1/wifi/wps", &host).await;
             let status: Value = serde_json::from_str(&status.body).expect("JSON");
             assert_eq!(status["last"]["cause"], "cancelled");
-            assert_eq!(world.control.settings(), Some(station_on()));
+            assert_eq!(world.control.settings(), Some(station(home())));
         })
         .await;
     })
@@ -382,12 +366,12 @@ async fn switching_off_keeps_the_network_and_delete_forgets_it() {
     World::run(ByHand, async |world| {
         let status = change_and_wait(world, "PUT", r#"{"enable":false}"#).await;
         assert_eq!((&status["mode"], &status["ssid"]), (&json!("OFF"), &json!("home")));
-        assert_eq!(world.control.settings(), Some(station_off(Some(home()))));
+        assert_eq!(world.control.settings(), Some(off(Some(home()))));
         change_and_wait(world, "PUT", r#"{"enable":true}"#).await;
-        assert_eq!(world.control.settings(), Some(station_on()));
+        assert_eq!(world.control.settings(), Some(station(home())));
         let status = change_and_wait(world, "DELETE", "").await;
         assert_eq!((&status["mode"], &status["ssid"]), (&json!("OFF"), &Value::Null));
-        assert_eq!(world.control.settings(), Some(station_off(None)));
+        assert_eq!(world.control.settings(), Some(off(None)));
     })
     .await;
 }

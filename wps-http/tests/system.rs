@@ -9,6 +9,7 @@ use wps_core::wsc::Bssid;
 use wps_core::{Cause, Instant, Mode, Phase, Ssid, Status, TaskKind, TaskResult};
 use wps_core::{Cipher, Link, Security};
 use wps_http::{Addresses, BUFFER, Device, Outcome, Reply, Request, View, finish, handle};
+use wps_testkit::ssid;
 
 fn system(view: &View<'_>, link: Option<&Link>) -> Value {
     let request = Request::new("GET", "/api/v1/system").header("Host", b"127.0.0.1");
@@ -26,7 +27,7 @@ fn all_fields() -> Link {
     Link {
         up: true,
         mode: Some(Mode::Station),
-        ssid: Some(Ssid::new(b"home").expect("a name")),
+        ssid: Some(ssid(b"home")),
         bssid: Some(Bssid([0xa0, 0xb1, 0xc2, 0xd3, 0xe4, 0xf5])),
         frequency_mhz: Some(2437),
         width_mhz: Some(20),
@@ -130,8 +131,8 @@ fn a_name_that_is_not_utf8_is_also_given_in_hex() {
 
 #[test]
 fn the_longest_responses_fit() {
-    let ssid = Ssid::new(&[0x01; 32]).expect("a name"); // each byte is six in JSON
-    let not_utf8 = Ssid::new(&[0xff; 32]).expect("a name");
+    let not_utf8 = ssid(&[0xff; 32]);
+    let ssid = ssid(&[0x01; 32]); // each byte is six in JSON
     let long = "\u{1}".repeat(64);
     let device = Device { name: Some(&long), model: Some(&long), version: Some(&long) };
     let ip = Some(IpAddr::V6(Ipv6Addr::from([0xffff_u16; 8])));

@@ -18,17 +18,13 @@ const JOIN_CALLS: [&str; 7] = [
     "esp_wifi_connect_internal",
 ];
 
-fn home() -> Credentials {
-    network(b"home", b"correct horse")
-}
-
 fn join(act: impl FnOnce()) -> Result<(), EspError> {
     let mut driver = driver();
     let (home, snapshot) = (home(), Snapshot::default());
     let mut joining = pin!(driver.join(&home, &snapshot));
-    assert!(poll(&mut joining).is_pending());
+    assert!(poll_once(joining.as_mut()).is_pending());
     act();
-    match poll(&mut joining) {
+    match poll_once(joining.as_mut()) {
         Poll::Ready(result) => result,
         Poll::Pending => panic!("still pending"),
     }
@@ -72,7 +68,7 @@ fn a_disconnection_event_of_unknown_length_still_counts() {
 fn dropping_a_join_ends_it() {
     let _guard = fresh_library();
     let mut driver = driver();
-    assert!(poll(&mut pin!(driver.join(&home(), &Snapshot::default()))).is_pending());
+    assert!(poll_once(driver.join(&home(), &Snapshot::default())).is_pending());
     assert_eq!(take_calls(), [&JOIN_CALLS[..], &END_CALLS[1..]].concat());
 }
 
@@ -88,7 +84,7 @@ fn a_link_with_the_same_name_and_another_key_is_not_reused() {
 #[test]
 fn a_network_that_is_applied_again_stays_joined() {
     let _guard = fresh_library();
-    let station = Settings::Station { network: home() };
+    let station = station(home());
     let mut driver = driver();
     expect_ready(driver.apply(&station, &Snapshot::default())).unwrap();
     assert_eq!(take_calls(), JOIN_CALLS, "without waiting for a link");

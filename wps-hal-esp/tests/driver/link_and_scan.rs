@@ -1,8 +1,7 @@
 //! The methods that only read: `link` and `scan`.
 
 use wps_core::wsc::Bssid;
-use wps_core::{AccessPoint, BssInfo, Mode, ScanResults};
-use wps_core::{Cipher, Link, Security};
+use wps_core::{BssInfo, Cipher, Link, Mode, ScanResults, Security};
 
 use super::*;
 use crate::fake::{Record, fresh_library, post, post_connected, with_library};
@@ -23,9 +22,9 @@ fn record(address: u8, ssid: &[u8], rssi: i8) -> Record {
 
 fn scan(driver: &mut Driver<()>, act: impl FnOnce()) -> ScanResults {
     let mut scan = pin!(driver.scan());
-    assert!(poll(&mut scan).is_pending());
+    assert!(poll_once(scan.as_mut()).is_pending());
     act();
-    match poll(&mut scan) {
+    match poll_once(scan.as_mut()) {
         Poll::Ready(results) => results.unwrap(),
         Poll::Pending => panic!("still pending"),
     }
@@ -41,7 +40,7 @@ fn a_scan_returns_the_contents_of_the_records() {
     with_library(|library| library.records = records);
     let results: Vec<_> = scan(&mut driver(), || post(1, Some(&[0; 8]))).iter().cloned().collect();
     let home = BssInfo {
-        ssid: Some(Ssid::new(b"home").unwrap()),
+        ssid: Some(ssid(b"home")),
         frequency_mhz: Some(2437),
         width_mhz: Some(40),
         secondary_above: Some(true),
@@ -56,7 +55,7 @@ fn a_scan_returns_the_contents_of_the_records() {
     };
     let far = BssInfo {
         bssid: Bssid([2, 0, 0, 0, 0, 2]),
-        ssid: Some(Ssid::new(&[0xff; 32]).unwrap()),
+        ssid: Some(ssid(&[0xff; 32])),
         signal_dbm: Some(-70),
         ..home.clone()
     };
@@ -84,7 +83,7 @@ fn the_end_of_an_earlier_scan_is_ignored() {
 fn dropping_a_scan_ends_it_and_frees_its_records() {
     let _guard = fresh_library();
     let mut driver = driver();
-    assert!(poll(&mut pin!(driver.scan())).is_pending());
+    assert!(poll_once(driver.scan()).is_pending());
     let scan = ["esp_wifi_scan_start", "esp_wifi_scan_stop", "esp_wifi_clear_ap_list"];
     assert_eq!(take_calls(), scan);
 }
@@ -93,10 +92,7 @@ fn dropping_a_scan_ends_it_and_frees_its_records() {
 fn an_access_point_does_not_scan() {
     let _guard = fresh_library();
     let mut driver = driver();
-    let access_point =
-        AccessPoint { network: network(b"device", b"on the label"), channel: Some(6) };
-    let settings = Settings::AccessPoint { access_point, remembered: None };
-    expect_ready(driver.apply(&settings, &Snapshot::default())).unwrap();
+    expect_ready(driver.apply(&hotspot(None), &Snapshot::default())).unwrap();
     take_calls();
     assert_eq!(expect_ready(driver.scan()).unwrap(), ScanResults::default());
     assert!(take_calls().is_empty());
@@ -106,7 +102,7 @@ fn an_access_point_does_not_scan() {
         Link {
             up: true,
             mode: Some(Mode::AccessPoint),
-            ssid: Some(Ssid::new(b"device").unwrap()),
+            ssid: Some(ssid(b"device")),
             frequency_mhz: Some(2437),
             security: Some(Security::Wpa2),
             address: Some(Bssid([2, 0, 0, 0, 0, 1])),
@@ -119,7 +115,7 @@ fn an_access_point_does_not_scan() {
 fn a_station_returns_its_link() {
     let _guard = fresh_library();
     let mut driver = driver();
-    let settings = Settings::Station { network: network(b"home", b"correct horse") };
+    let settings = station(home());
     expect_ready(driver.apply(&settings, &Snapshot::default())).unwrap();
     let address = Some(Bssid([2, 0, 0, 0, 0, 0]));
     let down = Link { mode: Some(Mode::Station), address, ..Link::default() };
@@ -129,7 +125,7 @@ fn a_station_returns_its_link() {
     take_calls();
     let link = expect_ready(driver.link()).unwrap();
     assert_eq!((link.up, link.mode, link.address), (true, Some(Mode::Station), address));
-    assert_eq!(link.ssid, Some(Ssid::new(b"home").unwrap()));
+    assert_eq!(link.ssid, Some(ssid(b"home")));
     assert_eq!((link.bssid, link.signal_dbm), (Some(Bssid([2, 0, 0, 0, 0, 1])), Some(-40)));
     assert!(take_calls().is_empty(), "reading does not touch the radio");
 }
@@ -138,7 +134,7 @@ fn a_station_returns_its_link() {
 fn a_radio_that_is_off_returns_no_link() {
     let _guard = fresh_library();
     let mut driver = driver();
-    expect_ready(driver.apply(&Settings::Off { remembered: None }, &Snapshot::default())).unwrap();
+    expect_ready(driver.apply(&off(None), &Snapshot::default())).unwrap();
     let off = Link { mode: Some(Mode::Off), ..Link::default() };
     assert_eq!(expect_ready(driver.link()).unwrap(), off);
     assert_eq!(expect_ready(driver.scan()).unwrap(), ScanResults::default());

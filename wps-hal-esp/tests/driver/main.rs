@@ -12,13 +12,15 @@ mod success;
 mod symbols;
 
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::pin::pin;
+use std::task::Poll;
 
+use embassy_futures::poll_once;
 use wps_core::driver::{Offer, PairContext};
 use wps_core::wsc::OverlapDetector;
-use wps_core::{Credentials, Passphrase, Settings, Snapshot, Ssid, WifiDriver};
+use wps_core::{Credentials, Settings, Snapshot, WifiDriver};
 use wps_hal_esp::{Driver, EspError};
+use wps_testkit::{home, hotspot, network, off, old, ssid, station};
 
 use fake::take_calls;
 
@@ -36,24 +38,15 @@ const SEARCH_CALLS: [&str; 8] = [
 /// The calls that end a search without success.
 const END_CALLS: [&str; 2] = ["esp_wifi_wps_disable", "esp_wifi_disconnect_internal"];
 
-fn network(ssid: &[u8], key: &[u8]) -> Credentials {
-    let passphrase = (!key.is_empty()).then(|| Passphrase::new(key).unwrap());
-    Credentials { ssid: Ssid::new(ssid).unwrap(), passphrase }
-}
-
 fn driver() -> Driver<()> {
     let driver = Driver::new(()).unwrap();
     take_calls();
     driver
 }
 
-fn poll<T>(future: &mut Pin<&mut impl Future<Output = T>>) -> Poll<T> {
-    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-}
-
 /// Polls a future once, and expects it to be ready.
 fn expect_ready<T>(future: impl Future<Output = T>) -> T {
-    match poll(&mut pin!(future)) {
+    match poll_once(future) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("pending"),
     }
@@ -65,9 +58,9 @@ fn pair(act: impl FnOnce()) -> Result<Offer, EspError> {
     let (mut overlap_detector, on_event) = (OverlapDetector::new(), |_| {});
     let mut context = PairContext::new(&mut overlap_detector, &on_event);
     let mut pairing = pin!(driver.pair(&mut context));
-    assert!(poll(&mut pairing).is_pending(), "before the library posted anything");
+    assert!(poll_once(pairing.as_mut()).is_pending(), "before the library posted anything");
     act();
-    match poll(&mut pairing) {
+    match poll_once(pairing.as_mut()) {
         Poll::Ready(result) => result,
         Poll::Pending => panic!("still pending"),
     }

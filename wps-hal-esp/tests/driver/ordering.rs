@@ -38,9 +38,9 @@ fn late_events_of_an_earlier_pairing_are_ignored() {
     let (mut overlap_detector, on_event) = (OverlapDetector::new(), |_| {});
     let mut context = PairContext::new(&mut overlap_detector, &on_event);
     let mut pairing = pin!(driver.pair(&mut context));
-    assert!(poll(&mut pairing).is_pending(), "the old events are ignored");
+    assert!(poll_once(pairing.as_mut()).is_pending(), "the old events are ignored");
     post(OVERLAP, None);
-    assert!(poll(&mut pairing).is_ready());
+    assert!(poll_once(pairing.as_mut()).is_ready());
 }
 
 #[test]
@@ -54,10 +54,10 @@ fn a_dropped_pairing_leaves_nothing_that_acts_later() {
         {
             let mut pairing = pin!(driver.pair(&mut context));
             for _ in 0..timeouts {
-                assert!(poll(&mut pairing).is_pending());
+                assert!(poll_once(pairing.as_mut()).is_pending());
                 post(TIMED_OUT, None);
             }
-            assert!(poll(&mut pairing).is_pending());
+            assert!(poll_once(pairing.as_mut()).is_pending());
             take_calls();
         }
         assert_eq!(take_calls(), END_CALLS);
@@ -90,7 +90,7 @@ fn leaving_the_network_is_reported_before_it_happens() {
     };
     let mut overlap_detector = OverlapDetector::new();
     let mut context = PairContext::new(&mut overlap_detector, &on_event);
-    assert!(poll(&mut pin!(driver.pair(&mut context))).is_pending());
+    assert!(poll_once(driver.pair(&mut context)).is_pending());
     assert_eq!(events.take(), [PairEvent::Progress(SearchProgress::Looking), PairEvent::OffAir]);
 }
 
@@ -111,7 +111,7 @@ fn a_configuration_written_by_the_library_is_overwritten() {
         overwrite_station(b"candidate", b"");
         post(OVERLAP, None);
     });
-    let before = network(b"old", b"old password");
+    let before = old();
     expect_ready(driver().apply(&Settings::Station { network: before }, &Snapshot::default()))
         .unwrap();
     assert_eq!(station_credentials(), (b"old".to_vec(), b"old password".to_vec()));

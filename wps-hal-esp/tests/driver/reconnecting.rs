@@ -13,10 +13,6 @@ use crate::fake::{
 /// `WIFI_REASON_BEACON_TIMEOUT`.
 const BEACON_TIMEOUT: u8 = 200;
 
-fn station() -> Settings {
-    Settings::Station { network: network(b"home", b"correct horse") }
-}
-
 fn apply(driver: &mut Driver<()>, settings: &Settings) {
     expect_ready(driver.apply(settings, &Snapshot::default())).unwrap();
     take_calls();
@@ -47,7 +43,7 @@ fn attempts(clock: &TestClock, seconds: u64, act: impl Fn()) -> Vec<u64> {
 #[test]
 fn a_lost_link_is_retried_with_growing_delays() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
-    apply(&mut driver(), &station());
+    apply(&mut driver(), &station(home()));
     post_disconnected(201);
     // Delays of 1, 2, 4, … 60 s.
     let expected = [1, 3, 7, 15, 31, 63, 123, 183, 243];
@@ -57,14 +53,14 @@ fn a_lost_link_is_retried_with_growing_delays() {
 #[test]
 fn after_a_link_the_delays_start_again() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
-    apply(&mut driver(), &station());
+    apply(&mut driver(), &station(home()));
     post_disconnected(BEACON_TIMEOUT);
     assert_eq!(attempts(&clock, 10, || post_disconnected(BEACON_TIMEOUT)), [1, 3, 7]);
     post_connected();
     post_disconnected(BEACON_TIMEOUT);
     assert_eq!(attempts(&clock, 5, || post_disconnected(BEACON_TIMEOUT)), [1, 3]);
     // They also start again when the settings are applied again.
-    apply(&mut driver(), &station());
+    apply(&mut driver(), &station(home()));
     post_disconnected(BEACON_TIMEOUT);
     assert_eq!(attempts(&clock, 2, || ()), [1]);
 }
@@ -72,7 +68,7 @@ fn after_a_link_the_delays_start_again() {
 #[test]
 fn an_attempt_and_a_link_are_left_alone() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
-    apply(&mut driver(), &station());
+    apply(&mut driver(), &station(home()));
     assert!(attempts(&clock, 300, || ()).is_empty(), "the first attempt is still running");
     post_connected();
     assert!(attempts(&clock, 300, || ()).is_empty());
@@ -83,7 +79,7 @@ fn an_attempt_and_a_link_are_left_alone() {
 #[test]
 fn a_failing_call_does_not_cause_a_busy_loop() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
-    apply(&mut driver(), &station());
+    apply(&mut driver(), &station(home()));
     post_disconnected(BEACON_TIMEOUT);
     with_library(|library| library.failures.insert("esp_wifi_connect_internal", 0x3007));
     assert_eq!(attempts(&clock, 70, || ()), [1, 3, 7, 15, 31, 63]);
@@ -94,22 +90,19 @@ fn the_reconnector_is_idle_during_a_pairing_a_join_an_access_point_or_off() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
     let mut driver = driver();
     let access_point = AccessPoint { network: network(b"device", b"on the label"), channel: None };
-    for other in [
-        Settings::AccessPoint { access_point, remembered: None },
-        Settings::Off { remembered: None },
-    ] {
-        apply(&mut driver, &station());
+    for other in [Settings::AccessPoint { access_point, remembered: None }, off(None)] {
+        apply(&mut driver, &station(home()));
         apply(&mut driver, &other);
         post_disconnected(BEACON_TIMEOUT);
         assert!(attempts(&clock, 100, || ()).is_empty());
     }
     // During a pairing, and after a dropped one.
-    apply(&mut driver, &station());
+    apply(&mut driver, &station(home()));
     let (mut overlap_detector, on_event) = (OverlapDetector::new(), |_| {});
     let mut context = PairContext::new(&mut overlap_detector, &on_event);
     {
         let mut pairing = pin!(driver.pair(&mut context));
-        assert!(poll(&mut pairing).is_pending());
+        assert!(poll_once(pairing.as_mut()).is_pending());
         take_calls();
         post_disconnected(BEACON_TIMEOUT);
         assert!(attempts(&clock, 100, || ()).is_empty());
@@ -118,15 +111,15 @@ fn the_reconnector_is_idle_during_a_pairing_a_join_an_access_point_or_off() {
     assert!(attempts(&clock, 100, || ()).is_empty());
     // After a failed join. After a successful one, it does restore the link.
     for (reason, expected) in [(Some(201), vec![]), (None, vec![1])] {
-        let (home, snapshot) = (network(b"home", b"correct horse"), Snapshot::default());
+        let (home, snapshot) = (home(), Snapshot::default());
         {
             let mut joining = pin!(driver.join(&home, &snapshot));
-            assert!(poll(&mut joining).is_pending());
+            assert!(poll_once(joining.as_mut()).is_pending());
             match reason {
                 Some(reason) => post_disconnected(reason),
                 None => post_connected(),
             }
-            assert!(poll(&mut joining).is_ready());
+            assert!(poll_once(joining.as_mut()).is_ready());
         }
         take_calls();
         post_disconnected(BEACON_TIMEOUT);
@@ -137,10 +130,10 @@ fn the_reconnector_is_idle_during_a_pairing_a_join_an_access_point_or_off() {
 #[test]
 fn the_reconnector_may_be_dropped_and_run_again() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
-    apply(&mut driver(), &station());
+    apply(&mut driver(), &station(home()));
     post_disconnected(BEACON_TIMEOUT);
     let mut reconnector = driver().reconnector();
-    assert!(poll(&mut pin!(reconnector.run(&clock))).is_pending());
+    assert!(poll_once(reconnector.run(&clock)).is_pending());
     assert_eq!(clock.now(), Instant::from_millis(0));
     assert_eq!(attempts(&clock, 2, || ()), [1]);
 }

@@ -14,7 +14,7 @@ fn success_without_payload_is_read_from_the_configuration() {
         overwrite_station(b"home", b"correct horse");
         post(SUCCESS, None);
     });
-    assert_eq!(offered_networks(&offer.unwrap()), [network(b"home", b"correct horse")]);
+    assert_eq!(offered_networks(&offer.unwrap()), [home()]);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_success_without_a_usable_network_is_an_error() {
 #[test]
 fn after_a_success_the_library_may_join_by_itself() {
     let _guard = fresh_library();
-    let home = network(b"home", b"correct horse");
+    let home = home();
     pair(|| {
         overwrite_station(b"home", b"correct horse");
         post_connected();

@@ -67,10 +67,10 @@ fn poll_pairing_after_foreign_events() -> Poll<Result<Offer, EspError>> {
     let (mut overlap_detector, on_event) = (OverlapDetector::new(), |_| {});
     let mut context = PairContext::new(&mut overlap_detector, &on_event);
     let mut pairing = pin!(driver.pair(&mut context));
-    assert!(poll(&mut pairing).is_pending());
+    assert!(poll_once(pairing.as_mut()).is_pending());
     post_from(Some(c"IP_EVENT"), SUCCESS, Some(&success_payload(1, &[(b"home", b"12345678")])));
     post_from(None, OVERLAP, None);
-    poll(&mut pairing)
+    poll_once(pairing.as_mut())
 }
 
 #[test]

@@ -8,10 +8,9 @@ mod wear;
 
 use embassy_futures::block_on;
 use sequential_storage::mock_flash::MockFlashError;
-use wps_core::{
-    AccessPoint, Credentials, Loaded, Passphrase, Record, Settings, SettingsStore, Snapshot, Ssid,
-};
+use wps_core::{AccessPoint, Loaded, Record, Settings, SettingsStore, Snapshot};
 use wps_hal_esp::store::{FlashStore, StoreError};
+use wps_testkit::network;
 
 use flash::{Esp, Flash};
 
@@ -32,20 +31,14 @@ fn save<const BLOCKS: usize, const WORD: usize, const WORDS: usize>(
     block_on(FlashStore::new(flash, range)?.save(record))
 }
 
-fn network(name: &[u8]) -> Credentials {
-    let passphrase = Some(Passphrase::new(b"correct horse").unwrap());
-    Credentials { ssid: Ssid::new(name).unwrap(), passphrase }
-}
-
 /// An ordinary record.
 fn station(name: &str) -> Record {
-    Record::Settled(Settings::Station { network: network(name.as_bytes()) })
+    Record::Settled(wps_testkit::station(network(name.as_bytes(), b"correct horse")))
 }
 
 /// A record of the greatest length. `mark` makes it unique.
 fn longest(mark: u8) -> Record {
-    let passphrase = Some(Passphrase::new(&[b'f'; 64]).unwrap());
-    let network = Credentials { ssid: Ssid::new(&[mark; 32]).unwrap(), passphrase };
+    let network = network(&[mark; 32], &[b'f'; 64]);
     let access_point = AccessPoint { network: network.clone(), channel: Some(6) };
     let before = Settings::AccessPoint { access_point, remembered: Some(network) };
     Record::Pairing { before, snapshot: Snapshot::new(&[mark; Snapshot::MAX_LEN]).unwrap() }

@@ -1,5 +1,7 @@
 //! Counts the figures that the documentation states.
 
+use wps_testkit::network;
+
 use super::flash::Esp;
 use super::{longest, save, station};
 use wps_core::{Record, Settings, Snapshot};
@@ -9,7 +11,7 @@ const ERASES_MAX: u64 = 100_000;
 
 /// Returns the records that a pairing saves: the journal, then the new network.
 fn pairing(from: &str, to: &str) -> [Record; 2] {
-    let network = super::network(from.as_bytes());
+    let network = network(from.as_bytes(), b"correct horse");
     let before = Settings::Station { network };
     [Record::Pairing { before, snapshot: Snapshot::default() }, station(to)]
 }

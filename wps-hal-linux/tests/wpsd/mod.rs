@@ -5,10 +5,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use wps_core::Record;
+use wps_testkit::daemon::{Process, command};
 
 pub use crate::lab::status;
 use crate::lab::{Router, SavedNetwork, Supplicant, reset_radios, run, until};
@@ -22,13 +23,13 @@ pub const STATE_DIR: &str = "/run/lab/wpsd";
 /// Returns the command that runs `wpsd` with these flags.
 pub fn wpsd(flags: &str) -> Command {
     let program = std::env::current_exe().expect("this program").with_file_name("wpsd");
-    let mut command = Command::new(program);
-    command.args(["--state-dir", STATE_DIR]).args(flags.split_whitespace()).stdin(Stdio::null());
+    let mut command = command(program);
+    command.args(["--state-dir", STATE_DIR]).args(flags.split_whitespace());
     command
 }
 
 /// A running `wpsd` on `wlan1`.
-pub struct Daemon(Child);
+pub struct Daemon(Process);
 
 impl Daemon {
     /// Starts it without further flags, and waits until it is idle.
@@ -46,28 +47,19 @@ impl Daemon {
     /// Spawns a command that runs it, and waits until it is idle.
     #[track_caller]
     pub fn spawn(command: &mut Command) -> Self {
-        let child = command.spawn().expect("wpsd starts");
+        let process = Process::spawn(command);
         until(STEP_TIMEOUT, "wpsd is idle", || status("state").filter(|state| state == "idle"));
-        Self(child)
+        Self(process)
     }
 
     /// Sends SIGKILL and waits for the end.
     pub fn kill(mut self) {
-        self.0.kill().expect("a running wpsd");
-        self.0.wait().expect("its end");
+        self.0.kill();
     }
 
     /// Sends SIGTERM and returns the exit code.
     pub fn terminate(mut self) -> Option<i32> {
-        run(&format!("kill {}", self.0.id()));
-        self.0.wait().expect("its end").code()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.0.terminate()
     }
 }
 

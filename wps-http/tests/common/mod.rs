@@ -1,6 +1,7 @@
 //! A simulated world in a given situation, with the servers to test in it.
 #![allow(dead_code, unreachable_pub, reason = "each test uses only a part")]
 
+pub mod listener;
 pub mod slow_reader;
 pub mod wire;
 
@@ -11,13 +12,11 @@ use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use wps_core::sim::{Air, Disk, DiskFault, ManualClock, RadioFault, Router, RouterKind};
-use wps_core::{
-    AccessPoint, Clock, Control, Credentials, ErrorKind, Instant, Passphrase, Phase, Runner,
-    Settings, Ssid, Status,
-};
+use wps_core::{AccessPoint, Clock, Control, ErrorKind, Instant, Phase, Runner, Settings, Status};
 use wps_http::axum::Config;
 use wps_http::picoserve::{self, Server};
 use wps_http::{AllowedHosts, Device, DigestAuth};
+use wps_testkit::{network, off, station};
 
 type Raw = CriticalSectionRawMutex;
 
@@ -136,7 +135,7 @@ impl World {
         let factory_settings = if situation.is_hotspot() {
             Settings::AccessPoint { access_point: hotspot(), remembered: None }
         } else {
-            Settings::Off { remembered: None }
+            off(None)
         };
         let config = wps_core::Config::new(factory_settings);
         let booted = Runner::boot(air.radio(clock), disk.store(), clock, control, config);
@@ -221,7 +220,7 @@ impl World {
     }
 
     async fn configure_network(&self, key: &[u8]) {
-        let settings = Settings::Station { network: network(b"home", key) };
+        let settings = station(network(b"home", key));
         self.control.configure(settings, Duration::ZERO).await.expect("no task in progress");
     }
 
@@ -301,10 +300,4 @@ pub fn config() -> Config {
 
 pub fn hotspot() -> AccessPoint {
     AccessPoint { network: network(b"gadget-setup", b"own hotspot key"), channel: Some(6) }
-}
-
-/// Creates the credentials of a network. `key` is empty for an open network.
-pub fn network(name: &[u8], key: &[u8]) -> Credentials {
-    let passphrase = (!key.is_empty()).then(|| Passphrase::new(key).expect("a key"));
-    Credentials { ssid: Ssid::new(name).expect("a name"), passphrase }
 }
