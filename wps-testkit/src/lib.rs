@@ -1,9 +1,8 @@
 //! What the tests of the other packages share: fixtures, encoders of what routers send, recorded
 //! frames, an executor on virtual time, and a runner of the daemon `wpsd`.
 //!
-//! Tests have it as a dev-dependency. Only the fuzz targets and the benchmarks, which are nothing
-//! but tests, depend on it. No part of it calls the code that the tests check: a parser must not be
-//! tested with its own encoder.
+//! Tests have it as a dev-dependency. Only the fuzz targets and the benchmarks, which are not
+//! published either, depend on it. Its encoders do not call the code that the tests check.
 //!
 //! The unit tests in `wps-core/src` cannot use it: it depends on another instance of wps-core than
 //! theirs, whose types differ.
