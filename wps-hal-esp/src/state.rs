@@ -1,6 +1,6 @@
-//! The state that the library's events change. `event` writes it, and the driver and the reconnector
-//! wait for it. It is static because the library's callback has no argument for it, and shared
-//! because the library posts its events from its own thread.
+//! The state that the library's events change. `event` writes it, and the driver and the
+//! reconnector wait for it. It is static because the library's callback has no argument for it, and
+//! shared because the library posts its events from its own thread.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
