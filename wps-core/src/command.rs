@@ -6,11 +6,12 @@
 
 use core::time::Duration;
 
-use crate::driver::{ErrorKind, Offer};
+use crate::driver::{ErrorKind, IdleEvent, Offer};
 use crate::record::Record;
 use crate::settings::{Credentials, Settings, Snapshot};
 use crate::status::Cause;
 use crate::time::Instant;
+use crate::wsc::Bssid;
 
 /// The time from the start of a pairing to the joined network: the walk time of the standard.
 pub const PAIRING_WINDOW: Duration = Duration::from_secs(120);
@@ -18,6 +19,12 @@ pub const PAIRING_WINDOW: Duration = Duration::from_secs(120);
 pub const CONFIGURE_WINDOW: Duration = Duration::from_secs(30);
 /// The time for one try to join one network.
 pub const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// The delay before a key that the network has refused is tried once more. The router may still be
+/// switching to it.
+pub const KEY_RETRY_DELAY: Duration = Duration::from_secs(5);
+/// The time that a request waits while settings are being restored. It is refused as busy after
+/// that.
+pub const REQUEST_WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time for the driver to record what must be restored.
 pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time for the driver to make the radio match the settings.
@@ -35,19 +42,30 @@ pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(16);
 /// At the command's instant the runner must stop waiting and answer [`Input::Elapsed`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Wait for a request, or until the radio has
-    /// [lost its configuration](crate::WifiDriver::config_lost).
-    Idle,
+    /// Wait for a request, and look after the link with these settings
+    /// ([`WifiDriver::maintain`](crate::WifiDriver::maintain)).
+    Idle(Settings),
     /// Wait until this instant.
     Pause(Instant),
     /// Record what must be restored later ([`WifiDriver::snapshot`](crate::WifiDriver::snapshot)).
-    Snapshot(Instant),
+    Snapshot {
+        /// The only access point to pair with. If the driver
+        /// [cannot do that](crate::WifiDriver::can_pair_with_one), the answer is
+        /// [`ErrorKind::Unsupported`].
+        only: Option<Bssid>,
+        /// When the runner must stop.
+        until: Instant,
+    },
     /// Save this record.
     Save(Record, Instant),
     /// Make the radio match these settings.
     Apply(Settings, Snapshot, Instant),
     /// Pair with a router whose button was pressed.
+    ///
+    /// If the window closes, the answer is [`Input::SearchElapsed`].
     Pair {
+        /// The only access point to pair with.
+        only: Option<Bssid>,
         /// The end of the window.
         until: Instant,
         /// The earliest instant at which the radio may leave its network, or stop its access point.
@@ -62,9 +80,9 @@ impl Command {
     /// Returns when the runner must stop and answer [`Input::Elapsed`], or `None` if it never must.
     pub(crate) fn until(&self) -> Option<Instant> {
         match self {
-            Self::Idle => None,
+            Self::Idle(_) => None,
             Self::Pause(until)
-            | Self::Snapshot(until)
+            | Self::Snapshot { until, .. }
             | Self::Save(_, until)
             | Self::Apply(_, _, until)
             | Self::Pair { until, .. }
@@ -80,6 +98,8 @@ pub enum Input {
     Start {
         /// How long the requester needs to receive its reply before the radio leaves its network.
         reply_grace: Duration,
+        /// The only access point to pair with, or `None` for any.
+        only: Option<Bssid>,
     },
     /// The host application requested other settings.
     Configure {
@@ -92,8 +112,18 @@ pub enum Input {
     Cancel,
     /// The instant of the current command has been reached.
     Elapsed,
+    /// The window has closed during [`Command::Pair`]. The cause is the one of the furthest progress
+    /// in this window.
+    SearchElapsed(Cause),
+    /// The instant of [`Machine::request_waits_until`](crate::Machine::request_waits_until) has been
+    /// reached.
+    WaitElapsed,
     /// The radio has lost the settings in force, so they must be applied again.
     ConfigLost,
+    /// The network in use no longer accepts its key.
+    KeyRefused,
+    /// The network in use accepts its key again.
+    KeyAccepted,
     /// The answer to [`Command::Snapshot`].
     SnapshotTaken(Result<Snapshot, ErrorKind>),
     /// The answer to [`Command::Save`].
@@ -106,6 +136,16 @@ pub enum Input {
     Joined(Result<(), ErrorKind>),
 }
 
+impl From<IdleEvent> for Input {
+    fn from(event: IdleEvent) -> Self {
+        match event {
+            IdleEvent::ConfigLost => Self::ConfigLost,
+            IdleEvent::KeyRefused => Self::KeyRefused,
+            IdleEvent::KeyAccepted => Self::KeyAccepted,
+        }
+    }
+}
+
 impl Input {
     /// Returns the name of the variant, for the log: small, and without secrets.
     pub(crate) fn name(&self) -> &'static str {
@@ -114,7 +154,11 @@ impl Input {
             Self::Configure { .. } => "Configure",
             Self::Cancel => "Cancel",
             Self::Elapsed => "Elapsed",
+            Self::SearchElapsed(_) => "SearchElapsed",
+            Self::WaitElapsed => "WaitElapsed",
             Self::ConfigLost => "ConfigLost",
+            Self::KeyRefused => "KeyRefused",
+            Self::KeyAccepted => "KeyAccepted",
             Self::SnapshotTaken(_) => "SnapshotTaken",
             Self::Saved(_) => "Saved",
             Self::Applied(_) => "Applied",

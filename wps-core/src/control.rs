@@ -20,8 +20,9 @@ use crate::machine::Machine;
 #[cfg(feature = "scan")]
 use crate::scan::ScanResults;
 use crate::settings::Settings;
-use crate::status::{Phase, Status, TaskKind};
+use crate::status::{Phase, Status};
 use crate::time::Millis;
+use crate::wsc::Bssid;
 
 /// How many requests may wait in the queue. The runner takes each one as soon as it is polled.
 const MAX_QUEUED_REQUESTS: usize = 4;
@@ -141,7 +142,7 @@ pub(crate) enum ReplyAfter {
 enum SharedSettings {
     Empty,
     InForce(Settings),
-    /// The settings of a [`Request::Start`] that the runner has not taken yet.
+    /// The settings of a [`Request::Configure`] that the runner has not taken yet.
     Requested(Settings),
 }
 
@@ -160,9 +161,15 @@ impl<M: RawMutex> Drop for SlotGuard<'_, M> {
 pub(crate) type Reply = Result<(), RequestError>;
 
 pub(crate) enum Request {
-    /// Starts a pairing, or a change to the [requested settings](Control::take_requested_settings).
-    /// The duration is the reply grace.
-    Start(TaskKind, Millis),
+    /// Starts a pairing, with one access point or with any.
+    Start {
+        reply_grace: Millis,
+        only: Option<Bssid>,
+    },
+    /// Starts a change to the [requested settings](Control::take_requested_settings).
+    Configure {
+        reply_grace: Millis,
+    },
     Cancel,
     Link,
     #[cfg(feature = "scan")]
@@ -196,7 +203,23 @@ impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Control<M, SLOTS, 
     /// # Errors
     /// [`RequestError`] if the pairing was not started. The radio was not touched.
     pub async fn start(&self, reply_grace: Duration) -> Result<(), RequestError> {
-        self.send(Request::Start(TaskKind::Pair, reply_grace.into())).await
+        self.send(Request::Start { reply_grace: reply_grace.into(), only: None }).await
+    }
+
+    /// Starts a pairing with one access point, whose button must be pressed. It ignores all other
+    /// access points, so there is no session overlap. Otherwise as [`start`](Self::start): a
+    /// pairing that is already running stays as it is, even if it is with another access point.
+    ///
+    /// # Errors
+    /// [`RequestError`] if the pairing was not started, with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the driver cannot do it.
+    pub async fn start_with(
+        &self,
+        access_point: Bssid,
+        reply_grace: Duration,
+    ) -> Result<(), RequestError> {
+        let only = Some(access_point);
+        self.send(Request::Start { reply_grace: reply_grace.into(), only }).await
     }
 
     /// Starts a change of the settings and returns once it is in the journal. The status shows how
@@ -211,7 +234,7 @@ impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Control<M, SLOTS, 
         reply_grace: Duration,
     ) -> Result<(), RequestError> {
         let guard = self.claim_slot()?;
-        let request = Request::Start(TaskKind::Configure, reply_grace.into());
+        let request = Request::Configure { reply_grace: reply_grace.into() };
         self.send_settings(settings, (guard.id, request))?;
         guard.slot.reply.wait().await
     }
@@ -289,7 +312,7 @@ impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Control<M, SLOTS, 
         });
     }
 
-    /// Takes the settings that a [`Request::Start`] asks for.
+    /// Takes the settings that a [`Request::Configure`] asks for.
     pub(crate) fn take_requested_settings(&self) -> Option<Settings> {
         self.settings.lock(|shared| {
             let mut shared = shared.borrow_mut();

@@ -2,9 +2,9 @@
 //!
 //! # For driver authors
 //!
-//! Three methods change what the radio does (`apply`, `pair`, `join`). Four only observe it
-//! (`snapshot`, `link`, `scan`, `config_lost`). The machine decides *what* to do and *when*; a
-//! driver only does it. The rules:
+//! Three methods change what the radio does (`apply`, `pair`, `join`). Three only observe it
+//! (`snapshot`, `link`, `scan`). While the device is idle, `maintain` looks after its link. The
+//! machine decides *what* to do and *when*; a driver only does it. The rules:
 //!
 //! 1. **Any method may be called in any radio state**, even twice in a row.
 //! 2. **Any future may be dropped at any await.** The next call must find out the radio's actual
@@ -21,10 +21,12 @@
 //!    earlier pairing, and never decides by itself that the two minutes are over. If the radio is
 //!    off, `pair` switches it on.
 //! 6. A driver that searches for pressed routers itself detects session overlap with
-//!    [`OverlapDetector`] and [`ScanPlan`](crate::wsc::ScanPlan). The [`PairContext`] holds the
-//!    detector, and takes the driver's [scan results](PairContext::report_scan_results).
-//! 7. **If the radio's software can restart independently of ours**, `config_lost` must detect
-//!    that. The machine then applies the settings again.
+//!    [`PairContext::decide`] and a [`ScanPlan`](crate::wsc::ScanPlan). The context also takes the
+//!    driver's [scan results](PairContext::report_scan_results).
+//! 7. **If the radio's software can restart independently of ours**, `maintain` must detect that.
+//!    The machine then applies the settings again. If the radio gives up after it has lost its
+//!    network, `maintain` joins the network again.
+//! 8. **A second `apply` of the same settings keeps the link.**
 //!
 //! # Time limits
 //!
@@ -40,7 +42,7 @@
 //! | `join` in a change of settings | the same, with a window of 30 s ([`CONFIGURE_WINDOW`]) |
 //! | `link` | 2 s, then the link is unknown |
 //! | `scan` | 15 s, then there are no results |
-//! | `config_lost` | no limit |
+//! | `maintain` | no limit, but it is dropped whenever there is other work |
 //!
 //! [`SNAPSHOT_TIMEOUT`]: crate::command::SNAPSHOT_TIMEOUT
 //! [`APPLY_TIMEOUT`]: crate::command::APPLY_TIMEOUT
@@ -51,15 +53,19 @@
 //! # Errors
 //!
 //! Each error has a [kind](ErrorKind), and the kind decides what the machine does. After a
-//! [final](ErrorKind::is_final) kind the pairing ends: `Overlap`, `Insecure`, `Unsupported`,
-//! `NoDevice`, `Blocked`, `ManagedByOther`, `NotPermitted`. After any other kind, `pair` and `join`
-//! are called again after a pause, until the window closes. An error of `apply` ends a change of
-//! settings. While settings are being restored, every kind leads to another try. A method may
-//! return these kinds:
+//! [final](ErrorKind::is_final) kind the pairing ends: `Overlap`, `RefusedOrOverlap`, `Insecure`,
+//! `Wep`, `TkipOnly`, `EmptyKey`, `InvalidKey`, `NoNetwork`, `Unsupported`, `NoDevice`, `Blocked`,
+//! `ManagedByOther`, `NotPermitted`. After any other kind, `pair` and `join` are called again after
+//! a pause, until the window closes. If `pair` returns `Refused` twice in a row, the pairing ends. A
+//! network for which `join` returns `WrongKey` twice in a row is not tried again, and the task ends
+//! if it was the last one. An error of `apply` ends a change of settings.
+//! While settings are being restored, every kind leads to another try. A method may return these
+//! kinds:
 //!
 //! * each method: `Unsupported`, `NoDevice`, `Blocked`, `ManagedByOther`, `NotPermitted`,
 //!   `NoResponse`, `Other`;
-//! * `pair` also: `Overlap`, `Refused`, `RouterBusy`, `RouterLost`, `Insecure`;
+//! * `pair` also: `Overlap`, `Refused`, `RouterBusy`, `RouterLost`, `Insecure`, the kinds of a
+//!   [`CredentialError`], and `RefusedOrOverlap` if the radio cannot distinguish the two;
 //! * `join` also: `WrongKey`, `NotFound`, `Refused`, `Insecure`.
 //!
 //! # The smallest driver
@@ -120,7 +126,9 @@ use heapless::Vec;
 use crate::link::Link;
 use crate::scan::ScanResults;
 use crate::settings::{Credentials, Settings, Snapshot, Ssid};
-use crate::wsc::{CredentialError, MAX_CREDENTIALS, OverlapDetector};
+use crate::wsc::{
+    Bssid, CredentialError, Decision, MAX_CREDENTIALS, OverlapDetector, Router, ScanPlan,
+};
 
 /// A Wi-Fi radio. See [For driver authors](self#for-driver-authors) for the rules.
 #[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
@@ -183,13 +191,27 @@ pub trait WifiDriver {
         Ok(ScanResults::default())
     }
 
-    /// Resolves once the radio is reachable but has lost its configuration, for example after a
-    /// daemon restart. Never resolves for a radio that cannot lose it.
+    /// Returns whether `pair` can be limited to one access point ([`PairContext::only`]). A request
+    /// for that is refused as `Unsupported` if not.
+    fn can_pair_with_one(&self) -> bool {
+        false
+    }
+
+    /// Looks after the link while the machine is idle, with `settings` in force. Returns what the
+    /// machine must know, and waits until there is something. May touch the radio.
     ///
-    /// A link that is down is not a lost configuration: the driver reconnects by itself. The runner
-    /// awaits this future while it has nothing else to do, and drops it for anything else. Must not
-    /// touch the radio.
-    async fn config_lost(&mut self) {
+    /// * The radio is reachable but has lost its configuration, for example after a daemon restart,
+    ///   or joins something else: [`IdleEvent::ConfigLost`].
+    /// * The network no longer accepts its key: [`IdleEvent::KeyRefused`], once. If it accepts the
+    ///   key later: [`IdleEvent::KeyAccepted`], once. `apply` and `join` begin this anew.
+    /// * The link is down: that is no event. If the radio does not reconnect by itself, this method
+    ///   tries it, with growing pauses.
+    ///
+    /// The runner drops this future for any other work, for example whenever a front end asks for
+    /// the link, and calls the method again after that. So it must make progress although it is
+    /// dropped once a second: what it waits for must be in the driver, not only in the future.
+    async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
+        let _ = settings;
         core::future::pending().await
     }
 }
@@ -221,9 +243,26 @@ impl<T: WifiDriver + ?Sized> WifiDriver for &mut T {
         T::scan(self).await
     }
 
-    async fn config_lost(&mut self) {
-        T::config_lost(self).await;
+    fn can_pair_with_one(&self) -> bool {
+        T::can_pair_with_one(self)
     }
+
+    async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
+        T::maintain(self, settings).await
+    }
+}
+
+/// What a driver has found while the machine is idle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum IdleEvent {
+    /// The radio no longer has the settings in force. The machine applies them again.
+    ConfigLost,
+    /// The network no longer accepts the saved key: somebody has changed its password.
+    KeyRefused,
+    /// The network accepts the saved key again, after [`Self::KeyRefused`].
+    KeyAccepted,
 }
 
 /// An error of a driver, which belongs to one of the general kinds.
@@ -250,8 +289,11 @@ impl DriverError for Infallible {
 impl DriverError for CredentialError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Insecure => ErrorKind::Insecure,
-            Self::Key | Self::Malformed => ErrorKind::Refused,
+            Self::Wep => ErrorKind::Wep,
+            Self::TkipOnly => ErrorKind::TkipOnly,
+            Self::EmptyKey => ErrorKind::EmptyKey,
+            Self::InvalidKey => ErrorKind::InvalidKey,
+            Self::NoNetwork => ErrorKind::NoNetwork,
         }
     }
 }
@@ -267,6 +309,10 @@ pub enum ErrorKind {
     /// The router ended the exchange.
     #[error("the router refused")]
     Refused,
+    /// The exchange failed, and the radio cannot say whether the router refused or the buttons of
+    /// more than one router were pressed. Only for radios that cannot distinguish the two.
+    #[error("the router refused, or more than one router is pairing")]
+    RefusedOrOverlap,
     /// The router is pairing with another device (configuration error 12).
     #[error("the router is pairing with another device")]
     RouterBusy,
@@ -276,6 +322,21 @@ pub enum ErrorKind {
     /// The router offers only WEP or TKIP, both of which can be broken within minutes.
     #[error("the router offers only an outdated encryption (WEP or TKIP)")]
     Insecure,
+    /// The router handed over a network with WEP.
+    #[error("the router's network uses WEP, which is broken")]
+    Wep,
+    /// The router handed over a network with TKIP only.
+    #[error("the router's network uses TKIP only, which is broken")]
+    TkipOnly,
+    /// The router handed over an empty key for a network that needs one.
+    #[error("the router handed over no key")]
+    EmptyKey,
+    /// The router handed over a key that no WPA network can have.
+    #[error("the router handed over an impossible key")]
+    InvalidKey,
+    /// The router handed over no network that can be joined with a password.
+    #[error("the router handed over no usable network")]
+    NoNetwork,
     /// The network does not accept its key.
     #[error("the network did not accept its key")]
     WrongKey,
@@ -311,7 +372,13 @@ impl ErrorKind {
     pub fn is_final(self) -> bool {
         match self {
             Self::Overlap
+            | Self::RefusedOrOverlap
             | Self::Insecure
+            | Self::Wep
+            | Self::TkipOnly
+            | Self::EmptyKey
+            | Self::InvalidKey
+            | Self::NoNetwork
             | Self::Unsupported
             | Self::NoDevice
             | Self::Blocked
@@ -358,6 +425,18 @@ impl Offer {
             other => self.others.get(other - 1).unwrap_or(&self.first),
         }
     }
+
+    /// Removes the network at `index`. Returns `false` if it is the only one, which stays.
+    pub(crate) fn remove(&mut self, index: usize) -> bool {
+        if self.others.is_empty() {
+            return false;
+        }
+        match index % self.count() {
+            0 => self.first = self.others.remove(0),
+            other => drop(self.others.remove(other - 1)),
+        }
+        true
+    }
 }
 
 impl From<Credentials> for Offer {
@@ -371,6 +450,7 @@ impl From<Credentials> for Offer {
 pub struct PairContext<'a> {
     /// The routers that were in pairing mode at any time in this window, over all calls of `pair`.
     pub overlap_detector: &'a mut OverlapDetector,
+    only: Option<Bssid>,
     on_event: &'a dyn Fn(PairEvent),
     /// Resolves once the requester has had time to receive its reply. `None` after that.
     reply_grace: RefCell<Option<Pin<&'a mut (dyn Future<Output = ()> + 'a)>>>,
@@ -397,11 +477,18 @@ impl<'a> PairContext<'a> {
     pub fn new(overlap_detector: &'a mut OverlapDetector, on_event: &'a dyn Fn(PairEvent)) -> Self {
         Self {
             overlap_detector,
+            only: None,
             on_event,
             reply_grace: RefCell::new(None),
             #[cfg(feature = "scan")]
             on_scan_results: &|_| {},
         }
+    }
+
+    /// Limits the pairing to one access point, if `only` names one.
+    #[must_use]
+    pub fn with_only(self, only: Option<Bssid>) -> Self {
+        Self { only, ..self }
     }
 
     /// Makes [`before_disconnect`](Self::before_disconnect) wait until `reply_grace` has resolved.
@@ -420,7 +507,32 @@ impl<'a> PairContext<'a> {
         Self { on_scan_results, ..self }
     }
 
+    /// Returns the access point that the user has chosen, or `None`. Its button must be pressed,
+    /// too. The driver ignores all others, and there is no overlap: the choice is clear.
+    ///
+    /// Only a driver that [can do it](WifiDriver::can_pair_with_one) gets an access point here.
+    pub fn only(&self) -> Option<Bssid> {
+        self.only
+    }
+
+    /// Records the routers in pairing mode that a scan step has found, and returns what to do next.
+    /// This is [`OverlapDetector::decide`], except where the user has chosen the access point: then
+    /// it is paired with as soon as its button is pressed.
+    pub fn decide(&mut self, pressed: &[Router], plan: &ScanPlan) -> Decision {
+        match self.only {
+            None => self.overlap_detector.decide(pressed, plan),
+            Some(only) => pressed
+                .iter()
+                .find(|router| router.bssid == only)
+                .map_or(Decision::NoRouter, |router| Decision::Pair(router.clone())),
+        }
+    }
+
     /// Reports the progress of the search to the user. May be called as often as wanted.
+    ///
+    /// If the window closes, the furthest progress is the cause that the user gets. So report
+    /// [`SearchProgress::NoRouter`] and [`SearchProgress::NoWps`] only after every channel was
+    /// scanned, and [`SearchProgress::CannotScan`] if the scans fail.
     pub fn report_progress(&self, progress: SearchProgress) {
         (self.on_event)(PairEvent::Progress(progress));
     }
@@ -465,8 +577,12 @@ pub enum SearchProgress {
     /// Nothing is known yet, or the radio cannot report progress.
     #[default]
     Looking,
-    /// No router with WPS is in range.
+    /// The radio could not scan so far.
+    CannotScan,
+    /// No access point is in range.
     NoRouter,
+    /// Access points are in range, but none with WPS.
+    NoWps,
     /// Routers with WPS are in range, but no button has been pressed yet.
     NotPressed,
     /// A router's button was pressed.

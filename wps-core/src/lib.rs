@@ -105,7 +105,7 @@ pub mod wsc;
 pub use channel::{Band, Channel};
 pub use command::RequestError;
 pub use control::{Control, StatusListener};
-pub use driver::{DriverError, ErrorKind, WifiDriver};
+pub use driver::{DriverError, ErrorKind, IdleEvent, WifiDriver};
 /// The version of embassy-sync whose mutexes [`Control`] uses. Another version in your program has
 /// other types with the same names.
 pub use embassy_sync;

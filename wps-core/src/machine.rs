@@ -13,62 +13,76 @@
 //! change of mode       Idle → Snapshotting → Journaling → ReplyGrace → Applying → Saving → Idle
 //! ```
 //!
-//! | state        | input                   | next state            |
-//! |--------------|-------------------------|-----------------------|
-//! |              | (boot)                  | Restoring             |
-//! | Idle         | ConfigLost              | Restoring             |
-//! | Idle         | Configure               | Snapshotting          |
-//! | Idle         | Start                   | Snapshotting          |
-//! | Snapshotting | Cancel                  | Idle, Restoring       |
-//! | Snapshotting | Elapsed                 | Idle, Restoring       |
-//! | Snapshotting | SnapshotTaken(Err)      | Idle, Restoring       |
-//! | Snapshotting | SnapshotTaken(Ok)       | Journaling            |
-//! | Snapshotting | Start                   | Snapshotting          |
-//! | Journaling   | Cancel                  | Restoring, Closing    |
-//! | Journaling   | Elapsed                 | Restoring, Closing    |
-//! | Journaling   | Saved(Err)              | Restoring, Closing    |
-//! | Journaling   | Saved(Ok)               | ReplyGrace, Searching |
-//! | Journaling   | Start                   | Journaling            |
-//! | ReplyGrace   | Cancel                  | Restoring, Closing    |
-//! | ReplyGrace   | Elapsed                 | Joining, Applying     |
-//! | Searching    | Applied(Err), not final | Searching             |
-//! | Searching    | Applied(Err), final     | Restoring             |
-//! | Searching    | Applied(Ok)             | Searching             |
-//! | Searching    | Cancel                  | Restoring             |
-//! | Searching    | Elapsed, window open    | Searching             |
-//! | Searching    | Elapsed, window closed  | Restoring             |
-//! | Searching    | Offered(Err), not final | Searching             |
-//! | Searching    | Offered(Err), final     | Restoring             |
-//! | Searching    | Offered(Ok)             | Joining               |
-//! | Joining      | Cancel                  | Restoring             |
-//! | Joining      | Elapsed, window open    | Joining               |
-//! | Joining      | Elapsed, window closed  | Restoring             |
-//! | Joining      | Joined(Err), not final  | Joining               |
-//! | Joining      | Joined(Err), final      | Restoring             |
-//! | Joining      | Joined(Ok)              | Saving                |
-//! | Applying     | Applied(Err)            | Restoring             |
-//! | Applying     | Applied(Ok)             | Saving                |
-//! | Applying     | Cancel                  | Restoring             |
-//! | Applying     | Elapsed                 | Restoring             |
-//! | Saving       | Elapsed                 | Restoring             |
-//! | Saving       | Saved(Err)              | Restoring             |
-//! | Saving       | Saved(Ok)               | Idle                  |
-//! | Restoring    | Applied(Err)            | Restoring             |
-//! | Restoring    | Applied(Ok)             | Idle, Closing         |
-//! | Restoring    | Configure               | Snapshotting          |
-//! | Restoring    | Elapsed                 | Restoring             |
-//! | Restoring    | Start                   | Snapshotting          |
-//! | Closing      | Elapsed                 | Closing               |
-//! | Closing      | Saved(Err)              | Closing               |
-//! | Closing      | Saved(Ok)               | Idle                  |
+//! | state        | input                   | next state                  |
+//! |--------------|-------------------------|-----------------------------|
+//! |              | (boot)                  | Restoring                   |
+//! | Idle         | ConfigLost              | Restoring                   |
+//! | Idle         | Configure               | Snapshotting                |
+//! | Idle         | KeyAccepted             | Idle                        |
+//! | Idle         | KeyRefused              | Idle                        |
+//! | Idle         | Start                   | Snapshotting                |
+//! | Snapshotting | Cancel                  | Idle, Restoring             |
+//! | Snapshotting | Elapsed                 | Idle, Restoring             |
+//! | Snapshotting | SnapshotTaken(Err)      | Idle, Restoring             |
+//! | Snapshotting | SnapshotTaken(Ok)       | Journaling                  |
+//! | Snapshotting | Start                   | Snapshotting                |
+//! | Journaling   | Cancel                  | Restoring, Closing          |
+//! | Journaling   | Elapsed                 | Restoring, Closing          |
+//! | Journaling   | Saved(Err)              | Restoring, Closing          |
+//! | Journaling   | Saved(Ok)               | ReplyGrace, Searching       |
+//! | Journaling   | Start                   | Journaling                  |
+//! | ReplyGrace   | Cancel                  | Restoring, Closing          |
+//! | ReplyGrace   | Elapsed                 | Joining, Applying           |
+//! | Searching    | Applied(Err), not final | Searching                   |
+//! | Searching    | Applied(Err), final     | Restoring                   |
+//! | Searching    | Applied(Ok)             | Searching                   |
+//! | Searching    | Cancel                  | Restoring                   |
+//! | Searching    | Elapsed, window open    | Searching                   |
+//! | Searching    | Elapsed, window closed  | Restoring                   |
+//! | Searching    | Offered(Err), not final | Searching, Restoring        |
+//! | Searching    | Offered(Err), final     | Restoring                   |
+//! | Searching    | Offered(Ok)             | Joining                     |
+//! | Searching    | SearchElapsed           | Restoring                   |
+//! | Joining      | Cancel                  | Restoring                   |
+//! | Joining      | Elapsed, window open    | Joining                     |
+//! | Joining      | Elapsed, window closed  | Restoring                   |
+//! | Joining      | Joined(Err), not final  | Joining, Restoring          |
+//! | Joining      | Joined(Err), final      | Restoring                   |
+//! | Joining      | Joined(Ok)              | Saving                      |
+//! | Applying     | Applied(Err)            | Restoring                   |
+//! | Applying     | Applied(Ok)             | Saving                      |
+//! | Applying     | Cancel                  | Restoring                   |
+//! | Applying     | Elapsed                 | Restoring                   |
+//! | Saving       | Elapsed                 | Restoring                   |
+//! | Saving       | Saved(Err)              | Restoring                   |
+//! | Saving       | Saved(Ok)               | Idle                        |
+//! | Restoring    | Applied(Err)            | Snapshotting, Restoring     |
+//! | Restoring    | Applied(Ok)             | Idle, Snapshotting, Closing |
+//! | Restoring    | Cancel                  | Restoring                   |
+//! | Restoring    | Configure               | Snapshotting, Restoring     |
+//! | Restoring    | Elapsed                 | Snapshotting, Restoring     |
+//! | Restoring    | Start                   | Snapshotting, Restoring     |
+//! | Restoring    | WaitElapsed             | Restoring                   |
+//! | Closing      | Cancel                  | Closing                     |
+//! | Closing      | Configure               | Closing                     |
+//! | Closing      | Elapsed                 | Closing                     |
+//! | Closing      | Saved(Err)              | Closing                     |
+//! | Closing      | Saved(Ok)               | Idle, Snapshotting          |
+//! | Closing      | Start                   | Closing                     |
+//! | Closing      | WaitElapsed             | Closing                     |
 // End of the generated part.
 //!
-//! Where an input has several next states, the task decides:
+//! Where an input has several next states, the task or a request that waits decides:
 //!
 //! * After Journaling, a pairing continues with Searching, a change of settings with ReplyGrace.
 //! * After ReplyGrace follows Joining if the new settings name a network, otherwise Applying.
 //! * A task that was started from Restoring returns there if it ends before the radio is touched.
 //! * After Restoring follows Closing if there is a result: a journal may be on disk.
+//! * A request that arrives in Restoring or Closing waits there. It starts (Snapshotting) once the
+//!   settings are restored, or once the first try to restore them has failed. After
+//!   [five seconds](crate::command::REQUEST_WAIT_TIMEOUT) it is refused as busy.
+//! * A router that refuses twice in a row, or whose networks all refuse their keys twice in a row,
+//!   ends the pairing although neither error is final.
 //!
 //! An error is final if another try within the window is pointless (`ErrorKind::is_final`).
 //!
@@ -98,6 +112,7 @@ use crate::settings::{AfterFailure, Credentials, Settings, Snapshot};
 use crate::status::{Cause, Phase, Status, TaskKind, TaskResult};
 use crate::store::Loaded;
 use crate::time::Instant;
+use crate::wsc::Bssid;
 
 /// A running pairing or change of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +124,18 @@ struct Task {
     restore_error: Option<Cause>,
     /// Why the last try inside the window failed. Set only after the radio was touched.
     last_error: Option<Cause>,
+    /// The only access point to pair with. It is not in the journal: after a power cut there is
+    /// nothing left to pair.
+    only: Option<Bssid>,
+}
+
+/// A request that waits until the settings are restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Waiting {
+    kind: TaskKind,
+    reply_grace: Duration,
+    only: Option<Bssid>,
+    until: Instant,
 }
 
 /// The state of the machine. It is small, so that a transition copies little: large values stay in
@@ -120,11 +147,11 @@ enum State {
     Journaling { task: Task, reply_grace: Duration, until: Instant },
     ReplyGrace { task: Task, until: Instant },
     Searching { task: Task, step: SearchStep },
-    Joining { task: Task, index: usize, step: Step },
+    Joining { task: Task, index: usize, step: JoinStep },
     Applying { task: Task, until: Instant },
     Saving { task: Task, until: Instant },
-    Restoring { result: Option<TaskResult>, retry: Backoff },
-    Closing { result: TaskResult, retry: Backoff },
+    Restoring { result: Option<TaskResult>, retry: Backoff, waiting: Option<Waiting> },
+    Closing { result: TaskResult, retry: Backoff, waiting: Option<Waiting> },
 }
 
 impl State {
@@ -170,6 +197,15 @@ impl Target {
         }
     }
 
+    /// Removes the network at `index`, which does not accept its key. Returns `false` if no other
+    /// network is left.
+    fn remove_network(&mut self, index: usize) -> bool {
+        match self {
+            Self::Networks(offer) => offer.remove(index),
+            Self::Unset | Self::Settings(_) => false,
+        }
+    }
+
     /// Returns the number of networks to try.
     fn network_count(&self) -> usize {
         match self {
@@ -184,6 +220,13 @@ impl Target {
 enum Step {
     Try(Instant),
     Pause(Instant),
+}
+
+/// A step of joining a network: whether its key has just been refused, and is tried once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct JoinStep {
+    key_refused: bool,
+    step: Step,
 }
 
 /// A step of the search. After a failed try the previous settings are restored before the pause.
@@ -218,6 +261,9 @@ pub struct Machine {
     snapshot: Snapshot,
     target: Target,
     after_failure: AfterFailure,
+    /// While idle, the driver has reported that the network no longer accepts its key. Kept until
+    /// the radio is touched.
+    key_refused: bool,
 }
 
 impl Machine {
@@ -247,16 +293,17 @@ impl Machine {
             }
         };
         let retry = Backoff::start(now.after(APPLY_TIMEOUT));
-        let state = State::Restoring { result, retry };
-        Self { state, settings, snapshot, target: Target::Unset, after_failure }
+        let state = State::Restoring { result, retry, waiting: None };
+        let target = Target::Unset;
+        Self { state, settings, snapshot, target, after_failure, key_refused: false }
     }
 
     /// Returns the command to execute now.
     pub fn command(&self) -> Command {
         let (settings, snapshot) = (&self.settings, &self.snapshot);
         match self.state {
-            State::Idle { .. } => Command::Idle,
-            State::Snapshotting { until, .. } => Command::Snapshot(until),
+            State::Idle { .. } => Command::Idle(settings.clone()),
+            State::Snapshotting { task, until, .. } => Command::Snapshot { only: task.only, until },
             State::Journaling { task, until, .. } => {
                 let (before, snapshot) = (settings.clone(), snapshot.clone());
                 let journal = match task.kind {
@@ -267,15 +314,16 @@ impl Machine {
             }
             State::ReplyGrace { until, .. }
             | State::Searching { step: SearchStep::Pause(until), .. }
-            | State::Joining { step: Step::Pause(until), .. }
+            | State::Joining { step: JoinStep { step: Step::Pause(until), .. }, .. }
             | State::Restoring { retry: Backoff { step: Step::Pause(until), .. }, .. }
             | State::Closing { retry: Backoff { step: Step::Pause(until), .. }, .. } => {
                 Command::Pause(until)
             }
             State::Searching { task, step: SearchStep::Pair(disconnect_after) } => {
-                Command::Pair { until: task.deadline.max(disconnect_after), disconnect_after }
+                let until = task.deadline.max(disconnect_after);
+                Command::Pair { only: task.only, until, disconnect_after }
             }
-            State::Joining { task, index, step: Step::Try(until) } => {
+            State::Joining { task, index, step: JoinStep { step: Step::Try(until), .. } } => {
                 match self.target.network(index) {
                     Some(network) => Command::Join(network.clone(), snapshot.clone(), until),
                     // Unreachable: Joining always has a network. If not, the window would end it.
@@ -298,32 +346,85 @@ impl Machine {
         }
     }
 
-    /// Handles what happened at `now`. An answer to another command than the current one is
-    /// ignored.
-    pub fn handle(&mut self, now: Instant, input: Input) {
+    /// Handles what happened at `now`. Returns the reply to all requests that wait, if this input
+    /// has decided it. An answer to another command than the current one is ignored.
+    pub fn handle(&mut self, now: Instant, input: Input) -> Option<Result<(), RequestError>> {
+        let waited_to_start = self.request_waits_until().is_some();
+        let waited = waited_to_start || self.is_starting();
+        let is_cancel = input == Input::Cancel;
         self.state = self.next_state(now, input);
+        if !waited || self.is_starting() || self.request_waits_until().is_some() {
+            return None;
+        }
+        Some(match self.state {
+            State::Closing { retry: Backoff { trouble: Some(cause), .. }, .. }
+                if waited_to_start =>
+            {
+                Err(RequestError::Failed(cause))
+            }
+            State::Restoring { .. } | State::Closing { .. } if waited_to_start && is_cancel => {
+                Err(RequestError::Failed(Cause::Cancelled))
+            }
+            State::Restoring { .. } | State::Closing { .. } if waited_to_start => {
+                Err(RequestError::Busy)
+            }
+            State::Restoring { result: Some(TaskResult { result: Err(cause), .. }), .. }
+            | State::Closing { result: TaskResult { result: Err(cause), .. }, .. }
+            | State::Idle { last: Some(TaskResult { result: Err(cause), .. }) } => {
+                Err(RequestError::Failed(cause))
+            }
+            State::Idle { .. } | State::Restoring { .. } | State::Closing { .. } => {
+                Err(RequestError::Busy)
+            }
+            State::Snapshotting { .. }
+            | State::Journaling { .. }
+            | State::ReplyGrace { .. }
+            | State::Searching { .. }
+            | State::Joining { .. }
+            | State::Applying { .. }
+            | State::Saving { .. } => Ok(()),
+        })
     }
 
-    /// Handles a request and returns whether the state changed. If it did, so did the command.
-    pub(crate) fn handle_request(&mut self, now: Instant, request: Input) -> bool {
-        let before = mem::discriminant(&self.state);
-        self.handle(now, request);
-        mem::discriminant(&self.state) != before
+    /// Returns whether a task was requested and is not in the journal yet.
+    fn is_starting(&self) -> bool {
+        matches!(self.state, State::Snapshotting { .. } | State::Journaling { .. })
+    }
+
+    /// Returns until when a request waits for the settings to be restored, or `None` if none waits.
+    /// At that instant, pass [`Input::WaitElapsed`].
+    pub fn request_waits_until(&self) -> Option<Instant> {
+        match self.state {
+            State::Restoring { waiting, .. } | State::Closing { waiting, .. } => {
+                waiting.map(|waiting| waiting.until)
+            }
+            State::Idle { .. }
+            | State::Snapshotting { .. }
+            | State::Journaling { .. }
+            | State::ReplyGrace { .. }
+            | State::Searching { .. }
+            | State::Joining { .. }
+            | State::Applying { .. }
+            | State::Saving { .. } => None,
+        }
     }
 
     /// Returns the reply to a request that arrives now. Call it before [`handle`](Self::handle).
-    /// Returns `None` if the reply must be deferred until [`deferred_reply`](Self::deferred_reply)
-    /// returns one.
+    /// Returns `None` if the reply must be deferred until `handle` returns it.
     pub fn immediate_reply(&self, kind: TaskKind) -> Option<Result<(), RequestError>> {
+        const BUSY: Option<Result<(), RequestError>> = Some(Err(RequestError::Busy));
         match self.state {
             State::Idle { .. } => None,
-            State::Restoring { retry, .. } => match retry.trouble {
-                Some(_) => None,
-                None => Some(Err(RequestError::Busy)),
-            },
-            State::Closing { retry, .. } => {
-                Some(Err(retry.trouble.map_or(RequestError::Busy, RequestError::Failed)))
+            State::Closing { retry: Backoff { trouble: Some(cause), .. }, .. } => {
+                Some(Err(RequestError::Failed(cause)))
             }
+            // A second pairing joins one that waits. Any other second request is refused.
+            State::Restoring { waiting: Some(waiting), .. }
+            | State::Closing { waiting: Some(waiting), .. } => match (waiting.kind, kind) {
+                (TaskKind::Pair, TaskKind::Pair) => None,
+                (TaskKind::Pair | TaskKind::Configure, _) => BUSY,
+            },
+            State::Restoring { waiting: None, .. } | State::Closing { waiting: None, .. } => None,
             State::Snapshotting { task, .. }
             | State::Journaling { task, .. }
             | State::ReplyGrace { task, .. }
@@ -331,30 +432,23 @@ impl Machine {
             | State::Joining { task, .. }
             | State::Applying { task, .. }
             | State::Saving { task, .. } => match (task.kind, kind) {
-                (TaskKind::Pair, TaskKind::Pair) => self.deferred_reply(),
-                (TaskKind::Pair | TaskKind::Configure, _) => Some(Err(RequestError::Busy)),
+                (TaskKind::Pair, TaskKind::Pair) if self.is_starting() => None,
+                (TaskKind::Pair, TaskKind::Pair) => Some(Ok(())),
+                (TaskKind::Pair | TaskKind::Configure, _) => BUSY,
             },
         }
     }
 
-    /// Returns the reply to deferred requests, or `None` until the journal is written.
-    pub fn deferred_reply(&self) -> Option<Result<(), RequestError>> {
-        match self.state {
-            State::Snapshotting { .. } | State::Journaling { .. } => None,
-            State::ReplyGrace { .. }
-            | State::Searching { .. }
-            | State::Joining { .. }
-            | State::Applying { .. }
-            | State::Saving { .. } => Some(Ok(())),
-            State::Restoring { result: Some(TaskResult { result: Err(cause), .. }), .. }
-            | State::Closing { result: TaskResult { result: Err(cause), .. }, .. }
-            | State::Idle { last: Some(TaskResult { result: Err(cause), .. }), .. } => {
-                Some(Err(RequestError::Failed(cause)))
-            }
-            State::Idle { .. } | State::Restoring { .. } | State::Closing { .. } => {
-                Some(Err(RequestError::Busy))
-            }
-        }
+    /// Handles a request as [`handle`](Self::handle) does. Also returns whether the state changed,
+    /// and with it the command.
+    pub(crate) fn handle_request(
+        &mut self,
+        now: Instant,
+        request: Input,
+    ) -> (bool, Option<Result<(), RequestError>>) {
+        let before = mem::discriminant(&self.state);
+        let reply = self.handle(now, request);
+        (mem::discriminant(&self.state) != before, reply)
     }
 
     /// Returns the settings in force, or `None` unless the machine is idle.
@@ -369,9 +463,13 @@ impl Machine {
             TaskKind::Configure => Phase::Configuring,
         };
         let (phase, task, last, trouble) = match self.state {
-            State::Idle { last } => (Phase::Idle, None, last, None),
-            State::Restoring { result, retry } => (Phase::Restoring, None, result, retry.trouble),
-            State::Closing { result, retry } => {
+            State::Idle { last } => {
+                (Phase::Idle, None, last, self.key_refused.then_some(Cause::KeyRefused))
+            }
+            State::Restoring { result, retry, .. } => {
+                (Phase::Restoring, None, result, retry.trouble)
+            }
+            State::Closing { result, retry, .. } => {
                 (Phase::Restoring, None, Some(result), retry.trouble)
             }
             State::Snapshotting { task, .. }

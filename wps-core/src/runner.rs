@@ -1,9 +1,10 @@
 //! The task that executes the machine's commands with the driver, the store and the clock, and
 //! takes the requests of the front ends.
 
+use core::cell::Cell;
 use core::future::{Future, pending, poll_fn};
 use core::pin::{Pin, pin};
-use core::task::Poll;
+use core::task::{Context, Poll};
 use core::time::Duration;
 
 use embassy_futures::select::{Either3, select3};
@@ -15,13 +16,13 @@ use crate::driver::{DriverError, ErrorKind, PairContext, PairEvent, WifiDriver};
 use crate::link::Link;
 use crate::logging::{debug, warn};
 use crate::machine::Machine;
-use crate::settings::{AfterFailure, Settings};
-use crate::status::TaskKind;
-use crate::store::SettingsStore;
-use crate::time::Clock;
-use crate::wsc::OverlapDetector;
 #[cfg(feature = "scan")]
-use crate::{scan::ScanResults, time::Instant};
+use crate::scan::ScanResults;
+use crate::settings::{AfterFailure, Settings};
+use crate::status::{Cause, TaskKind};
+use crate::store::SettingsStore;
+use crate::time::{Clock, Instant};
+use crate::wsc::OverlapDetector;
 
 /// The time for the driver to return the state of its link.
 const LINK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -74,6 +75,8 @@ pub struct Runner<'d, D, S, C, M: RawMutex, const SLOTS: usize = 4, const LISTEN
     clock: C,
     control: &'d Control<M, SLOTS, LISTENERS>,
     overlap_detector: OverlapDetector,
+    /// Why the present search found nothing so far: the cause of its furthest progress.
+    furthest: Cell<Cause>,
     /// The earliest instant of the next scan, or `None` before the first one.
     #[cfg(feature = "scan")]
     next_scan: Option<Instant>,
@@ -109,6 +112,7 @@ where
             clock,
             control,
             overlap_detector: OverlapDetector::default(),
+            furthest: Cell::new(Cause::TimedOut),
             #[cfg(feature = "scan")]
             next_scan: None,
         })
@@ -147,7 +151,7 @@ where
     /// Performs one activity until it is done, its time is over, or a request replaces it.
     async fn step(&mut self) {
         let activity = self.next_activity();
-        let Self { machine, driver, store, clock, control, overlap_detector, .. } = self;
+        let Self { machine, driver, store, clock, control, overlap_detector, furthest, .. } = self;
         let clock = &*clock;
         let command = machine.command();
         let until = match activity {
@@ -157,21 +161,51 @@ where
             Activity::Scan => Some(clock.now().after(SCAN_TIMEOUT)),
         };
         // `dyn`, because otherwise the compiler unrolls each move of the returned value bytewise.
-        let mut work: Pin<&mut dyn Future<Output = ActivityResult>> =
-            pin!(perform(activity, &command, driver, store, clock, control, overlap_detector));
-        let mut timer = pin!(until.map(|at| clock.sleep_until(at)));
+        let mut work: Pin<&mut dyn Future<Output = ActivityResult>> = pin!(perform(
+            activity,
+            &command,
+            driver,
+            store,
+            clock,
+            control,
+            overlap_detector,
+            furthest
+        ));
+        let sleep = |until: Option<Instant>| until.map(|at| clock.sleep_until(at));
+        let mut timer = pin!(sleep(until));
+        let mut wait_timer = pin!(sleep(machine.request_waits_until()));
         let done = loop {
-            let timeout = poll_fn(|cx| match timer.as_mut().as_pin_mut() {
-                Some(timer) => timer.poll(cx),
-                None => Poll::Pending,
+            let timeout = poll_fn(|cx| {
+                if is_over(timer.as_mut(), cx) {
+                    Poll::Ready(Timer::Activity)
+                } else if is_over(wait_timer.as_mut(), cx) {
+                    Poll::Ready(Timer::Request)
+                } else {
+                    Poll::Pending
+                }
             });
             let next = select3(work.as_mut(), timeout, control.requests.receive()).await;
             let (id, request) = match next {
                 Either3::First(done) => break done,
-                Either3::Second(()) => match activity {
+                Either3::Second(Timer::Request) => {
+                    if let Some(reply) = machine.handle(clock.now(), Input::WaitElapsed) {
+                        control.reply_deferred(ReplyAfter::Journaling, reply);
+                    }
+                    wait_timer.set(sleep(machine.request_waits_until()));
+                    continue;
+                }
+                Either3::Second(Timer::Activity) => match activity {
                     Activity::RunCommand => {
                         log_timeout(machine, &command);
-                        break ActivityResult::Command(Input::Elapsed);
+                        break ActivityResult::Command(match &command {
+                            Command::Pair { .. } => Input::SearchElapsed(furthest.get()),
+                            Command::Idle(_)
+                            | Command::Pause(_)
+                            | Command::Snapshot { .. }
+                            | Command::Save(..)
+                            | Command::Apply(..)
+                            | Command::Join(..) => Input::Elapsed,
+                        });
                     }
                     Activity::ReadLink => break ActivityResult::Link(None),
                     #[cfg(feature = "scan")]
@@ -184,11 +218,11 @@ where
             };
             let idle = machine.settings_in_force().is_some();
             let (reply, input) = match request {
-                Request::Start(TaskKind::Pair, reply_grace) => (
+                Request::Start { reply_grace, only } => (
                     machine.immediate_reply(TaskKind::Pair),
-                    Input::Start { reply_grace: reply_grace.into() },
+                    Input::Start { reply_grace: reply_grace.into(), only },
                 ),
-                Request::Start(TaskKind::Configure, reply_grace) => {
+                Request::Configure { reply_grace } => {
                     match control.take_requested_settings() {
                         Some(settings) => {
                             let reply_grace = reply_grace.into();
@@ -225,11 +259,15 @@ where
                     continue;
                 }
             };
-            let changed = machine.handle_request(clock.now(), input);
             match reply {
                 Some(reply) => control.reply(id, reply),
                 None => control.defer_reply(id, ReplyAfter::Journaling),
             }
+            let (changed, reply) = machine.handle_request(clock.now(), input);
+            if let Some(reply) = reply {
+                control.reply_deferred(ReplyAfter::Journaling, reply);
+            }
+            wait_timer.set(sleep(machine.request_waits_until()));
             // A request that changes nothing must not interrupt the work.
             if changed {
                 break ActivityResult::Interrupted;
@@ -240,7 +278,9 @@ where
                 if matches!(input, Input::Applied(Ok(()))) {
                     control.on_pair_event(PairEvent::OnAir);
                 }
-                machine.handle(clock.now(), input);
+                if let Some(reply) = machine.handle(clock.now(), input) {
+                    control.reply_deferred(ReplyAfter::Journaling, reply);
+                }
             }
             ActivityResult::Link(link) => {
                 control.set_link(link);
@@ -253,9 +293,6 @@ where
             }
             ActivityResult::Interrupted => {}
         }
-        if let Some(reply) = machine.deferred_reply() {
-            control.reply_deferred(ReplyAfter::Journaling, reply);
-        }
         if machine.settings_in_force().is_none() {
             // The driver is busy. These requesters get what was last known.
             control.reply_deferred(ReplyAfter::Link, Ok(()));
@@ -265,6 +302,19 @@ where
         control.set_settings(machine.settings_in_force());
         control.publish(machine);
     }
+}
+
+/// Polls a timer. One that is not set is never over.
+fn is_over(timer: Pin<&mut Option<impl Future<Output = ()>>>, context: &mut Context<'_>) -> bool {
+    timer.as_pin_mut().is_some_and(|timer| timer.poll(context).is_ready())
+}
+
+/// What is over.
+enum Timer {
+    /// The time for the present activity.
+    Activity,
+    /// The time for which a request waits until the settings are restored.
+    Request,
 }
 
 /// What the runner is doing.
@@ -318,10 +368,24 @@ fn log_timeout(machine: &Machine, command: &Command) {
     }
     let _ = machine;
     match command {
-        Command::Snapshot(_) | Command::Apply(..) => warn!("radio: no answer in time"),
+        Command::Snapshot { .. } | Command::Apply(..) => warn!("radio: no answer in time"),
         Command::Save(..) => warn!("store: no answer in time"),
-        Command::Idle | Command::Pause(_) | Command::Pair { .. } | Command::Join(..) => {}
+        Command::Idle(_) | Command::Pause(_) | Command::Pair { .. } | Command::Join(..) => {}
     }
+}
+
+/// Returns the cause of the further progress of a search.
+fn further(one: Cause, other: Cause) -> Cause {
+    const IN_ORDER: [Cause; 6] = [
+        Cause::TimedOut,
+        Cause::CannotScan,
+        Cause::NoRouter,
+        Cause::NoWps,
+        Cause::NotPressed,
+        Cause::ExchangeTimedOut,
+    ];
+    let place = |cause| IN_ORDER.iter().position(|it| *it == cause);
+    if place(other) > place(one) { other } else { one }
 }
 
 /// Performs an activity. The caller enforces the time limit.
@@ -340,6 +404,7 @@ async fn perform<
     clock: &C,
     control: &Control<M, SLOTS, LISTENERS>,
     overlap_detector: &mut OverlapDetector,
+    furthest: &Cell<Cause>,
 ) -> ActivityResult {
     let kind = |error: D::Error| -> ErrorKind {
         warn!("radio: {:?}", crate::logging::Debug(&error));
@@ -360,14 +425,19 @@ async fn perform<
         }
     }
     ActivityResult::Command(match command {
-        Command::Idle => {
-            driver.config_lost().await;
-            warn!("radio: the settings in force are lost");
-            Input::ConfigLost
+        Command::Idle(settings) => {
+            let event = driver.maintain(settings).await;
+            warn!("radio, while idle: {:?}", event);
+            event.into()
         }
         Command::Pause(_) => pending().await,
-        Command::Snapshot(_) => {
+        Command::Snapshot { only: Some(_), .. } if !driver.can_pair_with_one() => {
+            warn!("radio: cannot be limited to one access point");
+            Input::SnapshotTaken(Err(ErrorKind::Unsupported))
+        }
+        Command::Snapshot { .. } => {
             *overlap_detector = OverlapDetector::default();
+            furthest.set(Cause::TimedOut);
             Input::SnapshotTaken(driver.snapshot().await.map_err(kind))
         }
         Command::Save(record, _) => Input::Saved(store.save(record).await.map_err(|error| {
@@ -376,12 +446,18 @@ async fn perform<
         Command::Apply(settings, snapshot, _) => {
             Input::Applied(driver.apply(settings, snapshot).await.map_err(kind))
         }
-        Command::Pair { disconnect_after, .. } => {
+        Command::Pair { only, disconnect_after, .. } => {
             let failure = {
-                let on_event = |event| control.on_pair_event(event);
+                let on_event = |event| {
+                    if let PairEvent::Progress(progress) = &event {
+                        furthest.set(further(furthest.get(), progress.into()));
+                    }
+                    control.on_pair_event(event);
+                };
                 let reply_grace = pin!(clock.sleep_until(*disconnect_after));
-                let context =
-                    PairContext::new(overlap_detector, &on_event).with_reply_grace(reply_grace);
+                let context = PairContext::new(overlap_detector, &on_event)
+                    .with_only(*only)
+                    .with_reply_grace(reply_grace);
                 #[cfg(feature = "scan")]
                 let on_scan_results =
                     |results: &ScanResults| control.set_scan(Some(results.clone()));
@@ -418,7 +494,7 @@ mod tests {
             let mut machine =
                 Machine::boot(start, Loaded::Nothing, off, AfterFailure::AccessPointOff);
             machine.handle(start, Input::Applied(Ok(())));
-            machine.handle(start, Input::Start { reply_grace: Duration::ZERO });
+            machine.handle(start, Input::Start { reply_grace: Duration::ZERO, only: None });
             machine.handle(start, Input::SnapshotTaken(Ok(Snapshot::default())));
             machine.handle(start, Input::Saved(Ok(())));
             machine

@@ -23,7 +23,8 @@ pub struct Status {
     pub network: Option<Ssid>,
     /// The result of the last pairing or change of settings.
     pub last: Option<TaskResult>,
-    /// Why the device could not become idle so far. The failed operation is being repeated.
+    /// Why the device could not become idle so far. The failed operation is being repeated. While
+    /// the device is idle: [`Cause::KeyRefused`] if the network no longer accepts its key.
     pub trouble: Option<Cause>,
 }
 
@@ -153,9 +154,24 @@ impl TaskKind {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Cause {
+    /// The window closed, and it is not known what the radio has seen.
+    #[error("no router paired within two minutes")]
+    TimedOut,
+    /// The window closed, and the radio could not scan for routers.
+    #[error("the radio could not look for routers")]
+    CannotScan,
+    /// The window closed, and no access point was in range.
+    #[error("no router was in range for two minutes")]
+    NoRouter,
+    /// The window closed, and no access point in range had WPS.
+    #[error("no router in range has WPS switched on")]
+    NoWps,
     /// The window closed before any router's button was pressed.
     #[error("no router's WPS button was pressed within two minutes")]
-    TimedOut,
+    NotPressed,
+    /// The window closed during the exchange with a router.
+    #[error("the router began to pair and then stopped answering")]
+    ExchangeTimedOut,
     /// A user cancelled the task.
     #[error("cancelled")]
     Cancelled,
@@ -174,24 +190,38 @@ pub enum Cause {
     /// The saved settings were damaged when the device started.
     #[error("the saved settings were damaged and have been put aside")]
     Corrupt,
+    /// The network no longer accepts the saved key. The device is idle and keeps trying.
+    #[error("the network no longer accepts its saved key")]
+    KeyRefused,
 }
 
 impl Cause {
-    /// Returns a short name for use by programs.
+    /// Returns a short name for use by programs. Several causes share a name if a program can treat
+    /// them alike: [`detail`](Self::detail) distinguishes them.
     pub fn name(self) -> &'static str {
         match self {
-            Self::TimedOut => "timed_out",
+            Self::TimedOut
+            | Self::CannotScan
+            | Self::NoRouter
+            | Self::NoWps
+            | Self::NotPressed
+            | Self::ExchangeTimedOut => "timed_out",
             Self::Cancelled => "cancelled",
             Self::NotJoined => "not_joined",
             Self::Store => "store",
             Self::Interrupted => "interrupted",
             Self::Corrupt => "corrupt",
+            Self::KeyRefused => "wrong_key",
             Self::Driver(kind) => match kind {
                 ErrorKind::Overlap => "overlap",
-                ErrorKind::Refused => "refused",
+                ErrorKind::Refused
+                | ErrorKind::RefusedOrOverlap
+                | ErrorKind::EmptyKey
+                | ErrorKind::InvalidKey
+                | ErrorKind::NoNetwork => "refused",
                 ErrorKind::RouterBusy => "router_busy",
                 ErrorKind::RouterLost => "router_lost",
-                ErrorKind::Insecure => "insecure",
+                ErrorKind::Insecure | ErrorKind::Wep | ErrorKind::TkipOnly => "insecure",
                 ErrorKind::WrongKey => "wrong_key",
                 ErrorKind::NotFound => "not_found",
                 ErrorKind::Unsupported => "unsupported",
@@ -205,6 +235,47 @@ impl Cause {
         }
     }
 
+    /// Returns a name that no other cause has, or `None` if [`name`](Self::name) says all that is
+    /// known.
+    pub fn detail(self) -> Option<&'static str> {
+        Some(match self {
+            Self::CannotScan => "cannot_scan",
+            Self::NoRouter => "no_router",
+            Self::NoWps => "no_wps",
+            Self::NotPressed => "not_pressed",
+            Self::ExchangeTimedOut => "exchange_timed_out",
+            Self::KeyRefused => "key_refused",
+            Self::Driver(kind) => match kind {
+                ErrorKind::RefusedOrOverlap => "refused_or_overlap",
+                ErrorKind::Wep => "wep",
+                ErrorKind::TkipOnly => "tkip_only",
+                ErrorKind::EmptyKey => "empty_key",
+                ErrorKind::InvalidKey => "invalid_key",
+                ErrorKind::NoNetwork => "no_network",
+                ErrorKind::Overlap
+                | ErrorKind::Refused
+                | ErrorKind::RouterBusy
+                | ErrorKind::RouterLost
+                | ErrorKind::Insecure
+                | ErrorKind::WrongKey
+                | ErrorKind::NotFound
+                | ErrorKind::Unsupported
+                | ErrorKind::NoDevice
+                | ErrorKind::Blocked
+                | ErrorKind::ManagedByOther
+                | ErrorKind::NotPermitted
+                | ErrorKind::NoResponse
+                | ErrorKind::Other => return None,
+            },
+            Self::TimedOut
+            | Self::Cancelled
+            | Self::NotJoined
+            | Self::Store
+            | Self::Interrupted
+            | Self::Corrupt => return None,
+        })
+    }
+
     /// Returns what the user can do about it. This is the specification's troubleshooting table,
     /// extended to the other causes.
     pub fn advice(self) -> &'static str {
@@ -212,6 +283,22 @@ impl Cause {
             Self::TimedOut => {
                 "Start again and press the router's WPS button within two minutes. \
                  If the router has no WPS, set Wi-Fi up by hand."
+            }
+            Self::CannotScan => {
+                "The device could not look for routers. Restart it and start again."
+            }
+            Self::NoRouter => {
+                "Make sure that the router is switched on, move closer to it, and start again."
+            }
+            Self::NoWps => {
+                "Switch WPS on in the router's settings and start again. If the router has no WPS, \
+                 set Wi-Fi up by hand."
+            }
+            Self::NotPressed => {
+                "Start again and press the WPS button of the router within two minutes."
+            }
+            Self::ExchangeTimedOut => {
+                "Move closer to the router and start again. If it stays, restart the router."
             }
             Self::Cancelled => "Start again whenever you like.",
             Self::NotJoined => {
@@ -224,12 +311,19 @@ impl Cause {
             }
             Self::Interrupted => "The previous settings are back. Start again.",
             Self::Corrupt => "The device started as new. Set Wi-Fi up again.",
+            Self::KeyRefused => {
+                "The password of the network was changed. Pair again, or enter the new password."
+            }
             Self::Driver(kind) => match kind {
                 ErrorKind::Overlap => {
                     "More than one router is in pairing mode. Wait two minutes, then press the \
                      button on one router only."
                 }
                 ErrorKind::Refused => "Check the WPS settings of the router and try again.",
+                ErrorKind::RefusedOrOverlap => {
+                    "The router refused, or more than one router is in pairing mode. Wait two \
+                     minutes, make sure that WPS is on, and press the button on one router only."
+                }
                 ErrorKind::RouterBusy => {
                     "The router is pairing with another device. Wait two minutes and try again."
                 }
@@ -240,6 +334,26 @@ impl Cause {
                 ErrorKind::Insecure => {
                     "The router offers only WEP or TKIP, which are not safe. Set it to WPA2 or \
                      WPA3 and try again."
+                }
+                ErrorKind::Wep => {
+                    "The router's network uses WEP, which is not safe. Set it to WPA2 or WPA3 and \
+                     try again."
+                }
+                ErrorKind::TkipOnly => {
+                    "The router's network uses TKIP only, which is not safe. Set it to WPA2 or \
+                     WPA3 with AES and try again."
+                }
+                ErrorKind::EmptyKey => {
+                    "The router handed over an empty password. Set a Wi-Fi password at the router \
+                     and try again."
+                }
+                ErrorKind::InvalidKey => {
+                    "The router handed over an impossible password. Set one of 8 to 63 characters \
+                     at the router and try again."
+                }
+                ErrorKind::NoNetwork => {
+                    "The router handed over no usable network. Set it to WPA2-Personal with a \
+                     visible name, update its software, and try again."
                 }
                 ErrorKind::WrongKey => {
                     "The network does not accept the key that the router handed over. Check the \
@@ -269,6 +383,21 @@ impl Cause {
                 }
                 ErrorKind::Other => "The radio failed. Try again; restart the device if it stays.",
             },
+        }
+    }
+}
+
+/// The cause of a pairing whose window has closed at this progress.
+impl From<&SearchProgress> for Cause {
+    fn from(progress: &SearchProgress) -> Self {
+        match progress {
+            // Pressed, but not every channel could be scanned.
+            SearchProgress::Looking | SearchProgress::Pressed { .. } => Self::TimedOut,
+            SearchProgress::CannotScan => Self::CannotScan,
+            SearchProgress::NoRouter => Self::NoRouter,
+            SearchProgress::NoWps => Self::NoWps,
+            SearchProgress::NotPressed => Self::NotPressed,
+            SearchProgress::Exchanging { .. } => Self::ExchangeTimedOut,
         }
     }
 }

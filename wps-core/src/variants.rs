@@ -3,7 +3,7 @@
 //! variant does not compile.
 
 use crate::button::{Action, Press};
-use crate::driver::ErrorKind;
+use crate::driver::{ErrorKind, IdleEvent};
 use crate::link::{Cipher, Security};
 use crate::settings::InvalidValue;
 use crate::status::{Cause, TaskKind};
@@ -38,25 +38,33 @@ macro_rules! one_of_each {
 }
 
 all_variants! {
-    ErrorKind: Overlap, Refused, RouterBusy, RouterLost, Insecure, WrongKey, NotFound, Unsupported,
-        NoDevice, Blocked, ManagedByOther, NotPermitted, NoResponse, Other;
+    ErrorKind: Overlap, Refused, RefusedOrOverlap, RouterBusy, RouterLost, Insecure, Wep, TkipOnly,
+        EmptyKey, InvalidKey, NoNetwork, WrongKey, NotFound, Unsupported, NoDevice, Blocked,
+        ManagedByOther, NotPermitted, NoResponse, Other;
+    IdleEvent: ConfigLost, KeyRefused, KeyAccepted;
     Security: Open, Owe, Wep, Wpa, WpaWpa2, Wpa2, Wpa2Wpa3, Wpa3, Enterprise;
     Cipher: None, Wep, Tkip, Ccmp, TkipCcmp, Gcmp;
     TaskKind: Pair, Configure;
     InvalidValue: SsidLength, Passphrase, SnapshotLength;
-    CredentialError: Insecure, Key, Malformed;
+    CredentialError: Wep, TkipOnly, EmptyKey, InvalidKey, NoNetwork;
     Press: Short, Long;
     Action: Start, Cancel;
 }
 
 /// One value of each variant. `Driver` comes last.
-const CAUSES: [Cause; 7] = one_of_each! { Cause:
+const CAUSES: [Cause; 13] = one_of_each! { Cause:
     Cause::TimedOut => Cause::TimedOut,
+    Cause::CannotScan => Cause::CannotScan,
+    Cause::NoRouter => Cause::NoRouter,
+    Cause::NoWps => Cause::NoWps,
+    Cause::NotPressed => Cause::NotPressed,
+    Cause::ExchangeTimedOut => Cause::ExchangeTimedOut,
     Cause::Cancelled => Cause::Cancelled,
     Cause::NotJoined => Cause::NotJoined,
     Cause::Store => Cause::Store,
     Cause::Interrupted => Cause::Interrupted,
     Cause::Corrupt => Cause::Corrupt,
+    Cause::KeyRefused => Cause::KeyRefused,
     Cause::Driver(_) => Cause::Driver(ErrorKind::Other),
 };
 const WITHOUT_KIND: usize = CAUSES.len() - 1;

@@ -138,7 +138,7 @@ fn time_out() -> Case {
         router: RouterKind::Ordinary,
         steps: &[(1.0, start_over_wifi)],
         until: 123.0,
-        result: Err(Cause::TimedOut),
+        result: Err(Cause::NotPressed),
         after: off(Some(old())),
         interrupted: off(Some(old())),
     }

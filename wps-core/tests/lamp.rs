@@ -134,15 +134,27 @@ fn pattern_of_result(task: TaskKind, result: Result<(), Cause>) -> Pattern {
             TaskKind::Pair,
             Err(
                 Cause::TimedOut
+                | Cause::CannotScan
+                | Cause::NoRouter
+                | Cause::NoWps
+                | Cause::NotPressed
+                | Cause::ExchangeTimedOut
                 | Cause::NotJoined
                 | Cause::Store
                 | Cause::Interrupted
                 | Cause::Corrupt
+                | Cause::KeyRefused
                 | Cause::Driver(
                     ErrorKind::Refused
+                    | ErrorKind::RefusedOrOverlap
                     | ErrorKind::RouterBusy
                     | ErrorKind::RouterLost
                     | ErrorKind::Insecure
+                    | ErrorKind::Wep
+                    | ErrorKind::TkipOnly
+                    | ErrorKind::EmptyKey
+                    | ErrorKind::InvalidKey
+                    | ErrorKind::NoNetwork
                     | ErrorKind::WrongKey
                     | ErrorKind::NotFound
                     | ErrorKind::Unsupported

@@ -92,7 +92,7 @@ fn event_for(ending: Ending, command: &Command) -> Option<Event> {
         (Ending::CommitFailed, Command::Save(Record::Settled(_), _)) => Now(Input::Saved(Err(()))),
         (Ending::PowerCutWhileSearching, Command::Pair { .. }) => PowerCut,
         (Ending::PowerCutWhileJoining, Command::Join(..)) => PowerCut,
-        (Ending::NoDevice, Command::Snapshot(_)) => {
+        (Ending::NoDevice, Command::Snapshot { .. }) => {
             Now(Input::SnapshotTaken(Err(ErrorKind::NoDevice)))
         }
         (Ending::DiskFull, Command::Save(Record::Pairing { .. }, _)) => Now(Input::Saved(Err(()))),
@@ -111,7 +111,7 @@ fn pair(before: &Settings, after_failure: AfterFailure, ending: Ending) -> (Reco
     let mut machine = boot(&disk);
     assert_eq!(machine.command(), apply(before, now.after(Duration::from_secs(15))));
     machine.handle(now, Input::Applied(Ok(())));
-    machine.handle(now, Input::Start { reply_grace: Duration::from_millis(500) });
+    machine.handle(now, Input::Start { reply_grace: Duration::from_millis(500), only: None });
 
     let mut ending = Some(ending);
     loop {
@@ -119,16 +119,16 @@ fn pair(before: &Settings, after_failure: AfterFailure, ending: Ending) -> (Reco
         if let Some(event) = ending.and_then(|ending| event_for(ending, &command)) {
             ending = None;
             match event {
-                Event::Now(input) => machine.handle(now, input),
-                Event::At(later, input) => machine.handle(later, input),
+                Event::Now(input) => drop(machine.handle(now, input)),
+                Event::At(later, input) => drop(machine.handle(later, input)),
                 Event::PowerCut => machine = boot(&disk),
             }
             continue;
         }
         let answer = match command {
-            Command::Idle => return (disk, machine),
+            Command::Idle(_) => return (disk, machine),
             Command::Pause(_) => Input::Elapsed,
-            Command::Snapshot(_) => Input::SnapshotTaken(Ok(Snapshot::default())),
+            Command::Snapshot { .. } => Input::SnapshotTaken(Ok(Snapshot::default())),
             Command::Save(record, _) => {
                 disk = record;
                 Input::Saved(Ok(()))
@@ -227,7 +227,7 @@ fn the_default_after_failure_is_the_specifications_rule() {
 
 #[test]
 fn every_cause_has_a_unique_name_and_advice() {
-    let names: BTreeSet<_> = Cause::ALL.iter().map(|cause| cause.name()).collect();
+    let names: BTreeSet<_> = Cause::ALL.iter().map(|it| it.detail().unwrap_or(it.name())).collect();
     let reasons: BTreeSet<_> = Cause::ALL.iter().map(Cause::to_string).collect();
     let advice: BTreeSet<_> = Cause::ALL.iter().map(|cause| cause.advice()).collect();
     for different in [names.len(), reasons.len(), advice.len()] {
@@ -246,8 +246,8 @@ fn every_cause_has_a_unique_name_and_advice() {
 #[test]
 fn the_advice_matches_the_troubleshooting_table() {
     for (cause, words) in [
-        (Cause::TimedOut, "WPS button within two minutes"),
-        (Cause::TimedOut, "by hand"),
+        (Cause::NotPressed, "WPS button of the router within two minutes"),
+        (Cause::NoWps, "by hand"),
         (Cause::Driver(ErrorKind::Refused), "WPS settings of the router"),
         (Cause::Driver(ErrorKind::Overlap), "Wait two minutes"),
         (Cause::Driver(ErrorKind::Unsupported), "by hand"),
@@ -259,9 +259,15 @@ fn the_advice_matches_the_troubleshooting_table() {
 #[test]
 fn the_final_error_kinds() {
     use ErrorKind::{
-        Blocked, Insecure, ManagedByOther, NoDevice, NotPermitted, Overlap, Unsupported,
+        Blocked, EmptyKey, Insecure, InvalidKey, ManagedByOther, NoDevice, NoNetwork, NotPermitted,
+        Overlap, RefusedOrOverlap, TkipOnly, Unsupported, Wep,
     };
-    let last = [Overlap, Insecure, Unsupported, NoDevice, Blocked, ManagedByOther, NotPermitted];
+    let last = [
+        [Overlap, RefusedOrOverlap].as_slice(),
+        &[Insecure, Wep, TkipOnly, EmptyKey, InvalidKey, NoNetwork],
+        &[Unsupported, NoDevice, Blocked, ManagedByOther, NotPermitted],
+    ]
+    .concat();
     for &kind in ErrorKind::ALL {
         assert_eq!(kind.is_final(), last.contains(&kind), "{kind:?}");
     }
@@ -275,7 +281,7 @@ fn joining() -> Machine {
     let offer = Offer::new([network(b"guest", b"correct horse"), home()]).expect("two");
     for input in [
         Input::Applied(Ok(())),
-        Input::Start { reply_grace: Duration::ZERO },
+        Input::Start { reply_grace: Duration::ZERO, only: None },
         Input::SnapshotTaken(Ok(Snapshot::default())),
         Input::Saved(Ok(())),
         Input::Elapsed,
@@ -397,8 +403,10 @@ fn no_type_prints_a_secret() {
         // The machine and its status all the way through a pairing and a change of settings.
         let reply_grace = Duration::ZERO;
         let to = station(secret());
-        for start in [Input::Start { reply_grace }, Input::Configure { settings: to, reply_grace }]
-        {
+        for start in [
+            Input::Start { reply_grace, only: None },
+            Input::Configure { settings: to, reply_grace },
+        ] {
             let loaded = Loaded::Record(Record::Settled(settings.clone()));
             let mut machine = Machine::boot(now, loaded, off(None), AfterFailure::default());
             for input in [

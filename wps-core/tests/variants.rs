@@ -13,7 +13,8 @@ use wps_core::driver::{DriverError, ErrorKind, Offer, PairContext, WifiDriver};
 use wps_core::sim::{DiskError, DiskFault, SimError, samples};
 use wps_core::wsc::CredentialError;
 use wps_core::{
-    Cause, Credentials, InvalidValue, RecordError, RequestError, Settings, Snapshot, TaskKind,
+    Cause, Credentials, IdleEvent, InvalidValue, RecordError, RequestError, Settings, Snapshot,
+    TaskKind,
 };
 use wps_core::{Cipher, Security};
 
@@ -29,6 +30,7 @@ fn each_list_has_each_variant_once() {
     expect_different(ErrorKind::ALL);
     expect_different(Security::ALL);
     expect_different(Cipher::ALL);
+    expect_different(IdleEvent::ALL);
     expect_different(TaskKind::ALL);
     expect_different(InvalidValue::ALL);
     expect_different(CredentialError::ALL);
@@ -118,8 +120,9 @@ fn a_driver_needs_no_error_type_of_its_own() {
 }
 
 #[test]
-fn unusable_credentials_are_final_only_if_they_are_insecure() {
-    for error in CredentialError::ALL {
-        assert_eq!(error.kind().is_final(), *error == CredentialError::Insecure, "{error}");
-    }
+fn unusable_credentials_are_final_each_with_its_kind() {
+    let kinds: HashSet<_> = CredentialError::ALL.iter().map(DriverError::kind).collect();
+    assert_eq!(kinds.len(), CredentialError::ALL.len());
+    // The router would hand over the same ones again.
+    assert!(kinds.iter().all(|kind| kind.is_final()), "{kinds:?}");
 }

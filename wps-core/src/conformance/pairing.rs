@@ -55,7 +55,9 @@ pub(super) async fn no_button_press<S: TestBed>(
         None => context.gap = Some(Unavailable("the driver does not report search progress")),
         Some(SearchProgress::Looking | SearchProgress::NotPressed) => {}
         Some(
-            progress @ (SearchProgress::NoRouter
+            progress @ (SearchProgress::CannotScan
+            | SearchProgress::NoRouter
+            | SearchProgress::NoWps
             | SearchProgress::Pressed { .. }
             | SearchProgress::Exchanging { .. }),
         ) => expect(

@@ -2,59 +2,125 @@
 
 use core::time::Duration;
 
-use super::{Backoff, Machine, SearchStep, State, Step, Target, Task};
+use super::{Backoff, JoinStep, Machine, SearchStep, State, Step, Target, Task, Waiting};
 use crate::command::{
-    APPLY_TIMEOUT, CONFIGURE_WINDOW, Input, JOIN_TIMEOUT, MAX_RETRY_DELAY, PAIRING_WINDOW,
-    RETRY_DELAY, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT,
+    APPLY_TIMEOUT, CONFIGURE_WINDOW, Input, JOIN_TIMEOUT, KEY_RETRY_DELAY, MAX_RETRY_DELAY,
+    PAIRING_WINDOW, REQUEST_WAIT_TIMEOUT, RETRY_DELAY, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT,
 };
 use crate::driver::ErrorKind;
 use crate::logging::debug;
 use crate::settings::{Settings, Snapshot};
 use crate::status::{Cause, TaskKind, TaskResult};
 use crate::time::Instant;
+use crate::wsc::Bssid;
+
+const REFUSED: Cause = Cause::Driver(ErrorKind::Refused);
 
 impl Machine {
     /// Returns the next state.
     pub(super) fn next_state(&mut self, now: Instant, input: Input) -> State {
-        let start = |kind, window, reply_grace, restore_error| {
-            let deadline = now.after(window);
-            let task = Task { kind, deadline, restore_error, last_error: None };
-            State::Snapshotting { task, reply_grace, until: now.after(SNAPSHOT_TIMEOUT) }
-        };
-        let restore_error =
-            if let State::Restoring { retry, .. } = self.state { retry.trouble } else { None };
         match (self.state, input) {
+            (State::Idle { .. }, Input::Start { reply_grace, only }) => {
+                Task::pair(now, only).start(now, reply_grace)
+            }
+            (State::Idle { .. }, Input::Configure { settings, reply_grace }) => {
+                self.target = Target::Settings(settings);
+                Task::configure(now).start(now, reply_grace)
+            }
+
             // Settings that the radio does not accept must not lock the user out.
             (
-                State::Idle { .. }
-                | State::Restoring { retry: Backoff { trouble: Some(_), .. }, .. },
-                Input::Start { reply_grace },
-            ) => start(TaskKind::Pair, PAIRING_WINDOW, reply_grace, restore_error),
+                State::Restoring { retry: Backoff { trouble: Some(error), .. }, .. },
+                Input::Start { reply_grace, only },
+            ) => Task::pair(now, only).after_restore_error(error).start(now, reply_grace),
             (
-                State::Idle { .. }
-                | State::Restoring { retry: Backoff { trouble: Some(_), .. }, .. },
+                State::Restoring { retry: Backoff { trouble: Some(error), .. }, .. },
                 Input::Configure { settings, reply_grace },
             ) => {
                 self.target = Target::Settings(settings);
-                start(TaskKind::Configure, CONFIGURE_WINDOW, reply_grace, restore_error)
+                Task::configure(now).after_restore_error(error).start(now, reply_grace)
+            }
+
+            // Until the first try has failed, a request waits for its end.
+            (
+                State::Restoring { result, retry: retry @ Backoff { trouble: None, .. }, waiting },
+                Input::Start { reply_grace, only },
+            ) => {
+                let waiting = Waiting::joined(waiting, now, reply_grace, only);
+                State::Restoring { result, retry, waiting }
+            }
+            (
+                State::Closing { result, retry: retry @ Backoff { trouble: None, .. }, waiting },
+                Input::Start { reply_grace, only },
+            ) => {
+                let waiting = Waiting::joined(waiting, now, reply_grace, only);
+                State::Closing { result, retry, waiting }
+            }
+            (
+                State::Restoring {
+                    result,
+                    retry: retry @ Backoff { trouble: None, .. },
+                    waiting: None,
+                },
+                Input::Configure { settings, reply_grace },
+            ) => {
+                self.target = Target::Settings(settings);
+                let waiting = Some(Waiting::new(TaskKind::Configure, now, reply_grace, None));
+                State::Restoring { result, retry, waiting }
+            }
+            (
+                State::Closing {
+                    result,
+                    retry: retry @ Backoff { trouble: None, .. },
+                    waiting: None,
+                },
+                Input::Configure { settings, reply_grace },
+            ) => {
+                self.target = Target::Settings(settings);
+                let waiting = Some(Waiting::new(TaskKind::Configure, now, reply_grace, None));
+                State::Closing { result, retry, waiting }
+            }
+            (
+                State::Restoring { result, retry, waiting: Some(_) },
+                Input::Cancel | Input::WaitElapsed,
+            ) => {
+                self.target = Target::Unset;
+                State::Restoring { result, retry, waiting: None }
+            }
+            (
+                State::Closing { result, retry, waiting: Some(_) },
+                Input::Cancel | Input::WaitElapsed,
+            ) => {
+                self.target = Target::Unset;
+                State::Closing { result, retry, waiting: None }
             }
 
             // With a last result the record is saved once more, unchanged. That is harmless.
             (State::Idle { last }, Input::ConfigLost) => {
-                State::Restoring { result: last, retry: Backoff::start(now.after(APPLY_TIMEOUT)) }
+                self.key_refused = false;
+                let retry = Backoff::start(now.after(APPLY_TIMEOUT));
+                State::Restoring { result: last, retry, waiting: None }
+            }
+            (state @ State::Idle { .. }, Input::KeyRefused) => {
+                self.key_refused = true;
+                state
+            }
+            (state @ State::Idle { .. }, Input::KeyAccepted) => {
+                self.key_refused = false;
+                state
             }
 
             // A second start belongs to the pairing that is running. Until the journal is written,
             // its requester gets the reply grace that it needs.
             (
                 State::Snapshotting { task, reply_grace, until },
-                Input::Start { reply_grace: more },
+                Input::Start { reply_grace: more, .. },
             ) if task.kind == TaskKind::Pair => {
                 State::Snapshotting { task, reply_grace: reply_grace.max(more), until }
             }
             (
                 State::Journaling { task, reply_grace, until },
-                Input::Start { reply_grace: more },
+                Input::Start { reply_grace: more, .. },
             ) if task.kind == TaskKind::Pair => {
                 State::Journaling { task, reply_grace: reply_grace.max(more), until }
             }
@@ -88,7 +154,10 @@ impl Machine {
             (State::Journaling { task, reply_grace, .. }, Input::Saved(Ok(()))) => {
                 let until = now.after(reply_grace);
                 match task.kind {
-                    TaskKind::Pair => Task { restore_error: None, ..task }.search(until),
+                    TaskKind::Pair => {
+                        self.key_refused = false;
+                        Task { restore_error: None, ..task }.search(until)
+                    }
                     TaskKind::Configure => State::ReplyGrace { task, until },
                 }
             }
@@ -102,8 +171,16 @@ impl Machine {
 
             (State::Searching { task, step: SearchStep::Pair(_) }, Input::Offered(Ok(offer))) => {
                 self.target = Target::Networks(offer);
-                task.join(now, 0)
+                task.join(now, 0, false)
             }
+            // Refused twice in a row: this router will not change its mind.
+            (
+                State::Searching {
+                    task: task @ Task { last_error: Some(REFUSED), .. },
+                    step: SearchStep::Pair(_),
+                },
+                Input::Offered(Err(kind @ ErrorKind::Refused)),
+            ) => self.roll_back(task, now, kind.into()),
             (State::Searching { task, step: SearchStep::Pair(_) }, Input::Offered(Err(kind)))
                 if !kind.is_final() =>
             {
@@ -119,6 +196,9 @@ impl Machine {
             (State::Searching { task, .. }, Input::Elapsed) if now >= task.deadline => {
                 self.roll_back(task, now, task.last_error.unwrap_or(Cause::TimedOut))
             }
+            (State::Searching { task, step: SearchStep::Pair(_) }, Input::SearchElapsed(cause)) => {
+                self.roll_back(task, now, task.last_error.unwrap_or(cause))
+            }
             (
                 State::Searching { task, step: SearchStep::Restore(_) },
                 Input::Applied(_) | Input::Elapsed,
@@ -130,30 +210,67 @@ impl Machine {
                 task.search(now)
             }
 
-            (State::Joining { task, index, step: Step::Try(_) }, Input::Joined(Ok(()))) => {
+            (
+                State::Joining { task, index, step: JoinStep { step: Step::Try(_), .. } },
+                Input::Joined(Ok(())),
+            ) => {
                 if let Target::Networks(offer) = &self.target {
                     let settings = Settings::after_success(offer.at(index).clone());
                     self.target = Target::Settings(settings);
                 }
                 State::Saving { task, until: now.after(SAVE_TIMEOUT) }
             }
-            (State::Joining { task, step: Step::Try(_), .. }, Input::Joined(Err(kind)))
-                if kind.is_final() =>
-            {
-                self.roll_back(task, now, kind.into())
-            }
+            (
+                State::Joining { task, step: JoinStep { step: Step::Try(_), .. }, .. },
+                Input::Joined(Err(kind)),
+            ) if kind.is_final() => self.roll_back(task, now, kind.into()),
             (State::Joining { task, .. }, Input::Elapsed) if now >= task.deadline => {
                 self.roll_back(task, now, task.last_error.unwrap_or(Cause::NotJoined))
             }
-            (State::Joining { task, index, step: Step::Try(_) }, Input::Joined(Err(kind))) => {
-                task.pause_join(now, kind.into(), (index + 1) % self.target.network_count())
+            (
+                State::Joining {
+                    task,
+                    index,
+                    step: JoinStep { key_refused: false, step: Step::Try(_) },
+                },
+                Input::Joined(Err(ErrorKind::WrongKey)),
+            ) => {
+                let until = task.deadline.min(now.after(KEY_RETRY_DELAY));
+                let step = JoinStep { key_refused: true, step: Step::Pause(until) };
+                let last_error = Some(ErrorKind::WrongKey.into());
+                State::Joining { task: Task { last_error, ..task }, index, step }
             }
-            (State::Joining { task, index, step: Step::Try(_) }, Input::Elapsed) => {
-                task.pause_join(now, Cause::NotJoined, (index + 1) % self.target.network_count())
+            // Refused twice: this network will not accept its key.
+            (
+                State::Joining {
+                    task,
+                    index,
+                    step: JoinStep { key_refused: true, step: Step::Try(_) },
+                },
+                Input::Joined(Err(kind @ ErrorKind::WrongKey)),
+            ) => {
+                if self.target.remove_network(index) {
+                    task.pause_join(now, kind.into(), index % self.target.network_count())
+                } else {
+                    self.roll_back(task, now, kind.into())
+                }
             }
-            (State::Joining { task, index, step: Step::Pause(_) }, Input::Elapsed) => {
-                task.join(now, index)
-            }
+            (
+                State::Joining { task, index, step: JoinStep { step: Step::Try(_), .. } },
+                Input::Joined(Err(kind)),
+            ) => task.pause_join(now, kind.into(), (index + 1) % self.target.network_count()),
+            (
+                State::Joining { task, index, step: JoinStep { step: Step::Try(_), .. } },
+                Input::Elapsed,
+            ) => task.pause_join(now, Cause::NotJoined, (index + 1) % self.target.network_count()),
+            (
+                State::Joining {
+                    task,
+                    index,
+                    step: JoinStep { key_refused, step: Step::Pause(_) },
+                },
+                Input::Elapsed,
+            ) => task.join(now, index, key_refused),
 
             (State::Applying { task, .. }, Input::Applied(Ok(()))) => {
                 State::Saving { task, until: now.after(SAVE_TIMEOUT) }
@@ -182,33 +299,40 @@ impl Machine {
                 self.roll_back(task, now, Cause::Store)
             }
 
-            (State::Restoring { result: None, retry }, Input::Applied(Ok(())))
+            (State::Restoring { result: None, retry, waiting }, Input::Applied(Ok(())))
                 if retry.is_trying() =>
             {
-                self.become_idle(None)
+                self.become_idle_or_start(None, waiting, now)
             }
-            (State::Restoring { result: Some(result), retry }, Input::Applied(Ok(())))
+            (State::Restoring { result: Some(result), retry, waiting }, Input::Applied(Ok(())))
                 if retry.is_trying() =>
             {
-                self.close_journal(result, now)
+                self.snapshot = Snapshot::default();
+                let retry = Backoff::start(now.after(SAVE_TIMEOUT));
+                State::Closing { result, retry, waiting }
             }
-            (State::Restoring { result, retry }, Input::Applied(Err(kind)))
+            (State::Restoring { result, retry, waiting }, Input::Applied(Err(kind)))
                 if retry.is_trying() =>
             {
-                State::Restoring { result, retry: retry.failed(now, kind.into()) }
+                Self::restore_failed(result, retry.failed(now, kind.into()), waiting, now)
             }
-            (State::Restoring { result, retry }, Input::Elapsed) => {
+            (State::Restoring { result, retry, waiting }, Input::Elapsed) => {
                 let retry = retry.elapsed(now, APPLY_TIMEOUT, ErrorKind::NoResponse.into());
-                State::Restoring { result, retry }
+                Self::restore_failed(result, retry, waiting, now)
             }
-            (State::Closing { result, retry }, Input::Saved(Ok(()))) if retry.is_trying() => {
-                self.become_idle(Some(result))
+            (State::Closing { result, retry, waiting }, Input::Saved(Ok(())))
+                if retry.is_trying() =>
+            {
+                self.become_idle_or_start(Some(result), waiting, now)
             }
-            (State::Closing { result, retry }, Input::Saved(Err(()))) if retry.is_trying() => {
-                State::Closing { result, retry: retry.failed(now, Cause::Store) }
+            (State::Closing { result, retry, .. }, Input::Saved(Err(()))) if retry.is_trying() => {
+                self.target = Target::Unset;
+                State::Closing { result, retry: retry.failed(now, Cause::Store), waiting: None }
             }
-            (State::Closing { result, retry }, Input::Elapsed) => {
-                State::Closing { result, retry: retry.elapsed(now, SAVE_TIMEOUT, Cause::Store) }
+            (State::Closing { result, retry, .. }, Input::Elapsed) => {
+                self.target = Target::Unset;
+                let retry = retry.elapsed(now, SAVE_TIMEOUT, Cause::Store);
+                State::Closing { result, retry, waiting: None }
             }
 
             // A request at the wrong time, or an answer to another command than the current one.
@@ -218,7 +342,11 @@ impl Machine {
                 | Input::Configure { .. }
                 | Input::Cancel
                 | Input::Elapsed
+                | Input::SearchElapsed(_)
+                | Input::WaitElapsed
                 | Input::ConfigLost
+                | Input::KeyRefused
+                | Input::KeyAccepted
                 | Input::SnapshotTaken(_)
                 | Input::Saved(_)
                 | Input::Applied(_)
@@ -232,10 +360,11 @@ impl Machine {
     }
 
     /// Starts to put the requested settings in force. The radio is touched from here on.
-    fn start_configuring(&self, task: Task, now: Instant) -> State {
+    fn start_configuring(&mut self, task: Task, now: Instant) -> State {
+        self.key_refused = false;
         let task = Task { restore_error: None, ..task };
         if self.target.network(0).is_some() {
-            task.join(now, 0)
+            task.join(now, 0, false)
         } else {
             State::Applying { task, until: now.after(APPLY_TIMEOUT) }
         }
@@ -271,12 +400,45 @@ impl Machine {
 
     fn restore(&mut self, result: TaskResult, now: Instant) -> State {
         self.target = Target::Unset;
-        State::Restoring { result: Some(result), retry: Backoff::start(now.after(APPLY_TIMEOUT)) }
+        self.key_refused = false;
+        let retry = Backoff::start(now.after(APPLY_TIMEOUT));
+        State::Restoring { result: Some(result), retry, waiting: None }
     }
 
     fn close_journal(&mut self, result: TaskResult, now: Instant) -> State {
         self.clear_task();
-        State::Closing { result, retry: Backoff::start(now.after(SAVE_TIMEOUT)) }
+        State::Closing { result, retry: Backoff::start(now.after(SAVE_TIMEOUT)), waiting: None }
+    }
+
+    /// Stays in Restoring after a step of it. A request that waits starts if the try has failed.
+    fn restore_failed(
+        result: Option<TaskResult>,
+        retry: Backoff,
+        waiting: Option<Waiting>,
+        now: Instant,
+    ) -> State {
+        match (waiting, retry.trouble) {
+            (Some(waiting), Some(error)) => {
+                waiting.task(now).after_restore_error(error).start(now, waiting.reply_grace)
+            }
+            (waiting, _) => State::Restoring { result, retry, waiting },
+        }
+    }
+
+    /// Ends the restoring. A request that has waited for it starts now.
+    fn become_idle_or_start(
+        &mut self,
+        last: Option<TaskResult>,
+        waiting: Option<Waiting>,
+        now: Instant,
+    ) -> State {
+        match waiting {
+            None => self.become_idle(last),
+            Some(waiting) => {
+                self.snapshot = Snapshot::default();
+                waiting.task(now).start(now, waiting.reply_grace)
+            }
+        }
     }
 
     fn become_idle(&mut self, last: Option<TaskResult>) -> State {
@@ -292,7 +454,57 @@ impl Machine {
     }
 }
 
+impl Waiting {
+    fn new(kind: TaskKind, now: Instant, reply_grace: Duration, only: Option<Bssid>) -> Self {
+        Self { kind, reply_grace, only, until: now.after(REQUEST_WAIT_TIMEOUT) }
+    }
+
+    /// Adds a pairing to what `waiting`. It joins a pairing that waits, and needs its reply, too.
+    fn joined(
+        waiting: Option<Self>,
+        now: Instant,
+        reply_grace: Duration,
+        only: Option<Bssid>,
+    ) -> Option<Self> {
+        Some(match waiting {
+            None => Self::new(TaskKind::Pair, now, reply_grace, only),
+            Some(it) if it.kind == TaskKind::Pair => {
+                Self { reply_grace: it.reply_grace.max(reply_grace), ..it }
+            }
+            Some(it) => it,
+        })
+    }
+
+    /// Returns the task that this request starts now.
+    fn task(self, now: Instant) -> Task {
+        match self.kind {
+            TaskKind::Pair => Task::pair(now, self.only),
+            TaskKind::Configure => Task::configure(now),
+        }
+    }
+}
+
 impl Task {
+    fn pair(now: Instant, only: Option<Bssid>) -> Self {
+        let deadline = now.after(PAIRING_WINDOW);
+        Self { kind: TaskKind::Pair, deadline, restore_error: None, last_error: None, only }
+    }
+
+    fn configure(now: Instant) -> Self {
+        let deadline = now.after(CONFIGURE_WINDOW);
+        let kind = TaskKind::Configure;
+        Self { kind, deadline, restore_error: None, last_error: None, only: None }
+    }
+
+    /// The same task, started although the settings could not be restored because of `error`.
+    fn after_restore_error(self, error: Cause) -> Self {
+        Self { restore_error: Some(error), ..self }
+    }
+
+    fn start(self, now: Instant, reply_grace: Duration) -> State {
+        State::Snapshotting { task: self, reply_grace, until: now.after(SNAPSHOT_TIMEOUT) }
+    }
+
     fn finish(self, at: Instant, result: Result<(), Cause>) -> TaskResult {
         TaskResult { task: self.kind, result, at }
     }
@@ -303,14 +515,15 @@ impl Task {
     }
 
     /// Joins the network at `index`, within the window.
-    fn join(self, now: Instant, index: usize) -> State {
+    fn join(self, now: Instant, index: usize, key_refused: bool) -> State {
         let step = Step::Try(self.deadline.min(now.after(JOIN_TIMEOUT)));
-        State::Joining { task: self, index, step }
+        State::Joining { task: self, index, step: JoinStep { key_refused, step } }
     }
 
     /// Remembers why a join failed, and pauses before the join at `index`, within the window.
     fn pause_join(self, now: Instant, cause: Cause, index: usize) -> State {
         let step = Step::Pause(self.deadline.min(now.after(RETRY_DELAY)));
+        let step = JoinStep { key_refused: false, step };
         State::Joining { task: Self { last_error: Some(cause), ..self }, index, step }
     }
 }

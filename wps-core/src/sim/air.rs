@@ -4,13 +4,15 @@ use core::cell::RefCell;
 use core::future::pending;
 use core::time::Duration;
 
+use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::signal::Signal;
 use heapless::Vec;
 
-use crate::driver::{DriverError, ErrorKind, Offer, PairContext, SearchProgress, WifiDriver};
-
+use crate::driver::{
+    DriverError, ErrorKind, IdleEvent, Offer, PairContext, SearchProgress, WifiDriver,
+};
 use crate::link::{Link, Security};
 use crate::scan::{BssInfo, ScanResults};
 use crate::settings::{Credentials, Mode, Passphrase, Settings, Snapshot, Ssid};
@@ -100,6 +102,8 @@ pub struct Air<M: RawMutex> {
     inner: Mutex<M, RefCell<Inner>>,
     /// Signalled when the radio has lost its configuration.
     config_lost: Signal<M, ()>,
+    /// Signalled when a router has changed.
+    router_changed: Signal<M, ()>,
 }
 
 struct Inner {
@@ -115,7 +119,11 @@ impl<M: RawMutex> Air<M> {
     /// Creates an environment without routers.
     pub const fn new() -> Self {
         let inner = Inner { routers: Vec::new(), radio: None, platform: None, fault: None };
-        Self { inner: Mutex::new(RefCell::new(inner)), config_lost: Signal::new() }
+        Self {
+            inner: Mutex::new(RefCell::new(inner)),
+            config_lost: Signal::new(),
+            router_changed: Signal::new(),
+        }
     }
 
     /// Adds a router, and removes any other one with the same name. Ignores a ninth router.
@@ -124,6 +132,7 @@ impl<M: RawMutex> Air<M> {
             inner.routers.retain(|other| other.network.ssid != router.network.ssid);
             inner.routers.push(router).ok();
         });
+        self.router_changed.signal(());
     }
 
     /// Presses the WPS button of the router called `ssid`.
@@ -147,6 +156,14 @@ impl<M: RawMutex> Air<M> {
     /// Changes the behaviour of the router called `ssid`.
     pub fn set_kind(&self, ssid: &[u8], kind: RouterKind) {
         self.with_router(ssid, |router| router.kind = kind);
+    }
+
+    /// Changes the key of the router called `ssid`. An empty `key` makes its network an open one.
+    ///
+    /// # Panics
+    /// Panics if `key` is not a valid key.
+    pub fn set_key(&self, ssid: &[u8], key: &[u8]) {
+        self.with_router(ssid, |router| router.network = Router::new(ssid, key).network);
     }
 
     /// Removes the router called `ssid` for good.
@@ -204,13 +221,14 @@ impl<M: RawMutex> Air<M> {
 
     /// Returns a driver for the radio. Its methods take time on `clock`.
     pub fn radio<C: Clock>(&self, clock: C) -> Radio<'_, M, C> {
-        Radio { air: self, clock }
+        Radio { air: self, clock, key_refused: false }
     }
 
     fn with_router(&self, ssid: &[u8], act: impl FnOnce(&mut Router)) {
         self.with(|inner| {
             inner.routers.iter_mut().find(|it| it.network.ssid.as_bytes() == ssid).map(act);
         });
+        self.router_changed.signal(());
     }
 
     fn with<R>(&self, act: impl FnOnce(&mut Inner) -> R) -> R {
@@ -266,6 +284,21 @@ impl Inner {
         results
     }
 
+    /// Returns whether the network of these settings is in range, but does not accept their key.
+    fn is_key_refused(&self, settings: &Settings) -> bool {
+        match settings {
+            Settings::Station { network } => {
+                self.check_join(network) == Err(SimError(ErrorKind::WrongKey))
+            }
+            Settings::Platform | Settings::AccessPoint { .. } | Settings::Off { .. } => false,
+        }
+    }
+
+    /// Returns whether a router is on.
+    fn has_router(&self) -> bool {
+        self.routers.iter().any(|it| it.is_on)
+    }
+
     /// Returns whether a router with WPS is on.
     fn has_wps(&self) -> bool {
         self.routers.iter().any(|it| it.is_on && it.kind != RouterKind::WithoutWps)
@@ -276,6 +309,8 @@ impl Inner {
 pub struct Radio<'a, M: RawMutex, C> {
     air: &'a Air<M>,
     clock: C,
+    /// What `maintain` has reported.
+    key_refused: bool,
 }
 
 /// An error of the simulated radio.
@@ -311,7 +346,7 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
             plan.mark_scanned(&step);
             context.report_scan_results(&self.air.with(|inner| inner.scan_results()));
             let pressed = self.air.with(|inner| inner.pressed_routers());
-            match context.overlap_detector.decide(&pressed, &plan) {
+            match context.decide(&pressed, &plan) {
                 Decision::Pair(router) => return Ok(router),
                 Decision::Overlap => return Err(SimError(ErrorKind::Overlap)),
                 Decision::KeepScanning => {
@@ -320,6 +355,9 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
                 }
                 Decision::NoRouter if self.air.with(|inner| inner.has_wps()) => {
                     context.report_progress(SearchProgress::NotPressed);
+                }
+                Decision::NoRouter if self.air.with(|inner| inner.has_router()) => {
+                    context.report_progress(SearchProgress::NoWps);
                 }
                 Decision::NoRouter => context.report_progress(SearchProgress::NoRouter),
             }
@@ -331,6 +369,7 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
     type Error = SimError;
 
     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), SimError> {
+        self.key_refused = false;
         self.work(APPLY_DELAY).await?;
         self.air.with(|inner| {
             if inner.fault == Some(RadioFault::RejectsMode(settings.mode())) {
@@ -380,6 +419,7 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
     }
 
     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), SimError> {
+        self.key_refused = false;
         self.air.with(|inner| inner.radio = None);
         self.work(JOIN_DELAY).await?;
         self.air.with(|inner| {
@@ -421,8 +461,22 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
         Ok(self.air.with(|inner| inner.scan_results()))
     }
 
-    async fn config_lost(&mut self) {
-        self.air.config_lost.wait().await;
+    fn can_pair_with_one(&self) -> bool {
+        true
+    }
+
+    async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
+        loop {
+            let refused = self.air.with(|inner| inner.is_key_refused(settings));
+            if refused != self.key_refused {
+                self.key_refused = refused;
+                return if refused { IdleEvent::KeyRefused } else { IdleEvent::KeyAccepted };
+            }
+            match select(self.air.config_lost.wait(), self.air.router_changed.wait()).await {
+                Either::First(()) => return IdleEvent::ConfigLost,
+                Either::Second(()) => {}
+            }
+        }
     }
 }
 

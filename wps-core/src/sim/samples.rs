@@ -30,10 +30,12 @@ pub fn phases() -> [Phase; 7] {
 }
 
 /// Returns each progress of a search.
-pub fn search_progress() -> [SearchProgress; 5] {
+pub fn search_progress() -> [SearchProgress; 7] {
     one_of_each! { SearchProgress:
         SearchProgress::Looking => SearchProgress::Looking,
+        SearchProgress::CannotScan => SearchProgress::CannotScan,
         SearchProgress::NoRouter => SearchProgress::NoRouter,
+        SearchProgress::NoWps => SearchProgress::NoWps,
         SearchProgress::NotPressed => SearchProgress::NotPressed,
         SearchProgress::Pressed { .. } => SearchProgress::Pressed { ssid: Some(ssid()) },
         SearchProgress::Exchanging { .. } => SearchProgress::Exchanging { ssid: Some(ssid()) },

@@ -29,22 +29,32 @@ const ENCR_AES: u16 = 0x08;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum CredentialError {
-    /// The network uses WEP, or WPA with TKIP only.
+    /// The network uses WEP.
     #[error(
-        "the router protects its network with WEP or TKIP, which are broken: set it to WPA2 or WPA3 and pair again"
+        "the router protects its network with WEP, which is broken: set it to WPA2 or WPA3 and pair again"
     )]
-    Insecure,
-    /// The key is missing, or no WPA network can have it.
+    Wep,
+    /// The network uses TKIP only.
+    #[error(
+        "the router protects its network with TKIP only, which is broken: set it to WPA2 or WPA3 with AES and pair again"
+    )]
+    TkipOnly,
+    /// The key is empty or missing.
+    #[error(
+        "the router handed over an empty Wi-Fi password: set one of 8 to 63 characters at the router and pair again"
+    )]
+    EmptyKey,
+    /// No WPA network can have this key.
     #[error(
         "the router handed over an impossible Wi-Fi password: set one of 8 to 63 characters at the router and pair again"
     )]
-    Key,
-    /// The credential is incomplete, damaged, or for a network that cannot be joined with a
-    /// password.
+    InvalidKey,
+    /// No network was handed over, or its credential is incomplete, damaged, or for a network that
+    /// cannot be joined with a password.
     #[error(
         "the router handed over nothing usable: set it to WPA2-Personal with a visible name, update its software and pair again"
     )]
-    Malformed,
+    NoNetwork,
 }
 
 /// Parses the networks that a registrar has handed over, and returns them in the router's order.
@@ -77,7 +87,7 @@ pub fn credentials(
         }
     }
     if usable.is_empty() {
-        return Err(first_error.unwrap_or(CredentialError::Malformed));
+        return Err(first_error.unwrap_or(CredentialError::NoNetwork));
     }
     Ok(usable)
 }
@@ -100,21 +110,24 @@ fn credential(value: &[u8]) -> Result<Credentials, CredentialError> {
     }
     let (Some(ssid), Some(authentication), Some(encryption)) = (ssid, authentication, encryption)
     else {
-        return Err(CredentialError::Malformed);
+        return Err(CredentialError::NoNetwork);
     };
 
-    let broken = encryption & (ENCR_WEP | ENCR_TKIP) != 0 && encryption & ENCR_AES == 0;
-    if broken || authentication == AUTH_SHARED {
-        return Err(CredentialError::Insecure);
+    let has = |cipher| encryption & cipher != 0;
+    if authentication == AUTH_SHARED || has(ENCR_WEP) && !has(ENCR_AES | ENCR_TKIP) {
+        return Err(CredentialError::Wep);
+    }
+    if has(ENCR_TKIP) && !has(ENCR_AES) {
+        return Err(CredentialError::TkipOnly);
     }
     // Both flags mean a mixed network. It is joined as WPA2, because the PSK is the same.
     let passphrase = if authentication & (AUTH_WPA_PSK | AUTH_WPA2_PSK) != 0 {
-        let key = Passphrase::new(key.unwrap_or_default()).map_err(|_| CredentialError::Key)?;
-        Some(key)
+        let key = key.filter(|key| !key.is_empty()).ok_or(CredentialError::EmptyKey)?;
+        Some(Passphrase::new(key).map_err(|_| CredentialError::InvalidKey)?)
     } else if authentication == AUTH_OPEN && encryption == ENCR_NONE {
         None
     } else {
-        return Err(CredentialError::Malformed);
+        return Err(CredentialError::NoNetwork);
     };
     Ok(Credentials { ssid, passphrase })
 }

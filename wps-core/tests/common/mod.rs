@@ -17,9 +17,10 @@ use wps_core::Link;
 use wps_core::command::SAVE_TIMEOUT;
 use wps_core::driver::{Offer, PairContext, SearchProgress};
 use wps_core::sim::{Air, Disk, DiskError, ManualClock, Radio, Router, SimError, SimStore};
+use wps_core::wsc::Bssid;
 use wps_core::{
-    AfterFailure, Cause, Clock, Config, Control, Credentials, Instant, Loaded, Mode, Phase, Record,
-    RequestError, Runner, ScanResults, Settings, SettingsStore, Snapshot, Status, WifiDriver,
+    AfterFailure, Cause, Clock, Config, Control, Credentials, IdleEvent, Instant, Loaded, Mode, Phase,
+    Record, RequestError, Runner, ScanResults, Settings, SettingsStore, Snapshot, Status, WifiDriver,
 };
 use wps_testkit::{WakeFlag, off, station};
 
@@ -50,6 +51,7 @@ pub(crate) struct Environment {
     pub(crate) proven: RefCell<Vec<Settings>>,
     /// Whether `pair` was called on the radio since this flag was last taken.
     pub(crate) pair_called: Cell<bool>,
+    can_pair_with_one: Cell<bool>,
     poll_count: Cell<usize>,
     interruptions_stopped: Cell<bool>,
 }
@@ -71,6 +73,7 @@ impl Environment {
             records_at_cuts: RefCell::default(),
             proven: RefCell::default(),
             pair_called: Cell::new(false),
+            can_pair_with_one: Cell::new(true),
             poll_count: Cell::new(0),
             interruptions_stopped: Cell::new(false),
         };
@@ -114,6 +117,11 @@ impl Environment {
     pub(crate) fn cut_power(&self) {
         self.records_at_cuts.borrow_mut().push(self.disk.record());
         self.boot_count.set(self.boot_count.get() + 1);
+    }
+
+    /// Replaces the radio by one that cannot be limited to one access point, at the next boot.
+    pub(crate) fn forbid_one_access_point(&self) {
+        self.can_pair_with_one.set(false);
     }
 
     /// Returns how often a [`Simulation`] polled its runner.
@@ -226,8 +234,12 @@ impl WifiDriver for CheckedRadio<'_> {
         self.0.scan().await
     }
 
-    async fn config_lost(&mut self) {
-        self.0.config_lost().await;
+    fn can_pair_with_one(&self) -> bool {
+        self.1.can_pair_with_one.get()
+    }
+
+    async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
+        self.0.maintain(settings).await
     }
 }
 
@@ -398,6 +410,12 @@ impl<'s> Simulation<'s> {
     pub(crate) fn request_start(&mut self, reply_grace: Duration) -> RequestId {
         let control = self.env.control();
         self.spawn(control.start(reply_grace))
+    }
+
+    /// Requests a pairing with the `number`th router in the air.
+    pub(crate) fn request_start_with(&mut self, number: u8) -> RequestId {
+        let control = self.env.control();
+        self.spawn(control.start_with(Bssid([2, 0, 0, 0, 0, number]), Duration::ZERO))
     }
 
     pub(crate) fn request_configure(&mut self, settings: Settings) -> RequestId {

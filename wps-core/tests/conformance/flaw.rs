@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use embassy_futures::select::{Either, select};
+use wps_core::IdleEvent;
 use wps_core::Link;
 use wps_core::conformance::Check;
 use wps_core::driver::{Offer, PairContext, PairEvent, SearchProgress};
@@ -416,11 +417,13 @@ impl WifiDriver for FlawedDriver<'_> {
         link
     }
 
-    async fn config_lost(&mut self) {
+    async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
         match self.sim.flaw {
             Some(Flaw::MissesConfigLoss) => pending().await,
-            Some(Flaw::ReportsMissingRouterAsConfigLoss) if !self.sim.air.is_linked() => {}
-            _ => self.radio.config_lost().await,
+            Some(Flaw::ReportsMissingRouterAsConfigLoss) if !self.sim.air.is_linked() => {
+                IdleEvent::ConfigLost
+            }
+            _ => self.radio.maintain(settings).await,
         }
     }
 }

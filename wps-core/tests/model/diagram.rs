@@ -106,7 +106,11 @@ impl Condition {
             Input::Start { .. }
             | Input::Configure { .. }
             | Input::Cancel
+            | Input::SearchElapsed(_)
+            | Input::WaitElapsed
             | Input::ConfigLost
+            | Input::KeyRefused
+            | Input::KeyAccepted
             | Input::SnapshotTaken(Ok(_))
             | Input::Saved(_)
             | Input::Applied(Ok(()))
@@ -224,7 +228,7 @@ fn paths() -> Vec<String> {
     let mut boot = |disk| explorer.boot_from(disk, AfterFailure::AccessPointOff);
     let booted = boot(Disk::Settled(SettingsId::StationOld));
     let interrupted = boot(Disk::Pairing(SettingsId::StationOld, true));
-    let idle = explorer.transition(booted, Applied, TimePoint::InWindow);
+    let (idle, _) = explorer.transition(booted, Applied, TimePoint::InWindow);
     let pair = InputId::StartOverWifi;
     let to_network = Configure(SettingsId::StationB);
     let to_off = Configure(SettingsId::Off);
@@ -243,7 +247,7 @@ fn paths() -> Vec<String> {
         for input in inputs {
             let is_request = matches!(input, InputId::StartOverWifi | Configure(_));
             let at = if is_request { TimePoint::Start } else { TimePoint::InWindow };
-            id = explorer.transition(id, *input, at);
+            (id, _) = explorer.transition(id, *input, at);
             names.push(STATES[state_of(&explorer.node(id).machine)].0);
         }
         assert_eq!(names.last(), Some(&"Idle"), "{label}");
@@ -344,6 +348,11 @@ type Route = (&'static [(i32, i32)], Label);
 /// How the arrows are drawn, from state to state. An arrow that is not listed is a straight dashed
 /// line.
 const ROUTES: &[(&str, &str, Route)] = &[
+    (
+        "Idle",
+        "Idle",
+        (&[(95, 60), (95, 38), (135, 38), (135, 60)], Label::From(143, 40)),
+    ),
     ("Idle", "Snapshotting", (&[(190, 370), (350, 370)], Label::Above(198, 363))),
     ("Idle", "Restoring", (&[(85, 410), (85, 520)], Label::From(92, 465))),
     (
@@ -397,6 +406,7 @@ const ROUTES: &[(&str, &str, Route)] = &[
         (&[(820, 560), (820, 582), (860, 582), (860, 560)], Label::From(868, 578)),
     ),
     ("Restoring", "Closing", (&[(610, 520), (610, 160)], Label::From(617, 505))),
+    ("Closing", "Snapshotting", (&[(590, 150), (410, 150), (410, 360)], Label::From(417, 250))),
     ("Closing", "Idle", (&[(590, 140), (190, 140)], Label::Above(525, 133))),
     (
         "Closing",
@@ -458,7 +468,7 @@ fn picture(observed: &Observed) -> String {
         "faint",
         (16, 46),
         "Each arrow has the inputs that lead along it. Any other input leaves the machine as it is. \
-         Where a state has the same input twice, the task decides. \
+         Where a state has the same input twice, the task or a request that waits decides. \
          Final: another try within the window is pointless.",
     ));
     for (name, place) in &STATES {

@@ -5,12 +5,16 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use wps_core::command::{Command, Input};
+use wps_core::wsc::Bssid;
 use wps_core::{
     AfterFailure, Cause, ErrorKind, Instant, Loaded, Machine, Phase, RequestError, Settings,
     TaskKind, TaskResult,
 };
 
 use crate::ids::{CommandId, Disk, IN_WINDOW, InputId, SettingsId, TimePoint};
+
+/// The reply to the requests that wait, if an input has decided it.
+pub(crate) type Reply = Option<Result<(), RequestError>>;
 
 /// The number of a [`Node`].
 pub(crate) type NodeId = u32;
@@ -30,8 +34,8 @@ pub(crate) struct Node {
     pub(crate) settings_in_force: Option<SettingsId>,
     /// The radio rejected the settings to restore.
     pub(crate) restore_failing: bool,
-    /// The reply to the requests that wait, or `None` if they have to wait longer.
-    pub(crate) deferred_reply: Option<Result<(), RequestError>>,
+    /// A request waits until the settings are restored.
+    pub(crate) has_waiting_request: bool,
     /// The replies to a request for a pairing and for other settings that arrives now, or `None` if
     /// it has to wait.
     pub(crate) immediate_replies: [Option<Result<(), RequestError>>; 2],
@@ -57,11 +61,20 @@ impl Node {
             deadline: status.deadline,
             last: status.last,
             settings_in_force: machine.settings_in_force().map(SettingsId::of),
-            deferred_reply: machine.deferred_reply(),
+            has_waiting_request: machine.request_waits_until().is_some(),
             immediate_replies: [TaskKind::Pair, TaskKind::Configure]
                 .map(|task| machine.immediate_reply(task)),
             machine,
         }
+    }
+
+    /// Returns whether a request of this device has no reply yet.
+    pub(crate) fn is_request_pending(&self) -> bool {
+        let starting = matches!(
+            self.command,
+            CommandId::Snapshot | CommandId::Save(Disk::Pairing(..) | Disk::Configuring(..))
+        );
+        starting || self.has_waiting_request
     }
 
     /// Returns whether the command runs until the window closes.
@@ -79,7 +92,8 @@ impl Node {
 
     /// Returns whether this is a pairing or a change of settings whose result is still open.
     pub(crate) fn is_cancellable(&self) -> bool {
-        self.deadline.is_some() && !matches!(self.command, CommandId::Save(Disk::Settled(_)))
+        self.has_waiting_request
+            || self.deadline.is_some() && !matches!(self.command, CommandId::Save(Disk::Settled(_)))
     }
 }
 
@@ -89,7 +103,7 @@ pub(crate) struct Explorer {
     nodes: Vec<Node>,
     ids: HashMap<Machine, NodeId>,
     boots: HashSet<NodeId>,
-    transitions: HashMap<(NodeId, InputId, TimePoint), NodeId>,
+    transitions: HashMap<(NodeId, InputId, TimePoint), (NodeId, Reply)>,
 }
 
 impl Explorer {
@@ -109,7 +123,7 @@ impl Explorer {
 
     /// Returns every input that was passed to a machine, with its time and the resulting machine.
     pub(crate) fn transitions(&self) -> impl Iterator<Item = (NodeId, InputId, TimePoint, NodeId)> {
-        self.transitions.iter().map(|(&(from, input, at), &to)| (from, input, at, to))
+        self.transitions.iter().map(|(&(from, input, at), &(to, _))| (from, input, at, to))
     }
 
     pub(crate) fn boot(&mut self, loaded: Loaded, after_failure: AfterFailure) -> NodeId {
@@ -126,8 +140,13 @@ impl Explorer {
         self.boot(loaded, after_failure)
     }
 
-    /// Returns the machine that results from `input`.
-    pub(crate) fn transition(&mut self, id: NodeId, input: InputId, at: TimePoint) -> NodeId {
+    /// Returns the machine that results from `input`, and the reply to the requests that wait.
+    pub(crate) fn transition(
+        &mut self,
+        id: NodeId,
+        input: InputId,
+        at: TimePoint,
+    ) -> (NodeId, Reply) {
         if let Some(next) = self.transitions.get(&(id, input, at)) {
             return *next;
         }
@@ -138,8 +157,8 @@ impl Explorer {
             TimePoint::Deadline => node.deadline.unwrap_or(IN_WINDOW),
         };
         let mut machine = node.machine.clone();
-        machine.handle(now, input.input());
-        let next = self.intern(machine);
+        let reply = machine.handle(now, input.input());
+        let next = (self.intern(machine), reply);
         self.transitions.insert((id, input, at), next);
         next
     }
@@ -187,16 +206,35 @@ fn check_invariants(node: &Node) -> Result<(), String> {
         return Err("command, settings in force and phase disagree on whether it is idle".into());
     }
     if !is_idle && !node.restore_failing {
-        // A second start before the pairing is journaled may need a longer reply grace.
-        let may_extend =
-            |input| input == InputId::StartOverWifi && node.immediate_replies[0].is_none();
-        for input in
-            [InputId::StartOverWifi, InputId::StartByButton].into_iter().chain(InputId::CONFIGURE)
-        {
-            if !may_extend(input) && !is_unchanged_by(input) {
+        let [pairing, configuring] = node.immediate_replies;
+        let starts = [InputId::StartOverWifi, InputId::StartByButton].map(|it| (it, pairing));
+        let requests = starts.into_iter().chain(InputId::CONFIGURE.map(|it| (it, configuring)));
+        for (input, reply) in requests {
+            // Before the pairing is journaled, a second start may need a longer reply grace. While
+            // the settings are restored, a request waits.
+            if reply.is_some() && !is_unchanged_by(input) {
                 return Err(format!("{input:?} disturbed the running task"));
             }
+            let mut next = machine.clone();
+            next.handle(IN_WINDOW, input.input());
+            if CommandId::of(&next.command()).0 != *command {
+                return Err(format!("{input:?} disturbed the running command"));
+            }
         }
+        if *deadline != None || node.has_waiting_request {
+            let [with_any, with_one] = [None, Some(Bssid([2; 6]))].map(|only| {
+                let mut next = machine.clone();
+                next.handle(IN_WINDOW, Input::Start { reply_grace: Duration::ZERO, only });
+                next
+            });
+            if with_any != with_one {
+                return Err("a second start has changed the access point to pair with".into());
+            }
+        }
+    }
+    let is_wait_unchanged = is_unchanged_by(InputId::WaitElapsed);
+    if is_wait_unchanged == node.has_waiting_request {
+        return Err("only a request that waits can have waited too long".into());
     }
     if !node.is_cancellable() && !is_unchanged_by(InputId::Cancel) {
         return Err("cancelled when there was nothing to cancel".into());
@@ -245,7 +283,12 @@ fn check_error_kind(node: &Node, kind: ErrorKind) -> Result<(), String> {
         machine.handle(IN_WINDOW, answer(kind));
         machine
     };
-    let modelled = if node.deadline.is_some() { modelled_kind(kind) } else { ErrorKind::Other };
+    let modelled = match (node.command, kind) {
+        // The machine counts these.
+        (CommandId::Join(..), ErrorKind::WrongKey) | (CommandId::Pair, ErrorKind::Refused) => kind,
+        _ if node.deadline.is_some() => modelled_kind(kind),
+        _ => ErrorKind::Other,
+    };
     let (actual, expected) = (machine_after(kind), machine_after(modelled));
     if actual.command() != expected.command() || actual.status().phase != expected.status().phase {
         return Err(format!("{kind:?} is treated differently from {modelled:?}"));
@@ -268,7 +311,13 @@ fn modelled_kind(kind: ErrorKind) -> ErrorKind {
     let is_final = matches!(
         kind,
         ErrorKind::Overlap
+            | ErrorKind::RefusedOrOverlap
             | ErrorKind::Insecure
+            | ErrorKind::Wep
+            | ErrorKind::TkipOnly
+            | ErrorKind::EmptyKey
+            | ErrorKind::InvalidKey
+            | ErrorKind::NoNetwork
             | ErrorKind::Unsupported
             | ErrorKind::NoDevice
             | ErrorKind::Blocked

@@ -6,7 +6,7 @@ use std::time::Duration;
 use wps_core::command::{Command, Input};
 use wps_core::driver::Offer;
 use wps_core::{
-    AccessPoint, AfterFailure, Credentials, ErrorKind, Instant, Record, Settings, Snapshot,
+    AccessPoint, AfterFailure, Cause, Credentials, ErrorKind, Instant, Record, Settings, Snapshot,
 };
 use wps_testkit::network;
 
@@ -157,9 +157,9 @@ impl CommandId {
     /// Returns the command and its deadline.
     pub(crate) fn of(command: &Command) -> (Self, Option<Instant>) {
         match command {
-            Command::Idle => (Self::Idle, None),
+            Command::Idle(_) => (Self::Idle, None),
             Command::Pause(until) => (Self::Pause, Some(*until)),
-            Command::Snapshot(until) => (Self::Snapshot, Some(*until)),
+            Command::Snapshot { until, .. } => (Self::Snapshot, Some(*until)),
             Command::Save(record, until) => (Self::Save(Disk::of(record)), Some(*until)),
             Command::Apply(settings, snapshot, until) => {
                 (Self::Apply(SettingsId::of(settings), has_snapshot(snapshot)), Some(*until))
@@ -189,17 +189,21 @@ impl CommandId {
             InputId::StartOverWifi
             | InputId::StartByButton
             | InputId::Configure(_)
-            | InputId::Cancel => true,
+            | InputId::Cancel
+            | InputId::WaitElapsed => true,
             InputId::Elapsed => self != Self::Idle,
-            InputId::ConfigLost => self == Self::Idle,
+            InputId::ConfigLost | InputId::KeyRefused | InputId::KeyAccepted => self == Self::Idle,
             InputId::SnapshotTaken | InputId::SnapshotFailed => self == Self::Snapshot,
             InputId::Saved | InputId::SaveFailed => matches!(self, Self::Save(_)),
             InputId::Applied | InputId::ApplyFailed | InputId::ApplyNoDevice => {
                 matches!(self, Self::Apply(..))
             }
-            InputId::OfferedA | InputId::OfferedBoth | InputId::RouterLost | InputId::Overlap => {
-                self == Self::Pair
-            }
+            InputId::SearchElapsed
+            | InputId::OfferedA
+            | InputId::OfferedBoth
+            | InputId::RouterLost
+            | InputId::Refused
+            | InputId::Overlap => self == Self::Pair,
             InputId::Joined | InputId::WrongKey | InputId::JoinNoDevice => {
                 matches!(self, Self::Join(..))
             }
@@ -220,7 +224,12 @@ pub(crate) enum InputId {
     Configure(SettingsId),
     Cancel,
     Elapsed,
+    SearchElapsed,
+    /// A request has waited too long. Not an answer to a command.
+    WaitElapsed,
     ConfigLost,
+    KeyRefused,
+    KeyAccepted,
     SnapshotTaken,
     SnapshotFailed,
     Saved,
@@ -231,6 +240,7 @@ pub(crate) enum InputId {
     OfferedA,
     OfferedBoth,
     RouterLost,
+    Refused,
     Overlap,
     Joined,
     WrongKey,
@@ -238,10 +248,13 @@ pub(crate) enum InputId {
 }
 
 impl InputId {
-    /// All inputs except the requests.
-    pub(crate) const ANSWERS: [Self; 16] = [
+    /// All inputs except the requests and [`Self::WaitElapsed`].
+    pub(crate) const ANSWERS: [Self; 20] = [
         Self::Elapsed,
+        Self::SearchElapsed,
         Self::ConfigLost,
+        Self::KeyRefused,
+        Self::KeyAccepted,
         Self::SnapshotTaken,
         Self::SnapshotFailed,
         Self::Saved,
@@ -252,6 +265,7 @@ impl InputId {
         Self::OfferedA,
         Self::OfferedBoth,
         Self::RouterLost,
+        Self::Refused,
         Self::Overlap,
         Self::Joined,
         Self::WrongKey,
@@ -267,15 +281,19 @@ impl InputId {
     pub(crate) fn input(self) -> Input {
         let (a, b) = (net(b"network A"), net(b"network B"));
         match self {
-            Self::StartOverWifi => Input::Start { reply_grace: REPLY_GRACE_DELAY },
-            Self::StartByButton => Input::Start { reply_grace: Duration::ZERO },
+            Self::StartOverWifi => Input::Start { reply_grace: REPLY_GRACE_DELAY, only: None },
+            Self::StartByButton => Input::Start { reply_grace: Duration::ZERO, only: None },
             Self::Configure(to) => {
                 let reply_grace = Duration::from_millis(100);
                 Input::Configure { settings: to.settings(), reply_grace }
             }
             Self::Cancel => Input::Cancel,
             Self::Elapsed => Input::Elapsed,
+            Self::SearchElapsed => Input::SearchElapsed(Cause::NotPressed),
+            Self::WaitElapsed => Input::WaitElapsed,
             Self::ConfigLost => Input::ConfigLost,
+            Self::KeyRefused => Input::KeyRefused,
+            Self::KeyAccepted => Input::KeyAccepted,
             Self::SnapshotTaken => Input::SnapshotTaken(Ok(sample_snapshot())),
             Self::SnapshotFailed => Input::SnapshotTaken(Err(ErrorKind::NoDevice)),
             Self::Saved => Input::Saved(Ok(())),
@@ -286,6 +304,7 @@ impl InputId {
             Self::OfferedA => Input::Offered(Ok(Offer::from(a))),
             Self::OfferedBoth => Input::Offered(Ok(Offer::new([a, b]).expect("two"))),
             Self::RouterLost => Input::Offered(Err(ErrorKind::RouterLost)),
+            Self::Refused => Input::Offered(Err(ErrorKind::Refused)),
             Self::Overlap => Input::Offered(Err(ErrorKind::Overlap)),
             Self::Joined => Input::Joined(Ok(())),
             Self::WrongKey => Input::Joined(Err(ErrorKind::WrongKey)),

@@ -160,15 +160,16 @@ fn answers_until_idle(explorer: &mut Explorer, world: &World) -> usize {
                 CommandId::Save(_) => InputId::Saved,
                 CommandId::Apply(..) => InputId::Applied,
                 CommandId::Pair if router_answers => InputId::OfferedBoth,
-                CommandId::Pair => InputId::Elapsed,
+                CommandId::Pair => InputId::SearchElapsed,
                 CommandId::Join(..) if router_answers => InputId::Joined,
                 CommandId::Join(..) => InputId::Elapsed,
             };
             // Six tries of twenty seconds fill the window.
             joins += usize::from(matches!(node.command, CommandId::Join(..)));
-            window_closed |= input == InputId::Elapsed && (node.ends_with_window() || joins == 6);
+            window_closed |= input == InputId::SearchElapsed
+                || input == InputId::Elapsed && (node.ends_with_window() || joins == 6);
             let at = if window_closed { TimePoint::Deadline } else { TimePoint::InWindow };
-            machine = explorer.transition(machine, input, at);
+            (machine, _) = explorer.transition(machine, input, at);
         }
         unreachable!("it returned or panicked")
     };
@@ -253,8 +254,9 @@ fn expect_full_coverage(
         Err(wrong_key),
     ];
     let pairing = [
-        Err(Cause::TimedOut),
+        Err(Cause::NotPressed),
         Err(Cause::Driver(ErrorKind::Overlap)),
+        Err(Cause::Driver(ErrorKind::Refused)),
         Err(Cause::Driver(ErrorKind::RouterLost)),
     ];
     let configuring = [Err(Cause::Corrupt), Err(Cause::Driver(ErrorKind::Other))];

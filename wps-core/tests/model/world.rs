@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wps_core::{AfterFailure, RequestError};
 
-use crate::explorer::{Explorer, Node, NodeId};
+use crate::explorer::{Explorer, Node, NodeId, Reply};
 use crate::ids::{CommandId, Disk, InputId, REPLY_GRACE_DELAY, SettingsId, TimePoint};
 
 /// A state of the whole model.
@@ -24,6 +24,9 @@ pub(crate) struct World {
     late_save: Option<Disk>,
     /// A requester waits for its reply.
     request_pending: bool,
+    /// The task that waits until the settings are restored, and whether one of its requesters gets
+    /// its reply over Wi-Fi.
+    waiting: Option<(Task, bool)>,
 
     // The history that the invariants need. It begins when the device was last idle, or when it
     // took a request because it could not restore its settings.
@@ -83,6 +86,7 @@ impl World {
             platform_disturbed: false,
             late_save: None,
             request_pending: false,
+            waiting: None,
             before,
             inherited: Inherited::default(),
             task: Task::None,
@@ -115,6 +119,10 @@ impl World {
         if node.deadline.is_some() && !self.window_closed {
             steps.push(("the window closes", Ok(Self { window_closed: true, ..self })));
         }
+        if node.has_waiting_request {
+            let elapsed = self.apply_input(explorer, InputId::WaitElapsed, replies);
+            steps.push(("a request has waited too long", elapsed));
+        }
         let mut answer = |label, world: Self, input| {
             steps.push((label, world.apply_input(explorer, input, replies)));
         };
@@ -125,6 +133,8 @@ impl World {
                 let reapply = Self { task: Task::Reapply, ..self };
                 answer("config lost", Self { radio: None, ..reapply }, InputId::ConfigLost);
                 answer("config lost, a false report", reapply, InputId::ConfigLost);
+                answer("key refused", self, InputId::KeyRefused);
+                answer("key accepted", self, InputId::KeyAccepted);
             }
             CommandId::Pause => {
                 if can_elapse {
@@ -182,10 +192,11 @@ impl World {
                 answer("offered A", lost, InputId::OfferedA);
                 answer("offered A and B", lost, InputId::OfferedBoth);
                 answer("router lost", lost, InputId::RouterLost);
+                answer("refused", lost, InputId::Refused);
                 answer("overlap", lost, InputId::Overlap);
                 if can_elapse {
-                    answer("no button pressed", lost, InputId::Elapsed);
-                    answer("no button pressed, stayed on the air", self, InputId::Elapsed);
+                    answer("no button pressed", lost, InputId::SearchElapsed);
+                    answer("no button pressed, stayed on the air", self, InputId::SearchElapsed);
                 }
                 steps.push(("pair dropped", Ok(lost)));
             }
@@ -237,10 +248,24 @@ impl World {
             (world.proven, world.radio_touched, world.booted_with) = (None, false, None);
             world.over_wifi = false;
         }
+        let over_wifi = input == InputId::StartOverWifi;
+        let is_restoring =
+            node.settings_in_force.is_none() && node.deadline.is_none() && !node.restore_failing;
         match immediate_reply {
+            None if is_restoring => {
+                world.request_pending = true;
+                world.waiting = match self.waiting {
+                    None => Some((task, over_wifi)),
+                    Some((Task::Pair, earlier)) if task == Task::Pair => {
+                        Some((task, earlier || over_wifi))
+                    }
+                    Some(_) => return Err("a requester waits for the reply to a different task"),
+                };
+                return world.apply_input(explorer, input, replies);
+            }
             None => {
                 world.request_pending = true;
-                world.over_wifi |= input == InputId::StartOverWifi;
+                world.over_wifi |= over_wifi;
             }
             Some(reply) => {
                 replies.push(reply);
@@ -258,10 +283,10 @@ impl World {
         }
         world.task = task;
         let next = explorer.transition(world.machine, input, TimePoint::Start);
-        if explorer.node(next).deadline.is_none() {
+        if explorer.node(next.0).deadline.is_none() {
             return Err("a request was ignored although the device is idle or cannot restore");
         }
-        world.enter(explorer, next, replies)
+        world.enter(explorer, next, input, replies)
     }
 
     /// Checks that a requester of `task` may get a positive reply.
@@ -287,7 +312,7 @@ impl World {
         if explorer.node(machine).command != CommandId::Apply(settings, has_snapshot) {
             return Err("the device does not boot with the settings of its record");
         }
-        let (window_closed, request_pending, radio) = (false, false, None);
+        let (window_closed, request_pending, waiting, radio) = (false, false, None, None);
         let (late_save, over_wifi, booted_with) = (None, false, Some(settings));
         let inherited = Inherited { late_save: false, ..self.inherited };
         Ok(Self {
@@ -296,6 +321,7 @@ impl World {
             late_save,
             inherited,
             request_pending,
+            waiting,
             radio,
             has_snapshot,
             over_wifi,
@@ -311,29 +337,51 @@ impl World {
         input: InputId,
         replies: &mut Replies,
     ) -> Result<Self, Violation> {
-        let at = if self.window_closed { TimePoint::Deadline } else { TimePoint::InWindow };
+        let at = if self.window_closed {
+            TimePoint::Deadline
+        } else if self.waiting.is_some() {
+            TimePoint::Start // its window opens when it starts
+        } else {
+            TimePoint::InWindow
+        };
         let next = explorer.transition(self.machine, input, at);
-        self.enter(explorer, next, replies)
+        self.enter(explorer, next, input, replies)
     }
 
     /// Moves on to the machine `next` and delivers its reply.
     fn enter(
         mut self,
         explorer: &Explorer,
-        next: NodeId,
+        (next, reply): (NodeId, Reply),
+        input: InputId,
         replies: &mut Replies,
     ) -> Result<Self, Violation> {
         if next == self.machine {
             return Ok(self);
         }
+        let previous = explorer.node(self.machine);
         self.machine = next;
         let node = explorer.node(next);
-        if let (true, Some(reply)) = (self.request_pending, node.deferred_reply) {
+        let was_waiting = self.waiting.is_some();
+        if let (Some((task, over_wifi)), true) = (self.waiting, node.deadline.is_some()) {
+            self = self.start_waiting_task(previous, input)?;
+            (self.task, self.over_wifi) = (task, over_wifi);
+        }
+        if !node.has_waiting_request {
+            self.waiting = None;
+        }
+        if reply.is_some() != (self.request_pending && !node.is_request_pending()) {
+            return Err("a requester gets no reply, or a reply has no requester");
+        }
+        if let Some(reply) = reply {
             replies.push(reply);
             self.request_pending = false;
             match reply {
                 Ok(()) => self.check_accepted(self.task)?,
-                Err(_) if self.radio_touched => return Err("refused, but the radio was touched"),
+                // A request that waits is refused after an earlier task.
+                Err(_) if self.radio_touched && !was_waiting => {
+                    return Err("refused, but the radio was touched");
+                }
                 Err(_) => {}
             }
         }
@@ -341,6 +389,9 @@ impl World {
         // The store has one writer: once a save starts, no earlier save is written any more.
         self.late_save = self.late_save.filter(|_| !matches!(node.command, CommandId::Save(_)));
         self.inherited.late_save &= self.late_save.is_some();
+        if previous.settings_in_force.is_some() && node.settings_in_force.is_some() {
+            return Ok(self); // it only shows something else
+        }
         if let Some(settings) = node.settings_in_force {
             self.check_idle(node, settings)?;
             return Ok(Self {
@@ -365,6 +416,30 @@ impl World {
             self.over_wifi &= !self.radio_touched || node.command == CommandId::Pair;
         }
         Ok(self)
+    }
+
+    /// Begins the history of the task that has waited until the settings are restored.
+    fn start_waiting_task(self, previous: &Node, input: InputId) -> Result<Self, Violation> {
+        let restored = match previous.command {
+            CommandId::Apply(settings, _) if input == InputId::Applied => Some(settings),
+            CommandId::Save(Disk::Settled(settings)) => Some(settings),
+            _ => None,
+        };
+        let mut world = self;
+        match restored {
+            Some(settings) => {
+                Self { request_pending: false, ..self }.check_idle(previous, settings)?;
+                world.before = settings;
+                world.inherited = Inherited::default();
+                world.has_snapshot = false;
+            }
+            None => {
+                world.before = self.settings_to_restore();
+                world.inherited = Inherited { disk: true, late_save: self.late_save.is_some() };
+            }
+        }
+        (world.proven, world.radio_touched, world.booted_with) = (None, false, None);
+        Ok(world)
     }
 
     /// Checks that an idle device has the right settings, on the disk and on the radio.

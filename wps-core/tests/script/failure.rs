@@ -21,7 +21,7 @@ fn it_times_out_after_exactly_120_seconds_if_no_router_is_pressed() {
         sim.advance_to(130.0);
         sim.expect(Phase::Restoring);
         sim.advance_to(131.0);
-        sim.expect_ended(Err(Cause::TimedOut));
+        sim.expect_ended(Err(Cause::NotPressed));
         assert_eq!(sim.status().last.expect("ended").at, second(130));
         sim.expect_settled(&after);
     }
@@ -35,7 +35,7 @@ fn an_access_point_comes_back_with_access_point_back() {
             Environment::settled(before.clone()).with_after_failure(AfterFailure::AccessPointBack);
         let mut sim = start_pairing_at_10(&env);
         sim.advance_to(131.0);
-        sim.expect_ended(Err(Cause::TimedOut));
+        sim.expect_ended(Err(Cause::NotPressed));
         sim.expect_settled(&before);
     }
 }
@@ -46,8 +46,9 @@ fn pairing_timeout() {
     let env = Environment::settled(station(old()));
     let mut sim = start_pairing_at_10(&env);
     sim.advance_to(131.0);
-    sim.expect_ended(Err(Cause::TimedOut));
-    assert!(Cause::TimedOut.advice().contains("press the router's WPS button within two minutes"));
+    sim.expect_ended(Err(Cause::NotPressed));
+    let advice = Cause::NotPressed.advice();
+    assert!(advice.contains("press the WPS button of the router within two minutes"));
 }
 
 /// "Connection fails: router doesn't support WPS. Use manual Wi-Fi setup instead."
@@ -59,10 +60,10 @@ fn router_without_wps() {
     let mut sim = start_pairing_at_10(&env);
     sim.press_router("home");
     sim.advance_to(60.0);
-    sim.expect_progress(&SearchProgress::NoRouter);
+    sim.expect_progress(&SearchProgress::NoWps);
     sim.advance_to(131.0);
-    sim.expect_ended(Err(Cause::TimedOut));
-    assert!(Cause::TimedOut.advice().contains("set Wi-Fi up by hand"));
+    sim.expect_ended(Err(Cause::NoWps));
+    assert!(Cause::NoWps.advice().contains("set Wi-Fi up by hand"));
 }
 
 /// "Reverts to previous settings: WPS authentication failed. Check router WPS settings and try
@@ -73,9 +74,9 @@ fn reverts_to_previous_settings() {
     env.air.set_kind(b"home", RouterKind::Refuses);
     let mut sim = start_pairing_at_10(&env);
     sim.press_router("home");
-    sim.advance_to(129.999);
-    sim.expect(Phase::Searching); // not a final error, so it is retried until the window closes
-    sim.advance_to(131.0);
+    sim.advance_to(11.5);
+    sim.expect(Phase::Searching); // it is tried once more
+    sim.advance_to(14.0);
     let refused = Cause::Driver(ErrorKind::Refused);
     sim.expect_ended(Err(refused));
     sim.expect_settled(&station(old()));
@@ -84,16 +85,16 @@ fn reverts_to_previous_settings() {
 }
 
 #[test]
-fn a_wrong_key_is_retried_until_the_window_closes() {
+fn a_wrong_key_is_tried_once_more_after_a_pause() {
     let env = Environment::settled(off(None));
     env.air.set_kind(b"home", RouterKind::WrongKey);
     let mut sim = start_pairing_at_10(&env);
     sim.press_router("home");
-    sim.advance_to(129.999);
+    sim.advance_to(16.0);
     sim.expect(Phase::Joining { ssid: ssid(b"home") });
-    sim.advance_to(131.0);
+    assert_eq!(sim.status().trouble, Some(Cause::Driver(ErrorKind::WrongKey)));
+    sim.advance_to(18.0);
     sim.expect_ended(Err(Cause::Driver(ErrorKind::WrongKey)));
-    assert_eq!(sim.status().last.expect("ended").at, second(130));
     sim.expect_settled(&off(None));
 }
 
@@ -165,7 +166,7 @@ fn an_exchange_is_aborted_when_the_window_closes() {
     sim.advance_to(129.99);
     sim.expect_progress(&SearchProgress::Exchanging { ssid: Some(ssid(b"home")) });
     sim.advance_to(131.0);
-    sim.expect_ended(Err(Cause::TimedOut));
+    sim.expect_ended(Err(Cause::ExchangeTimedOut));
     sim.expect_settled(&station(old()));
 }
 
@@ -241,8 +242,8 @@ fn cancelling_when_idle_or_restoring_does_nothing() {
     sim.expect(Phase::Restoring);
     sim.cancel();
     sim.advance_to(131.0);
-    sim.expect_ended(Err(Cause::TimedOut));
+    sim.expect_ended(Err(Cause::NotPressed));
     sim.cancel();
-    sim.expect_ended(Err(Cause::TimedOut));
+    sim.expect_ended(Err(Cause::NotPressed));
     sim.expect_settled(&station(old()));
 }

@@ -5,10 +5,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod causes;
 mod failure;
 mod faults;
+mod idle;
+mod one_access_point;
 mod requests;
 mod success;
+mod waiting;
 
 use common::{Environment, Simulation};
 use wps_core::{Instant, Settings};

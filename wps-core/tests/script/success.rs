@@ -136,9 +136,9 @@ fn a_router_that_refused_is_fixed_within_the_window() {
     env.air.set_kind(b"home", RouterKind::Refuses);
     let mut sim = start_pairing_at_10(&env);
     sim.press_router("home");
-    sim.advance_to(60.0);
+    sim.advance_to(11.5); // it has refused once
     env.air.set_kind(b"home", RouterKind::Ordinary);
-    sim.advance_to(63.0);
+    sim.advance_to(14.0);
     expect_paired(&sim);
 }
 
@@ -183,7 +183,7 @@ fn ten_failures_in_a_row_then_success() {
         sim.advance_to(f64::from(round) * 200.0);
         assert_eq!(sim.press_button(), Some(Ok(())));
         sim.advance(121.0);
-        sim.expect_ended(Err(Cause::TimedOut));
+        sim.expect_ended(Err(Cause::NotPressed));
         sim.expect_settled(&station(old()));
         assert!(env.air.is_linked(), "connected again");
     }
@@ -198,9 +198,9 @@ fn one_press_is_one_pairing() {
     let env = Environment::settled(station(old()));
     let mut sim = start_pairing_at_10(&env);
     sim.advance_to(131.0);
-    sim.expect_ended(Err(Cause::TimedOut));
+    sim.expect_ended(Err(Cause::NotPressed));
     sim.press_router("home"); // too late, and no pairing was requested again
     sim.advance_to(3600.0);
-    sim.expect_ended(Err(Cause::TimedOut));
+    sim.expect_ended(Err(Cause::NotPressed));
     sim.expect_settled(&station(old()));
 }

@@ -82,14 +82,13 @@ fn key_padded_to_64_bytes() {
 #[test]
 fn key_too_short_without_its_nul() {
     let key = Some(&b"7 chars\0"[..]);
-    assert_eq!(read(&SentCredential { key, ..HOME }.bytes()), Err(CredentialError::Key));
+    assert_eq!(read(&SentCredential { key, ..HOME }.bytes()), Err(CredentialError::InvalidKey));
 }
 
 #[test]
 fn key_too_short_too_long_or_with_control_characters() {
     for key in [
-        &b""[..],
-        b"7 chars",
+        &b"7 chars"[..],
         b"new\nline here",
         b"delete\x7f here",
         b"nul\0 inside",
@@ -97,14 +96,16 @@ fn key_too_short_too_long_or_with_control_characters() {
         &[b'a'; 65],
     ] {
         let sent = SentCredential { key: Some(key), ..HOME };
-        assert_eq!(read(&sent.bytes()), Err(CredentialError::Key), "{key:?}");
+        assert_eq!(read(&sent.bytes()), Err(CredentialError::InvalidKey), "{key:?}");
     }
 }
 
 #[test]
-fn key_missing_for_a_protected_network() {
-    let sent = SentCredential { key: None, ..HOME };
-    assert_eq!(read(&sent.bytes()), Err(CredentialError::Key));
+fn key_missing_or_empty_for_a_protected_network() {
+    for key in [None, Some(&b""[..]), Some(&[0; 64])] {
+        let sent = SentCredential { key, ..HOME };
+        assert_eq!(read(&sent.bytes()), Err(CredentialError::EmptyKey), "{key:?}");
+    }
 }
 
 #[test]
@@ -172,17 +173,17 @@ fn mixed_wpa_and_wpa2_is_joined_as_wpa2() {
 
 #[test]
 fn wep_and_tkip_only_are_refused() {
-    for (authentication, encryption) in [
-        (OPEN, WEP),
-        (SHARED, WEP),
-        (SHARED, NONE),
-        (WPA_PSK, TKIP),
-        (WPA2_PSK, TKIP),
-        (WPA_PSK | WPA2_PSK, TKIP),
-        (WPA_PSK, WEP | TKIP),
+    for (authentication, encryption, error) in [
+        (OPEN, WEP, CredentialError::Wep),
+        (SHARED, WEP, CredentialError::Wep),
+        (SHARED, NONE, CredentialError::Wep),
+        (WPA_PSK, TKIP, CredentialError::TkipOnly),
+        (WPA2_PSK, TKIP, CredentialError::TkipOnly),
+        (WPA_PSK | WPA2_PSK, TKIP, CredentialError::TkipOnly),
+        (WPA_PSK, WEP | TKIP, CredentialError::TkipOnly),
     ] {
         let sent = SentCredential { authentication, encryption, ..HOME };
-        assert_eq!(read(&sent.bytes()), Err(CredentialError::Insecure));
+        assert_eq!(read(&sent.bytes()), Err(error));
     }
 }
 
@@ -192,7 +193,7 @@ fn networks_that_cannot_be_joined_with_a_password_are_refused() {
         [(WPA2_ENTERPRISE, AES), (WPA2_ENTERPRISE, NONE), (OPEN, AES), (0, 0)]
     {
         let sent = SentCredential { authentication, encryption, ..HOME };
-        assert_eq!(read(&sent.bytes()), Err(CredentialError::Malformed));
+        assert_eq!(read(&sent.bytes()), Err(CredentialError::NoNetwork));
     }
 }
 
@@ -200,7 +201,7 @@ fn networks_that_cannot_be_joined_with_a_password_are_refused() {
 fn a_credential_without_name_or_type_is_malformed() {
     for ssid in [&b""[..], &[0; 32], &[b'x'; 33]] {
         let sent = SentCredential { ssid, ..HOME };
-        assert_eq!(read(&sent.bytes()), Err(CredentialError::Malformed));
+        assert_eq!(read(&sent.bytes()), Err(CredentialError::NoNetwork));
     }
     for missing in [0x1045_u16, 0x1003, 0x100f] {
         let mut sub_attributes = HOME.sub_attributes();
@@ -208,12 +209,12 @@ fn a_credential_without_name_or_type_is_malformed() {
         sub_attributes[at] = 0x20;
         assert_eq!(
             read(&attribute(0x100e, &sub_attributes)),
-            Err(CredentialError::Malformed),
+            Err(CredentialError::NoNetwork),
             "{missing:#x}"
         );
     }
-    assert_eq!(read(&[]), Err(CredentialError::Malformed));
-    assert_eq!(read(&attribute(0x1045, b"home")), Err(CredentialError::Malformed));
+    assert_eq!(read(&[]), Err(CredentialError::NoNetwork));
+    assert_eq!(read(&attribute(0x1045, b"home")), Err(CredentialError::NoNetwork));
 }
 
 #[test]
@@ -268,9 +269,9 @@ fn the_error_is_that_of_the_first_credential_and_contains_no_secret() {
         SentCredential { authentication: SHARED, encryption: WEP, key: Some(b"hushed"), ..HOME };
     let nameless = SentCredential { ssid: b"", key: Some(b"hushed hushed"), ..HOME };
     for (received, expected) in [
-        ([short.bytes(), wep.bytes()], CredentialError::Key),
-        ([wep.bytes(), short.bytes()], CredentialError::Insecure),
-        ([nameless.bytes(), wep.bytes()], CredentialError::Malformed),
+        ([short.bytes(), wep.bytes()], CredentialError::InvalidKey),
+        ([wep.bytes(), short.bytes()], CredentialError::Wep),
+        ([nameless.bytes(), wep.bytes()], CredentialError::NoNetwork),
     ] {
         let error = read(&received.concat()).unwrap_err();
         assert_eq!(error, expected);
