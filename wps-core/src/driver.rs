@@ -68,6 +68,23 @@
 //!   [`CredentialError`], and `RefusedOrOverlap` if the radio cannot distinguish the two;
 //! * `join` also: `WrongKey`, `NotFound`, `Refused`, `Insecure`.
 //!
+//! # Questions
+//!
+//! * **May a driver hold a clock?** Yes, to poll in `maintain`, to pause between two tries there, and
+//!   to limit how long it waits for hardware (rule 3). All other times are the machine's.
+//! * **What if the radio's software restarts inside a method?** Return [`ErrorKind::NoResponse`]. The
+//!   machine restores the settings, and tries again within the window. `NoDevice` would end the
+//!   pairing: it means that the radio is not coming back soon.
+//! * **Where does `pair` end if the radio joins by itself after the exchange?** As soon as the
+//!   credentials are known. `join` is called next, with them. It may use the link that the radio has
+//!   set up, but only if that link is up and keyed with these credentials. Any later call may be
+//!   `apply` instead, so the radio's own join must not take effect after the next method has begun.
+//! * **What if `join` is called for a network that is joined already?** It proves the key: another
+//!   key must fail as `WrongKey`.
+//! * **What if the radio needs a background task?** The driver and the task share their state, and
+//!   the task runs beside the runner. It must not do by itself what the methods do. The suite runs
+//!   it beside the checks: see [`conformance`](crate::conformance).
+//!
 //! # The smallest driver
 //!
 //! For a radio that exists only in memory:

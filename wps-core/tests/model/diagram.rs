@@ -348,11 +348,7 @@ type Route = (&'static [(i32, i32)], Label);
 /// How the arrows are drawn, from state to state. An arrow that is not listed is a straight dashed
 /// line.
 const ROUTES: &[(&str, &str, Route)] = &[
-    (
-        "Idle",
-        "Idle",
-        (&[(95, 60), (95, 38), (135, 38), (135, 60)], Label::From(143, 40)),
-    ),
+    ("Idle", "Idle", (&[(95, 60), (95, 38), (135, 38), (135, 60)], Label::From(143, 40))),
     ("Idle", "Snapshotting", (&[(190, 370), (350, 370)], Label::Above(198, 363))),
     ("Idle", "Restoring", (&[(85, 410), (85, 520)], Label::From(92, 465))),
     (
