@@ -21,7 +21,7 @@
 //!    earlier pairing, and never decides by itself that the two minutes are over. If the radio is
 //!    off, `pair` switches it on.
 //! 6. A driver that searches for pressed routers itself detects session overlap with
-//!    [`PairContext::decide`] and a [`ScanPlan`](crate::wsc::ScanPlan). The context also takes the
+//!    [`PairContext::decide`] and a [`ScanPlan`]. The context also takes the
 //!    driver's [scan results](PairContext::report_scan_results).
 //! 7. **If the radio's software can restart independently of ours**, `maintain` must detect that.
 //!    The machine then applies the settings again. If the radio gives up after it has lost its
