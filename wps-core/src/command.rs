@@ -112,11 +112,11 @@ pub enum Input {
     Cancel,
     /// The instant of the current command has been reached.
     Elapsed,
-    /// The window has closed during [`Command::Pair`]. The cause is the one of the furthest progress
+    /// The window has closed during [`Command::Pair`]. The cause is that of the furthest progress
     /// in this window.
     SearchElapsed(Cause),
-    /// The instant of [`Machine::request_waits_until`](crate::Machine::request_waits_until) has been
-    /// reached.
+    /// The instant of [`Machine::request_waits_until`](crate::Machine::request_waits_until) has
+    /// been reached.
     WaitElapsed,
     /// The radio has lost the settings in force, so they must be applied again.
     ConfigLost,

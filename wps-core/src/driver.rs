@@ -56,11 +56,10 @@
 //! [final](ErrorKind::is_final) kind the pairing ends: `Overlap`, `RefusedOrOverlap`, `Insecure`,
 //! `Wep`, `TkipOnly`, `EmptyKey`, `InvalidKey`, `NoNetwork`, `Unsupported`, `NoDevice`, `Blocked`,
 //! `ManagedByOther`, `NotPermitted`. After any other kind, `pair` and `join` are called again after
-//! a pause, until the window closes. If `pair` returns `Refused` twice in a row, the pairing ends. A
-//! network for which `join` returns `WrongKey` twice in a row is not tried again, and the task ends
-//! if it was the last one. An error of `apply` ends a change of settings.
-//! While settings are being restored, every kind leads to another try. A method may return these
-//! kinds:
+//! a pause, until the window closes. If `pair` returns `Refused` twice in a row, the pairing ends.
+//! A network for which `join` returns `WrongKey` twice in a row is not tried again, and the task
+//! ends if it was the last one. An error of `apply` ends a change of settings. While settings are
+//! being restored, every kind leads to another try. A method may return these kinds:
 //!
 //! * each method: `Unsupported`, `NoDevice`, `Blocked`, `ManagedByOther`, `NotPermitted`,
 //!   `NoResponse`, `Other`;
@@ -70,15 +69,15 @@
 //!
 //! # Questions
 //!
-//! * **May a driver hold a clock?** Yes, to poll in `maintain`, to pause between two tries there, and
-//!   to limit how long it waits for hardware (rule 3). All other times are the machine's.
-//! * **What if the radio's software restarts inside a method?** Return [`ErrorKind::NoResponse`]. The
-//!   machine restores the settings, and tries again within the window. `NoDevice` would end the
+//! * **May a driver hold a clock?** Yes, to poll in `maintain`, to pause between two tries there,
+//!   and to limit how long it waits for hardware (rule 3). All other times are the machine's.
+//! * **What if the radio's software restarts inside a method?** Return [`ErrorKind::NoResponse`].
+//!   The machine restores the settings, and tries again within the window. `NoDevice` would end the
 //!   pairing: it means that the radio is not coming back soon.
 //! * **Where does `pair` end if the radio joins by itself after the exchange?** As soon as the
-//!   credentials are known. `join` is called next, with them. It may use the link that the radio has
-//!   set up, but only if that link is up and keyed with these credentials. Any later call may be
-//!   `apply` instead, so the radio's own join must not take effect after the next method has begun.
+//!   credentials are known. `join` is called next, with them. It may use the link that the radio
+//!   has set up, but only if that link is up and keyed with these credentials. The next call may be
+//!   `apply` instead, and the radio's own join must not take effect after that has begun.
 //! * **What if `join` is called for a network that is joined already?** It proves the key: another
 //!   key must fail as `WrongKey`.
 //! * **What if the radio needs a background task?** The driver and the task share their state, and
@@ -220,7 +219,7 @@ pub trait WifiDriver {
     /// * The radio is reachable but has lost its configuration, for example after a daemon restart,
     ///   or joins something else: [`IdleEvent::ConfigLost`].
     /// * The network no longer accepts its key: [`IdleEvent::KeyRefused`], once. If it accepts the
-    ///   key later: [`IdleEvent::KeyAccepted`], once. `apply` and `join` begin this anew.
+    ///   key later: [`IdleEvent::KeyAccepted`], once. `apply` and `join` reset this.
     /// * The link is down: that is no event. If the radio does not reconnect by itself, this method
     ///   tries it, with growing pauses.
     ///
