@@ -36,6 +36,9 @@ const MAX_QUEUED_REQUESTS: usize = 4;
 ///   refused as [busy](RequestError::Busy).
 /// * `LISTENERS` is the number of [`StatusListener`]s that can exist at the same time.
 ///
+/// `CriticalSectionRawMutex` needs an implementation of the crate `critical-section`, or the program
+/// does not link. On a host: `critical-section = { version = "1", features = ["std"] }`.
+///
 /// The defaults are right for a button, a lamp and a few other tasks. An HTTP server needs one of
 /// each for every connection that it serves at the same time.
 ///
@@ -193,7 +196,11 @@ impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Control<M, SLOTS, 
     }
 
     /// Starts a pairing and returns once it is in the journal. If a pairing is already running,
-    /// returns `Ok` and leaves it unchanged.
+    /// returns `Ok` and leaves it unchanged. The status shows the pairing before this returns, so
+    /// its end is the next status that is [idle](Phase::Idle).
+    ///
+    /// While settings are being restored, the request waits for up to
+    /// [5 s](crate::command::REQUEST_WAIT_TIMEOUT).
     ///
     /// `reply_grace` is the time that the radio stays on its network after that, so that a client
     /// can still receive the reply. Zero is right for a button.
@@ -359,6 +366,16 @@ impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Control<M, SLOTS, 
             *known = Some(status);
             changed
         });
+    }
+
+    /// Publishes the machine's settings and status, and then sends the reply to the requests that
+    /// wait for the journal. In this order, a requester that has its reply sees its own task in the status.
+    pub(crate) fn publish_and_reply(&self, machine: &Machine, reply: Option<Reply>) {
+        self.set_settings(machine.settings_in_force());
+        self.publish(machine);
+        if let Some(reply) = reply {
+            self.reply_deferred(ReplyAfter::Journaling, reply);
+        }
     }
 
     /// Updates the status, and wakes the listeners if `update` returns that it has changed. Only

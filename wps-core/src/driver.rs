@@ -44,6 +44,21 @@
 //! | `scan` | 15 s, then there are no results |
 //! | `maintain` | no limit, but it is dropped whenever there is other work |
 //!
+//! The machine's other times:
+//!
+//! | what | time |
+//! |---|---|
+//! | `save` of the store | 10 s ([`SAVE_TIMEOUT`]) |
+//! | a request while settings are being restored | waits 5 s ([`REQUEST_WAIT_TIMEOUT`]) |
+//! | the delay before the next try within the window | 1 s ([`RETRY_DELAY`]) |
+//! | the same, after a key was refused | 5 s ([`KEY_RETRY_DELAY`]) |
+//! | the delay between two tries to restore | from 1 s to 16 s ([`MAX_RETRY_DELAY`]) |
+//!
+//! [`SAVE_TIMEOUT`]: crate::command::SAVE_TIMEOUT
+//! [`REQUEST_WAIT_TIMEOUT`]: crate::command::REQUEST_WAIT_TIMEOUT
+//! [`RETRY_DELAY`]: crate::command::RETRY_DELAY
+//! [`KEY_RETRY_DELAY`]: crate::command::KEY_RETRY_DELAY
+//! [`MAX_RETRY_DELAY`]: crate::command::MAX_RETRY_DELAY
 //! [`SNAPSHOT_TIMEOUT`]: crate::command::SNAPSHOT_TIMEOUT
 //! [`APPLY_TIMEOUT`]: crate::command::APPLY_TIMEOUT
 //! [`PAIRING_WINDOW`]: crate::command::PAIRING_WINDOW

@@ -63,6 +63,7 @@
 //!
 //! ```toml
 //! wps-core = "0.1" # or, for example: { version = "0.1", features = ["defmt", "scan"] }
+//! embassy-futures = "0.1" # for the example above
 //! ```
 //!
 //! * `log` or `defmt`: log messages; `defmt` takes precedence.

@@ -152,7 +152,8 @@ where
     async fn step(&mut self) {
         let activity = self.next_activity();
         let Self { machine, driver, store, clock, control, overlap_detector, furthest, .. } = self;
-        let clock = &*clock;
+        let (clock, furthest) = (&*clock, &*furthest);
+        let search = Search { overlap_detector, furthest };
         let command = machine.command();
         let until = match activity {
             Activity::RunCommand => command.until(),
@@ -161,16 +162,8 @@ where
             Activity::Scan => Some(clock.now().after(SCAN_TIMEOUT)),
         };
         // `dyn`, because otherwise the compiler unrolls each move of the returned value bytewise.
-        let mut work: Pin<&mut dyn Future<Output = ActivityResult>> = pin!(perform(
-            activity,
-            &command,
-            driver,
-            store,
-            clock,
-            control,
-            overlap_detector,
-            furthest
-        ));
+        let mut work: Pin<&mut dyn Future<Output = ActivityResult>> =
+            pin!(perform(activity, &command, driver, store, clock, control, search));
         let sleep = |until: Option<Instant>| until.map(|at| clock.sleep_until(at));
         let mut timer = pin!(sleep(until));
         let mut wait_timer = pin!(sleep(machine.request_waits_until()));
@@ -188,9 +181,8 @@ where
             let (id, request) = match next {
                 Either3::First(done) => break done,
                 Either3::Second(Timer::Request) => {
-                    if let Some(reply) = machine.handle(clock.now(), Input::WaitElapsed) {
-                        control.reply_deferred(ReplyAfter::Journaling, reply);
-                    }
+                    let reply = machine.handle(clock.now(), Input::WaitElapsed);
+                    control.publish_and_reply(machine, reply);
                     wait_timer.set(sleep(machine.request_waits_until()));
                     continue;
                 }
@@ -264,9 +256,7 @@ where
                 None => control.defer_reply(id, ReplyAfter::Journaling),
             }
             let (changed, reply) = machine.handle_request(clock.now(), input);
-            if let Some(reply) = reply {
-                control.reply_deferred(ReplyAfter::Journaling, reply);
-            }
+            control.publish_and_reply(machine, reply);
             wait_timer.set(sleep(machine.request_waits_until()));
             // A request that changes nothing must not interrupt the work.
             if changed {
@@ -278,9 +268,8 @@ where
                 if matches!(input, Input::Applied(Ok(()))) {
                     control.on_pair_event(PairEvent::OnAir);
                 }
-                if let Some(reply) = machine.handle(clock.now(), input) {
-                    control.reply_deferred(ReplyAfter::Journaling, reply);
-                }
+                let reply = machine.handle(clock.now(), input);
+                control.publish_and_reply(machine, reply);
             }
             ActivityResult::Link(link) => {
                 control.set_link(link);
@@ -299,9 +288,13 @@ where
             #[cfg(feature = "scan")]
             control.reply_deferred(ReplyAfter::Scan, Ok(()));
         }
-        control.set_settings(machine.settings_in_force());
-        control.publish(machine);
     }
+}
+
+/// What the tries of the present window have seen.
+struct Search<'r> {
+    overlap_detector: &'r mut OverlapDetector,
+    furthest: &'r Cell<Cause>,
 }
 
 /// Polls a timer. One that is not set is never over.
@@ -403,8 +396,7 @@ async fn perform<
     store: &mut S,
     clock: &C,
     control: &Control<M, SLOTS, LISTENERS>,
-    overlap_detector: &mut OverlapDetector,
-    furthest: &Cell<Cause>,
+    Search { overlap_detector, furthest }: Search<'_>,
 ) -> ActivityResult {
     let kind = |error: D::Error| -> ErrorKind {
         warn!("radio: {:?}", crate::logging::Debug(&error));

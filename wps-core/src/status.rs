@@ -309,7 +309,7 @@ impl Cause {
                 "The device could not write its settings. Make sure that its storage is not full \
                  or read-only, and try again."
             }
-            Self::Interrupted => "The previous settings are back. Start again.",
+            Self::Interrupted => "Nothing was saved. Start again.",
             Self::Corrupt => "The device started as new. Set Wi-Fi up again.",
             Self::KeyRefused => {
                 "The password of the network was changed. Pair again, or enter the new password."

@@ -14,7 +14,9 @@ use crate::record::Record;
 /// * There is **one writer**: a dropped `save` must have taken effect before the next one starts,
 ///   or never take effect. A late write is not allowed.
 /// * Bytes that are not a record are **put aside**, never silently overwritten: see
-///   [`Loaded::Corrupt`].
+///   [`Loaded::Corrupt`]. This includes a record of a later version
+///   ([`RecordError::Version`](crate::RecordError::Version)): a return to the later program finds
+///   it there.
 #[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
 pub trait SettingsStore {
     /// The store's own error.
@@ -55,6 +57,7 @@ pub enum Loaded {
     Nothing,
     /// A record.
     Record(Record),
-    /// Bytes that are not a record. The store has put them aside.
+    /// Bytes that are not a record of this version: damaged, or written by a later version. The
+    /// store has put them aside.
     Corrupt,
 }

@@ -52,7 +52,8 @@ impl From<Millis> for Duration {
 
 /// A monotonic clock that keeps running during suspend, and can be awaited.
 ///
-/// See [For driver authors](crate::driver#for-driver-authors).
+/// All times of the runner are on this clock. If it stops during suspend, a window stays open too
+/// long. On Linux it is `CLOCK_BOOTTIME`.
 #[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
 pub trait Clock {
     /// Returns the current instant. It never goes back.

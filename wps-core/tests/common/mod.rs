@@ -19,8 +19,9 @@ use wps_core::driver::{Offer, PairContext, SearchProgress};
 use wps_core::sim::{Air, Disk, DiskError, ManualClock, Radio, Router, SimError, SimStore};
 use wps_core::wsc::Bssid;
 use wps_core::{
-    AfterFailure, Cause, Clock, Config, Control, Credentials, IdleEvent, Instant, Loaded, Mode, Phase,
-    Record, RequestError, Runner, ScanResults, Settings, SettingsStore, Snapshot, Status, WifiDriver,
+    AfterFailure, Cause, Clock, Config, Control, Credentials, IdleEvent, Instant, Loaded, Mode,
+    Phase, Record, RequestError, Runner, ScanResults, Settings, SettingsStore, Snapshot, Status,
+    WifiDriver,
 };
 use wps_testkit::{WakeFlag, off, station};
 

@@ -221,7 +221,7 @@ fn check_invariants(node: &Node) -> Result<(), String> {
                 return Err(format!("{input:?} disturbed the running command"));
             }
         }
-        if *deadline != None || node.has_waiting_request {
+        if deadline.is_some() || node.has_waiting_request {
             let [with_any, with_one] = [None, Some(Bssid([2; 6]))].map(|only| {
                 let mut next = machine.clone();
                 next.handle(IN_WINDOW, Input::Start { reply_grace: Duration::ZERO, only });

@@ -423,7 +423,13 @@ impl World {
         let restored = match previous.command {
             CommandId::Apply(settings, _) if input == InputId::Applied => Some(settings),
             CommandId::Save(Disk::Settled(settings)) => Some(settings),
-            _ => None,
+            CommandId::Idle
+            | CommandId::Pause
+            | CommandId::Snapshot
+            | CommandId::Save(_)
+            | CommandId::Apply(..)
+            | CommandId::Pair
+            | CommandId::Join(..) => None,
         };
         let mut world = self;
         match restored {

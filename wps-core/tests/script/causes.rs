@@ -5,8 +5,9 @@ use std::collections::HashSet;
 
 use wps_core::sim::{Router, RouterKind, samples};
 use wps_core::{Cause, ErrorKind, Phase};
+use wps_testkit::{network, off, old, ssid, station};
 
-use crate::common::{Environment, net, off, old, ssid, station};
+use crate::common::Environment;
 use crate::{second, start_pairing_at_10};
 
 #[test]
@@ -97,7 +98,7 @@ fn a_router_that_switches_to_its_new_key_during_the_pause_is_joined() {
     env.air.set_key(b"home", b"not the right key");
     sim.advance_to(18.0);
     sim.expect_ended(Ok(()));
-    sim.expect_settled(&station(net(b"home", b"not the right key")));
+    sim.expect_settled(&station(network(b"home", b"not the right key")));
 }
 
 #[test]
@@ -109,7 +110,7 @@ fn after_a_refused_key_the_next_network_is_joined() {
     sim.press_router("home");
     sim.advance_to(30.0);
     sim.expect_ended(Ok(()));
-    sim.expect_settled(&station(net(b"home", b"correct horse")));
+    sim.expect_settled(&station(network(b"home", b"correct horse")));
 }
 
 #[test]

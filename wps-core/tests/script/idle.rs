@@ -1,8 +1,9 @@
 //! What the device notices while it is idle: a network that no longer accepts its key.
 
 use wps_core::{Cause, Phase, RequestError};
+use wps_testkit::{home, network, off, old, station};
 
-use crate::common::{Environment, home, net, off, old, station};
+use crate::common::Environment;
 
 #[test]
 fn a_changed_password_is_shown_while_idle_until_it_is_changed_back() {
@@ -33,7 +34,7 @@ fn pairing_again_ends_it() {
     sim.advance_to(15.0);
     sim.expect_ended(Ok(()));
     assert_eq!(sim.status().trouble, None);
-    sim.expect_settled(&station(net(b"home", b"a new password")));
+    sim.expect_settled(&station(network(b"home", b"a new password")));
 }
 
 #[test]

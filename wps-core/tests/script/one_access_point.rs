@@ -2,8 +2,9 @@
 
 use wps_core::sim::RouterKind;
 use wps_core::{Cause, ErrorKind, Record, RequestError};
+use wps_testkit::{home, old, station};
 
-use crate::common::{Environment, home, old, station};
+use crate::common::Environment;
 
 const HOME: u8 = 0;
 const OLD: u8 = 1;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use wps_core::sim::{DiskFault, RadioFault};
 use wps_core::{Cause, ErrorKind, Phase, RequestError};
+use wps_testkit::{home, hotspot, off, old, station};
 
-use crate::common::{Environment, REPLY_GRACE_DELAY, home, hotspot, off, old, station};
+use crate::common::{Environment, REPLY_GRACE_DELAY};
 use crate::start_pairing_at_10;
 
 #[test]
