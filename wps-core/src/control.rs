@@ -36,8 +36,8 @@ const MAX_QUEUED_REQUESTS: usize = 4;
 ///   refused as [busy](RequestError::Busy).
 /// * `LISTENERS` is the number of [`StatusListener`]s that can exist at the same time.
 ///
-/// `CriticalSectionRawMutex` needs an implementation of the crate `critical-section`, or the program
-/// does not link. On a host: `critical-section = { version = "1", features = ["std"] }`.
+/// `CriticalSectionRawMutex` needs an implementation of the crate `critical-section`, or the
+/// program does not link. On a host: `critical-section = { version = "1", features = ["std"] }`.
 ///
 /// The defaults are right for a button, a lamp and a few other tasks. An HTTP server needs one of
 /// each for every connection that it serves at the same time.
@@ -369,7 +369,8 @@ impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Control<M, SLOTS, 
     }
 
     /// Publishes the machine's settings and status, and then sends the reply to the requests that
-    /// wait for the journal. In this order, a requester that has its reply sees its own task in the status.
+    /// wait for the journal. In this order, a requester that has its reply sees its own task in the
+    /// status.
     pub(crate) fn publish_and_reply(&self, machine: &Machine, reply: Option<Reply>) {
         self.set_settings(machine.settings_in_force());
         self.publish(machine);
