@@ -5,7 +5,8 @@ use core::time::Duration;
 use wps_core::command::{Command, Input};
 use wps_core::driver::{ErrorKind, Offer};
 use wps_core::{
-    AccessPoint, AfterFailure, Credentials, Instant, Loaded, Machine, Record, Settings, Snapshot,
+    AccessPoint, AfterFailure, Credentials, Instant, Loaded, Machine, Record, RequestError, Settings,
+    Snapshot,
 };
 use wps_testkit::network;
 
@@ -13,15 +14,15 @@ use crate::peer::Peer;
 
 /// The interface that both pairing machines share.
 pub trait PairingMachine {
-    /// Handles an input.
-    fn handle(&mut self, now: Instant, input: Input);
+    /// Handles an input, and returns the reply to the requests that wait.
+    fn handle(&mut self, now: Instant, input: Input) -> Option<Result<(), RequestError>>;
     /// Returns the current command.
     fn command(&self) -> Command;
 }
 
 impl PairingMachine for Machine {
-    fn handle(&mut self, now: Instant, input: Input) {
-        self.handle(now, input);
+    fn handle(&mut self, now: Instant, input: Input) -> Option<Result<(), RequestError>> {
+        self.handle(now, input)
     }
 
     fn command(&self) -> Command {
@@ -30,8 +31,8 @@ impl PairingMachine for Machine {
 }
 
 impl PairingMachine for Peer {
-    fn handle(&mut self, now: Instant, input: Input) {
-        self.handle(now, input);
+    fn handle(&mut self, now: Instant, input: Input) -> Option<Result<(), RequestError>> {
+        self.handle(now, input)
     }
 
     fn command(&self) -> Command {
@@ -60,16 +61,16 @@ pub fn pair(machine: &mut impl PairingMachine) -> u32 {
     loop {
         now = now.after(Duration::from_millis(300));
         let input = match machine.command() {
-            Command::Idle if started => return steps,
-            Command::Idle => {
+            Command::Idle(_) if started => return steps,
+            Command::Idle(_) => {
                 started = true;
-                Input::Start { reply_grace: Duration::from_millis(500) }
+                Input::Start { reply_grace: Duration::from_millis(500), only: None }
             }
             Command::Pause(until) => {
                 now = until;
                 Input::Elapsed
             }
-            Command::Snapshot(_) => Input::SnapshotTaken(Ok(Snapshot::default())),
+            Command::Snapshot { .. } => Input::SnapshotTaken(Ok(Snapshot::default())),
             Command::Save(..) => Input::Saved(Ok(())),
             Command::Apply(..) => Input::Applied(Ok(())),
             Command::Pair { .. } => {

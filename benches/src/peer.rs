@@ -6,7 +6,9 @@ mod machine;
 
 use statig::prelude::*;
 use wps_core::command::{Command, Input};
-use wps_core::{AfterFailure, Cause, Instant, Phase, Record, Settings, TaskKind, TaskResult};
+use wps_core::{
+    AfterFailure, Cause, Instant, Phase, Record, RequestError, Settings, TaskKind, TaskResult,
+};
 
 use machine::{Event, Machine, State};
 
@@ -20,16 +22,24 @@ impl Peer {
     }
 
     /// Handles an input like [`wps_core::Machine::handle`].
-    pub fn handle(&mut self, now: Instant, input: Input) {
+    pub fn handle(&mut self, now: Instant, input: Input) -> Option<Result<(), RequestError>> {
         self.0.handle(&Event { now, input });
+        self.0.inner().reply.take()
+    }
+
+    /// Returns the same as [`wps_core::Machine::request_waits_until`].
+    pub fn request_waits_until(&self) -> Option<Instant> {
+        self.0.inner().waiting.map(|waiting| waiting.until)
     }
 
     /// Returns the same as [`wps_core::Machine::command`].
     pub fn command(&self) -> Command {
         let machine = self.0.inner();
         match self.0.state() {
-            State::Idle {} => Command::Idle,
-            State::Snapshotting { until, .. } => Command::Snapshot(*until),
+            State::Idle {} => Command::Idle(machine.settings.clone()),
+            State::Snapshotting { until, .. } => {
+                Command::Snapshot { only: machine.only, until: *until }
+            }
             State::Journaling { until, .. } => Command::Save(machine.journal(), *until),
             State::ReplyGrace { until }
             | State::SearchPause { until }
@@ -37,13 +47,14 @@ impl Peer {
             | State::RestorePause { until }
             | State::ClosePause { until } => Command::Pause(*until),
             State::Searching { disconnect_after } => Command::Pair {
+                only: machine.only,
                 until: machine.deadline.max(*disconnect_after),
                 disconnect_after: *disconnect_after,
             },
             State::PuttingBack { until } | State::Restoring { until } => {
                 Command::Apply(machine.settings.clone(), machine.snapshot.clone(), *until)
             }
-            State::Joining { turn, until } => {
+            State::Joining { turn, until, .. } => {
                 Command::Join(machine.network(*turn).clone(), machine.snapshot.clone(), *until)
             }
             State::Applying { until } => {
@@ -68,7 +79,10 @@ impl Peer {
             kind => unreachable!("a task of another kind: {kind:?}"),
         };
         match self.0.state() {
-            State::Idle {} => (Phase::Idle, machine.last_result, None),
+            State::Idle {} => {
+                let trouble = machine.key_refused.then_some(Cause::KeyRefused);
+                (Phase::Idle, machine.last_result, trouble)
+            }
             State::Snapshotting { .. } | State::Journaling { .. } | State::ReplyGrace { .. } => {
                 (phase_of_task(Phase::Journaling), None, None)
             }

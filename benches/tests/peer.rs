@@ -9,9 +9,10 @@ use wps_benches::pairing::{ours, pair, peer};
 use wps_benches::peer::Peer;
 use wps_core::command::{Command, Input};
 use wps_core::driver::Offer;
+use wps_core::wsc::Bssid;
 use wps_core::{
-    AccessPoint, AfterFailure, Credentials, ErrorKind, Instant, Loaded, Machine, Record, Settings,
-    Snapshot,
+    AccessPoint, AfterFailure, Cause, Credentials, ErrorKind, Instant, Loaded, Machine, Record,
+    Settings, Snapshot,
 };
 use wps_testkit::network;
 
@@ -30,8 +31,8 @@ fn any_settings() -> impl Strategy<Value = Settings> {
 }
 
 fn failure() -> impl Strategy<Value = ErrorKind> {
-    use ErrorKind::{NoDevice, NotFound, Other, Overlap, RouterLost, WrongKey};
-    prop::sample::select(vec![NoDevice, NotFound, Other, Overlap, RouterLost, WrongKey])
+    use ErrorKind::{NoDevice, NotFound, Other, Overlap, Refused, RouterLost, WrongKey};
+    prop::sample::select(vec![NoDevice, NotFound, Other, Overlap, Refused, RouterLost, WrongKey])
 }
 
 fn any_input() -> impl Strategy<Value = Input> {
@@ -39,12 +40,18 @@ fn any_input() -> impl Strategy<Value = Input> {
     let reply_grace = || (0_u64..3).prop_map(|it| Duration::from_millis(it * 300));
     let offer = Offer::new([net(b"guest"), net(b"home")]).expect("two");
     prop_oneof![
-        reply_grace().prop_map(|reply_grace| Input::Start { reply_grace }),
+        (reply_grace(), prop::option::of(Just(Bssid([2, 0, 0, 0, 0, 1]))))
+            .prop_map(|(reply_grace, only)| Input::Start { reply_grace, only }),
         (any_settings(), reply_grace())
             .prop_map(|(settings, reply_grace)| Input::Configure { settings, reply_grace }),
         Just(Input::Cancel),
         Just(Input::Elapsed),
+        prop::sample::select(vec![Cause::TimedOut, Cause::NotPressed])
+            .prop_map(Input::SearchElapsed),
+        Just(Input::WaitElapsed),
         Just(Input::ConfigLost),
+        Just(Input::KeyRefused),
+        Just(Input::KeyAccepted),
         failure().prop_map(|kind| Input::SnapshotTaken(Err(kind))),
         Just(Input::SnapshotTaken(Ok(Snapshot::new(b"snapshot").expect("short")))),
         Just(Input::Saved(Ok(()))),
@@ -53,6 +60,9 @@ fn any_input() -> impl Strategy<Value = Input> {
         done().prop_map(Input::Joined),
         Just(Input::Offered(Ok(offer))),
         failure().prop_map(|kind| Input::Offered(Err(kind))),
+        // These are counted if they come twice in a row.
+        Just(Input::Offered(Err(ErrorKind::Refused))),
+        Just(Input::Joined(Err(ErrorKind::WrongKey))),
     ]
 }
 
@@ -60,12 +70,15 @@ fn any_input() -> impl Strategy<Value = Input> {
 /// makes progress.
 fn answers(command: &Command, input: &Input) -> bool {
     match input {
-        Input::Start { .. } | Input::Configure { .. } | Input::ConfigLost => {
-            *command == Command::Idle
-        }
-        Input::Cancel => false,
+        Input::Start { .. }
+        | Input::Configure { .. }
+        | Input::ConfigLost
+        | Input::KeyRefused
+        | Input::KeyAccepted => matches!(command, Command::Idle(_)),
+        Input::Cancel | Input::WaitElapsed => false,
+        Input::SearchElapsed(_) => matches!(command, Command::Pair { .. }),
         Input::Elapsed => matches!(command, Command::Pause(_)),
-        Input::SnapshotTaken(_) => matches!(command, Command::Snapshot(_)),
+        Input::SnapshotTaken(_) => matches!(command, Command::Snapshot { .. }),
         Input::Saved(_) => matches!(command, Command::Save(..)),
         Input::Applied(_) => matches!(command, Command::Apply(..)),
         Input::Offered(_) => matches!(command, Command::Pair { .. }),
@@ -92,8 +105,9 @@ proptest! {
                 continue;
             }
             now = now.after(Duration::from_millis(quarter_ms / 4));
-            ours.handle(now, input.clone());
-            peer.handle(now, input.clone());
+            let (our_reply, peer_reply) = (ours.handle(now, input.clone()), peer.handle(now, input.clone()));
+            prop_assert_eq!(our_reply, peer_reply, "to {:?}", input);
+            prop_assert_eq!(ours.request_waits_until(), peer.request_waits_until(), "{:?}", input);
             prop_assert_eq!(ours.command(), peer.command(), "after {:?}", input);
             let status = ours.status();
             prop_assert_eq!((status.phase, status.last, status.trouble), peer.status(), "{:?}", input);
@@ -106,7 +120,7 @@ fn both_machines_pair_in_the_same_number_of_steps() {
     let (mut ours, mut peer) = (ours(), peer());
     let steps = pair(&mut ours);
     assert_eq!(pair(&mut peer), steps);
-    assert_eq!(ours.command(), Command::Idle);
+    assert!(matches!(ours.command(), Command::Idle(_)));
     assert_eq!(ours.status().last.map(|last| last.result), Some(Ok(())));
     assert_eq!(peer.status().1.map(|last| last.result), Some(Ok(())));
 }

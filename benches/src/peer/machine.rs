@@ -4,16 +4,20 @@
     reason = "other inputs go to the superstate, or are ignored"
 )]
 
+use core::cell::Cell;
+use core::mem;
 use core::time::Duration;
 
 use statig::prelude::*;
 use wps_core::command::{
-    APPLY_TIMEOUT, CONFIGURE_WINDOW, Input, JOIN_TIMEOUT, MAX_RETRY_DELAY, PAIRING_WINDOW,
-    RETRY_DELAY, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT,
+    APPLY_TIMEOUT, CONFIGURE_WINDOW, Input, JOIN_TIMEOUT, KEY_RETRY_DELAY, MAX_RETRY_DELAY,
+    PAIRING_WINDOW, REQUEST_WAIT_TIMEOUT, RETRY_DELAY, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT,
 };
 use wps_core::driver::{ErrorKind, Offer};
+use wps_core::wsc::Bssid;
 use wps_core::{
-    AfterFailure, Cause, Credentials, Instant, Record, Settings, Snapshot, TaskKind, TaskResult,
+    AfterFailure, Cause, Credentials, Instant, Record, RequestError, Settings, Snapshot, TaskKind,
+    TaskResult,
 };
 
 /// The boot time of every device.
@@ -26,6 +30,8 @@ pub(super) struct Machine {
     pub(super) settings: Settings,
     pub(super) snapshot: Snapshot,
     pub(super) task: TaskKind,
+    /// The only access point to pair with.
+    pub(super) only: Option<Bssid>,
     /// The settings to save when the task succeeds, or `None` until a pairing has joined. Like the
     /// offer, this is large. It is stored outside the states, as in our machine, because a
     /// transition moves the data of a state.
@@ -40,6 +46,24 @@ pub(super) struct Machine {
     retry_delay: Duration,
     /// Why the last attempt to restore, or to close the journal, failed.
     pub(super) retry_cause: Option<Cause>,
+    /// The request that waits until the settings are restored.
+    pub(super) waiting: Option<Waiting>,
+    /// While idle, the network does not accept its key any more.
+    pub(super) key_refused: bool,
+    /// A requester has not got its reply yet.
+    is_request_pending: bool,
+    /// The reply to the requests, if the present input has decided it. In a cell, because statig
+    /// gives no mutable access to it.
+    pub(super) reply: Cell<Option<Result<(), RequestError>>>,
+}
+
+/// A request that waits.
+#[derive(Clone, Copy)]
+pub(super) struct Waiting {
+    task: TaskKind,
+    reply_grace: Duration,
+    only: Option<Bssid>,
+    pub(super) until: Instant,
 }
 
 /// An input and the time at which it arrived.
@@ -58,8 +82,17 @@ impl Machine {
         match &event.input {
             Input::Start { .. } | Input::Configure { .. } => self.begin(event, None),
             Input::ConfigLost => {
+                self.key_refused = false;
                 self.reset_retries();
                 Transition(State::restoring(event.now.after(APPLY_TIMEOUT)))
+            }
+            Input::KeyRefused => {
+                self.key_refused = true;
+                Handled
+            }
+            Input::KeyAccepted => {
+                self.key_refused = false;
+                Handled
             }
             _ => Super,
         }
@@ -75,7 +108,7 @@ impl Machine {
         let _ = until; // used only by `command`
         let now = event.now;
         match &event.input {
-            Input::Start { reply_grace: other } if self.task == TaskKind::Pair => {
+            Input::Start { reply_grace: other, .. } if self.task == TaskKind::Pair => {
                 *reply_grace = (*reply_grace).max(*other);
                 Handled
             }
@@ -102,15 +135,16 @@ impl Machine {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Start { reply_grace: other } if self.task == TaskKind::Pair => {
+            Input::Start { reply_grace: other, .. } if self.task == TaskKind::Pair => {
                 *reply_grace = (*reply_grace).max(*other);
                 Handled
             }
             Input::Saved(Ok(())) => {
+                self.reply(Ok(()));
                 let until = now.after(*reply_grace);
                 match self.task {
                     TaskKind::Pair => {
-                        self.last_error = None;
+                        self.touch_radio();
                         Transition(State::searching(until))
                     }
                     TaskKind::Configure => Transition(State::reply_grace(until)),
@@ -128,11 +162,11 @@ impl Machine {
         let now = event.now;
         match &event.input {
             Input::Elapsed => {
-                self.last_error = None;
+                self.touch_radio();
                 match &self.target {
                     Some(Settings::Station { network }) => {
                         self.offer = Some(network.clone().into());
-                        self.try_to_join(now, 0)
+                        self.try_to_join(now, 0, false)
                     }
                     _ => Transition(State::applying(now.after(APPLY_TIMEOUT))),
                 }
@@ -157,9 +191,15 @@ impl Machine {
         match &event.input {
             Input::Offered(Ok(offer)) => {
                 self.offer = Some(offer.clone());
-                self.try_to_join(now, 0)
+                self.try_to_join(now, 0, false)
             }
             Input::Offered(Err(kind)) if kind.is_final() => self.roll_back(now, (*kind).into()),
+            Input::Offered(Err(ErrorKind::Refused))
+                if self.last_error == Some(ErrorKind::Refused.into()) =>
+            {
+                self.roll_back(now, ErrorKind::Refused.into())
+            }
+            Input::SearchElapsed(cause) => self.roll_back(now, self.last_error.unwrap_or(*cause)),
             Input::Offered(Err(kind)) => {
                 self.last_error = Some((*kind).into());
                 Transition(State::putting_back(self.deadline.min(now.after(APPLY_TIMEOUT))))
@@ -203,7 +243,13 @@ impl Machine {
     }
 
     #[state(superstate = "join_phase")]
-    fn joining(&mut self, turn: &usize, until: &Instant, event: &Event) -> Outcome<State> {
+    fn joining(
+        &mut self,
+        turn: &usize,
+        key_refused: &bool,
+        until: &Instant,
+        event: &Event,
+    ) -> Outcome<State> {
         let _ = until;
         let now = event.now;
         match &event.input {
@@ -213,6 +259,7 @@ impl Machine {
                 Transition(State::saving(now.after(SAVE_TIMEOUT)))
             }
             Input::Joined(Err(kind)) if kind.is_final() => self.roll_back(now, (*kind).into()),
+            Input::Joined(Err(ErrorKind::WrongKey)) => self.on_wrong_key(now, *turn, *key_refused),
             Input::Joined(Err(kind)) => self.try_next_network(now, *turn, (*kind).into()),
             Input::Elapsed if now < self.deadline => {
                 self.try_next_network(now, *turn, Cause::NotJoined)
@@ -222,10 +269,18 @@ impl Machine {
     }
 
     #[state(superstate = "join_phase")]
-    fn join_pause(&mut self, turn: &usize, until: &Instant, event: &Event) -> Outcome<State> {
+    fn join_pause(
+        &mut self,
+        turn: &usize,
+        key_refused: &bool,
+        until: &Instant,
+        event: &Event,
+    ) -> Outcome<State> {
         let _ = until;
         match &event.input {
-            Input::Elapsed if event.now < self.deadline => self.try_to_join(event.now, *turn),
+            Input::Elapsed if event.now < self.deadline => {
+                self.try_to_join(event.now, *turn, *key_refused)
+            }
             _ => Super,
         }
     }
@@ -283,14 +338,10 @@ impl Machine {
         let _ = until;
         let now = event.now;
         match &event.input {
-            Input::Applied(Ok(())) if self.last_result.is_none() => self.become_idle(),
+            Input::Applied(Ok(())) if self.last_result.is_none() => self.end_restoring(now),
             Input::Applied(Ok(())) => self.close(now),
-            Input::Applied(Err(kind)) => {
-                Transition(State::restore_pause(self.schedule_retry(now, (*kind).into())))
-            }
-            Input::Elapsed => Transition(State::restore_pause(
-                self.schedule_retry(now, ErrorKind::NoResponse.into()),
-            )),
+            Input::Applied(Err(kind)) => self.retry_to_restore(now, (*kind).into()),
+            Input::Elapsed => self.retry_to_restore(now, ErrorKind::NoResponse.into()),
             _ => Super,
         }
     }
@@ -305,7 +356,7 @@ impl Machine {
     }
 
     /// The settings to restore are not in force yet.
-    #[superstate]
+    #[superstate(superstate = "request_waits")]
     fn restore_phase(&mut self, event: &Event) -> Outcome<State> {
         match &event.input {
             Input::Start { .. } | Input::Configure { .. } if self.retry_cause.is_some() => {
@@ -315,12 +366,13 @@ impl Machine {
         }
     }
 
-    #[state]
+    #[state(superstate = "request_waits")]
     fn closing(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
         let _ = until;
         match &event.input {
-            Input::Saved(Ok(())) => self.become_idle(),
+            Input::Saved(Ok(())) => self.end_restoring(event.now),
             Input::Saved(Err(())) | Input::Elapsed => {
+                self.refuse_waiting(RequestError::Failed(Cause::Store));
                 Transition(State::close_pause(self.schedule_retry(event.now, Cause::Store)))
             }
             _ => Super,
@@ -335,6 +387,20 @@ impl Machine {
             _ => Super,
         }
     }
+
+    /// A request waits until the settings are restored, or until the first try has failed.
+    #[superstate]
+    fn request_waits(&mut self, event: &Event) -> Outcome<State> {
+        match &event.input {
+            Input::Start { .. } | Input::Configure { .. } if self.retry_cause.is_none() => {
+                self.wait(event);
+            }
+            Input::Cancel => self.refuse_waiting(RequestError::Failed(Cause::Cancelled)),
+            Input::WaitElapsed => self.refuse_waiting(RequestError::Busy),
+            _ => return Super,
+        }
+        Handled
+    }
 }
 
 impl Machine {
@@ -344,6 +410,7 @@ impl Machine {
             settings,
             snapshot: Snapshot::default(),
             task: TaskKind::Pair,
+            only: None,
             target: None,
             offer: None,
             deadline: Instant::from_millis(0),
@@ -351,6 +418,10 @@ impl Machine {
             last_result: None,
             retry_delay: RETRY_DELAY,
             retry_cause: None,
+            waiting: None,
+            key_refused: false,
+            is_request_pending: false,
+            reply: Cell::new(None),
         }
     }
 
@@ -371,36 +442,102 @@ impl Machine {
         }
     }
 
-    fn begin(&mut self, event: &Event, last_error: Option<Cause>) -> Outcome<State> {
-        let (window, reply_grace) = match &event.input {
-            Input::Configure { settings, reply_grace } => {
-                (self.task, self.target) = (TaskKind::Configure, Some(settings.clone()));
-                (CONFIGURE_WINDOW, *reply_grace)
-            }
-            Input::Start { reply_grace } => {
-                (self.task, self.target) = (TaskKind::Pair, None);
-                (PAIRING_WINDOW, *reply_grace)
-            }
-            _ => return Super,
-        };
-        self.deadline = event.now.after(window);
-        self.last_error = last_error;
-        Transition(State::snapshotting(reply_grace, event.now.after(SNAPSHOT_TIMEOUT)))
+    fn begin(&mut self, event: &Event, restore_error: Option<Cause>) -> Outcome<State> {
+        self.wait(event);
+        self.begin_waiting(event.now, restore_error)
     }
 
-    fn try_to_join(&mut self, now: Instant, turn: usize) -> Outcome<State> {
-        Transition(State::joining(turn, self.deadline.min(now.after(JOIN_TIMEOUT))))
+    /// Lets the request wait. A pairing joins one that waits, and needs its reply, too.
+    fn wait(&mut self, event: &Event) {
+        let until = event.now.after(REQUEST_WAIT_TIMEOUT);
+        match (&event.input, &mut self.waiting) {
+            (Input::Start { reply_grace, .. }, Some(waiting)) if waiting.task == TaskKind::Pair => {
+                waiting.reply_grace = waiting.reply_grace.max(*reply_grace);
+            }
+            (&Input::Start { reply_grace, only }, waiting @ None) => {
+                self.target = None;
+                *waiting = Some(Waiting { task: TaskKind::Pair, reply_grace, only, until });
+            }
+            (Input::Configure { settings, reply_grace }, waiting @ None) => {
+                let (task, reply_grace) = (TaskKind::Configure, *reply_grace);
+                self.target = Some(settings.clone());
+                *waiting = Some(Waiting { task, reply_grace, only: None, until });
+            }
+            _ => {}
+        }
+        self.is_request_pending = true;
+    }
+
+    /// Begins the task that waits. `restore_error` says why the settings could not be restored.
+    fn begin_waiting(&mut self, now: Instant, restore_error: Option<Cause>) -> Outcome<State> {
+        let Some(waiting) = self.waiting.take() else { return Super };
+        (self.task, self.only) = (waiting.task, waiting.only);
+        self.deadline = now.after(match self.task {
+            TaskKind::Pair => PAIRING_WINDOW,
+            TaskKind::Configure => CONFIGURE_WINDOW,
+            kind => unreachable!("a task of another kind: {kind:?}"),
+        });
+        self.last_error = restore_error;
+        Transition(State::snapshotting(waiting.reply_grace, now.after(SNAPSHOT_TIMEOUT)))
+    }
+
+    /// Refuses the request that waits, if there is one.
+    fn refuse_waiting(&mut self, error: RequestError) {
+        if self.waiting.take().is_some() {
+            self.target = None;
+            self.reply(Err(error));
+        }
+    }
+
+    fn reply(&mut self, reply: Result<(), RequestError>) {
+        if mem::take(&mut self.is_request_pending) {
+            self.reply.set(Some(reply));
+        }
+    }
+
+    fn touch_radio(&mut self) {
+        (self.last_error, self.key_refused) = (None, false);
+    }
+
+    fn try_to_join(&mut self, now: Instant, turn: usize, key_refused: bool) -> Outcome<State> {
+        let until = self.deadline.min(now.after(JOIN_TIMEOUT));
+        Transition(State::joining(turn, key_refused, until))
     }
 
     fn try_next_network(&mut self, now: Instant, turn: usize, cause: Cause) -> Outcome<State> {
-        self.last_error = Some(cause);
         let turn = (turn + 1) % self.offer.as_ref().map_or(1, Offer::count);
-        let until = self.deadline.min(now.after(RETRY_DELAY));
-        Transition(State::join_pause(turn, until))
+        self.pause_join(now, turn, cause)
+    }
+
+    fn pause_join(&mut self, now: Instant, turn: usize, cause: Cause) -> Outcome<State> {
+        self.last_error = Some(cause);
+        Transition(State::join_pause(turn, false, self.deadline.min(now.after(RETRY_DELAY))))
+    }
+
+    /// Tries the key once more. If it was refused before, drops this network, and ends the task if
+    /// it was the last one.
+    fn on_wrong_key(&mut self, now: Instant, turn: usize, key_refused: bool) -> Outcome<State> {
+        let cause = ErrorKind::WrongKey.into();
+        if !key_refused {
+            self.last_error = Some(cause);
+            let until = self.deadline.min(now.after(KEY_RETRY_DELAY));
+            return Transition(State::join_pause(turn, true, until));
+        }
+        let offer = self.offer.as_ref().expect("joining only begins with an offer");
+        let others = (0..offer.count()).filter(|it| *it != turn).map(|it| offer.at(it).clone());
+        match Offer::new(others) {
+            Some(others) => {
+                let turn = turn % others.count();
+                self.offer = Some(others);
+                self.pause_join(now, turn, cause)
+            }
+            None => self.roll_back(now, cause),
+        }
     }
 
     fn end(&mut self, at: Instant, result: Result<(), Cause>) {
         self.last_result = Some(TaskResult::new(self.task, result, at));
+        self.reply(result.map_err(RequestError::Failed));
         // As in our machine: no secret stays in memory longer than needed.
         (self.target, self.offer) = (None, None);
     }
@@ -430,6 +567,7 @@ impl Machine {
 
     fn restore(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
         self.end(now, Err(cause));
+        self.key_refused = false;
         self.reset_retries();
         Transition(State::restoring(now.after(APPLY_TIMEOUT)))
     }
@@ -443,6 +581,23 @@ impl Machine {
     fn become_idle(&mut self) -> Outcome<State> {
         self.snapshot = Snapshot::default();
         Transition(State::idle())
+    }
+
+    /// The settings are restored. A request that has waited for it begins now.
+    fn end_restoring(&mut self, now: Instant) -> Outcome<State> {
+        self.snapshot = Snapshot::default();
+        match self.waiting {
+            Some(_) => self.begin_waiting(now, None),
+            None => self.become_idle(),
+        }
+    }
+
+    /// A try to restore has failed. A request that has waited for it begins now.
+    fn retry_to_restore(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
+        match self.waiting {
+            Some(_) => self.begin_waiting(now, Some(cause)),
+            None => Transition(State::restore_pause(self.schedule_retry(now, cause))),
+        }
     }
 
     fn reset_retries(&mut self) {
