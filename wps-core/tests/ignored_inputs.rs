@@ -31,7 +31,7 @@ impl Log for Collector {
 fn ignored_inputs_are_logged_at_debug_but_not_a_second_start() {
     log::set_logger(&Collector).expect("this process has no other logger");
     log::set_max_level(LevelFilter::Trace);
-    let start = || Input::Start { reply_grace: Duration::ZERO };
+    let start = || Input::Start { reply_grace: Duration::ZERO, only: None };
     let configure = || Input::Configure { settings: station(home()), reply_grace: Duration::ZERO };
     let snapshot_taken = || Input::SnapshotTaken(Ok(Snapshot::default()));
     let now = Instant::from_millis(0);

@@ -44,7 +44,7 @@ pub(crate) fn timeout() {
         let start = env.now();
         assert_eq!(control.start(Duration::ZERO).await, Ok(()));
         let result = wait_until_idle(control).await.last.expect("a result");
-        assert_eq!(result.result, Err(Cause::TimedOut));
+        assert_eq!(result.result, Err(Cause::NotPressed));
         assert_eq!(result.at.since(start), Duration::from_secs(120));
         println!("timed out after {} ms", result.at.since(start).as_millis());
     });
