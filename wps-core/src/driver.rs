@@ -149,6 +149,7 @@ use core::cell::RefCell;
 use core::convert::Infallible;
 use core::fmt;
 use core::future::{Future, poll_fn};
+use core::iter;
 use core::pin::Pin;
 use core::task::Poll;
 
@@ -457,16 +458,17 @@ impl Offer {
         }
     }
 
-    /// Removes the network at `index`. Returns `false` if it is the only one, which stays.
+    /// Removes the network at `index`. Returns `false` if no other one is left.
     pub(crate) fn remove(&mut self, index: usize) -> bool {
-        if self.others.is_empty() {
-            return false;
+        // Not `Vec::remove`: nothing else in a small firmware may need `memmove`.
+        let mut networks = iter::once(&mut self.first).chain(&mut self.others).skip(index);
+        if let Some(mut gap) = networks.next() {
+            for next in networks {
+                gap.clone_from(next);
+                gap = next;
+            }
         }
-        match index % self.count() {
-            0 => self.first = self.others.remove(0),
-            other => drop(self.others.remove(other - 1)),
-        }
-        true
+        self.others.pop().is_some()
     }
 }
 
