@@ -5,8 +5,8 @@ use core::time::Duration;
 use wps_core::command::{Command, Input};
 use wps_core::driver::{ErrorKind, Offer};
 use wps_core::{
-    AccessPoint, AfterFailure, Credentials, Instant, Loaded, Machine, Record, RequestError, Settings,
-    Snapshot,
+    AccessPoint, AfterFailure, Credentials, Instant, Loaded, Machine, Record, RequestError,
+    Settings, Snapshot,
 };
 use wps_testkit::network;
 

@@ -78,8 +78,8 @@
 //! * After ReplyGrace follows Joining if the new settings name a network, otherwise Applying.
 //! * A task that was started from Restoring returns there if it ends before the radio is touched.
 //! * After Restoring follows Closing if there is a result: a journal may be on disk.
-//! * A request that arrives in Restoring or Closing waits there. It starts (Snapshotting) once the
-//!   settings are restored, or once the first try to restore them has failed. After
+//! * A request waits until it can start (Snapshotting): until the settings are restored, or until the
+//!   first try to restore them has failed. In Idle it starts at once. After
 //!   [five seconds](crate::command::REQUEST_WAIT_TIMEOUT) it is refused as busy.
 //! * A router that refuses twice in a row, or whose networks all refuse their keys twice in a row,
 //!   ends the pairing although neither error is final.
@@ -124,17 +124,12 @@ struct Task {
     restore_error: Option<Cause>,
     /// Why the last try inside the window failed. Set only after the radio was touched.
     last_error: Option<Cause>,
-    /// The only access point to pair with. It is not in the journal: after a power cut there is
-    /// nothing left to pair.
-    only: Option<Bssid>,
 }
 
-/// A request that waits until the settings are restored.
+/// A requested task that waits until the settings are restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Waiting {
     kind: TaskKind,
-    reply_grace: Duration,
-    only: Option<Bssid>,
     until: Instant,
 }
 
@@ -142,16 +137,48 @@ struct Waiting {
 /// place in the [`Machine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum State {
-    Idle { last: Option<TaskResult> },
-    Snapshotting { task: Task, reply_grace: Duration, until: Instant },
-    Journaling { task: Task, reply_grace: Duration, until: Instant },
-    ReplyGrace { task: Task, until: Instant },
-    Searching { task: Task, step: SearchStep },
-    Joining { task: Task, index: usize, step: JoinStep },
-    Applying { task: Task, until: Instant },
-    Saving { task: Task, until: Instant },
-    Restoring { result: Option<TaskResult>, retry: Backoff, waiting: Option<Waiting> },
-    Closing { result: TaskResult, retry: Backoff, waiting: Option<Waiting> },
+    Idle {
+        last: Option<TaskResult>,
+    },
+    Snapshotting {
+        task: Task,
+        until: Instant,
+    },
+    Journaling {
+        task: Task,
+        until: Instant,
+    },
+    ReplyGrace {
+        task: Task,
+        until: Instant,
+    },
+    Searching {
+        task: Task,
+        step: SearchStep,
+    },
+    /// If `key_refused`, the network has just refused its key, which is tried once more.
+    Joining {
+        task: Task,
+        index: usize,
+        key_refused: bool,
+        step: Step,
+    },
+    Applying {
+        task: Task,
+        until: Instant,
+    },
+    Saving {
+        task: Task,
+        until: Instant,
+    },
+    Restoring {
+        result: Option<TaskResult>,
+        retry: Backoff,
+    },
+    Closing {
+        result: TaskResult,
+        retry: Backoff,
+    },
 }
 
 impl State {
@@ -178,6 +205,9 @@ impl State {
 enum Target {
     /// No task is running, or a pairing has not been offered a network yet.
     Unset,
+    /// Only this access point is to be paired with, and no network has been offered yet. It is not
+    /// in the journal: after a power cut there is nothing left to pair.
+    AccessPoint(Bssid),
     /// One of these networks is to be joined.
     Networks(Offer),
     /// These settings are to be in force.
@@ -191,6 +221,7 @@ impl Target {
             Self::Networks(offer) => Some(offer.at(index)),
             Self::Settings(Settings::Station { network }) => Some(network),
             Self::Unset
+            | Self::AccessPoint(_)
             | Self::Settings(
                 Settings::Platform | Settings::AccessPoint { .. } | Settings::Off { .. },
             ) => None,
@@ -202,7 +233,7 @@ impl Target {
     fn remove_network(&mut self, index: usize) -> bool {
         match self {
             Self::Networks(offer) => offer.remove(index),
-            Self::Unset | Self::Settings(_) => false,
+            Self::Unset | Self::AccessPoint(_) | Self::Settings(_) => false,
         }
     }
 
@@ -210,7 +241,7 @@ impl Target {
     fn network_count(&self) -> usize {
         match self {
             Self::Networks(offer) => offer.count(),
-            Self::Unset | Self::Settings(_) => 1,
+            Self::Unset | Self::AccessPoint(_) | Self::Settings(_) => 1,
         }
     }
 }
@@ -220,13 +251,6 @@ impl Target {
 enum Step {
     Try(Instant),
     Pause(Instant),
-}
-
-/// A step of joining a network: whether its key has just been refused, and is tried once more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct JoinStep {
-    key_refused: bool,
-    step: Step,
 }
 
 /// A step of the search. After a failed try the previous settings are restored before the pause.
@@ -260,6 +284,10 @@ pub struct Machine {
     /// What else is to be restored. Empty if there is nothing to restore.
     snapshot: Snapshot,
     target: Target,
+    /// How long the requesters of the task need to receive their replies. Zero once it is used.
+    reply_grace: Duration,
+    /// The task that waits in Restoring or Closing. Its target is already set.
+    waiting: Option<Waiting>,
     after_failure: AfterFailure,
     /// While idle, the driver has reported that the network no longer accepts its key. Kept until
     /// the radio is touched.
@@ -292,10 +320,16 @@ impl Machine {
                 (before, snapshot, failed(TaskKind::Configure, Cause::Interrupted))
             }
         };
-        let retry = Backoff::start(now.after(APPLY_TIMEOUT));
-        let state = State::Restoring { result, retry, waiting: None };
-        let target = Target::Unset;
-        Self { state, settings, snapshot, target, after_failure, key_refused: false }
+        Self {
+            state: State::Restoring { result, retry: Backoff::start(now.after(APPLY_TIMEOUT)) },
+            settings,
+            snapshot,
+            target: Target::Unset,
+            reply_grace: Duration::ZERO,
+            waiting: None,
+            after_failure,
+            key_refused: false,
+        }
     }
 
     /// Returns the command to execute now.
@@ -303,8 +337,8 @@ impl Machine {
         let (settings, snapshot) = (&self.settings, &self.snapshot);
         match self.state {
             State::Idle { .. } => Command::Idle(settings.clone()),
-            State::Snapshotting { task, until, .. } => Command::Snapshot { only: task.only, until },
-            State::Journaling { task, until, .. } => {
+            State::Snapshotting { until, .. } => Command::Snapshot { only: self.only(), until },
+            State::Journaling { task, until } => {
                 let (before, snapshot) = (settings.clone(), snapshot.clone());
                 let journal = match task.kind {
                     TaskKind::Pair => Record::Pairing { before, snapshot },
@@ -314,16 +348,16 @@ impl Machine {
             }
             State::ReplyGrace { until, .. }
             | State::Searching { step: SearchStep::Pause(until), .. }
-            | State::Joining { step: JoinStep { step: Step::Pause(until), .. }, .. }
+            | State::Joining { step: Step::Pause(until), .. }
             | State::Restoring { retry: Backoff { step: Step::Pause(until), .. }, .. }
             | State::Closing { retry: Backoff { step: Step::Pause(until), .. }, .. } => {
                 Command::Pause(until)
             }
             State::Searching { task, step: SearchStep::Pair(disconnect_after) } => {
                 let until = task.deadline.max(disconnect_after);
-                Command::Pair { only: task.only, until, disconnect_after }
+                Command::Pair { only: self.only(), until, disconnect_after }
             }
-            State::Joining { task, index, step: JoinStep { step: Step::Try(until), .. } } => {
+            State::Joining { task, index, step: Step::Try(until), .. } => {
                 match self.target.network(index) {
                     Some(network) => Command::Join(network.clone(), snapshot.clone(), until),
                     // Unreachable: Joining always has a network. If not, the window would end it.
@@ -349,44 +383,39 @@ impl Machine {
     /// Handles what happened at `now`. Returns the reply to all requests that wait, if this input
     /// has decided it. An answer to another command than the current one is ignored.
     pub fn handle(&mut self, now: Instant, input: Input) -> Option<Result<(), RequestError>> {
-        let waited_to_start = self.request_waits_until().is_some();
-        let waited = waited_to_start || self.is_starting();
-        let is_cancel = input == Input::Cancel;
+        let waited = self.waiting.is_some();
+        let was_requested = waited || self.is_starting();
+        // The error for a request that has waited in vain.
+        let refusal = match input {
+            Input::Cancel => RequestError::Failed(Cause::Cancelled),
+            Input::WaitElapsed => RequestError::Busy,
+            Input::Start { .. }
+            | Input::Configure { .. }
+            | Input::Elapsed
+            | Input::SearchElapsed(_)
+            | Input::ConfigLost
+            | Input::KeyRefused
+            | Input::KeyAccepted
+            | Input::SnapshotTaken(_)
+            | Input::Saved(_)
+            | Input::Applied(_)
+            | Input::Offered(_)
+            | Input::Joined(_) => RequestError::Failed(Cause::Store),
+        };
         self.state = self.next_state(now, input);
-        if !waited || self.is_starting() || self.request_waits_until().is_some() {
-            return None;
+        self.start_waiting(now);
+        if !was_requested || self.waiting.is_some() || self.is_starting() {
+            None
+        } else if waited {
+            Some(Err(refusal))
+        } else if let Some(TaskResult { result: Err(cause), .. }) = self.last() {
+            Some(Err(RequestError::Failed(cause)))
+        } else {
+            Some(Ok(()))
         }
-        Some(match self.state {
-            State::Closing { retry: Backoff { trouble: Some(cause), .. }, .. }
-                if waited_to_start =>
-            {
-                Err(RequestError::Failed(cause))
-            }
-            State::Restoring { .. } | State::Closing { .. } if waited_to_start && is_cancel => {
-                Err(RequestError::Failed(Cause::Cancelled))
-            }
-            State::Restoring { .. } | State::Closing { .. } if waited_to_start => {
-                Err(RequestError::Busy)
-            }
-            State::Restoring { result: Some(TaskResult { result: Err(cause), .. }), .. }
-            | State::Closing { result: TaskResult { result: Err(cause), .. }, .. }
-            | State::Idle { last: Some(TaskResult { result: Err(cause), .. }) } => {
-                Err(RequestError::Failed(cause))
-            }
-            State::Idle { .. } | State::Restoring { .. } | State::Closing { .. } => {
-                Err(RequestError::Busy)
-            }
-            State::Snapshotting { .. }
-            | State::Journaling { .. }
-            | State::ReplyGrace { .. }
-            | State::Searching { .. }
-            | State::Joining { .. }
-            | State::Applying { .. }
-            | State::Saving { .. } => Ok(()),
-        })
     }
 
-    /// Returns whether a task was requested and is not in the journal yet.
+    /// Returns whether a task has started and is not in the journal yet.
     fn is_starting(&self) -> bool {
         matches!(self.state, State::Snapshotting { .. } | State::Journaling { .. })
     }
@@ -394,12 +423,45 @@ impl Machine {
     /// Returns until when a request waits for the settings to be restored, or `None` if none waits.
     /// At that instant, pass [`Input::WaitElapsed`].
     pub fn request_waits_until(&self) -> Option<Instant> {
+        self.waiting.map(|waiting| waiting.until)
+    }
+
+    /// Returns the reply to a request that arrives now. Call it before [`handle`](Self::handle).
+    /// Returns `None` if the reply must be deferred until `handle` returns it.
+    pub fn immediate_reply(&self, kind: TaskKind) -> Option<Result<(), RequestError>> {
+        if let State::Closing { retry: Backoff { trouble: Some(cause), .. }, .. } = self.state {
+            return Some(Err(RequestError::Failed(cause)));
+        }
+        let is_deferred = self.waiting.is_some() || self.is_starting();
+        match (self.requested()?, kind) {
+            // A second pairing joins the first.
+            (TaskKind::Pair, TaskKind::Pair) => (!is_deferred).then_some(Ok(())),
+            (TaskKind::Pair | TaskKind::Configure, _) => Some(Err(RequestError::Busy)),
+        }
+    }
+
+    /// Returns the kind of the task that waits or runs.
+    fn requested(&self) -> Option<TaskKind> {
         match self.state {
-            State::Restoring { waiting, .. } | State::Closing { waiting, .. } => {
-                waiting.map(|waiting| waiting.until)
+            State::Idle { .. } | State::Restoring { .. } | State::Closing { .. } => {
+                self.waiting.map(|waiting| waiting.kind)
             }
-            State::Idle { .. }
-            | State::Snapshotting { .. }
+            State::Snapshotting { task, .. }
+            | State::Journaling { task, .. }
+            | State::ReplyGrace { task, .. }
+            | State::Searching { task, .. }
+            | State::Joining { task, .. }
+            | State::Applying { task, .. }
+            | State::Saving { task, .. } => Some(task.kind),
+        }
+    }
+
+    /// Returns the result of the last task, or `None` while one runs.
+    fn last(&self) -> Option<TaskResult> {
+        match self.state {
+            State::Idle { last: result } | State::Restoring { result, .. } => result,
+            State::Closing { result, .. } => Some(result),
+            State::Snapshotting { .. }
             | State::Journaling { .. }
             | State::ReplyGrace { .. }
             | State::Searching { .. }
@@ -409,45 +471,15 @@ impl Machine {
         }
     }
 
-    /// Returns the reply to a request that arrives now. Call it before [`handle`](Self::handle).
-    /// Returns `None` if the reply must be deferred until `handle` returns it.
-    pub fn immediate_reply(&self, kind: TaskKind) -> Option<Result<(), RequestError>> {
-        const BUSY: Option<Result<(), RequestError>> = Some(Err(RequestError::Busy));
-        match self.state {
-            State::Idle { .. } => None,
-            State::Closing { retry: Backoff { trouble: Some(cause), .. }, .. } => {
-                Some(Err(RequestError::Failed(cause)))
-            }
-            // A second pairing joins one that waits. Any other second request is refused.
-            State::Restoring { waiting: Some(waiting), .. }
-            | State::Closing { waiting: Some(waiting), .. } => match (waiting.kind, kind) {
-                (TaskKind::Pair, TaskKind::Pair) => None,
-                (TaskKind::Pair | TaskKind::Configure, _) => BUSY,
-            },
-            State::Restoring { waiting: None, .. } | State::Closing { waiting: None, .. } => None,
-            State::Snapshotting { task, .. }
-            | State::Journaling { task, .. }
-            | State::ReplyGrace { task, .. }
-            | State::Searching { task, .. }
-            | State::Joining { task, .. }
-            | State::Applying { task, .. }
-            | State::Saving { task, .. } => match (task.kind, kind) {
-                (TaskKind::Pair, TaskKind::Pair) if self.is_starting() => None,
-                (TaskKind::Pair, TaskKind::Pair) => Some(Ok(())),
-                (TaskKind::Pair | TaskKind::Configure, _) => BUSY,
-            },
-        }
-    }
-
-    /// Handles a request as [`handle`](Self::handle) does. Also returns whether the state changed,
+    /// Handles an input as [`handle`](Self::handle) does. Also returns whether the state changed,
     /// and with it the command.
-    pub(crate) fn handle_request(
+    pub(crate) fn handle_and_compare(
         &mut self,
         now: Instant,
-        request: Input,
+        input: Input,
     ) -> (bool, Option<Result<(), RequestError>>) {
         let before = mem::discriminant(&self.state);
-        let reply = self.handle(now, request);
+        let reply = self.handle(now, input);
         (mem::discriminant(&self.state) != before, reply)
     }
 
@@ -462,30 +494,27 @@ impl Machine {
             TaskKind::Pair => pairing,
             TaskKind::Configure => Phase::Configuring,
         };
-        let (phase, task, last, trouble) = match self.state {
-            State::Idle { last } => {
-                (Phase::Idle, None, last, self.key_refused.then_some(Cause::KeyRefused))
+        let (phase, task, trouble) = match self.state {
+            State::Idle { .. } => {
+                (Phase::Idle, None, self.key_refused.then_some(Cause::KeyRefused))
             }
-            State::Restoring { result, retry, .. } => {
-                (Phase::Restoring, None, result, retry.trouble)
-            }
-            State::Closing { result, retry, .. } => {
-                (Phase::Restoring, None, Some(result), retry.trouble)
+            State::Restoring { retry, .. } | State::Closing { retry, .. } => {
+                (Phase::Restoring, None, retry.trouble)
             }
             State::Snapshotting { task, .. }
             | State::Journaling { task, .. }
             | State::ReplyGrace { task, .. } => {
-                (phase_of(task, Phase::Journaling), Some(task), None, None)
+                (phase_of(task, Phase::Journaling), Some(task), None)
             }
-            State::Searching { task, .. } => (Phase::Searching, Some(task), None, task.last_error),
+            State::Searching { task, .. } => (Phase::Searching, Some(task), task.last_error),
             State::Joining { task, index, .. } => {
                 let joining = self.target.network(index).map_or(Phase::Searching, |network| {
                     Phase::Joining { ssid: network.ssid.clone() }
                 });
-                (phase_of(task, joining), Some(task), None, task.last_error)
+                (phase_of(task, joining), Some(task), task.last_error)
             }
-            State::Applying { task, .. } => (Phase::Configuring, Some(task), None, None),
-            State::Saving { task, .. } => (phase_of(task, Phase::Saving), Some(task), None, None),
+            State::Applying { task, .. } => (Phase::Configuring, Some(task), None),
+            State::Saving { task, .. } => (phase_of(task, Phase::Saving), Some(task), None),
         };
         let settings = if matches!(self.state, State::Saving { .. }) {
             self.target_settings()
@@ -499,7 +528,7 @@ impl Machine {
             off_air: false,
             mode: settings.mode(),
             network: settings.network().map(|network| network.ssid.clone()),
-            last,
+            last: self.last(),
             trouble,
         }
     }
@@ -508,7 +537,15 @@ impl Machine {
     fn target_settings(&self) -> &Settings {
         match &self.target {
             Target::Settings(settings) => settings,
-            Target::Unset | Target::Networks(_) => &self.settings,
+            Target::Unset | Target::AccessPoint(_) | Target::Networks(_) => &self.settings,
+        }
+    }
+
+    /// Returns the only access point to pair with, or `None` for any.
+    fn only(&self) -> Option<Bssid> {
+        match self.target {
+            Target::AccessPoint(bssid) => Some(bssid),
+            Target::Unset | Target::Networks(_) | Target::Settings(_) => None,
         }
     }
 }

@@ -4,7 +4,7 @@
 use core::cell::Cell;
 use core::future::{Future, pending, poll_fn};
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
+use core::task::Poll;
 use core::time::Duration;
 
 use embassy_futures::select::{Either3, select3};
@@ -164,29 +164,23 @@ where
         // `dyn`, because otherwise the compiler unrolls each move of the returned value bytewise.
         let mut work: Pin<&mut dyn Future<Output = ActivityResult>> =
             pin!(perform(activity, &command, driver, store, clock, control, search));
-        let sleep = |until: Option<Instant>| until.map(|at| clock.sleep_until(at));
-        let mut timer = pin!(sleep(until));
-        let mut wait_timer = pin!(sleep(machine.request_waits_until()));
         let done = loop {
-            let timeout = poll_fn(|cx| {
-                if is_over(timer.as_mut(), cx) {
-                    Poll::Ready(Timer::Activity)
-                } else if is_over(wait_timer.as_mut(), cx) {
-                    Poll::Ready(Timer::Request)
-                } else {
-                    Poll::Pending
-                }
+            // If a request has waited too long first, the work goes on.
+            let wait_until = machine.request_waits_until();
+            let wait_until = wait_until.filter(|at| until.is_none_or(|until| *at < until));
+            let mut timer = pin!(wait_until.or(until).map(|at| clock.sleep_until(at)));
+            let timeout = poll_fn(|cx| match timer.as_mut().as_pin_mut() {
+                Some(timer) => timer.poll(cx),
+                None => Poll::Pending,
             });
             let next = select3(work.as_mut(), timeout, control.requests.receive()).await;
             let (id, request) = match next {
                 Either3::First(done) => break done,
-                Either3::Second(Timer::Request) => {
-                    let reply = machine.handle(clock.now(), Input::WaitElapsed);
-                    control.publish_and_reply(machine, reply);
-                    wait_timer.set(sleep(machine.request_waits_until()));
+                Either3::Second(()) if wait_until.is_some() => {
+                    handle(machine, control, clock.now(), Input::WaitElapsed);
                     continue;
                 }
-                Either3::Second(Timer::Activity) => match activity {
+                Either3::Second(()) => match activity {
                     Activity::RunCommand => {
                         log_timeout(machine, &command);
                         break ActivityResult::Command(match &command {
@@ -255,9 +249,7 @@ where
                 Some(reply) => control.reply(id, reply),
                 None => control.defer_reply(id, ReplyAfter::Journaling),
             }
-            let (changed, reply) = machine.handle_request(clock.now(), input);
-            control.publish_and_reply(machine, reply);
-            wait_timer.set(sleep(machine.request_waits_until()));
+            let changed = handle(machine, control, clock.now(), input);
             // A request that changes nothing must not interrupt the work.
             if changed {
                 break ActivityResult::Interrupted;
@@ -268,8 +260,7 @@ where
                 if matches!(input, Input::Applied(Ok(()))) {
                     control.on_pair_event(PairEvent::OnAir);
                 }
-                let reply = machine.handle(clock.now(), input);
-                control.publish_and_reply(machine, reply);
+                handle(machine, control, clock.now(), input);
             }
             ActivityResult::Link(link) => {
                 control.set_link(link);
@@ -297,17 +288,17 @@ struct Search<'r> {
     furthest: &'r Cell<Cause>,
 }
 
-/// Polls a timer. One that is not set is never over.
-fn is_over(timer: Pin<&mut Option<impl Future<Output = ()>>>, context: &mut Context<'_>) -> bool {
-    timer.as_pin_mut().is_some_and(|timer| timer.poll(context).is_ready())
-}
-
-/// What is over.
-enum Timer {
-    /// The time for the present activity.
-    Activity,
-    /// The time for which a request waits until the settings are restored.
-    Request,
+/// Passes an input to the machine, publishes what it has become, and sends its reply. Returns
+/// whether the state changed, and with it the command.
+fn handle<M: RawMutex, const SLOTS: usize, const LISTENERS: usize>(
+    machine: &mut Machine,
+    control: &Control<M, SLOTS, LISTENERS>,
+    now: Instant,
+    input: Input,
+) -> bool {
+    let (changed, reply) = machine.handle_and_compare(now, input);
+    control.publish_and_reply(machine, reply);
+    changed
 }
 
 /// What the runner is doing.

@@ -1,8 +1,9 @@
 //! The transition table: the next state for each state and input.
 
+use core::mem;
 use core::time::Duration;
 
-use super::{Backoff, JoinStep, Machine, SearchStep, State, Step, Target, Task, Waiting};
+use super::{Backoff, Machine, SearchStep, State, Step, Target, Task, Waiting};
 use crate::command::{
     APPLY_TIMEOUT, CONFIGURE_WINDOW, Input, JOIN_TIMEOUT, KEY_RETRY_DELAY, MAX_RETRY_DELAY,
     PAIRING_WINDOW, REQUEST_WAIT_TIMEOUT, RETRY_DELAY, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT,
@@ -12,7 +13,6 @@ use crate::logging::debug;
 use crate::settings::{Settings, Snapshot};
 use crate::status::{Cause, TaskKind, TaskResult};
 use crate::time::Instant;
-use crate::wsc::Bssid;
 
 const REFUSED: Cause = Cause::Driver(ErrorKind::Refused);
 
@@ -20,86 +20,40 @@ impl Machine {
     /// Returns the next state.
     pub(super) fn next_state(&mut self, now: Instant, input: Input) -> State {
         match (self.state, input) {
-            (State::Idle { .. }, Input::Start { reply_grace, only }) => {
-                Task::pair(now, only).start(now, reply_grace)
-            }
-            (State::Idle { .. }, Input::Configure { settings, reply_grace }) => {
-                self.target = Target::Settings(settings);
-                Task::configure(now).start(now, reply_grace)
-            }
-
-            // Settings that the radio does not accept must not lock the user out.
+            // A request waits until it can start: see `start_waiting`. Once a journal could not be
+            // closed, no request waits for that.
             (
-                State::Restoring { retry: Backoff { trouble: Some(error), .. }, .. },
+                state @ (State::Idle { .. }
+                | State::Restoring { .. }
+                | State::Closing { retry: Backoff { trouble: None, .. }, .. }),
                 Input::Start { reply_grace, only },
-            ) => Task::pair(now, only).after_restore_error(error).start(now, reply_grace),
+            ) if self.waiting.is_none() => {
+                self.target = only.map_or(Target::Unset, Target::AccessPoint);
+                self.wait_to_start(TaskKind::Pair, reply_grace, now);
+                state
+            }
             (
-                State::Restoring { retry: Backoff { trouble: Some(error), .. }, .. },
+                state @ (State::Idle { .. }
+                | State::Restoring { .. }
+                | State::Closing { retry: Backoff { trouble: None, .. }, .. }),
                 Input::Configure { settings, reply_grace },
-            ) => {
+            ) if self.waiting.is_none() => {
                 self.target = Target::Settings(settings);
-                Task::configure(now).after_restore_error(error).start(now, reply_grace)
-            }
-
-            // Until the first try has failed, a request waits for its end.
-            (
-                State::Restoring { result, retry: retry @ Backoff { trouble: None, .. }, waiting },
-                Input::Start { reply_grace, only },
-            ) => {
-                let waiting = Waiting::joined(waiting, now, reply_grace, only);
-                State::Restoring { result, retry, waiting }
+                self.wait_to_start(TaskKind::Configure, reply_grace, now);
+                state
             }
             (
-                State::Closing { result, retry: retry @ Backoff { trouble: None, .. }, waiting },
-                Input::Start { reply_grace, only },
-            ) => {
-                let waiting = Waiting::joined(waiting, now, reply_grace, only);
-                State::Closing { result, retry, waiting }
-            }
-            (
-                State::Restoring {
-                    result,
-                    retry: retry @ Backoff { trouble: None, .. },
-                    waiting: None,
-                },
-                Input::Configure { settings, reply_grace },
-            ) => {
-                self.target = Target::Settings(settings);
-                let waiting = Some(Waiting::new(TaskKind::Configure, now, reply_grace, None));
-                State::Restoring { result, retry, waiting }
-            }
-            (
-                State::Closing {
-                    result,
-                    retry: retry @ Backoff { trouble: None, .. },
-                    waiting: None,
-                },
-                Input::Configure { settings, reply_grace },
-            ) => {
-                self.target = Target::Settings(settings);
-                let waiting = Some(Waiting::new(TaskKind::Configure, now, reply_grace, None));
-                State::Closing { result, retry, waiting }
-            }
-            (
-                State::Restoring { result, retry, waiting: Some(_) },
+                state @ (State::Restoring { .. } | State::Closing { .. }),
                 Input::Cancel | Input::WaitElapsed,
-            ) => {
-                self.target = Target::Unset;
-                State::Restoring { result, retry, waiting: None }
-            }
-            (
-                State::Closing { result, retry, waiting: Some(_) },
-                Input::Cancel | Input::WaitElapsed,
-            ) => {
-                self.target = Target::Unset;
-                State::Closing { result, retry, waiting: None }
+            ) if self.waiting.is_some() => {
+                self.forget_request();
+                state
             }
 
             // With a last result the record is saved once more, unchanged. That is harmless.
             (State::Idle { last }, Input::ConfigLost) => {
                 self.key_refused = false;
-                let retry = Backoff::start(now.after(APPLY_TIMEOUT));
-                State::Restoring { result: last, retry, waiting: None }
+                State::Restoring { result: last, retry: Backoff::start(now.after(APPLY_TIMEOUT)) }
             }
             (state @ State::Idle { .. }, Input::KeyRefused) => {
                 self.key_refused = true;
@@ -110,19 +64,17 @@ impl Machine {
                 state
             }
 
-            // A second start belongs to the pairing that is running. Until the journal is written,
+            // A second start belongs to the pairing that waits or runs. Until the journal is written,
             // its requester gets the reply grace that it needs.
             (
-                State::Snapshotting { task, reply_grace, until },
-                Input::Start { reply_grace: more, .. },
-            ) if task.kind == TaskKind::Pair => {
-                State::Snapshotting { task, reply_grace: reply_grace.max(more), until }
-            }
-            (
-                State::Journaling { task, reply_grace, until },
-                Input::Start { reply_grace: more, .. },
-            ) if task.kind == TaskKind::Pair => {
-                State::Journaling { task, reply_grace: reply_grace.max(more), until }
+                state @ (State::Restoring { .. }
+                | State::Closing { .. }
+                | State::Snapshotting { .. }
+                | State::Journaling { .. }),
+                Input::Start { reply_grace, .. },
+            ) if self.requested() == Some(TaskKind::Pair) => {
+                self.reply_grace = self.reply_grace.max(reply_grace);
+                state
             }
 
             // After that, it changes nothing and extends nothing.
@@ -133,13 +85,13 @@ impl Machine {
                 Input::Start { .. },
             ) if task.kind == TaskKind::Pair => state,
 
-            (State::Snapshotting { task, reply_grace, .. }, Input::SnapshotTaken(Ok(snapshot))) => {
+            (State::Snapshotting { task, .. }, Input::SnapshotTaken(Ok(snapshot))) => {
                 // A snapshot that was not restored yet is the valid one: it was taken when the
                 // radio was still as it should be.
                 if self.snapshot == Snapshot::default() {
                     self.snapshot = snapshot;
                 }
-                State::Journaling { task, reply_grace, until: now.after(SAVE_TIMEOUT) }
+                State::Journaling { task, until: now.after(SAVE_TIMEOUT) }
             }
             (State::Snapshotting { task, .. }, Input::SnapshotTaken(Err(kind))) => {
                 self.abort_untouched(task, now, kind.into())
@@ -151,8 +103,8 @@ impl Machine {
                 self.abort_untouched(task, now, Cause::Cancelled)
             }
 
-            (State::Journaling { task, reply_grace, .. }, Input::Saved(Ok(()))) => {
-                let until = now.after(reply_grace);
+            (State::Journaling { task, .. }, Input::Saved(Ok(()))) => {
+                let until = now.after(mem::take(&mut self.reply_grace));
                 match task.kind {
                     TaskKind::Pair => {
                         self.key_refused = false;
@@ -210,67 +162,45 @@ impl Machine {
                 task.search(now)
             }
 
-            (
-                State::Joining { task, index, step: JoinStep { step: Step::Try(_), .. } },
-                Input::Joined(Ok(())),
-            ) => {
+            (State::Joining { task, index, step: Step::Try(_), .. }, Input::Joined(Ok(()))) => {
                 if let Target::Networks(offer) = &self.target {
                     let settings = Settings::after_success(offer.at(index).clone());
                     self.target = Target::Settings(settings);
                 }
                 State::Saving { task, until: now.after(SAVE_TIMEOUT) }
             }
-            (
-                State::Joining { task, step: JoinStep { step: Step::Try(_), .. }, .. },
-                Input::Joined(Err(kind)),
-            ) if kind.is_final() => self.roll_back(task, now, kind.into()),
+            (State::Joining { task, step: Step::Try(_), .. }, Input::Joined(Err(kind)))
+                if kind.is_final() =>
+            {
+                self.roll_back(task, now, kind.into())
+            }
             (State::Joining { task, .. }, Input::Elapsed) if now >= task.deadline => {
                 self.roll_back(task, now, task.last_error.unwrap_or(Cause::NotJoined))
             }
             (
-                State::Joining {
-                    task,
-                    index,
-                    step: JoinStep { key_refused: false, step: Step::Try(_) },
-                },
-                Input::Joined(Err(ErrorKind::WrongKey)),
-            ) => {
-                let until = task.deadline.min(now.after(KEY_RETRY_DELAY));
-                let step = JoinStep { key_refused: true, step: Step::Pause(until) };
-                let last_error = Some(ErrorKind::WrongKey.into());
-                State::Joining { task: Task { last_error, ..task }, index, step }
-            }
+                State::Joining { task, index, key_refused: false, step: Step::Try(_) },
+                Input::Joined(Err(kind @ ErrorKind::WrongKey)),
+            ) => task.pause_join(now, KEY_RETRY_DELAY, kind.into(), index, true),
             // Refused twice: this network will not accept its key.
             (
-                State::Joining {
-                    task,
-                    index,
-                    step: JoinStep { key_refused: true, step: Step::Try(_) },
-                },
+                State::Joining { task, index, key_refused: true, step: Step::Try(_) },
                 Input::Joined(Err(kind @ ErrorKind::WrongKey)),
             ) => {
                 if self.target.remove_network(index) {
-                    task.pause_join(now, kind.into(), index % self.target.network_count())
+                    self.join_later(task, now, kind.into(), index)
                 } else {
                     self.roll_back(task, now, kind.into())
                 }
             }
-            (
-                State::Joining { task, index, step: JoinStep { step: Step::Try(_), .. } },
-                Input::Joined(Err(kind)),
-            ) => task.pause_join(now, kind.into(), (index + 1) % self.target.network_count()),
-            (
-                State::Joining { task, index, step: JoinStep { step: Step::Try(_), .. } },
-                Input::Elapsed,
-            ) => task.pause_join(now, Cause::NotJoined, (index + 1) % self.target.network_count()),
-            (
-                State::Joining {
-                    task,
-                    index,
-                    step: JoinStep { key_refused, step: Step::Pause(_) },
-                },
-                Input::Elapsed,
-            ) => task.join(now, index, key_refused),
+            (State::Joining { task, index, step: Step::Try(_), .. }, Input::Joined(Err(kind))) => {
+                self.join_later(task, now, kind.into(), index + 1)
+            }
+            (State::Joining { task, index, step: Step::Try(_), .. }, Input::Elapsed) => {
+                self.join_later(task, now, Cause::NotJoined, index + 1)
+            }
+            (State::Joining { task, index, key_refused, step: Step::Pause(_) }, Input::Elapsed) => {
+                task.join(now, index, key_refused)
+            }
 
             (State::Applying { task, .. }, Input::Applied(Ok(()))) => {
                 State::Saving { task, until: now.after(SAVE_TIMEOUT) }
@@ -293,46 +223,42 @@ impl Machine {
                 if let Target::Settings(settings) = &self.target {
                     self.settings = settings.clone();
                 }
-                self.become_idle(Some(task.finish(now, Ok(()))))
+                let result = self.finish(task, now, Ok(()));
+                self.become_idle(Some(result))
             }
             (State::Saving { task, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
                 self.roll_back(task, now, Cause::Store)
             }
 
-            (State::Restoring { result: None, retry, waiting }, Input::Applied(Ok(())))
+            (State::Restoring { result: None, retry }, Input::Applied(Ok(())))
                 if retry.is_trying() =>
             {
-                self.become_idle_or_start(None, waiting, now)
+                self.become_idle(None)
             }
-            (State::Restoring { result: Some(result), retry, waiting }, Input::Applied(Ok(())))
+            (State::Restoring { result: Some(result), retry }, Input::Applied(Ok(())))
                 if retry.is_trying() =>
             {
-                self.snapshot = Snapshot::default();
-                let retry = Backoff::start(now.after(SAVE_TIMEOUT));
-                State::Closing { result, retry, waiting }
+                self.close_journal(result, now)
             }
-            (State::Restoring { result, retry, waiting }, Input::Applied(Err(kind)))
+            (State::Restoring { result, retry }, Input::Applied(Err(kind)))
                 if retry.is_trying() =>
             {
-                Self::restore_failed(result, retry.failed(now, kind.into()), waiting, now)
+                State::Restoring { result, retry: retry.failed(now, kind.into()) }
             }
-            (State::Restoring { result, retry, waiting }, Input::Elapsed) => {
+            (State::Restoring { result, retry }, Input::Elapsed) => {
                 let retry = retry.elapsed(now, APPLY_TIMEOUT, ErrorKind::NoResponse.into());
-                Self::restore_failed(result, retry, waiting, now)
+                State::Restoring { result, retry }
             }
-            (State::Closing { result, retry, waiting }, Input::Saved(Ok(())))
-                if retry.is_trying() =>
-            {
-                self.become_idle_or_start(Some(result), waiting, now)
+            (State::Closing { result, retry }, Input::Saved(Ok(()))) if retry.is_trying() => {
+                self.become_idle(Some(result))
             }
-            (State::Closing { result, retry, .. }, Input::Saved(Err(()))) if retry.is_trying() => {
-                self.target = Target::Unset;
-                State::Closing { result, retry: retry.failed(now, Cause::Store), waiting: None }
+            (State::Closing { result, retry }, Input::Saved(Err(()))) if retry.is_trying() => {
+                self.forget_request();
+                State::Closing { result, retry: retry.failed(now, Cause::Store) }
             }
-            (State::Closing { result, retry, .. }, Input::Elapsed) => {
-                self.target = Target::Unset;
-                let retry = retry.elapsed(now, SAVE_TIMEOUT, Cause::Store);
-                State::Closing { result, retry, waiting: None }
+            (State::Closing { result, retry }, Input::Elapsed) => {
+                self.forget_request();
+                State::Closing { result, retry: retry.elapsed(now, SAVE_TIMEOUT, Cause::Store) }
             }
 
             // A request at the wrong time, or an answer to another command than the current one.
@@ -359,6 +285,30 @@ impl Machine {
         }
     }
 
+    /// Lets a task wait whose target is set.
+    fn wait_to_start(&mut self, kind: TaskKind, reply_grace: Duration, now: Instant) {
+        self.reply_grace = reply_grace;
+        self.waiting = Some(Waiting { kind, until: now.after(REQUEST_WAIT_TIMEOUT) });
+    }
+
+    /// Starts the task that waits if the settings are in force. Starts it also if they could not be
+    /// restored: settings that the radio does not accept must not lock the user out.
+    pub(super) fn start_waiting(&mut self, now: Instant) {
+        let restore_error =
+            if let State::Restoring { retry, .. } = self.state { retry.trouble } else { None };
+        if restore_error.is_none() && !matches!(self.state, State::Idle { .. }) {
+            return;
+        }
+        if let Some(Waiting { kind, .. }) = self.waiting.take() {
+            let deadline = now.after(match kind {
+                TaskKind::Pair => PAIRING_WINDOW,
+                TaskKind::Configure => CONFIGURE_WINDOW,
+            });
+            let task = Task { kind, deadline, restore_error, last_error: None };
+            self.state = State::Snapshotting { task, until: now.after(SNAPSHOT_TIMEOUT) };
+        }
+    }
+
     /// Starts to put the requested settings in force. The radio is touched from here on.
     fn start_configuring(&mut self, task: Task, now: Instant) -> State {
         self.key_refused = false;
@@ -370,145 +320,69 @@ impl Machine {
         }
     }
 
+    /// Pauses after a failed join, before the join at `index`.
+    fn join_later(&self, task: Task, now: Instant, cause: Cause, index: usize) -> State {
+        task.pause_join(now, RETRY_DELAY, cause, index % self.target.network_count(), false)
+    }
+
     /// Ends a task after the radio was, or may have been, touched.
     fn roll_back(&mut self, task: Task, now: Instant, cause: Cause) -> State {
         if task.kind == TaskKind::Pair {
             self.settings = self.settings.clone().after_failure(self.after_failure);
         }
-        self.restore(task.finish(now, Err(cause)), now)
+        self.restore(task, now, cause)
     }
 
     /// Ends a task before the radio was touched, when the journal may be on disk.
     fn abort_journaled(&mut self, task: Task, now: Instant, cause: Cause) -> State {
-        let result = task.finish(now, Err(cause));
         if task.restore_error.is_some() {
-            self.restore(result, now)
-        } else {
-            self.close_journal(result, now)
+            return self.restore(task, now, cause);
         }
+        let result = self.finish(task, now, Err(cause));
+        self.close_journal(result, now)
     }
 
     /// Ends a task before anything was touched.
     fn abort_untouched(&mut self, task: Task, now: Instant, cause: Cause) -> State {
-        let result = task.finish(now, Err(cause));
         if task.restore_error.is_some() {
-            self.restore(result, now)
-        } else {
-            self.become_idle(Some(result))
+            return self.restore(task, now, cause);
         }
+        let result = self.finish(task, now, Err(cause));
+        self.become_idle(Some(result))
     }
 
-    fn restore(&mut self, result: TaskResult, now: Instant) -> State {
-        self.target = Target::Unset;
+    fn restore(&mut self, task: Task, now: Instant, cause: Cause) -> State {
         self.key_refused = false;
-        let retry = Backoff::start(now.after(APPLY_TIMEOUT));
-        State::Restoring { result: Some(result), retry, waiting: None }
+        let result = Some(self.finish(task, now, Err(cause)));
+        State::Restoring { result, retry: Backoff::start(now.after(APPLY_TIMEOUT)) }
     }
 
+    /// Clears what belongs to the task, and returns its result.
+    fn finish(&mut self, task: Task, at: Instant, result: Result<(), Cause>) -> TaskResult {
+        self.forget_request();
+        TaskResult { task: task.kind, result, at }
+    }
+
+    /// Clears what was requested.
+    fn forget_request(&mut self) {
+        self.target = Target::Unset;
+        self.reply_grace = Duration::ZERO;
+        self.waiting = None;
+    }
+
+    /// The radio is as it should be, so nothing is left to restore.
     fn close_journal(&mut self, result: TaskResult, now: Instant) -> State {
-        self.clear_task();
-        State::Closing { result, retry: Backoff::start(now.after(SAVE_TIMEOUT)), waiting: None }
-    }
-
-    /// Stays in Restoring after a step of it. A request that waits starts if the try has failed.
-    fn restore_failed(
-        result: Option<TaskResult>,
-        retry: Backoff,
-        waiting: Option<Waiting>,
-        now: Instant,
-    ) -> State {
-        match (waiting, retry.trouble) {
-            (Some(waiting), Some(error)) => {
-                waiting.task(now).after_restore_error(error).start(now, waiting.reply_grace)
-            }
-            (waiting, _) => State::Restoring { result, retry, waiting },
-        }
-    }
-
-    /// Ends the restoring. A request that has waited for it starts now.
-    fn become_idle_or_start(
-        &mut self,
-        last: Option<TaskResult>,
-        waiting: Option<Waiting>,
-        now: Instant,
-    ) -> State {
-        match waiting {
-            None => self.become_idle(last),
-            Some(waiting) => {
-                self.snapshot = Snapshot::default();
-                waiting.task(now).start(now, waiting.reply_grace)
-            }
-        }
+        self.snapshot = Snapshot::default();
+        State::Closing { result, retry: Backoff::start(now.after(SAVE_TIMEOUT)) }
     }
 
     fn become_idle(&mut self, last: Option<TaskResult>) -> State {
-        self.clear_task();
-        State::Idle { last }
-    }
-
-    /// Clears what belongs to the task: the radio is as it should be, so nothing is left to restore
-    /// or to reach.
-    fn clear_task(&mut self) {
         self.snapshot = Snapshot::default();
-        self.target = Target::Unset;
-    }
-}
-
-impl Waiting {
-    fn new(kind: TaskKind, now: Instant, reply_grace: Duration, only: Option<Bssid>) -> Self {
-        Self { kind, reply_grace, only, until: now.after(REQUEST_WAIT_TIMEOUT) }
-    }
-
-    /// Adds a pairing to what `waiting`. It joins a pairing that waits, and needs its reply, too.
-    fn joined(
-        waiting: Option<Self>,
-        now: Instant,
-        reply_grace: Duration,
-        only: Option<Bssid>,
-    ) -> Option<Self> {
-        Some(match waiting {
-            None => Self::new(TaskKind::Pair, now, reply_grace, only),
-            Some(it) if it.kind == TaskKind::Pair => {
-                Self { reply_grace: it.reply_grace.max(reply_grace), ..it }
-            }
-            Some(it) => it,
-        })
-    }
-
-    /// Returns the task that this request starts now.
-    fn task(self, now: Instant) -> Task {
-        match self.kind {
-            TaskKind::Pair => Task::pair(now, self.only),
-            TaskKind::Configure => Task::configure(now),
-        }
+        State::Idle { last }
     }
 }
 
 impl Task {
-    fn pair(now: Instant, only: Option<Bssid>) -> Self {
-        let deadline = now.after(PAIRING_WINDOW);
-        Self { kind: TaskKind::Pair, deadline, restore_error: None, last_error: None, only }
-    }
-
-    fn configure(now: Instant) -> Self {
-        let deadline = now.after(CONFIGURE_WINDOW);
-        let kind = TaskKind::Configure;
-        Self { kind, deadline, restore_error: None, last_error: None, only: None }
-    }
-
-    /// The same task, started although the settings could not be restored because of `error`.
-    fn after_restore_error(self, error: Cause) -> Self {
-        Self { restore_error: Some(error), ..self }
-    }
-
-    fn start(self, now: Instant, reply_grace: Duration) -> State {
-        State::Snapshotting { task: self, reply_grace, until: now.after(SNAPSHOT_TIMEOUT) }
-    }
-
-    fn finish(self, at: Instant, result: Result<(), Cause>) -> TaskResult {
-        TaskResult { task: self.kind, result, at }
-    }
-
     /// Searches for a pressed router. The radio must stay on its network until `disconnect_after`.
     fn search(self, disconnect_after: Instant) -> State {
         State::Searching { task: self, step: SearchStep::Pair(disconnect_after) }
@@ -517,14 +391,20 @@ impl Task {
     /// Joins the network at `index`, within the window.
     fn join(self, now: Instant, index: usize, key_refused: bool) -> State {
         let step = Step::Try(self.deadline.min(now.after(JOIN_TIMEOUT)));
-        State::Joining { task: self, index, step: JoinStep { key_refused, step } }
+        State::Joining { task: self, index, key_refused, step }
     }
 
     /// Remembers why a join failed, and pauses before the join at `index`, within the window.
-    fn pause_join(self, now: Instant, cause: Cause, index: usize) -> State {
-        let step = Step::Pause(self.deadline.min(now.after(RETRY_DELAY)));
-        let step = JoinStep { key_refused: false, step };
-        State::Joining { task: Self { last_error: Some(cause), ..self }, index, step }
+    fn pause_join(
+        self,
+        now: Instant,
+        delay: Duration,
+        cause: Cause,
+        index: usize,
+        key_refused: bool,
+    ) -> State {
+        let step = Step::Pause(self.deadline.min(now.after(delay)));
+        State::Joining { task: Self { last_error: Some(cause), ..self }, index, key_refused, step }
     }
 }
 
