@@ -4,7 +4,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use common::scenario::{
-    Action, DISK_FAULTS, RADIO_FAULTS, ROUTER_KINDS, ROUTERS, Scenario, known_settings,
+    Action, DISK_FAULTS, RADIO_FAULTS, ROUTER_KEYS, ROUTER_KINDS, ROUTERS, Scenario, known_settings,
 };
 use libfuzzer_sys::fuzz_target;
 use wps_core::AfterFailure;
@@ -43,7 +43,7 @@ impl<'a> Arbitrary<'a> for ArbitraryScenario {
 }
 
 fn action(data: &mut Unstructured<'_>) -> Result<Action> {
-    Ok(match data.int_in_range(0..=20)? {
+    Ok(match data.int_in_range(0..=22)? {
         0..=5 => Action::Start(data.arbitrary()?),
         6 => Action::Cancel,
         7 => Action::Configure(data.choose(&known_settings())?.clone()),
@@ -54,6 +54,8 @@ fn action(data: &mut Unstructured<'_>) -> Result<Action> {
         15..=16 => Action::SetRouterKind(*data.choose(&ROUTER_KINDS)?),
         17 => Action::SetRadioFault(optional(data, &RADIO_FAULTS)?),
         18 => Action::RestartPlatform,
+        19 => Action::StartWith(data.choose(&ROUTERS)?),
+        20 => Action::SetKey(data.choose(&ROUTERS)?, data.choose(&ROUTER_KEYS)?),
         _ => Action::SetDiskFault(optional(data, &DISK_FAULTS)?),
     })
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::scenario::{
-    Action, DISK_FAULTS, RADIO_FAULTS, ROUTER_KINDS, ROUTERS, Scenario, known_settings,
+    Action, DISK_FAULTS, RADIO_FAULTS, ROUTER_KEYS, ROUTER_KINDS, ROUTERS, Scenario, known_settings,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -232,10 +232,12 @@ fn the_stored_form_of_version_1() {
 fn any_action() -> impl Strategy<Value = Action> {
     let router = || prop::sample::select(ROUTERS.to_vec());
     let kind = prop::sample::select(ROUTER_KINDS.to_vec());
+    let key = prop::sample::select(ROUTER_KEYS.to_vec());
     let fault = prop::sample::select(RADIO_FAULTS.to_vec());
     let disk_fault = prop::sample::select(DISK_FAULTS.to_vec());
     prop_oneof![
         6 => any::<bool>().prop_map(Action::Start),
+        2 => router().prop_map(Action::StartWith),
         1 => Just(Action::Cancel),
         1 => prop::sample::select(known_settings()).prop_map(Action::Configure),
         1 => Just(Action::QueryLink),
@@ -243,6 +245,7 @@ fn any_action() -> impl Strategy<Value = Action> {
         1 => router().prop_map(Action::ReleaseRouter),
         1 => (router(), any::<bool>()).prop_map(|(router, on)| Action::PowerRouter(router, on)),
         2 => kind.prop_map(Action::SetRouterKind),
+        2 => (router(), key).prop_map(|(router, key)| Action::SetKey(router, key)),
         1 => prop::option::of(fault).prop_map(Action::SetRadioFault),
         1 => Just(Action::RestartPlatform),
         2 => prop::option::of(disk_fault).prop_map(Action::SetDiskFault),

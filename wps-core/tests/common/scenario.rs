@@ -2,14 +2,17 @@
 //! property test, the fuzzer and the fleet benchmark.
 
 use wps_core::sim::{DiskFault, RadioFault, RouterKind};
-use wps_core::{AfterFailure, ErrorKind, Mode, Phase, Record, Settings, TaskKind, TaskResult};
+use wps_core::{
+    AfterFailure, Cause, ErrorKind, Mode, Phase, Record, Settings, TaskKind, TaskResult,
+};
 use wps_testkit::{home, hotspot, off, old, station};
 
 use super::{Environment, REPLY_GRACE_DELAY, Simulation};
 
 /// The invariants that a scenario checks, as sentences to print.
-pub(crate) const INVARIANTS: [&str; 7] = [
+pub(crate) const INVARIANTS: [&str; 8] = [
     "when idle, the radio, the disk and the status agree on the settings",
+    "when idle, the status shows it if the network refuses its key",
     "when idle, the settings are the previous ones, those of the failure rule, or proven ones",
     "after a failed pairing an access point stays off, except with AfterFailure::AccessPointBack",
     "the radio pairs and joins only while a journal is on the disk",
@@ -20,6 +23,8 @@ pub(crate) const INVARIANTS: [&str; 7] = [
 
 /// The routers in range.
 pub(crate) const ROUTERS: [&str; 2] = ["home", "old"];
+/// The keys that their networks may have.
+pub(crate) const ROUTER_KEYS: [&[u8]; 3] = [b"correct horse", b"old password", b"changed password"];
 /// How the router "home" may behave.
 pub(crate) const ROUTER_KINDS: [RouterKind; 7] = [
     RouterKind::Ordinary,
@@ -62,6 +67,8 @@ pub(crate) fn known_settings() -> Vec<Settings> {
 pub(crate) enum Action {
     /// A pairing is requested: over Wi-Fi if true, by the button if false.
     Start(bool),
+    /// A pairing with this router only is requested.
+    StartWith(&'static str),
     Cancel,
     Configure(Settings),
     QueryLink,
@@ -69,6 +76,8 @@ pub(crate) enum Action {
     ReleaseRouter(&'static str),
     PowerRouter(&'static str, bool),
     SetRouterKind(RouterKind),
+    /// The key of the router's network is changed, or changed back.
+    SetKey(&'static str, &'static [u8]),
     SetRadioFault(Option<RadioFault>),
     /// The radio's software restarts and loses the settings.
     RestartPlatform,
@@ -144,6 +153,8 @@ impl Scenario {
         sim.advance(180.0);
         sim.expect(Phase::Idle);
         assert!(!env.air.has_lost_config(), "the lost configuration was not noticed");
+        let trouble = is_key_refused(&env).then_some(Cause::KeyRefused);
+        assert_eq!(sim.status().trouble, trouble, "the key of the network in use");
         check(&sim);
         assert!(
             !self.power_cuts.is_empty() || !sim.has_pending_requests(),
@@ -164,6 +175,10 @@ impl Action {
                     std::time::Duration::ZERO
                 });
             }
+            Self::StartWith(router) => {
+                let number = ROUTERS.iter().position(|it| it == router).expect("in the air");
+                sim.request_start_with(number as u8);
+            }
             Self::Cancel => {
                 sim.request_cancel();
             }
@@ -176,6 +191,7 @@ impl Action {
             Self::PressRouter(router) => air.press_button(router.as_bytes()),
             Self::ReleaseRouter(router) => air.stop_pairing(router.as_bytes()),
             Self::PowerRouter(router, on) => air.set_power(router.as_bytes(), *on),
+            Self::SetKey(router, key) => air.set_key(router.as_bytes(), key),
             Self::SetRouterKind(kind) => air.set_kind(b"home", *kind),
             Self::SetRadioFault(fault) => air.set_fault(*fault),
             Self::RestartPlatform => {
@@ -197,7 +213,15 @@ fn expect_consistent(sim: &Simulation<'_>) {
         Some(record) => assert_eq!(record, Record::Settled(on_air.clone())),
     }
     assert_eq!(sim.status().mode, on_air.mode());
-    assert_eq!(sim.status().trouble, None);
+    // A changed key is noticed once the driver is not busy.
+    assert!(matches!(sim.status().trouble, None | Some(Cause::KeyRefused)));
+}
+
+/// Returns whether the router of the network in use is on, but has another key.
+fn is_key_refused(env: &Environment) -> bool {
+    let Some(Settings::Station { network }) = env.air.radio_settings() else { return false };
+    let is_on = env.air.routers().iter().any(|(ssid, _, is_on, _)| *ssid == network.ssid && *is_on);
+    is_on && !env.air.is_linked()
 }
 
 /// The settings that the device may have when it is idle.

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use wps_core::AfterFailure;
 
 use crate::common::scenario::{
-    Action, DISK_FAULTS, RADIO_FAULTS, ROUTER_KINDS, ROUTERS, Scenario, known_settings,
+    Action, DISK_FAULTS, RADIO_FAULTS, ROUTER_KEYS, ROUTER_KINDS, ROUTERS, Scenario, known_settings,
 };
 
 /// The time that the device gets to boot, in milliseconds.
@@ -44,7 +44,7 @@ fn actions(rng: &mut Rng) -> Vec<(u32, Action)> {
         actions.push(Action::PressRouter("home"));
     }
     for _ in 0..rng.usize(0..4) {
-        let action = match rng.u32(0..11) {
+        let action = match rng.u32(0..13) {
             0 => Action::Cancel,
             1 => Action::Start(rng.bool()),
             2 => rng.choice(known_settings()).map_or(Action::QueryLink, Action::Configure),
@@ -55,6 +55,8 @@ fn actions(rng: &mut Rng) -> Vec<(u32, Action)> {
             7 => Action::SetRadioFault(None),
             8 => Action::SetDiskFault(None),
             9 => Action::RestartPlatform,
+            10 => Action::StartWith(pick(rng, &ROUTERS)),
+            11 => Action::SetKey(pick(rng, &ROUTERS), pick(rng, &ROUTER_KEYS)),
             _ => fault(rng),
         };
         let after_the_first = rng.usize(1..=actions.len());
