@@ -78,8 +78,8 @@
 //! * After ReplyGrace follows Joining if the new settings name a network, otherwise Applying.
 //! * A task that was started from Restoring returns there if it ends before the radio is touched.
 //! * After Restoring follows Closing if there is a result: a journal may be on disk.
-//! * A request waits until it can start (Snapshotting): until the settings are restored, or until the
-//!   first try to restore them has failed. In Idle it starts at once. After
+//! * A request waits until it can start (Snapshotting): until the settings are restored, or until
+//!   the first try to restore them has failed. In Idle it starts at once. After
 //!   [five seconds](crate::command::REQUEST_WAIT_TIMEOUT) it is refused as busy.
 //! * A router that refuses twice in a row, or whose networks all refuse their keys twice in a row,
 //!   ends the pairing although neither error is final.

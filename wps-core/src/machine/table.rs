@@ -64,8 +64,8 @@ impl Machine {
                 state
             }
 
-            // A second start belongs to the pairing that waits or runs. Until the journal is written,
-            // its requester gets the reply grace that it needs.
+            // A second start belongs to the pairing that waits or runs. Until the journal is
+            // written, its requester gets the reply grace that it needs.
             (
                 state @ (State::Restoring { .. }
                 | State::Closing { .. }
