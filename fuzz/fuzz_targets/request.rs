@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+use wps_core::wsc::Bssid;
 use wps_core::{Cause, RequestError, Settings};
 use wps_http::{
     Action, AllowedHosts, BUFFER, Outcome, Reply, Request, Response, View, finish, handle,
@@ -33,7 +34,14 @@ fuzz_target!(|data: &[u8]| {
         Reply::Response(response) => response,
         Reply::Action(action) => {
             let outcome = match &action {
-                Action::Start => Outcome::Started(Err(RequestError::Failed(Cause::Store))),
+                Action::Start => {
+                    expect_no_choice(&headers, body);
+                    Outcome::Started(Err(RequestError::Failed(Cause::Store)))
+                }
+                Action::StartWith(access_point) => {
+                    expect_choice_of_body(*access_point, body);
+                    Outcome::Started(Err(RequestError::Busy))
+                }
                 Action::Configure(settings) => {
                     expect_settings_of_body(settings, body);
                     Outcome::Started(Ok(()))
@@ -44,8 +52,11 @@ fuzz_target!(|data: &[u8]| {
                 Action::Scan => Outcome::Scanned(None),
             };
             assert!(["GET", "HEAD", "PUT", "POST", "DELETE"].contains(&method));
-            if matches!(action, Action::Start | Action::Cancel | Action::Configure(_)) {
-                expect_same_origin(&headers);
+            match action {
+                Action::Start | Action::StartWith(_) | Action::Cancel | Action::Configure(_) => {
+                    expect_same_origin(&headers);
+                }
+                Action::Listen | Action::QueryLink | Action::Scan => {}
             }
             finish(&request, &view, &outcome, &mut buffer)
         }
@@ -105,6 +116,27 @@ fn expect_same_origin(headers: &[(String, &[u8])]) {
     }
     let foreign_sites = ["cross-site", "same-site"];
     assert!(!all("sec-fetch-site").iter().any(|it| foreign_sites.contains(&&**it)));
+}
+
+/// Asserts that another parser does not find an access point in a JSON body either.
+fn expect_no_choice(headers: &[(String, &[u8])], body: &[u8]) {
+    let types: Vec<_> =
+        headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type")).collect();
+    let [(_, media_type)] = types[..] else { return };
+    if media_type.trim_ascii() != b"application/json" {
+        return;
+    }
+    if let Ok(Value::Object(fields)) = serde_json::from_slice(body) {
+        assert!(!fields.contains_key("bssid"), "{fields:?}");
+    }
+}
+
+/// Asserts that another parser reads the same access point from a body that it can parse.
+fn expect_choice_of_body(Bssid(bytes): Bssid, body: &[u8]) {
+    if let Ok(body) = serde_json::from_slice::<Value>(body) {
+        let text = body["bssid"].as_str().expect("an access point");
+        assert_eq!(unhex(&text.replace(':', "")), bytes);
+    }
 }
 
 /// Asserts that another parser reads the same settings from the body.

@@ -9,7 +9,7 @@
 //!
 //! | method, path | response |
 //! |---|---|
-//! | `POST /api/v1/wifi/wps` | 204: a pairing is running |
+//! | `POST /api/v1/wifi/wps` | 204: a pairing is running, with any router or with the given one |
 //! | `DELETE /api/v1/wifi/wps` | 204: cancelled, or nothing to cancel |
 //! | `GET /api/v1/wifi/wps` | 200: state, time left, search progress, result of the last task |
 //! | `GET /api/v1/wifi/wps/events` | 200: the same as an event stream |
@@ -79,12 +79,14 @@ mod response;
 mod route;
 mod scan;
 mod settings;
+mod start;
 mod status;
 mod system;
 
 use core::time::Duration;
 
 use wps_core::Link;
+use wps_core::wsc::Bssid;
 use wps_core::{Instant, RequestError, ScanResults, Settings, Status};
 
 pub use auth::{AuthError, Challenge, DigestAuth, Password};
@@ -96,7 +98,7 @@ pub use route::{finish, handle};
 pub use status::{COUNTDOWN_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, event};
 pub use system::{Addresses, Device};
 
-/// The reply grace to pass to [`Control::start`](wps_core::Control::start).
+/// The reply grace to pass to [`Control::start`](wps_core::Control::start) and its siblings.
 ///
 /// The radio stays on its network for this time, so that the 204 can reach the client over that
 /// same network, with a retransmission or two.
@@ -163,6 +165,8 @@ pub enum Reply<'b> {
 pub enum Action {
     /// Start a pairing, with a reply grace of [`REPLY_GRACE_DELAY`].
     Start,
+    /// Start a pairing with this access point only, with the same reply grace.
+    StartWith(Bssid),
     /// Cancel the running task.
     Cancel,
     /// Change the settings, with a reply grace of [`REPLY_GRACE_DELAY`].
@@ -180,7 +184,7 @@ pub enum Action {
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The outcome of [`Action::Start`] and [`Action::Configure`].
+    /// The outcome of [`Action::Start`], [`Action::StartWith`] and [`Action::Configure`].
     Started(Result<(), RequestError>),
     /// The outcome of [`Action::Cancel`].
     Cancelled,

@@ -5,11 +5,16 @@ use core::time::Duration;
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use wps_core::Control;
+use wps_core::command::{REQUEST_WAIT_TIMEOUT, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT};
 
 use crate::{Action, Outcome, REPLY_GRACE_DELAY};
 
-/// Longer than the machine takes to reply: it limits the snapshot to 5 s and saving to 10 s.
-pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longer than the machine takes to reply: a request may wait for the restoring (5 s), then for the
+/// snapshot (5 s) and for the journal (10 s).
+pub(crate) const CONTROL_TIMEOUT: Duration = REQUEST_WAIT_TIMEOUT
+    .saturating_add(SNAPSHOT_TIMEOUT)
+    .saturating_add(SAVE_TIMEOUT)
+    .saturating_add(Duration::from_secs(5));
 /// After this time the link is reported as unknown.
 const LINK_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -31,6 +36,9 @@ pub async fn perform<
     let outcome = async {
         match action {
             Action::Start => Outcome::Started(control.start(REPLY_GRACE_DELAY).await),
+            Action::StartWith(access_point) => {
+                Outcome::Started(control.start_with(access_point, REPLY_GRACE_DELAY).await)
+            }
             Action::Cancel => {
                 control.cancel().await;
                 Outcome::Cancelled

@@ -1,7 +1,7 @@
 //! A request, as an adapter describes it to the pure functions.
 
-/// The longest body that is read, in bytes. Only a change of the settings needs a body; other
-/// bodies are read and ignored.
+/// The longest body that is read, in bytes. Only a change of the settings and a start with one
+/// access point need a body; other bodies are read and ignored.
 pub const MAX_BODY: usize = 8 * 1024;
 
 /// The parts of a request that determine its response.
@@ -145,8 +145,13 @@ impl<'a> Request<'a> {
 
     /// Returns whether the Content-Type is JSON or missing.
     pub(crate) fn may_be_json(&self) -> bool {
+        matches!(self.content_type, Field::Missing) || self.is_json()
+    }
+
+    /// Returns whether the Content-Type is JSON.
+    pub(crate) fn is_json(&self) -> bool {
         match self.content_type {
-            Field::Missing => true,
+            Field::Missing => false,
             Field::Once(value) => {
                 let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
                 media_type.trim_ascii().eq_ignore_ascii_case(b"application/json")

@@ -8,7 +8,7 @@ use crate::page::File;
 use crate::request::{Method, Request};
 use crate::response::Response;
 use crate::settings::{self, Change};
-use crate::{Action, Outcome, Reply, View, scan, status, system};
+use crate::{Action, Outcome, Reply, View, scan, start, status, system};
 
 /// Handles a request: returns the response, or the action that must come before it.
 ///
@@ -18,6 +18,10 @@ use crate::{Action, Outcome, Reply, View, scan, status, system};
 pub fn handle<'b>(request: &Request<'_>, view: &View<'_>, buffer: &'b mut [u8]) -> Reply<'b> {
     let response = match operation(request, view) {
         Ok(Operation::Action(action)) => return Reply::Action(action),
+        Ok(Operation::Start) => match start::action(request) {
+            Ok(action) => return Reply::Action(action),
+            Err(detail) => Response::problem(400, detail, buffer),
+        },
         Ok(Operation::ShowStatus) => status::response(view, buffer),
         Ok(Operation::ShowSettings) => settings::response(view, buffer),
         Ok(Operation::ChangeSettings(change)) => match settings::changed(change, request, view) {
@@ -98,6 +102,8 @@ impl Route {
 #[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 enum Operation {
     Action(Action),
+    /// Starts a pairing, with the access point that the body names, if any.
+    Start,
     ShowStatus,
     ShowSettings,
     ChangeSettings(Change),
@@ -117,7 +123,7 @@ fn operation<'v>(request: &Request<'_>, view: &'v View<'_>) -> Result<Operation,
     check_origin(request, &view.allowed_hosts).map_err(RouteError::Origin)?;
     let route = Route::for_path(request.path()).ok_or(RouteError::UnknownPath)?;
     let operation = match (route, request.method) {
-        (Route::Wps, Some(Method::Post)) => Operation::Action(Action::Start),
+        (Route::Wps, Some(Method::Post)) => Operation::Start,
         (Route::Wps, Some(Method::Delete)) => Operation::Action(Action::Cancel),
         (Route::Wps, Some(Method::Get | Method::Head)) => Operation::ShowStatus,
         (Route::Settings, Some(Method::Get | Method::Head)) => Operation::ShowSettings,

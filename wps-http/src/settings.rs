@@ -75,7 +75,13 @@ pub(crate) fn changed(
         Change::Forget => (false, None),
         Change::Overwrite => GivenFields::from_request(request)?.require_all()?,
         Change::Update => {
-            GivenFields::from_request(request)?.merge_with(current_settings(view)?)?
+            let given = GivenFields::from_request(request)?;
+            // A request that does not depend on the current settings is left to the machine.
+            if given.are_all_given() {
+                given.require_all()?
+            } else {
+                given.merge_with(current_settings(view)?)?
+            }
         }
     };
     match (enable, network) {
@@ -168,6 +174,10 @@ impl GivenFields {
         };
         let name = name.transpose().map_err(|_| INVALID_NAME)?;
         Ok(Self { enable: body.enable, name, password })
+    }
+
+    fn are_all_given(&self) -> bool {
+        self.enable.is_some() && self.name.is_some() && self.password.is_some()
     }
 
     /// Returns whether the station is on, and its network. Fails unless all fields are given.

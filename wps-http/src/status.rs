@@ -32,7 +32,8 @@ struct Wps<'a> {
     mode: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<Last>,
-    /// The cause of the last failed attempt, while it is being retried.
+    /// The cause of the last failed attempt, while it is being retried. While idle: the network no
+    /// longer accepts its key.
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<Trouble>,
 }
@@ -43,6 +44,9 @@ struct Last {
     result: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'static str>,
+    /// Distinguishes the causes that share a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Displayed<'static, Cause>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,6 +57,8 @@ struct Last {
 #[derive(Serialize)]
 struct Trouble {
     cause: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
     reason: Displayed<'static, Cause>,
     advice: &'static str,
 }
@@ -118,6 +124,7 @@ impl<'a> Wps<'a> {
             last: status.last.map(|last| Last::new(last, now)),
             trouble: status.trouble.map(|cause| Trouble {
                 cause: cause.name(),
+                detail: cause.detail(),
                 reason: Displayed::Owned(cause),
                 advice: task(status).advice(cause),
             }),
@@ -142,6 +149,7 @@ impl Last {
             },
             result: if cause.is_none() { "ok" } else { "failed" },
             cause: cause.map(Cause::name),
+            detail: cause.and_then(Cause::detail),
             reason: cause.map(Displayed::Owned),
             advice,
             ago_s: now.since(last.at).as_secs(),
@@ -180,7 +188,9 @@ fn state(phase: &Phase) -> &'static str {
 fn seen(progress: &SearchProgress) -> &'static str {
     match progress {
         SearchProgress::Looking => "looking",
+        SearchProgress::CannotScan => "cannot_scan",
         SearchProgress::NoRouter => "no_router",
+        SearchProgress::NoWps => "no_wps",
         SearchProgress::NotPressed => "not_pressed",
         SearchProgress::Pressed { .. } => "pressed",
         SearchProgress::Exchanging { .. } => "exchanging",
@@ -198,7 +208,11 @@ fn network(status: &Status) -> Option<&Ssid> {
         ) => ssid.as_ref(),
         (
             Phase::Searching,
-            SearchProgress::Looking | SearchProgress::NoRouter | SearchProgress::NotPressed,
+            SearchProgress::Looking
+            | SearchProgress::CannotScan
+            | SearchProgress::NoRouter
+            | SearchProgress::NoWps
+            | SearchProgress::NotPressed,
         ) => None,
         (
             Phase::Idle | Phase::Journaling | Phase::Saving | Phase::Configuring | Phase::Restoring,

@@ -17,6 +17,7 @@ fn name() -> impl Strategy<Value = String> {
         Just("Origin".to_owned()),
         Just("Sec-Fetch-Site".to_owned()),
         Just("Content-Length".to_owned()),
+        Just("Content-Type".to_owned()),
         ".{0,12}",
     ]
 }
@@ -27,6 +28,7 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
         near.prop_map(String::into_bytes),
         proptest::collection::vec(any::<u8>(), 0..40),
         "[0-9]{0,30}".prop_map(String::into_bytes),
+        Just(b"application/json".to_vec()),
     ]
 }
 
@@ -49,11 +51,13 @@ proptest! {
         method in method(),
         target in target(),
         headers in proptest::collection::vec((name(), value()), 0..6),
+        body in r#".{0,40}|\{"(bssid|name)":".{0,20}"\}"#,
         space in 0..=BUFFER,
         too_large: bool,
     ) {
         let line = Request::new(&method, &target);
         let mut request = headers.iter().fold(line, |it, (name, value)| it.header(name, value));
+        request = request.with_body(body.as_bytes());
         if too_large {
             request = request.with_body_too_large();
         }
@@ -78,15 +82,20 @@ proptest! {
         action in "POST|DELETE",
         path in "/api/v1/wifi/(wps|sta/settings)",
     ) {
+        let body = match &*path {
+            "/api/v1/wifi/wps" => r#"{"bssid":"02:00:00:00:00:01"}"#,
+            _ => r#"{"enable":true,"name":"home","password":""}"#,
+        };
         let settings = Settings::Off { remembered: None };
         let view = View { settings: Some(&settings), ..view() };
         let request = Request::new(&action, &path)
-            .with_body(br#"{"enable":true,"name":"home","password":""}"#)
+            .with_body(body.as_bytes())
+            .header("Content-Type", b"application/json")
             .header("Host", b"gadget")
             .header("Origin", &origin);
         let moves = matches!(
             handle(&request, &view, &mut [0; BUFFER]),
-            Reply::Action(Action::Start | Action::Cancel | Action::Configure(_))
+            Reply::Action(Action::Start | Action::StartWith(_) | Action::Cancel | Action::Configure(_))
         );
         let text = String::from_utf8_lossy(origin.trim_ascii()).to_ascii_lowercase();
         let own_origins = ["http://gadget", "http://gadget.", "http://gadget:", "http://gadget.:"];

@@ -110,6 +110,10 @@ async fn by_pure_functions(world: World, request: &TestRequest<'_>) -> TestRespo
         Reply::Action(action) => {
             let outcome = match action {
                 Action::Start => Outcome::Started(world.control.start(REPLY_GRACE_DELAY).await),
+                Action::StartWith(access_point) => {
+                    let start = world.control.start_with(access_point, REPLY_GRACE_DELAY);
+                    Outcome::Started(start.await)
+                }
                 Action::Cancel => {
                     world.control.cancel().await;
                     Outcome::Cancelled
@@ -132,35 +136,44 @@ async fn by_pure_functions(world: World, request: &TestRequest<'_>) -> TestRespo
     TestResponse::new(response.status(), headers, response.body())
 }
 
+/// Only a scan takes simulated time, and a request that waits until the settings are applied.
+async fn with_time_if_needed<R>(
+    world: World,
+    situation: Situation,
+    target: &str,
+    work: impl Future<Output = R>,
+) -> R {
+    if target == "/api/v1/wifi/scan" || situation.needs_time() {
+        world.with_time(work).await
+    } else {
+        work.await
+    }
+}
+
 /// Gets the response of the axum adapter over a socket.
-async fn by_axum(world: World, request: &TestRequest<'_>) -> TestResponse {
+async fn by_axum(world: World, situation: Situation, request: &TestRequest<'_>) -> TestResponse {
     let routes = world.axum_routes(axum::Router::new());
     with_server(routes, Limits::default(), async |address| {
         let TestRequest { method, target, headers, body } = request;
         let mut client = Client::to(address).await;
         let response = client.request_with_body(method, target, headers, body);
-        // Only a scan takes simulated time.
-        if *target == "/api/v1/wifi/scan" {
-            world.with_time(response).await
-        } else {
-            response.await
-        }
+        with_time_if_needed(world, situation, target, response).await
     })
     .await
 }
 
 /// Gets the response of the picoserve adapter over a socket.
-async fn by_picoserve(world: World, request: &TestRequest<'_>) -> TestResponse {
+async fn by_picoserve(
+    world: World,
+    situation: Situation,
+    request: &TestRequest<'_>,
+) -> TestResponse {
     let server = world.picoserve_server(None);
     with_picoserve_server(&server, async |address| {
         let TestRequest { method, target, headers, body } = request;
         let mut client = Client::to(address).await;
         let response = client.request_with_body(method, target, headers, body);
-        if *target == "/api/v1/wifi/scan" {
-            world.with_time(response).await
-        } else {
-            response.await
-        }
+        with_time_if_needed(world, situation, target, response).await
     })
     .await
 }
@@ -178,8 +191,10 @@ fn run<R>(work: impl Future<Output = R>) -> R {
 #[test]
 fn the_pure_functions_match_the_transcripts() {
     for Transcript { situation, request, expected } in transcripts() {
-        let got =
-            block_on(World::run(situation, async |world| by_pure_functions(world, &request).await));
+        let got = block_on(World::run(situation, async |world| {
+            let response = by_pure_functions(world, &request);
+            with_time_if_needed(world, situation, request.target, response).await
+        }));
         assert_eq!(
             format_response(&got, &request),
             expected,
@@ -193,7 +208,8 @@ fn the_pure_functions_match_the_transcripts() {
 #[test]
 fn the_axum_adapter_matches_the_transcripts() {
     for Transcript { situation, request, expected } in transcripts() {
-        let got = run(World::run(situation, async |world| by_axum(world, &request).await));
+        let got =
+            run(World::run(situation, async |world| by_axum(world, situation, &request).await));
         assert_eq!(
             format_response(&got, &request),
             expected,
@@ -207,7 +223,9 @@ fn the_axum_adapter_matches_the_transcripts() {
 #[test]
 fn the_picoserve_adapter_matches_the_transcripts() {
     for Transcript { situation, request, expected } in transcripts() {
-        let mut got = run(World::run(situation, async |world| by_picoserve(world, &request).await));
+        let mut got = run(World::run(situation, async |world| {
+            by_picoserve(world, situation, &request).await
+        }));
         // The adapter serves one request per connection, and each response says so.
         let closes = ("connection".to_owned(), "close".to_owned());
         assert_eq!(got.headers.iter().filter(|it| **it == closes).count(), 1);
@@ -252,7 +270,8 @@ fn no_response_contains_a_secret() {
                 let body = r#"{"enable":true}"#;
                 let request = TestRequest { method, target: path, headers, body };
                 let got = block_on(World::run(situation, async |world| {
-                    by_pure_functions(world, &request).await
+                    let response = by_pure_functions(world, &request);
+                    with_time_if_needed(world, situation, path, response).await
                 }));
                 let all = format!("{got:?}");
                 let found = SECRETS.iter().find(|it| all.contains(**it));
@@ -269,7 +288,7 @@ fn a_head_response_is_a_get_response_without_its_body() {
             let response = |method| {
                 let headers = vec![("Host", "gadget")];
                 let request = TestRequest { method, target, headers, body: "" };
-                run(World::run(situation, async |world| by_axum(world, &request).await))
+                run(World::run(situation, async |world| by_axum(world, situation, &request).await))
             };
             let (get, head) = (response("GET"), response("HEAD"));
             assert_eq!((get.status, &get.headers), (head.status, &head.headers));
@@ -293,9 +312,15 @@ fn every_error_says_what_to_do() {
         ("POST", "/api/v1/wifi/wps", vec![("Host", "gadget"), ("Content-Length", endless)]),
         ("PUT", "/api/v1/wifi/sta/settings", vec![("Host", "gadget")]),
         ("PUT", "/api/v1/wifi/sta/settings", vec![("Host", "gadget"), ("Content-Type", "a/b")]),
+        (
+            "POST",
+            "/api/v1/wifi/wps",
+            vec![("Host", "gadget"), ("Content-Type", "application/json")],
+        ),
     ];
+    let body = r#"{"bssid":0}"#;
     for (method, target, headers) in wrong {
-        let request = TestRequest { method, target, headers, body: "" };
+        let request = TestRequest { method, target, headers, body };
         let got = block_on(World::run(Off, async |world| by_pure_functions(world, &request).await));
         assert_eq!(got.header("content-type"), Some("application/problem+json"));
         let problem: serde_json::Value = serde_json::from_str(&got.body).expect("JSON");

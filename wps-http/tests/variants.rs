@@ -66,6 +66,7 @@ fn each_progress_has_its_word() {
 #[test]
 fn each_cause_of_each_task_has_its_word_its_reason_and_its_advice() {
     let (mut tasks, mut causes) = (BTreeSet::new(), BTreeSet::new());
+    let mut details = BTreeSet::new();
     let (mut reasons, mut advice) = (BTreeSet::new(), BTreeSet::new());
     for &task in TaskKind::ALL {
         for &cause in Cause::ALL {
@@ -74,23 +75,29 @@ fn each_cause_of_each_task_has_its_word_its_reason_and_its_advice() {
             failed.trouble = Some(cause);
             let shown = status(&failed);
             assert_eq!(shown["last"]["result"], "failed");
-            for field in ["cause", "reason", "advice"] {
+            for field in ["cause", "detail", "reason", "advice"] {
                 assert_eq!(shown["last"][field], shown["trouble"][field], "{shown}");
             }
             assert_eq!(shown["last"]["advice"], task.advice(cause));
             let text = |field: &str| shown["last"][field].as_str().expect(field).to_owned();
             tasks.insert(text("task"));
             causes.insert(text("cause"));
+            details.extend(shown["last"].get("detail").map(|_| text("detail")));
+            assert_eq!(shown["last"]["detail"].as_str(), cause.detail());
             reasons.insert(text("reason"));
             advice.insert((text("task"), text("advice")));
         }
         let mut succeeded = Status::new(Phase::Idle, Mode::Station);
         succeeded.last = Some(TaskResult::new(task, Ok(()), NOW));
-        assert_eq!(status(&succeeded)["last"]["result"], "ok");
+        let succeeded = status(&succeeded);
+        assert_eq!(succeeded["last"]["result"], "ok");
+        assert_eq!(succeeded["last"].get("detail"), None);
     }
     assert_eq!(tasks, described("Status/properties/last/properties/task"));
     assert_eq!(causes, described("Status/properties/last/properties/cause"));
     assert_eq!(causes, described("Status/properties/trouble/properties/cause"));
+    assert_eq!(details, described("Status/properties/last/properties/detail"));
+    assert_eq!(details, described("Status/properties/trouble/properties/detail"));
     assert_eq!(reasons.len(), Cause::ALL.len());
     assert_eq!(advice.len(), Cause::ALL.len() * TaskKind::ALL.len());
 }

@@ -34,7 +34,7 @@ pub const SERVER_CONFIG: ::picoserve::Config = ::picoserve::Config::new(Timeouts
 /// How long a connection may take in total, unless it listens to events.
 ///
 /// A client that reads one byte now and then can thus not occupy a socket. The slowest legitimate
-/// request takes 10 s to arrive, and 20 s for the machine.
+/// request takes 10 s to arrive, 25 s for the machine, and 5 s for the response.
 pub const CONNECTION_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// What the server needs to know from the application.

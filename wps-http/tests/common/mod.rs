@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses only a part")]
 
 pub mod listener;
+pub mod radio;
 pub mod slow_reader;
 pub mod wire;
 
@@ -18,6 +19,8 @@ use wps_http::picoserve::{self, Server};
 use wps_http::{AllowedHosts, Device, DigestAuth};
 use wps_testkit::{network, off, station};
 
+use radio::TestRadio;
+
 type Raw = CriticalSectionRawMutex;
 
 pub const SECRETS: [&str; 3] = ["correct horse", "own hotspot key", "not the right key"];
@@ -29,12 +32,18 @@ pub const ODD_NAME: &[u8] = b"caf\xe9 \"\\\n";
 pub enum Situation {
     /// The runner has not taken its first step.
     Starting,
+    /// A device with factory settings that has just started, and applies them.
+    Booting,
+    /// The same, but the radio never answers.
+    Unresponsive,
     /// An idle device with factory settings.
     Off,
     /// An idle device that is a hotspot.
     Hotspot,
     /// Idle, but there is no radio.
     NoRadio,
+    /// Idle, but the radio cannot be limited to one access point.
+    NoChoice,
     /// Idle, but the disk is full.
     DiskFull,
     /// A pairing is starting, and the journal is not written yet because the disk hangs.
@@ -65,14 +74,19 @@ pub enum Situation {
     Configuring,
     /// The change with the wrong password was rolled back.
     RolledBack,
+    /// On a network that was set by hand, whose password was changed after that.
+    KeyRefused,
 }
 
 impl Situation {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Starting,
+        Self::Booting,
+        Self::Unresponsive,
         Self::Off,
         Self::Hotspot,
         Self::NoRadio,
+        Self::NoChoice,
         Self::DiskFull,
         Self::Opening,
         Self::Started,
@@ -88,13 +102,25 @@ impl Situation {
         Self::ByHand,
         Self::Configuring,
         Self::RolledBack,
+        Self::KeyRefused,
     ];
 
     /// Returns whether a pairing has been started.
     fn has_started(self) -> bool {
-        let idle = [Self::Starting, Self::Off, Self::Hotspot, Self::NoRadio, Self::DiskFull];
-        let by_hand = [Self::ByHand, Self::Configuring, Self::RolledBack];
-        self != Self::Opening && !idle.contains(&self) && !by_hand.contains(&self)
+        let idle = [Self::Off, Self::Hotspot, Self::NoRadio, Self::NoChoice, Self::DiskFull];
+        let by_hand = [Self::ByHand, Self::Configuring, Self::RolledBack, Self::KeyRefused];
+        ![&[Self::Starting, Self::Opening][..], &Self::BOOTING, &idle, &by_hand]
+            .concat()
+            .contains(&self)
+    }
+
+    /// The situations in which a request waits until the settings are applied, so that it needs
+    /// time.
+    const BOOTING: [Self; 2] = [Self::Booting, Self::Unresponsive];
+
+    /// Returns whether a request in this situation needs simulated time.
+    pub fn needs_time(self) -> bool {
+        Self::BOOTING.contains(&self)
     }
 
     fn is_hotspot(self) -> bool {
@@ -137,8 +163,13 @@ impl World {
         } else {
             off(None)
         };
+        if situation == Situation::Unresponsive {
+            air.set_fault(Some(RadioFault::Unresponsive));
+        }
         let config = wps_core::Config::new(factory_settings);
-        let booted = Runner::boot(air.radio(clock), disk.store(), clock, control, config);
+        let can_pair_with_one = situation != Situation::NoChoice;
+        let radio = TestRadio { radio: air.radio(clock), can_pair_with_one };
+        let booted = Runner::boot(radio, disk.store(), clock, control, config);
         let mut runner = booted.await.expect("a disk that can be read");
         let entered = async {
             world.enter(situation, name).await;
@@ -150,6 +181,9 @@ impl World {
     }
 
     async fn enter(&self, situation: Situation, name: &[u8]) {
+        if situation.needs_time() {
+            return self.yield_to_runner().await;
+        }
         self.until(|status| status.phase == Phase::Idle).await;
         let start = self.clock.now();
         let later = |seconds| start.after(Duration::from_secs(seconds));
@@ -157,7 +191,13 @@ impl World {
             self.control.start(Duration::from_millis(500)).await.expect("no task in progress");
         }
         match situation {
-            Situation::Starting | Situation::Off | Situation::Hotspot | Situation::Started => {}
+            Situation::Starting
+            | Situation::Booting
+            | Situation::Unresponsive
+            | Situation::Off
+            | Situation::Hotspot
+            | Situation::NoChoice
+            | Situation::Started => {}
             Situation::Opening => {
                 self.disk.set_fault(Some(DiskFault::Hangs));
                 let starting = self.control.start(Duration::ZERO);
@@ -215,6 +255,12 @@ impl World {
             Situation::RolledBack => {
                 self.configure_network(b"not the right key").await;
                 self.until(|status| status.phase == Phase::Idle).await;
+            }
+            Situation::KeyRefused => {
+                self.configure_network(b"correct horse").await;
+                self.until(|status| status.phase == Phase::Idle).await;
+                self.air.set_key(name, b"a new password");
+                self.until(|status| status.trouble.is_some()).await;
             }
         }
     }
