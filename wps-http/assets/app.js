@@ -29,7 +29,8 @@ function headline(s) {
     case "restoring": return s.last ? "Putting the Wi-Fi settings back…" : "The device is starting…";
     case "searching":
       switch (s.seen) {
-        case "no_router": return "No router with WPS in range";
+        case "cannot_scan": return "The device cannot look for routers";
+        case "no_router": case "no_wps": return "No router with WPS in range";
         case "not_pressed": return "Router found: now press its WPS button";
         case "pressed": return "The button of " + name + " was pressed";
         case "exchanging": return "Getting the network from " + name;
@@ -39,9 +40,11 @@ function headline(s) {
   }
 }
 
-/** Returns how the last pairing or change ended, for an hour. */
+/** Returns that the network refuses its key, or for an hour how the last task ended. */
 function result(s) {
-  if (s.state !== "idle" || !s.last || s.last.ago_s > 3600) return null;
+  if (s.state !== "idle") return null;
+  if (s.trouble) return { tone: "bad", text: "Not connected: " + s.trouble.reason, advice: s.trouble.advice };
+  if (!s.last || s.last.ago_s > 3600) return null;
   const advice = s.last.advice || "";
   if (s.last.result === "ok") {
     if (s.mode !== "STA" || s.ssid === undefined) return null;
@@ -56,8 +59,13 @@ function advice(s) {
   if (s.trouble && s.state === "configuring") return "The last try failed: " + s.trouble.reason + ". Trying again.";
   if (s.trouble) return "The last try failed: " + s.trouble.reason + ". " + s.trouble.advice;
   if (s.state !== "searching") return "";
-  if (s.seen === "no_router") return "Is your router on, and near? If it has no WPS, cancel and set Wi-Fi up by hand.";
-  return s.seen === "looking" ? "Press the WPS button on your router." : "";
+  switch (s.seen) {
+    case "looking": return "Press the WPS button on your router.";
+    case "cannot_scan": return "Its radio does not work. Trying again.";
+    case "no_router": return "Is your router on, and near? If it has no WPS, cancel and set Wi-Fi up by hand.";
+    case "no_wps": return "Switch WPS on in your router's settings. If it has no WPS, cancel and set Wi-Fi up by hand.";
+    default: return "";
+  }
 }
 
 function offAir(s) {
@@ -73,7 +81,8 @@ function render() {
   setText("message", ended ? ended.text : headline(s));
   setText("advice", ended ? ended.advice : advice(s));
   setText("air", offAir(s));
-  byId("steps").hidden = s.state !== "idle" || ended !== null;
+  byId("steps").hidden = s.state !== "idle" || (ended !== null && !s.trouble);
+  byId("choice").hidden = !canChoose(s);
   byId("leaving").hidden = s.mode !== "AP" || !(busy || s.state === "idle");
   // Move the keyboard focus to the button that replaces the hidden one.
   const [from, to] = busy ? ["start", "cancel"] : ["cancel", "start"];
@@ -102,6 +111,31 @@ function unreachableText() {
     : "The device cannot be reached. Is it on, and in the same network as you? Still trying.";
 }
 
+// --- choose a router after an overlap ---------------------------------------------------------
+
+/** Returns whether the routers of an overlap may still pair, so that one can be chosen. */
+function canChoose(s) {
+  return s.state === "idle" && !s.trouble && s.last?.cause === "overlap" && s.last.ago_s < 120;
+}
+
+async function showChoice() {
+  byId("routers").replaceChildren();
+  try {
+    const found = await request("/api/v1/wifi/scan", "GET", undefined, 20000);
+    byId("routers").replaceChildren(...found.filter((it) => it.wps_active).map(routerButton));
+  } catch {
+    // Without a choice, the advice is to wait.
+  }
+}
+
+function routerButton({ ssid, bssid }) {
+  const name = ssid === undefined ? "" : quote(ssid) + " ";
+  const textContent = name + "(" + bssid.match(/../g).join(":") + ")";
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent });
+  button.addEventListener("click", () => send("POST", { bssid }));
+  return button;
+}
+
 // --- get the status: from the event stream, and by polling if no event arrives ----------------
 
 function onStatus(newStatus) {
@@ -116,7 +150,9 @@ function onStatus(newStatus) {
   byId("elsewhere").hidden = true;
   render();
   tick();
-  if (previousState !== newStatus.state && !BUSY.includes(newStatus.state)) showNetwork();
+  if (previousState === newStatus.state) return;
+  if (!BUSY.includes(newStatus.state)) showNetwork();
+  if (canChoose(newStatus)) showChoice();
 }
 
 function onError(error) {
@@ -202,10 +238,10 @@ async function showNetwork() {
 
 // --- handle user input -----------------------------------------------------------------------
 
-async function send(method) {
+async function send(method, content) {
   setText("trouble", "");
   try {
-    await request(WPS, method);
+    await request(WPS, method, content);
   } catch (error) {
     onError(error);
   }

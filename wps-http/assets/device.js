@@ -12,7 +12,7 @@ export const quote = (name) => "“" + name + "”";
 /** An error response of the device. Its message is for people. */
 export class ApiError extends Error {}
 
-export async function request(path, method = "GET", content, timeout = method === "GET" ? 3000 : 20000) {
+export async function request(path, method = "GET", content, timeout = method === "GET" ? 3000 : 30000) {
   // A change waits until it is written to the device's disk. A GET is better retried soon.
   const options = { method, signal: AbortSignal.timeout(timeout) };
   if (content) Object.assign(options, { body: JSON.stringify(content), headers: { "Content-Type": "application/json" } });

@@ -39,6 +39,7 @@ test("the search progress is shown as it changes", () =>
     await waitForText(page, "message", FOUND);
     await click(page, "Switch its WPS off");
     await waitForText(page, "message", "No router with WPS in range");
+    await waitForText(page, "advice", "Switch WPS on in your router's settings.");
     await waitForText(page, "sim-state", "“Home” (password: correct horse) is switched on, without WPS.");
   }));
 
@@ -52,6 +53,36 @@ test("two pressed routers are reported as an overlap", () =>
     assert.equal(await page.locator("#pairing").getAttribute("data-tone"), "bad");
   }));
 
+test("after an overlap one of the routers can be chosen", () =>
+  withPage(async ({ page }) => {
+    await click(page, START);
+    await waitForText(page, "message", FOUND);
+    assert.equal(await page.locator("#choice").isVisible(), false);
+    await click(page, "A second router presses too");
+    await waitForText(page, "choice", "Or pair with one of them");
+    await waitForText(page, "choice", "“Home” (02:00:00:00:00:00)");
+    await click(page, "“Neighbour” (02:00:00:00:00:01)");
+    await waitForText(page, "message", "Connected to “Neighbour”");
+    assert.equal(await page.locator("#choice").isVisible(), false);
+  }));
+
+test("an idle device whose network has a new password says so, and pairs again", () =>
+  withPage(async ({ page }) => {
+    await click(page, START);
+    await waitForText(page, "message", FOUND);
+    await click(page, "Press its WPS button");
+    await waitForText(page, "message", "Connected to “Home”");
+    await click(page, "Change its password");
+    await waitForText(page, "message", "Not connected: the network no longer accepts its saved key");
+    await waitForText(page, "advice", "Pair again, or enter the new password.");
+    assert.equal(await page.locator("#pairing").getAttribute("data-tone"), "bad");
+    assert.ok(await page.locator("#steps").isVisible());
+    assert.ok(await page.locator("#hand").isVisible());
+    await click(page, START);
+    await click(page, "Press its WPS button");
+    await waitForText(page, "message", "Connected to “Home”");
+  }));
+
 test("the window closes if no button is pressed", () =>
   withPage(async ({ page }) => {
     await click(page, START);
@@ -60,7 +91,7 @@ test("the window closes if no button is pressed", () =>
     await until(async () => (await secondsLeft(page)) <= 60, () => "the countdown did not jump by a minute");
     await click(page, "Let a minute pass");
     await waitForText(page, "message", "Not connected: no router's WPS button was pressed within two minutes");
-    await waitForText(page, "advice", "Start again and press the router's WPS button within two minutes");
+    await waitForText(page, "advice", "Start again and press the WPS button of the router within two minutes");
   }));
 
 test("a pairing can be cancelled with the keyboard", () =>
