@@ -12,7 +12,7 @@ async function showRouters() {
     let text = quote(router.ssid) + " (password: " + router.key + ") is " + describe(router) + ".";
     if (second.on) text += " " + quote(second.ssid) + " is there too" + pressedText(second) + ".";
     setText("sim-state", text);
-    const toggles = { second: second.on, power: !router.on, "wps-off": !router.wps, "wrong-key": router.wrong_key };
+    const toggles = { second: second.on, power: !router.on, "wps-off": !router.wps, "wrong-key": router.wrong_key, "change-key": router.changed_key };
     for (const [key, isOn] of Object.entries(toggles)) {
       document.querySelector(`[data-sim="${key}"]`).setAttribute("aria-pressed", String(isOn));
     }

@@ -41,6 +41,51 @@ fn a_failure_of_the_radio_is_a_warning() {
 }
 
 #[test]
+fn the_cause_of_a_failed_task_is_logged() {
+    let mut daemon = Daemon::start(Stdio::null());
+    daemon.wait_for(|status| status["state"] == "idle");
+    daemon.post("/api/v1/sim/second");
+    daemon.post(WPS);
+    daemon.wait_for_result();
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.exit_code(), Some(0));
+    let log = daemon.log();
+    let sentence = "pairing failed: more than one router is pairing. More than one router is in";
+    assert_eq!(log.matches(sentence).count(), 1, "{log}");
+}
+
+#[test]
+fn a_changed_password_of_the_network_is_shown_and_logged_while_idle() {
+    let mut daemon = Daemon::start(Stdio::null());
+    daemon.wait_for(|status| status["state"] == "idle");
+    daemon.post(WPS);
+    daemon.post("/api/v1/sim/press");
+    assert_eq!(daemon.wait_for_result()["trouble"], serde_json::Value::Null);
+
+    daemon.post("/api/v1/sim/change-key");
+    let status = daemon.wait_for(|status| status["trouble"]["detail"] == "key_refused");
+    assert_eq!((&status["state"], &status["ssid"]), (&"idle".into(), &"Home".into()));
+    assert_eq!(status["trouble"]["cause"], "wrong_key");
+    assert_eq!(status["last"]["result"], "ok", "the result stays");
+    daemon.post("/api/v1/sim/change-key");
+    daemon.wait_for(|status| status["trouble"].is_null());
+
+    // Pairing again is the way out.
+    daemon.post("/api/v1/sim/change-key");
+    daemon.wait_for(|status| status["trouble"].is_object());
+    daemon.post(WPS);
+    daemon.post("/api/v1/sim/press");
+    daemon.wait_for(|status| status["state"] == "idle" && status["trouble"].is_null());
+    assert_eq!(daemon.status()["last"]["result"], "ok");
+
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.exit_code(), Some(0));
+    let log = daemon.log();
+    let sentence = "the network no longer accepts its saved key. The password of the network was";
+    assert!(log.lines().any(|line| line.contains("WARN") && line.contains(sentence)), "{log}");
+}
+
+#[test]
 fn a_delete_cancels() {
     let daemon = start();
     daemon.wait_for(|status| status["state"] == "idle");
@@ -64,10 +109,10 @@ fn a_router_without_wps_or_power_is_not_found() {
     let daemon = start();
     daemon.wait_for(|status| status["state"] == "idle");
     daemon.post(WPS);
-    for key in ["power", "wps-off"] {
+    for (key, seen) in [("power", "no_router"), ("wps-off", "no_wps")] {
         daemon.wait_for(|status| status["seen"] == "not_pressed");
         daemon.post(&format!("/api/v1/sim/{key}"));
-        daemon.wait_for(|status| status["seen"] == "no_router");
+        daemon.wait_for(|status| status["seen"] == seen);
         daemon.post(&format!("/api/v1/sim/{key}"));
     }
     daemon.wait_for(|status| status["seen"] == "not_pressed");

@@ -17,7 +17,8 @@ fn simulated_minutes_can_be_skipped() {
     let left = daemon.status()["remaining_s"].as_u64().expect("a window");
     assert!((50..=60).contains(&left), "{left}");
     daemon.post("/api/v1/sim/minute");
-    assert_eq!(daemon.wait_for_result()["last"]["cause"], "timed_out");
+    let last = &daemon.wait_for_result()["last"];
+    assert_eq!((&last["cause"], &last["detail"]), (&"timed_out".into(), &"not_pressed".into()));
 
     // The pairing mode of a router ends after two minutes, too.
     daemon.post("/api/v1/sim/press");
@@ -46,6 +47,8 @@ fn keys_control_the_simulated_router() {
     assert!(press(&mut daemon, "o").contains("away"));
     assert!(press(&mut daemon, "p").contains("bring it back"));
     assert!(press(&mut daemon, "o").contains("back"));
+    assert!(press(&mut daemon, "k").contains("is changed"));
+    assert!(press(&mut daemon, "k").contains("first password"));
     assert!(press(&mut daemon, "w").contains("wrong key"));
     assert!(press(&mut daemon, "m").contains("A minute passed"));
     daemon.post(WPS);
@@ -83,7 +86,8 @@ fn the_page_of_a_simulated_device_has_a_panel() {
     let buttons =
         page.split("data-sim=\"").skip(1).map(|it| it.split_once('"').expect("a quote").0);
     let buttons: Vec<_> = buttons.collect();
-    assert_eq!(buttons, ["press", "second", "power", "wps-off", "wrong-key", "minute"]);
+    let expected = ["press", "second", "power", "wps-off", "wrong-key", "change-key", "minute"];
+    assert_eq!(buttons, expected);
     for button in buttons {
         daemon.post(&format!("/api/v1/sim/{button}"));
     }

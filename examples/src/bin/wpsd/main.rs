@@ -7,6 +7,7 @@ mod factory_settings;
 mod linux;
 mod panel;
 mod password;
+mod results;
 mod secret;
 mod serve;
 mod simulated;

@@ -19,7 +19,7 @@ use wps_http::axum::{Config, Limits};
 use wps_http::{Addresses, Password};
 
 use crate::button_and_lamp::ButtonAndLamp;
-use crate::systemd;
+use crate::{results, systemd};
 
 /// How long the exit waits for the rollback of a cancelled pairing. If that is not enough, the
 /// journal is on disk, and the next start completes the rollback.
@@ -194,6 +194,7 @@ where
         never = runner.run() => never,
         result = run_until_signal => result,
         never = button_and_lamp.run(&clock, stopped()) => match never {},
+        never = results::run() => match never {},
         never = systemd::run() => match never {},
     }
 }

@@ -2,6 +2,7 @@
 //! terminal or with the controls in the page.
 
 use std::io::{BufRead, IsTerminal, Read, stdin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -27,12 +28,13 @@ static DISK: Disk<CriticalSectionRawMutex> = Disk::new();
 
 const ROUTER: &str = "Home";
 const ROUTER_KEY: &str = "correct horse";
+const CHANGED_ROUTER_KEY: &str = "changed horse";
 const SECOND_ROUTER: &str = "Neighbour";
 const SECOND_ROUTER_KEY: &str = "battery staple";
 
 const HELP: &str = "p presses its WPS button, o takes it away or brings it back, 2 adds a second \
-                    router and presses both buttons, w gives it a wrong key, n switches its WPS \
-                    off, m skips a minute, h shows this help";
+                    router and presses both buttons, w gives it a wrong key, k changes its \
+                    password, n switches its WPS off, m skips a minute, h shows this help";
 /// A longer line ends the keyboard input.
 const LINE_MAX: u64 = 80;
 
@@ -71,6 +73,8 @@ enum UserAction {
     Power,
     Second,
     WrongKey,
+    /// Changes the password of the router's network, or changes it back.
+    ChangeKey,
     WpsOff,
     /// Skips a minute, so that nobody has to wait two minutes until the window closes.
     SkipMinute,
@@ -79,6 +83,7 @@ enum UserAction {
 /// The simulated routers and the clock.
 struct Simulator {
     clock: SimulatedClock,
+    has_changed_key: AtomicBool,
     runtime: Handle,
     /// The task that ends the pairing mode of the routers after the walk time.
     end_of_pairing: Mutex<Option<AbortHandle>>,
@@ -89,7 +94,18 @@ impl Simulator {
         AIR.add_router(Router::new(ROUTER.as_bytes(), ROUTER_KEY.as_bytes()));
         AIR.add_router(Router::new(SECOND_ROUTER.as_bytes(), SECOND_ROUTER_KEY.as_bytes()));
         AIR.set_power(SECOND_ROUTER.as_bytes(), false);
-        Self { clock, runtime: Handle::current(), end_of_pairing: Mutex::new(None) }
+        Self {
+            clock,
+            has_changed_key: AtomicBool::new(false),
+            runtime: Handle::current(),
+            end_of_pairing: Mutex::new(None),
+        }
+    }
+
+    /// Returns the present key of the first router.
+    fn router_key(&self) -> &'static str {
+        let has_changed = self.has_changed_key.load(Ordering::Relaxed);
+        if has_changed { CHANGED_ROUTER_KEY } else { ROUTER_KEY }
     }
 
     /// Performs the action and returns a sentence on what happened.
@@ -129,6 +145,15 @@ impl Simulator {
             UserAction::WrongKey => {
                 AIR.set_kind(ROUTER.as_bytes(), RouterKind::WrongKey);
                 "The router will send a wrong key."
+            }
+            UserAction::ChangeKey => {
+                let had_changed = self.has_changed_key.fetch_not(Ordering::Relaxed);
+                AIR.set_key(ROUTER.as_bytes(), self.router_key().as_bytes());
+                if had_changed {
+                    "The router has its first password again."
+                } else {
+                    "The password of the router's network is changed."
+                }
             }
             UserAction::WpsOff if router.kind == RouterKind::WithoutWps => {
                 AIR.set_kind(ROUTER.as_bytes(), RouterKind::Ordinary);
@@ -185,17 +210,19 @@ fn routes(simulator: Arc<Simulator>) -> Routes {
             StatusCode::NO_CONTENT
         })
     };
+    let shown = simulator.clone();
     panel::routes()
-        .route("/api/v1/sim", get(async || routers_as_json()))
+        .route("/api/v1/sim", get(async move || routers_as_json(&shown)))
         .route("/api/v1/sim/press", action(UserAction::Press))
         .route("/api/v1/sim/power", action(UserAction::Power))
         .route("/api/v1/sim/second", action(UserAction::Second))
         .route("/api/v1/sim/wrong-key", action(UserAction::WrongKey))
+        .route("/api/v1/sim/change-key", action(UserAction::ChangeKey))
         .route("/api/v1/sim/wps-off", action(UserAction::WpsOff))
         .route("/api/v1/sim/minute", action(UserAction::SkipMinute))
 }
 
-fn routers_as_json() -> impl IntoResponse {
+fn routers_as_json(simulator: &Simulator) -> impl IntoResponse + use<> {
     let router = |name, key| {
         let RouterState { kind, on, pressed } = RouterState::of(name);
         serde_json::json!({
@@ -205,10 +232,11 @@ fn routers_as_json() -> impl IntoResponse {
             "pressed": pressed,
             "wps": kind != RouterKind::WithoutWps,
             "wrong_key": kind == RouterKind::WrongKey,
+            "changed_key": key == CHANGED_ROUTER_KEY,
         })
     };
     let routers = serde_json::json!({
-        "routers": [router(ROUTER, ROUTER_KEY), router(SECOND_ROUTER, SECOND_ROUTER_KEY)],
+        "routers": [router(ROUTER, simulator.router_key()), router(SECOND_ROUTER, SECOND_ROUTER_KEY)],
     });
     ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], routers.to_string())
 }
@@ -228,6 +256,7 @@ fn read_keys(simulator: &Simulator) {
             b"o" => UserAction::Power,
             b"2" => UserAction::Second,
             b"w" => UserAction::WrongKey,
+            b"k" => UserAction::ChangeKey,
             b"n" => UserAction::WpsOff,
             b"m" => UserAction::SkipMinute,
             b"" => continue,

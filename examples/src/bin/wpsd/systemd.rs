@@ -135,4 +135,13 @@ mod tests {
             assert_eq!(sentence(&status), format!("Applying the settings; {cause}"));
         }
     }
+
+    #[test]
+    fn a_key_that_the_network_refuses_is_named_while_idle() {
+        let mut status = Status::new(Phase::Idle, Mode::Station);
+        status.network = Ssid::new(b"Home").ok();
+        status.trouble = Some(Cause::KeyRefused);
+        let expected = r#"Paired with "Home"; the network no longer accepts its saved key"#;
+        assert_eq!(sentence(&status), expected);
+    }
 }
