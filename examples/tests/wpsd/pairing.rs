@@ -42,7 +42,7 @@ fn a_failure_of_the_radio_is_a_warning() {
 
 #[test]
 fn the_cause_of_a_failed_task_is_logged() {
-    let mut daemon = Daemon::start(Stdio::null());
+    let mut daemon = start();
     daemon.wait_for(|status| status["state"] == "idle");
     daemon.post("/api/v1/sim/second");
     daemon.post(WPS);
@@ -56,7 +56,7 @@ fn the_cause_of_a_failed_task_is_logged() {
 
 #[test]
 fn a_changed_password_of_the_network_is_shown_and_logged_while_idle() {
-    let mut daemon = Daemon::start(Stdio::null());
+    let mut daemon = start();
     daemon.wait_for(|status| status["state"] == "idle");
     daemon.post(WPS);
     daemon.post("/api/v1/sim/press");
