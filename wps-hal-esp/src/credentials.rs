@@ -3,12 +3,13 @@
 use wps_core::wsc::CredentialError;
 use wps_core::{Credentials, Passphrase, Ssid};
 
-/// Reads a name and a key. A name or a key that fills its array has no NUL at its end.
+/// Reads a name and a key. A name or a key that fills its array has no NUL at its end. An empty key
+/// means an open network.
 pub(crate) fn read(ssid: &[u8], key: &[u8]) -> Result<Credentials, CredentialError> {
-    let ssid = Ssid::new(trim_padding(ssid)).map_err(|_| CredentialError::Malformed)?;
+    let ssid = Ssid::new(trim_padding(ssid)).map_err(|_| CredentialError::NoNetwork)?;
     let passphrase = match trim_padding(key) {
         [] => None,
-        key => Some(Passphrase::new(key).map_err(|_| CredentialError::Key)?),
+        key => Some(Passphrase::new(key).map_err(|_| CredentialError::InvalidKey)?),
     };
     Ok(Credentials { ssid, passphrase })
 }

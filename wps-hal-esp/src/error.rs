@@ -84,17 +84,20 @@ impl DriverError for EspError {
 /// Converts the library's reason for a failed exchange.
 fn exchange_error_kind(reason: u32) -> ErrorKind {
     match reason {
-        // The router sent M2D: it is pairing with another device.
+        // "Normal": the router ended the exchange with an EAP-Failure, or one of the two could not
+        // use a message of the other.
+        0 => ErrorKind::Refused,
+        // "M2D", which a router sends that is pairing with another device. The library also uses
+        // it if the router does not answer M1.
         1 => ErrorKind::RouterBusy,
-        // The router deauthenticated the station.
-        2 => ErrorKind::Refused,
-        // "Normal": in most cases the router stopped responding.
-        _ => ErrorKind::RouterLost,
+        // "Deauth": the link was lost during the exchange, for whatever reason.
+        2 => ErrorKind::RouterLost,
+        _ => ErrorKind::Other,
     }
 }
 
 /// Converts the library's reason for a network that was not joined.
-fn link_error_kind(reason: u8) -> ErrorKind {
+pub(crate) fn link_error_kind(reason: u8) -> ErrorKind {
     match reason {
         // MIC failure, timeouts of the handshake, authentication expired or failed.
         2 | 14 | 15 | 23 | 202 | 204 => ErrorKind::WrongKey,
@@ -161,7 +164,7 @@ mod tests {
             EspError::Library { .. } => EspError::Library { call: "esp_wifi_start", code: 0x101 },
             EspError::Event { .. } => EspError::Event { id: 8, length: 3 },
             EspError::Unsupported(_) => EspError::Unsupported("this radio cannot do this"),
-            EspError::Credentials(_) => EspError::Credentials(CredentialError::Key),
+            EspError::Credentials(_) => EspError::Credentials(CredentialError::InvalidKey),
             EspError::Exchange { .. } => EspError::Exchange { reason: 1 },
             EspError::Overlap => EspError::Overlap,
             EspError::Link { .. } => EspError::Link { reason: 15 },

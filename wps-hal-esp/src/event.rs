@@ -77,5 +77,5 @@ fn parse_networks(networks: &[u8], count: usize) -> Result<Offer, CredentialErro
             Err(error) => drop(first_error.get_or_insert(error)),
         }
     }
-    Offer::new(usable).ok_or(first_error.unwrap_or(CredentialError::Malformed))
+    Offer::new(usable).ok_or(first_error.unwrap_or(CredentialError::NoNetwork))
 }

@@ -4,8 +4,9 @@
 //! A search that does not succeed leaves nothing behind that could act later.
 
 use wps_core::driver::Offer;
+use wps_core::wsc::CredentialError;
 
-use crate::layout::StationConfig;
+use crate::layout::{AUTH_OPEN, StationConfig};
 use crate::state::{WPS_EVENT, WpsEvent};
 use crate::{EspError, credentials, ffi, station};
 
@@ -23,7 +24,13 @@ pub(crate) async fn pair() -> Result<Offer, EspError> {
             WpsEvent::Success(offer) => offer?,
             WpsEvent::SuccessInConfig => {
                 let config = ffi::station_config()?;
-                Offer::from(credentials::read(&config.ssid, &config.password)?)
+                let network = credentials::read(&config.ssid, &config.password)?;
+                // The search began with an empty configuration. The library sets this field only
+                // for a WPA network.
+                if network.passphrase.is_none() && config.threshold.authmode != AUTH_OPEN {
+                    return Err(CredentialError::EmptyKey.into());
+                }
+                Offer::from(network)
             }
             WpsEvent::TimedOut => continue,
             WpsEvent::Failed(reason) => return Err(EspError::Exchange { reason }),

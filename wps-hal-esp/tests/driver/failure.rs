@@ -11,10 +11,10 @@ use wps_core::{DriverError, ErrorKind};
 fn a_failure_and_an_overlap_have_their_own_error_kinds() {
     let _guard = fresh_library();
     for (reason, kind) in [
-        (0_u32, ErrorKind::RouterLost),
+        (0_u32, ErrorKind::Refused),
         (1, ErrorKind::RouterBusy),
-        (2, ErrorKind::Refused),
-        (77, ErrorKind::RouterLost),
+        (2, ErrorKind::RouterLost),
+        (77, ErrorKind::Other),
     ] {
         let error = pair_error(|| post(FAILED, Some(&reason.to_le_bytes())));
         assert_eq!(error, EspError::Exchange { reason });

@@ -3,9 +3,13 @@
 use super::*;
 use crate::fake::{
     SUCCESS, fresh_library, overwrite_station, post, post_connected, station_credentials,
-    success_payload,
+    success_payload, with_library,
 };
 use wps_core::{DriverError, ErrorKind};
+
+/// The offset of `threshold.authmode` in `wifi_sta_config_t`, and `WIFI_AUTH_WPA_PSK`.
+const AUTHMODE_AT: usize = 120;
+const WPA_PSK: u8 = 2;
 
 #[test]
 fn success_without_payload_is_read_from_the_configuration() {
@@ -77,11 +81,46 @@ fn unusable_networks_are_left_out() {
 #[test]
 fn a_success_without_a_usable_network_is_an_error() {
     let _guard = fresh_library();
-    let payload = success_payload(2, &[(b"wep", b"short"), (b"", b"")]);
-    assert_eq!(pair_error(|| post(SUCCESS, Some(&payload))).kind(), ErrorKind::Refused);
-    assert_eq!(take_calls()[8..], END_CALLS);
-    assert_eq!(pair_error(|| post(SUCCESS, None)).kind(), ErrorKind::Refused);
-    assert_eq!(take_calls()[8..], END_CALLS);
+    // The first error counts.
+    let short: (&[u8], &[u8]) = (b"home", b"short");
+    let nameless: (&[u8], &[u8]) = (b"", b"");
+    for (networks, kind) in
+        [([short, nameless], ErrorKind::InvalidKey), ([nameless, short], ErrorKind::NoNetwork)]
+    {
+        let payload = success_payload(2, &networks);
+        assert_eq!(pair_error(|| post(SUCCESS, Some(&payload))).kind(), kind);
+        assert_eq!(take_calls()[8..], END_CALLS);
+    }
+}
+
+#[test]
+fn a_success_with_an_unusable_configuration_is_an_error() {
+    let _guard = fresh_library();
+    for (ssid, key, authmode, kind) in [
+        (&b""[..], &b"no name there"[..], WPA_PSK, ErrorKind::NoNetwork),
+        (b"home", b"short", WPA_PSK, ErrorKind::InvalidKey),
+        (b"home", b"", WPA_PSK, ErrorKind::EmptyKey),
+    ] {
+        let error = pair_error(|| {
+            overwrite_station(ssid, key);
+            with_library(|library| library.station[AUTHMODE_AT] = authmode);
+            post(SUCCESS, None);
+        });
+        assert_eq!(error.kind(), kind);
+        assert!(error.kind().is_final(), "the router would hand over the same again");
+        assert_eq!(take_calls()[8..], END_CALLS);
+    }
+}
+
+/// The library says nothing about the encryption of a WPA2 network.
+#[test]
+fn a_network_without_a_key_is_open_unless_the_library_says_otherwise() {
+    let _guard = fresh_library();
+    let offer = pair(|| {
+        overwrite_station(b"home", b"");
+        post(SUCCESS, None);
+    });
+    assert_eq!(offered_networks(&offer.unwrap()), [network(b"home", b"")]);
 }
 
 #[test]
