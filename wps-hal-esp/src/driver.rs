@@ -1,18 +1,17 @@
 //! The [`WifiDriver`] on Espressif's library.
 
-use core::marker::PhantomData;
-
-use wps_core::driver::{Offer, PairContext, SearchProgress};
-
+use wps_core::driver::{IdleEvent, Offer, PairContext, SearchProgress};
 use wps_core::wsc::Bssid;
-use wps_core::{AccessPoint, Credentials, Mode, ScanResults, Settings, Snapshot, Ssid, WifiDriver};
-use wps_core::{Link, Security};
+use wps_core::{
+    AccessPoint, Clock, Credentials, Link, Mode, ScanResults, Security, Settings, Snapshot, Ssid,
+    WifiDriver,
+};
 
 use crate::layout::{
     AUTH_OPEN, AUTH_WPA2, AccessPointConfig, CIPHER_CCMP, MODE_ACCESS_POINT, MODE_STATION,
 };
 use crate::state::{Link as StationLink, SCAN_FINISHED, STATION, State};
-use crate::{EspError, Reconnector, bss_info, credentials, ffi, pairing, station};
+use crate::{EspError, bss_info, credentials, ffi, maintain, pairing, station};
 
 /// The value that keeps the library running: esp-radio's `WifiController`. On a host, where the
 /// tests provide a fake library, it is `()`.
@@ -26,38 +25,34 @@ impl Controller for () {}
 
 /// The radio of an ESP32: a station, an access point, or off.
 ///
-/// The driver keeps no state between two method calls. Each method that changes what the radio does
-/// stops the radio first and then configures it completely. So nothing from before can act any
-/// more: neither the search of a dropped future nor the configuration that the library writes by
-/// itself.
+/// Each method that changes what the radio does stops the radio first and then configures it
+/// completely. So nothing from before can act any more: neither the search of a dropped future nor
+/// the configuration that the library writes by itself.
 ///
 /// The radio leaves its network, or stops its own access point, as soon as a pairing begins: the
-/// library cannot search for routers otherwise. The driver stays in one thread with its
-/// [`Reconnector`].
-pub struct Driver<C> {
+/// library cannot search for routers otherwise.
+///
+/// [`maintain`](WifiDriver::maintain) reconnects a lost link after one second. If that fails, it
+/// tries again after two seconds, four, … up to 60. It never reports a lost configuration, because
+/// nothing restarts the library without this program.
+pub struct Driver<C, T> {
     _controller: C,
-    /// Keeps this type in the thread of its reconnector.
-    _not_send: PhantomData<*const ()>,
+    clock: T,
 }
 
-impl<C: Controller> Driver<C> {
+impl<C: Controller, T: Clock> Driver<C, T> {
     /// Creates the driver for the radio that `controller` has started. It takes the controller,
     /// because dropping the controller ends Wi-Fi. From now on nothing else may call the library.
     ///
     /// # Errors
     /// Returns an error if the library cannot be set to keep its configuration in RAM only.
-    pub fn new(controller: C) -> Result<Self, EspError> {
+    pub fn new(controller: C, clock: T) -> Result<Self, EspError> {
         ffi::set_storage_ram()?;
-        Ok(Self { _controller: controller, _not_send: PhantomData })
-    }
-
-    /// Returns the [`Reconnector`], which keeps the station connected. One is enough.
-    pub fn reconnector(&self) -> Reconnector {
-        Reconnector { _not_send: PhantomData }
+        Ok(Self { _controller: controller, clock })
     }
 }
 
-impl<C: Controller> WifiDriver for Driver<C> {
+impl<C: Controller, T: Clock> WifiDriver for Driver<C, T> {
     type Error = EspError;
 
     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), EspError> {
@@ -118,6 +113,10 @@ impl<C: Controller> WifiDriver for Driver<C> {
             results.add(bss_info::from_record(&record));
         }
         Ok(results)
+    }
+
+    async fn maintain(&mut self, _: &Settings) -> IdleEvent {
+        maintain::maintain(&self.clock).await
     }
 }
 

@@ -2,17 +2,16 @@
 //! traits of [`wps_core`] on
 //!
 //! * esp-radio and the WPS code of the library that it links: [`Driver`], for a radio that is a
-//!   station, an access point, or off, and its [`Reconnector`], which restores a lost link;
+//!   station, an access point, or off;
 //! * flash: [`store`];
 //! * embassy-time: [`EmbassyClock`].
 //!
 //! A feature selects the chip: `esp32c3` or `esp32c6`. The features `esp32`, `esp32s2` and
 //! `esp32s3` exist, too, but these chips need Espressif's own compiler, and are not built in
-//! CI. The features `defmt` and `log` select the logger, which reports the reconnector's errors.
+//! CI. The features `defmt` and `log` select the logger, which reports errors while reconnecting.
 //! If both are on, it is `defmt`.
 //!
 //! ```no_run
-//! use embassy_futures::join::join;
 //! use wps_core::embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 //! use wps_core::{Config, Control, Runner, Settings, SettingsStore};
 //! use wps_hal_esp::{Controller, Driver, EmbassyClock, EspError};
@@ -24,8 +23,7 @@
 //!     store: impl SettingsStore,
 //!     control: &Control<CriticalSectionRawMutex>,
 //! ) -> Result<(), EspError> {
-//!     let driver = Driver::new(controller)?;
-//!     let mut reconnector = driver.reconnector();
+//!     let driver = Driver::new(controller, EmbassyClock)?;
 //!     // Factory settings: Wi-Fi off, or the device's own access point.
 //!     let config = Config::new(Settings::Off { remembered: None });
 //!     let boot = Runner::boot(driver, store, EmbassyClock, control, config);
@@ -33,8 +31,7 @@
 //!         return Ok(()); // the flash could not be read
 //!     };
 //!     // Other tasks start pairings through `control`.
-//!     join(runner.run(), reconnector.run(EmbassyClock)).await;
-//!     Ok(())
+//!     runner.run().await
 //! }
 //! ```
 //!
@@ -76,6 +73,14 @@
 //! * **It cannot report which routers are in range.** The progress is
 //!   [`Looking`](wps_core::driver::SearchProgress::Looking) until there is a result, and a scan
 //!   does not report whether a button was pressed.
+//! * **It cannot be limited to one access point.** `esp_wps_config_t` has no place for an address,
+//!   and the library overwrites the one in the station's configuration with that of the router that
+//!   it found. So [`can_pair_with_one`](wps_core::WifiDriver::can_pair_with_one) is `false`.
+//! * **It cannot report how the router's network is encrypted.** The library hands over only names
+//!   and keys. If it rejects credentials itself, for example those of a WEP network, it reports the
+//!   same failure as if the router had ended the exchange. An empty key is an error if the library
+//!   says that the network uses WPA, which it says only of one network without WPA2. Otherwise the
+//!   network counts as open. With a key, no network below WPA2 is joined.
 //! * **It cannot detect session overlap over the whole window.** The library decides after one
 //!   scan, and counts two pressed routers without a UUID as two.
 //! * **It cannot take over a network whose name is shorter than the name that the router
@@ -105,8 +110,8 @@ mod event;
 mod ffi;
 mod layout;
 mod logging;
+mod maintain;
 mod pairing;
-mod reconnector;
 mod state;
 mod station;
 pub mod store;
@@ -114,7 +119,6 @@ pub mod store;
 pub use clock::EmbassyClock;
 pub use driver::{Controller, Driver};
 pub use error::EspError;
-pub use reconnector::Reconnector;
 
 #[cfg(all(
     any(target_arch = "riscv32", target_arch = "xtensa"),

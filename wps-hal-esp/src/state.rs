@@ -1,6 +1,6 @@
-//! The state that the library's events change. `event` writes it, and the driver and the
-//! reconnector wait for it. It is static because the library's callback has no argument for it, and
-//! shared because the library posts its events from its own thread.
+//! The state that the library's events change. `event` writes it, and the driver waits for it. It
+//! is static because the library's callback has no argument for it, and shared because the library
+//! posts its events from its own thread.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
@@ -9,9 +9,12 @@ use core::task::Poll;
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
-use embassy_sync::waitqueue::MultiWakerRegistration;
+use embassy_sync::waitqueue::WakerRegistration;
 use wps_core::driver::Offer;
 use wps_core::wsc::CredentialError;
+use wps_core::{ErrorKind, Instant};
+
+use crate::error::link_error_kind;
 
 /// The end of the current search. Each search resets it before it starts.
 pub(crate) static WPS_EVENT: Signal<CriticalSectionRawMutex, WpsEvent> = Signal::new();
@@ -44,18 +47,28 @@ pub(crate) struct Station {
 
 struct Inner {
     state: State,
-    /// Two wakers: the driver's and the reconnector's.
-    wakers: MultiWakerRegistration<2>,
+    waker: WakerRegistration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State {
-    /// Whether the reconnector restores a lost link.
+    /// Whether `maintain` restores a lost link.
     pub(crate) reconnect: bool,
     pub(crate) link: Link,
-    /// How many times the reconnector has tried since the link was last up or reconnecting was
-    /// last configured.
+    pub(crate) retries: Retries,
+    /// Whether `maintain` has reported that the network refuses its key.
+    pub(crate) key_refused: bool,
+}
+
+/// What happened since the link was last up or reconnecting was last configured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retries {
+    /// How many times `maintain` has tried to reconnect.
     pub(crate) attempts: u32,
+    /// When it tries next, or `None` until it has noticed that the link is down.
+    pub(crate) next_at: Option<Instant>,
+    /// How many attempts in a row, up to the last one, have failed because of the key.
+    pub(crate) key_refusals: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,10 +81,15 @@ pub(crate) enum Link {
     Up,
 }
 
+impl Retries {
+    const NONE: Self = Self { attempts: 0, next_at: None, key_refusals: 0 };
+}
+
 impl Station {
     const fn new() -> Self {
-        let state = State { reconnect: false, link: Link::Down(0), attempts: 0 };
-        let inner = Inner { state, wakers: MultiWakerRegistration::new() };
+        let retries = Retries::NONE;
+        let state = State { reconnect: false, link: Link::Down(0), retries, key_refused: false };
+        let inner = Inner { state, waker: WakerRegistration::new() };
         Self { inner: Mutex::new(RefCell::new(inner)) }
     }
 
@@ -82,23 +100,31 @@ impl Station {
     /// Records the state of the link that an event of the library reports.
     pub(crate) fn set_link(&self, link: Link) {
         self.update(|state| {
-            state.link = link;
             if link == Link::Up {
-                state.attempts = 0;
+                state.retries = Retries::NONE;
+            } else if let (Link::Connecting, Link::Down(reason)) = (state.link, link) {
+                // Only the end of an attempt says something about the key. A router that restarts
+                // also ends a link that was up.
+                let is_refusal = link_error_kind(reason) == ErrorKind::WrongKey;
+                let refusals = state.retries.key_refusals.saturating_add(1);
+                state.retries.key_refusals = if is_refusal { refusals } else { 0 };
             }
+            state.link = link;
         });
     }
 
-    /// Enables or disables the reconnector, and resets its count of attempts.
+    /// Enables or disables reconnecting, and forgets what `maintain` has found.
     pub(crate) fn set_reconnect(&self, reconnect: bool) {
-        self.update(|state| (state.reconnect, state.attempts) = (reconnect, 0));
+        self.update(|state| {
+            *state = State { reconnect, retries: Retries::NONE, key_refused: false, ..*state };
+        });
     }
 
     pub(crate) fn update(&self, change: impl FnOnce(&mut State)) {
         self.inner.lock(|inner| {
             let inner = &mut *inner.borrow_mut();
             change(&mut inner.state);
-            inner.wakers.wake();
+            inner.waker.wake();
         });
     }
 
@@ -110,7 +136,7 @@ impl Station {
                 if condition(&inner.state) {
                     return Poll::Ready(inner.state);
                 }
-                inner.wakers.register(cx.waker());
+                inner.waker.register(cx.waker());
                 Poll::Pending
             })
         })

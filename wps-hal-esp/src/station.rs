@@ -24,8 +24,8 @@ pub(crate) fn start_join(network: &Credentials) -> Result<(), EspError> {
     ffi::connect()
 }
 
-/// Restarts the radio in station mode with this configuration and without a link, and disables the
-/// reconnector. Stopping the radio ends everything that the library was still doing.
+/// Restarts the radio in station mode with this configuration and without a link, and disables
+/// reconnecting. Stopping the radio ends everything that the library was still doing.
 pub(crate) fn restart(config: &mut StationConfig) -> Result<(), EspError> {
     switch_off()?;
     ffi::set_mode(MODE_STATION)?;
@@ -33,7 +33,7 @@ pub(crate) fn restart(config: &mut StationConfig) -> Result<(), EspError> {
     ffi::start()
 }
 
-/// Switches the radio off, and disables the reconnector.
+/// Switches the radio off, and disables reconnecting.
 pub(crate) fn switch_off() -> Result<(), EspError> {
     STATION.set_reconnect(false);
     ffi::wps_disable()?;

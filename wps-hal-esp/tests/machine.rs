@@ -6,14 +6,14 @@ mod fake;
 use std::future::Future;
 use std::time::Duration;
 
-use embassy_futures::select::{Either4, select4};
+use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use fake::simulation::{Link, Router, Simulation, run_simulation};
 use fake::{TestClock, block_on, fresh_library};
 use wps_core::sim::Disk;
 use wps_core::{
     AccessPoint, Cause, Clock, Config, Control, Credentials, ErrorKind, Phase, Record, Runner,
-    Settings, Ssid,
+    Settings, Ssid, Status,
 };
 use wps_hal_esp::Driver;
 use wps_testkit::{home, hotspot, network, off, ssid, station};
@@ -79,8 +79,26 @@ fn pair_with_reply_grace<F: Future<Output = ()>>(
     before: Settings,
     then: impl FnOnce(&'static TestClock, &'static Control<Raw>) -> F,
 ) -> PairingOutcome {
+    let ((result, on, joined), record) = with_device(before, async |clock, control| {
+        fake::take_calls();
+        control.start(reply_grace).await.unwrap();
+        then(clock, control).await;
+        let result = wait_until_idle(control).await.last.expect("a result").result;
+        sleep_seconds(clock, 5).await;
+        let on = fake::with_library(|library| library.mode != 0 || library.started);
+        (result, on, joined_network())
+    });
+    PairingOutcome { result, record, on, joined }
+}
+
+/// Boots a device with these settings, with the routers "old" and "home" in range, and runs `user`
+/// once it is idle. Returns what `user` returned, and the record on disk.
+fn with_device<T>(
+    before: Settings,
+    user: impl AsyncFnOnce(&'static TestClock, &'static Control<Raw>) -> T,
+) -> (T, Record) {
     let _guard = fresh_library();
-    // These are leaked so that `then` can borrow them for `'static`.
+    // These are leaked so that `user` can borrow them for `'static`.
     let clock: &'static TestClock = Box::leak(Box::new(TestClock::new()));
     let control: &'static Control<Raw> = Box::leak(Box::new(Control::new()));
     let routers = [old(), home()].map(|network| Router { network, pressed: false });
@@ -90,32 +108,26 @@ fn pair_with_reply_grace<F: Future<Output = ()>>(
 
     let disk = Disk::<Raw>::new();
     disk.write_record(&Record::Settled(before));
-    let driver = Driver::new(()).unwrap();
-    let mut reconnector = driver.reconnector();
+    let driver = Driver::new((), clock).unwrap();
     let config = Config::new(Settings::Off { remembered: None });
     let all = async {
         let boot = Runner::boot(driver, disk.store(), clock, control, config);
         let mut runner = boot.await.unwrap();
         let user = async {
-            let mut status = control.listen().unwrap();
-            status.wait_for(|status| status.phase == Phase::Idle).await;
-            clock.sleep_until(clock.now().after(Duration::from_secs(5))).await;
-            fake::take_calls();
-            control.start(reply_grace).await.unwrap();
-            then(clock, control).await;
-            let last_status = status.wait_for(|status| status.phase == Phase::Idle).await;
-            clock.sleep_until(clock.now().after(Duration::from_secs(5))).await;
-            last_status
+            wait_until_idle(control).await;
+            sleep_seconds(clock, 5).await;
+            user(clock, control).await
         };
-        match select4(runner.run(), reconnector.run(clock), run_simulation(clock), user).await {
-            Either4::Fourth(status) => status,
-            Either4::First(never) | Either4::Second(never) | Either4::Third(never) => never,
+        match select3(runner.run(), run_simulation(clock), user).await {
+            Either3::Third(returned) => returned,
+            Either3::First(never) | Either3::Second(never) => never,
         }
     };
-    let status = block_on(clock, all);
-    let result = status.last.expect("a result").result;
-    let on = fake::with_library(|library| library.mode != 0 || library.started);
-    PairingOutcome { result, record: disk.record().unwrap(), on, joined: joined_network() }
+    (block_on(clock, all), disk.record().unwrap())
+}
+
+async fn wait_until_idle(control: &Control<Raw>) -> Status {
+    control.listen().unwrap().wait_for(|status| status.phase == Phase::Idle).await
 }
 
 async fn sleep_seconds(clock: &TestClock, seconds: u64) {
@@ -206,4 +218,91 @@ fn a_pairing_can_be_cancelled_while_the_library_joins_by_itself() {
         control.cancel().await;
     });
     assert_eq!(outcome, PairingOutcome::rolled_back(Cause::Cancelled));
+}
+
+#[test]
+fn unusable_credentials_reach_the_user_with_their_cause() {
+    for (ssid, key, kind) in [
+        (&b"home"[..], &b"short"[..], ErrorKind::InvalidKey),
+        (b"", b"correct horse", ErrorKind::NoNetwork),
+    ] {
+        let outcome = pair(station(old()), async |clock, _| {
+            sleep_seconds(clock, 10).await;
+            let payload = fake::success_payload(1, &[(ssid, key)]);
+            fake::post(fake::SUCCESS, Some(&payload));
+        });
+        assert_eq!(outcome, PairingOutcome::rolled_back(Cause::Driver(kind)));
+    }
+}
+
+#[test]
+fn a_router_that_refuses_twice_in_a_row_ends_the_pairing() {
+    let outcome = pair(station(home()), async |clock, control| {
+        for _ in 0..2 {
+            sleep_seconds(clock, 10).await;
+            assert!(control.status().unwrap().is_pairing());
+            fake::post(fake::FAILED, Some(&0_u32.to_le_bytes()));
+        }
+    });
+    assert_eq!(outcome, PairingOutcome::rolled_back(Cause::Driver(ErrorKind::Refused)));
+}
+
+/// Restarts a router with another key.
+fn restart_router(network: Credentials) {
+    with_simulation(|simulation| {
+        let router = simulation.router(&network.ssid).expect("a router that runs");
+        router.network = network;
+    });
+}
+
+#[test]
+fn a_key_that_was_changed_at_the_router_is_reported_until_it_is_accepted_again() {
+    let (joined, record) = with_device(station(old()), async |clock, control| {
+        assert_eq!(joined_network(), Some(old().ssid));
+        restart_router(network(b"old", b"another key"));
+        let mut status = control.listen().unwrap();
+        status.wait_for(|status| status.trouble == Some(Cause::KeyRefused)).await;
+        assert_eq!((control.status().unwrap().phase, joined_network()), (Phase::Idle, None));
+        // It stays like this, and nothing is written or applied.
+        fake::take_calls();
+        sleep_seconds(clock, 600).await;
+        assert_eq!(control.status().unwrap().trouble, Some(Cause::KeyRefused));
+        assert!(fake::take_calls().iter().all(|call| *call == "esp_wifi_connect_internal"));
+        restart_router(old());
+        status.wait_for(|status| status.trouble.is_none()).await;
+        joined_network()
+    });
+    assert_eq!((joined, record), (Some(old().ssid), Record::Settled(station(old()))));
+}
+
+/// A page asks for the link each second, and each time the runner drops what the driver is doing.
+#[test]
+fn a_router_that_comes_back_is_joined_also_while_the_link_is_asked_for_each_second() {
+    let joined_after = [false, true].map(|asks| {
+        let (seconds, _) = with_device(station(old()), async |clock, control| {
+            let router = with_simulation(|simulation| simulation.routers.remove(0));
+            sleep_and_ask(clock, control, 180, asks).await;
+            with_simulation(|simulation| simulation.routers.push(router));
+            for seconds in 1.. {
+                sleep_and_ask(clock, control, 1, asks).await;
+                if joined_network().is_some() {
+                    return seconds;
+                }
+            }
+            unreachable!("the loop is endless")
+        });
+        seconds
+    });
+    assert_eq!(joined_after[0], joined_after[1]);
+    assert!(joined_after[0] <= 61, "the delay is at most a minute: {joined_after:?}");
+}
+
+async fn sleep_and_ask(clock: &TestClock, control: &Control<Raw>, seconds: u64, asks: bool) {
+    for _ in 0..seconds {
+        sleep_seconds(clock, 1).await;
+        if asks {
+            let link = control.link().await.expect("the link is known");
+            assert_eq!(link.up, joined_network().is_some());
+        }
+    }
 }

@@ -10,7 +10,7 @@ mod settings;
 mod web;
 
 use embassy_executor::Spawner;
-use embassy_futures::join::join3;
+use embassy_futures::join::join;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::Timer;
 use esp_backtrace as _;
@@ -23,7 +23,7 @@ use wps_core::{AfterFailure, Config, Control, Runner};
 use wps_esp32::board::{self, Board};
 use wps_esp32::net::{NetworkKind, Networks, SOCKETS};
 use wps_esp32::{LogDisplay, dhcp, info, mdns, warn};
-use wps_hal_esp::{Driver, EmbassyClock, Reconnector};
+use wps_hal_esp::{Driver, EmbassyClock};
 use wps_label::Name;
 
 use settings::Store;
@@ -40,7 +40,7 @@ static CONTROL: Control<CriticalSectionRawMutex, LISTENERS_MAX, LISTENERS_MAX> =
 /// use `AfterFailure::AccessPointBack`.
 const AFTER_FAILURE: AfterFailure = AfterFailure::AccessPointOff;
 
-type Radio = Driver<WifiController<'static>>;
+type Radio = Driver<WifiController<'static>, EmbassyClock>;
 type WifiRunner = Runner<
     'static,
     Radio,
@@ -62,7 +62,6 @@ async fn main(spawner: Spawner) {
     // cannot be read are not overwritten.
     let Some(radio) = start_radio(wifi) else { return };
     let Some(store) = settings::open_store(flash) else { return };
-    let reconnector = radio.reconnector();
     let config = Config::new(settings::factory_settings(name)).with_after_failure(AFTER_FAILURE);
     let runner = match Runner::boot(radio, store, EmbassyClock, &CONTROL, config).await {
         Ok(runner) => runner,
@@ -77,14 +76,14 @@ async fn main(spawner: Spawner) {
     for _ in 0..SOCKETS {
         spawner.spawn(web::serve(server, networks).expect("a slot for each socket"));
     }
-    spawner.spawn(run_wifi(runner, reconnector, watchdog).expect("spawned once"));
+    spawner.spawn(run_wifi(runner, watchdog).expect("spawned once"));
     warn!("no password is set: anybody on the network can start a pairing");
 }
 
-/// Runs the runner and the reconnector. Only these two call the library.
+/// Runs the runner, whose driver is the only caller of the library.
 #[embassy_executor::task]
-async fn run_wifi(mut runner: WifiRunner, mut reconnector: Reconnector, watchdog: Rwdt) {
-    join3(runner.run(), reconnector.run(EmbassyClock), feed_watchdog(watchdog)).await;
+async fn run_wifi(mut runner: WifiRunner, watchdog: Rwdt) {
+    join(runner.run(), feed_watchdog(watchdog)).await;
 }
 
 /// Feeds the watchdog. It runs in the runner's task, so the watchdog restarts the chip if anything
@@ -102,5 +101,7 @@ async fn feed_watchdog(mut watchdog: Rwdt) {
 fn start_radio(wifi: WIFI<'static>) -> Option<Radio> {
     let controller = WifiController::new(wifi, ControllerConfig::default());
     let controller = controller.map_err(|error| warn!("no radio: {}", LogDisplay(&error))).ok()?;
-    Driver::new(controller).map_err(|error| warn!("no radio: {}", LogDisplay(&error))).ok()
+    Driver::new(controller, EmbassyClock)
+        .map_err(|error| warn!("no radio: {}", LogDisplay(&error)))
+        .ok()
 }

@@ -137,7 +137,7 @@ fn disabling_wps_again_after_the_library_did_is_harmless() {
 fn a_library_that_was_never_started_means_no_device() {
     let _guard = fresh_library();
     with_library(|library| library.failures.insert("esp_wifi_set_storage", 0x3001));
-    let error = Driver::new(()).err().unwrap();
+    let error = Driver::new((), TestClock::new()).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::NoDevice);
     assert_eq!(error.to_string(), "esp_wifi_set_storage: 0x3001 ESP_ERR_WIFI_NOT_INIT");
 }

@@ -20,7 +20,7 @@ fn record(address: u8, ssid: &[u8], rssi: i8) -> Record {
     record
 }
 
-fn scan(driver: &mut Driver<()>, act: impl FnOnce()) -> ScanResults {
+fn scan(driver: &mut impl WifiDriver<Error = EspError>, act: impl FnOnce()) -> ScanResults {
     let mut scan = pin!(driver.scan());
     assert!(poll_once(scan.as_mut()).is_pending());
     act();

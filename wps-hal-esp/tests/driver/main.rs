@@ -22,7 +22,7 @@ use wps_core::{Credentials, Settings, Snapshot, WifiDriver};
 use wps_hal_esp::{Driver, EspError};
 use wps_testkit::{home, hotspot, network, off, old, ssid, station};
 
-use fake::take_calls;
+use fake::{TestClock, take_calls};
 
 /// The calls that start a search from any mode, in this order.
 const SEARCH_CALLS: [&str; 8] = [
@@ -38,8 +38,14 @@ const SEARCH_CALLS: [&str; 8] = [
 /// The calls that end a search without success.
 const END_CALLS: [&str; 2] = ["esp_wifi_wps_disable", "esp_wifi_disconnect_internal"];
 
-fn driver() -> Driver<()> {
-    let driver = Driver::new(()).unwrap();
+/// A driver for tests in which no time passes.
+fn driver() -> Driver<(), &'static TestClock> {
+    static STOPPED_CLOCK: TestClock = TestClock::new();
+    driver_with(&STOPPED_CLOCK)
+}
+
+fn driver_with(clock: &TestClock) -> Driver<(), &TestClock> {
+    let driver = Driver::new((), clock).unwrap();
     take_calls();
     driver
 }

@@ -1,66 +1,117 @@
-//! The reconnector, on virtual time.
+//! `maintain`, on virtual time: reconnecting a lost link, and noticing that the key is refused.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use embassy_futures::select::{Either, select};
-use wps_core::{AccessPoint, Clock, Instant};
+use wps_core::driver::IdleEvent;
+use wps_core::{AccessPoint, Clock};
 
 use super::*;
 use crate::fake::{
     TestClock, block_on, fresh_library, post_connected, post_disconnected, with_library,
 };
 
-/// `WIFI_REASON_BEACON_TIMEOUT`.
+/// `WIFI_REASON_BEACON_TIMEOUT`, `WIFI_REASON_NO_AP_FOUND` and
+/// `WIFI_REASON_4WAY_HANDSHAKE_TIMEOUT`.
 const BEACON_TIMEOUT: u8 = 200;
+const NO_AP_FOUND: u8 = 201;
+const HANDSHAKE_TIMEOUT: u8 = 15;
+/// Longer than any test.
+const ENDLESS_WINDOW: Duration = Duration::from_secs(1_000_000);
 
-fn apply(driver: &mut Driver<()>, settings: &Settings) {
-    expect_ready(driver.apply(settings, &Snapshot::default())).unwrap();
+fn apply(settings: &Settings) {
+    expect_ready(driver().apply(settings, &Snapshot::default())).unwrap();
     take_calls();
 }
 
-/// Runs the reconnector for a time, and `act` after each of its attempts. Returns the times of the
-/// attempts, in seconds.
-fn attempts(clock: &TestClock, seconds: u64, act: impl Fn()) -> Vec<u64> {
-    let mut reconnector = driver().reconnector();
+/// What `maintain` did, and when, in seconds.
+#[derive(Debug, Default, PartialEq)]
+struct Observed {
+    attempts: Vec<u64>,
+    events: Vec<(u64, IdleEvent)>,
+}
+
+/// Maintains the link for a time, and runs `act` after each attempt. Drops the future whenever
+/// `lifetime` has elapsed, and calls the method again.
+fn observe(clock: &TestClock, seconds: u64, lifetime: Duration, act: impl Fn()) -> Observed {
+    let mut driver = driver_with(clock);
+    let settings = station(home());
     let start = clock.now();
-    let mut times = Vec::new();
+    let since_start = || clock.now().since(start).as_secs();
+    let observed = RefCell::new(Observed::default());
+    let maintain = async {
+        loop {
+            let end = clock.now().after(lifetime);
+            match select(driver.maintain(&settings), clock.sleep_until(end)).await {
+                Either::First(event) => observed.borrow_mut().events.push((since_start(), event)),
+                Either::Second(()) => {}
+            }
+        }
+    };
     let watch = async {
         for _ in 0..seconds * 10 {
             clock.sleep_until(clock.now().after(Duration::from_millis(100))).await;
             for call in take_calls() {
                 assert_eq!(call, "esp_wifi_connect_internal");
-                times.push(clock.now().since(start).as_secs());
+                observed.borrow_mut().attempts.push(since_start());
                 act();
             }
         }
     };
-    match block_on(clock, select(reconnector.run(clock), watch)) {
+    match block_on(clock, select(maintain, watch)) {
         Either::First(never) => never,
-        Either::Second(()) => times,
+        Either::Second(()) => {}
     }
+    observed.into_inner()
+}
+
+/// Maintains the link without dropping the future. Returns the times of the attempts, and expects
+/// no event.
+fn attempts(clock: &TestClock, seconds: u64, act: impl Fn()) -> Vec<u64> {
+    let Observed { attempts, events } = observe(clock, seconds, ENDLESS_WINDOW, act);
+    assert_eq!(events, []);
+    attempts
+}
+
+/// Maintains the link without dropping the future. Returns the events and their times.
+fn events(clock: &TestClock, seconds: u64, act: impl Fn()) -> Vec<(u64, IdleEvent)> {
+    observe(clock, seconds, ENDLESS_WINDOW, act).events
 }
 
 #[test]
 fn a_lost_link_is_retried_with_growing_delays() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
-    apply(&mut driver(), &station(home()));
-    post_disconnected(201);
+    apply(&station(home()));
+    post_disconnected(NO_AP_FOUND);
     // Delays of 1, 2, 4, … 60 s.
     let expected = [1, 3, 7, 15, 31, 63, 123, 183, 243];
-    assert_eq!(attempts(&clock, 250, || post_disconnected(201)), expected);
+    assert_eq!(attempts(&clock, 250, || post_disconnected(NO_AP_FOUND)), expected);
+}
+
+#[test]
+fn a_lost_link_is_retried_at_the_same_times_however_often_the_future_is_dropped() {
+    for lifetime in [10, 100, 700, 1_000, 1_500].map(Duration::from_millis) {
+        let (_guard, clock) = (fresh_library(), TestClock::new());
+        apply(&station(home()));
+        post_disconnected(NO_AP_FOUND);
+        let observed = observe(&clock, 250, lifetime, || post_disconnected(NO_AP_FOUND));
+        let expected = vec![1, 3, 7, 15, 31, 63, 123, 183, 243];
+        assert_eq!(observed, Observed { attempts: expected, events: vec![] }, "{lifetime:?}");
+    }
 }
 
 #[test]
 fn after_a_link_the_delays_start_again() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
-    apply(&mut driver(), &station(home()));
+    apply(&station(home()));
     post_disconnected(BEACON_TIMEOUT);
     assert_eq!(attempts(&clock, 10, || post_disconnected(BEACON_TIMEOUT)), [1, 3, 7]);
     post_connected();
     post_disconnected(BEACON_TIMEOUT);
     assert_eq!(attempts(&clock, 5, || post_disconnected(BEACON_TIMEOUT)), [1, 3]);
     // They also start again when the settings are applied again.
-    apply(&mut driver(), &station(home()));
+    apply(&station(home()));
     post_disconnected(BEACON_TIMEOUT);
     assert_eq!(attempts(&clock, 2, || ()), [1]);
 }
@@ -68,7 +119,7 @@ fn after_a_link_the_delays_start_again() {
 #[test]
 fn an_attempt_and_a_link_are_left_alone() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
-    apply(&mut driver(), &station(home()));
+    apply(&station(home()));
     assert!(attempts(&clock, 300, || ()).is_empty(), "the first attempt is still running");
     post_connected();
     assert!(attempts(&clock, 300, || ()).is_empty());
@@ -79,39 +130,37 @@ fn an_attempt_and_a_link_are_left_alone() {
 #[test]
 fn a_failing_call_does_not_cause_a_busy_loop() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
-    apply(&mut driver(), &station(home()));
+    apply(&station(home()));
     post_disconnected(BEACON_TIMEOUT);
     with_library(|library| library.failures.insert("esp_wifi_connect_internal", 0x3007));
     assert_eq!(attempts(&clock, 70, || ()), [1, 3, 7, 15, 31, 63]);
 }
 
 #[test]
-fn the_reconnector_is_idle_during_a_pairing_a_join_an_access_point_or_off() {
+fn nothing_is_reconnected_unless_a_network_was_applied_or_joined() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
-    let mut driver = driver();
     let access_point = AccessPoint { network: network(b"device", b"on the label"), channel: None };
-    for other in [Settings::AccessPoint { access_point, remembered: None }, off(None)] {
-        apply(&mut driver, &station(home()));
-        apply(&mut driver, &other);
+    for other in [
+        Settings::AccessPoint { access_point, remembered: None },
+        Settings::Off { remembered: None },
+    ] {
+        apply(&station(home()));
+        apply(&other);
         post_disconnected(BEACON_TIMEOUT);
         assert!(attempts(&clock, 100, || ()).is_empty());
     }
-    // During a pairing, and after a dropped one.
-    apply(&mut driver, &station(home()));
+    // After a dropped pairing.
+    apply(&station(home()));
     let (mut overlap_detector, on_event) = (OverlapDetector::new(), |_| {});
     let mut context = PairContext::new(&mut overlap_detector, &on_event);
-    {
-        let mut pairing = pin!(driver.pair(&mut context));
-        assert!(poll_once(pairing.as_mut()).is_pending());
-        take_calls();
-        post_disconnected(BEACON_TIMEOUT);
-        assert!(attempts(&clock, 100, || ()).is_empty());
-    }
+    assert!(poll_once(pin!(driver().pair(&mut context))).is_pending());
     take_calls();
+    post_disconnected(BEACON_TIMEOUT);
     assert!(attempts(&clock, 100, || ()).is_empty());
-    // After a failed join. After a successful one, it does restore the link.
-    for (reason, expected) in [(Some(201), vec![]), (None, vec![1])] {
-        let (home, snapshot) = (home(), Snapshot::default());
+    // After a failed join. After a successful one, the link is restored.
+    for (reason, expected) in [(Some(NO_AP_FOUND), vec![]), (None, vec![1])] {
+        let mut driver = driver();
+        let (home, snapshot) = (network(b"home", b"correct horse"), Snapshot::default());
         {
             let mut joining = pin!(driver.join(&home, &snapshot));
             assert!(poll_once(joining.as_mut()).is_pending());
@@ -128,12 +177,72 @@ fn the_reconnector_is_idle_during_a_pairing_a_join_an_access_point_or_off() {
 }
 
 #[test]
-fn the_reconnector_may_be_dropped_and_run_again() {
+fn a_refused_key_is_reported_once_and_so_is_that_it_is_accepted_again() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
-    apply(&mut driver(), &station(home()));
+    apply(&station(home()));
+    for _ in 0..2 {
+        post_connected();
+        // The router restarts with another key.
+        post_disconnected(BEACON_TIMEOUT);
+        let found = events(&clock, 300, || post_disconnected(HANDSHAKE_TIMEOUT));
+        assert_eq!(found, [(3, IdleEvent::KeyRefused)], "at the second attempt");
+        // The router gets its former key back.
+        assert_eq!(events(&clock, 61, post_connected).len(), 1);
+        assert_eq!(events(&clock, 300, || ()), []);
+    }
+}
+
+#[test]
+fn a_refused_key_is_reported_however_often_the_future_is_dropped() {
+    let (_guard, clock) = (fresh_library(), TestClock::new());
+    apply(&station(home()));
+    post_disconnected(HANDSHAKE_TIMEOUT);
+    let second = Duration::from_secs(1);
+    let found = observe(&clock, 40, second, || post_disconnected(HANDSHAKE_TIMEOUT)).events;
+    assert_eq!(found, [(1, IdleEvent::KeyRefused)], "the first attempt was that of `apply`");
+    post_connected();
+    let found = observe(&clock, 40, second, || ()).events;
+    assert_eq!(found, [(0, IdleEvent::KeyAccepted)]);
+}
+
+#[test]
+fn a_failed_handshake_alone_is_not_a_refused_key() {
+    let (_guard, clock) = (fresh_library(), TestClock::new());
+    apply(&station(home()));
+    // The link was up with this key, so its end says nothing about the key.
+    for _ in 0..3 {
+        post_connected();
+        post_disconnected(HANDSHAKE_TIMEOUT);
+    }
+    // A weak signal: a failed handshake, then a network out of range, and so on.
+    let reasons = RefCell::new([HANDSHAKE_TIMEOUT, NO_AP_FOUND].into_iter().cycle());
+    let act = || post_disconnected(reasons.borrow_mut().next().unwrap());
+    assert_eq!(attempts(&clock, 250, act), [1, 3, 7, 15, 31, 63, 123, 183, 243]);
+}
+
+#[test]
+fn apply_and_join_forget_that_the_key_was_refused() {
+    let (_guard, clock) = (fresh_library(), TestClock::new());
+    let refuse = || {
+        post_disconnected(HANDSHAKE_TIMEOUT);
+        let found = events(&clock, 100, || post_disconnected(HANDSHAKE_TIMEOUT));
+        assert!(matches!(found[..], [(_, IdleEvent::KeyRefused)]), "{found:?}");
+    };
+    apply(&station(home()));
+    refuse();
+    apply(&station(home()));
+    refuse();
+    apply(&station(home()));
+    post_connected();
+    assert_eq!(events(&clock, 100, || ()), [], "accepted, but never refused since `apply`");
     post_disconnected(BEACON_TIMEOUT);
-    let mut reconnector = driver().reconnector();
-    assert!(poll_once(reconnector.run(&clock)).is_pending());
-    assert_eq!(clock.now(), Instant::from_millis(0));
-    assert_eq!(attempts(&clock, 2, || ()), [1]);
+    refuse();
+    let (home, snapshot, mut driver) =
+        (network(b"home", b"correct horse"), Snapshot::default(), driver());
+    let mut joining = pin!(driver.join(&home, &snapshot));
+    assert!(poll_once(joining.as_mut()).is_pending());
+    post_connected();
+    assert!(matches!(poll_once(joining.as_mut()), Poll::Ready(Ok(()))));
+    take_calls();
+    assert_eq!(events(&clock, 100, || ()), []);
 }

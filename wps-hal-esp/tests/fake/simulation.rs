@@ -30,6 +30,9 @@ const HANDSHAKE_TIMEOUT: u8 = 15;
 const BEACON_TIMEOUT: u8 = 200;
 const NO_AP_FOUND: u8 = 201;
 
+/// `WPS_FAIL_REASON_RECV_DEAUTH`, with which the library reports each lost link.
+const LINK_LOST: [u8; 4] = 2_u32.to_le_bytes();
+
 /// Events to post: number and payload.
 pub(crate) type Events = Vec<(i32, Option<Vec<u8>>)>;
 
@@ -160,7 +163,8 @@ impl Library {
                     events.push(disconnected(reason));
                 }
             },
-            Link::Joined(ssid) if simulation.router(&ssid).is_none() => {
+            // The router is off, or has restarted with another key.
+            Link::Joined(_) if simulation.try_join(&self.station).is_err() => {
                 simulation.link = Link::Idle;
                 events.push(disconnected(BEACON_TIMEOUT));
             }
@@ -200,7 +204,7 @@ impl Library {
             Wps::Exchanging { router, .. } => {
                 let ssid = router.clone();
                 let Some(router) = simulation.router(&ssid) else {
-                    return simulation.end_wps((FAILED, Some(vec![0; 4])));
+                    return simulation.end_wps((FAILED, Some(LINK_LOST.to_vec())));
                 };
                 router.pressed = false;
                 let network = router.network.clone();

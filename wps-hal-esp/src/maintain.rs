@@ -1,0 +1,76 @@
+//! Looks after the station while the machine is idle: reconnects a lost link, which the library
+//! does not do by itself, and notices that the network no longer accepts its key.
+//!
+//! What it waits for is in [`STATION`], so that it makes progress although it is dropped often.
+
+use core::time::Duration;
+
+use embassy_futures::select::{Either, select};
+use wps_core::Clock;
+use wps_core::driver::IdleEvent;
+
+use crate::ffi;
+use crate::logging::warn;
+use crate::state::{Link, STATION, State};
+
+/// The delay before the first attempt.
+const MIN_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// The longest delay. Each delay is twice as long as the one before it, up to this one.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
+/// How many attempts in a row must fail because of the key until it counts as refused. One can also
+/// fail because of a weak signal.
+const MIN_KEY_REFUSALS: u32 = 2;
+
+/// Reconnects until there is an event. Does nothing unless the radio is a station.
+pub(crate) async fn maintain(clock: &impl Clock) -> IdleEvent {
+    loop {
+        let state = STATION.wait_for(|state| is_lost(state) || event(state).is_some()).await;
+        if let Some(event) = event(&state) {
+            STATION.update(|state| state.key_refused = event == IdleEvent::KeyRefused);
+            return event;
+        }
+        let retry_at = match state.retries.next_at {
+            Some(at) => at,
+            None => clock.now().after(retry_delay(state.retries.attempts)),
+        };
+        STATION.update(|state| state.retries.next_at = Some(retry_at));
+        let is_not_lost = |state: &State| !is_lost(state);
+        match select(STATION.wait_for(is_not_lost), clock.sleep_until(retry_at)).await {
+            Either::First(_) => {}
+            Either::Second(()) => reconnect(),
+        }
+    }
+}
+
+fn event(state: &State) -> Option<IdleEvent> {
+    if !state.key_refused && state.retries.key_refusals >= MIN_KEY_REFUSALS {
+        Some(IdleEvent::KeyRefused)
+    } else if state.key_refused && state.link == Link::Up {
+        Some(IdleEvent::KeyAccepted)
+    } else {
+        None
+    }
+}
+
+fn is_lost(state: &State) -> bool {
+    match state.link {
+        Link::Down(_) => state.reconnect,
+        Link::Connecting | Link::Up => false,
+    }
+}
+
+fn retry_delay(attempts: u32) -> Duration {
+    MIN_RETRY_DELAY.saturating_mul(1 << attempts.min(6)).min(MAX_RETRY_DELAY)
+}
+
+fn reconnect() {
+    STATION.update(|state| {
+        state.link = Link::Connecting;
+        state.retries.attempts = state.retries.attempts.saturating_add(1);
+        state.retries.next_at = None;
+    });
+    if let Err(error) = ffi::connect() {
+        warn!("radio: {:?}", error);
+        STATION.set_link(Link::Down(0));
+    }
+}
