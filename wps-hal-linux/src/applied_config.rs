@@ -1,6 +1,6 @@
 //! The configuration that this driver last gave to wpa_supplicant, and the check whether it is
-//! still in force. wpa_supplicant loses it when it restarts or reloads its configuration file, and
-//! may join another network in place of ours.
+//! still in force. wpa_supplicant loses it when it restarts or reloads its configuration file, may
+//! join another network in place of ours, and may be told to join none.
 
 use std::time::Duration;
 
@@ -11,17 +11,13 @@ use crate::bss_table;
 use crate::control_socket::{ControlSocket, ControlSocketError};
 use crate::link::read_link;
 use crate::reply::Values;
-use crate::session::Session;
+use crate::session::{Session, list_networks};
 
-/// The time between two checks. Polling is necessary: a wpa_supplicant that was killed sends no
-/// event.
-pub(crate) const CONFIG_POLL_INTERVAL: Duration = Duration::from_secs(3);
-
-/// How long wpa_supplicant may stay in another network while ours is enabled and in range. After a
+/// How long wpa_supplicant may leave our network aside while it is enabled and in range. After a
 /// failed association it ignores the access point for 10 s (`wpa_bssid_ignore_add`), joins the next
-/// best network and stays there.
+/// best network and stays there. After a `DISCONNECT` of another program it joins none.
 const RETURN_DELAY: Duration = Duration::from_secs(10);
-/// The delay doubles up to this, because each return interrupts a working connection.
+/// The delay doubles up to this, because each return may interrupt a working connection.
 const MAX_RETURN_DELAY: Duration = Duration::from_secs(640);
 
 /// The part of the applied configuration that wpa_supplicant can lose.
@@ -47,65 +43,99 @@ impl AppliedConfig {
         Ok(Self::Network { id, id_str, ssid: ssid.clone() })
     }
 
-    /// Returns whether this configuration must be applied again.
-    pub(crate) async fn is_lost(
+    /// Returns wpa_supplicant's id of our network.
+    pub(crate) fn network_id(&self) -> Option<u32> {
+        match self {
+            Self::Network { id, .. } => Some(*id),
+            Self::Nothing | Self::RadioOff => None,
+        }
+    }
+
+    /// Returns whether both are our network with the same credentials.
+    pub(crate) fn is_same_network(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Network { id_str: one, .. }, Self::Network { id_str: two, .. }) => one == two,
+            _ => false,
+        }
+    }
+
+    /// Returns what has become of this configuration.
+    pub(crate) async fn check(
         &self,
         control: &ControlSocket,
-        other_network: &mut OtherNetwork,
-    ) -> Result<bool, ControlSocketError> {
+        aside: &mut Aside,
+    ) -> Result<Condition, ControlSocketError> {
         match self {
-            Self::Nothing => Ok(false),
+            Self::Nothing => Ok(Condition::NotConnected),
             Self::Network { id, id_str, ssid } => {
                 let status = control.request("STATUS").await?;
                 let status = Values::parse(&status);
                 let connected = status.text("wpa_state") == Some("COMPLETED");
+                let disconnected = status.text("wpa_state") == Some("DISCONNECTED");
                 let unquoted = id_str.trim().trim_matches('"');
                 if connected && status.text("id_str") == Some(unquoted) {
-                    *other_network = OtherNetwork::default();
-                    Ok(false)
-                } else if *control.request(get_id_str(*id)).await? != *id_str {
-                    tracing::warn!("wpa_supplicant has lost our settings: applying them again");
-                    Ok(true)
-                } else if !connected || status.text("key_mgmt") == Some("WPS") {
-                    other_network.since = None;
-                    Ok(false)
-                } else if other_network.delay_is_over() && can_join(control, *id, ssid).await? {
-                    other_network.delay = (other_network.delay * 2).min(MAX_RETURN_DELAY);
-                    tracing::warn!("wpa_supplicant has joined another network: returning to ours");
-                    Ok(true)
-                } else {
-                    Ok(false)
+                    *aside = Aside::default();
+                    return Ok(Condition::Connected);
                 }
+                if *control.request(get_id_str(*id)).await? != *id_str {
+                    tracing::warn!("wpa_supplicant has lost our settings: applying them again");
+                    return Ok(Condition::Lost);
+                }
+                let in_other_network = connected && status.text("key_mgmt") != Some("WPS");
+                let left_aside =
+                    in_other_network || disconnected && !is_temp_disabled(control, *id).await?;
+                if !left_aside {
+                    aside.since = None;
+                } else if aside.delay_is_over()
+                    && is_enabled(control, *id).await?
+                    && (disconnected || bss_table::contains(control, ssid, None).await?)
+                {
+                    aside.delay = (aside.delay * 2).min(MAX_RETURN_DELAY);
+                    tracing::warn!("wpa_supplicant leaves our network aside: returning to it");
+                    return Ok(Condition::Lost);
+                }
+                Ok(Condition::NotConnected)
             }
             // A wpa_supplicant that starts brings the interface up and joins a known network. If
             // a user only turned the radio on, it joins nothing.
             Self::RadioOff => {
-                let up = read_link(control).await?.up;
-                if up {
+                if read_link(control).await?.up {
                     tracing::warn!("wpa_supplicant has turned the radio on: turning it off");
+                    return Ok(Condition::Lost);
                 }
-                Ok(up)
+                Ok(Condition::NotConnected)
             }
         }
     }
 }
 
-/// Since when wpa_supplicant has been in another network than ours, and how long it may stay there.
+/// What has become of the applied configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// It must be applied again.
+    Lost,
+    /// It is in force, and our network is connected or served.
+    Connected,
+    /// It is in force, and there is no link.
+    NotConnected,
+}
+
+/// Since when wpa_supplicant has left our network aside, and how long it may do so.
 #[derive(Clone, Debug)]
-pub(crate) struct OtherNetwork {
+pub(crate) struct Aside {
     since: Option<Instant>,
     delay: Duration,
 }
 
-impl Default for OtherNetwork {
+impl Default for Aside {
     fn default() -> Self {
         Self { since: None, delay: RETURN_DELAY }
     }
 }
 
-impl OtherNetwork {
-    /// Records that wpa_supplicant is in another network now. Returns whether it has been for the
-    /// whole delay, which then starts again.
+impl Aside {
+    /// Records that our network is left aside now. Returns whether it has been for the whole delay,
+    /// which then starts again.
     fn delay_is_over(&mut self) -> bool {
         let now = Instant::now();
         let over = now - *self.since.get_or_insert(now) >= self.delay;
@@ -116,17 +146,16 @@ impl OtherNetwork {
     }
 }
 
-/// Returns whether our network is in range and enabled. Another program may have disabled it, which
-/// is then respected.
-async fn can_join(
-    control: &ControlSocket,
-    id: u32,
-    ssid: &Ssid,
-) -> Result<bool, ControlSocketError> {
-    if control.request(format!("GET_NETWORK {id} disabled")).await?.trim() != "0" {
-        return Ok(false);
-    }
-    bss_table::contains(control, ssid).await
+/// Returns whether this network is enabled. Another program may have disabled it, which is then
+/// respected.
+async fn is_enabled(control: &ControlSocket, id: u32) -> Result<bool, ControlSocketError> {
+    Ok(control.request(format!("GET_NETWORK {id} disabled")).await?.trim() == "0")
+}
+
+/// Returns whether wpa_supplicant ignores this network for some time. It then returns by itself.
+async fn is_temp_disabled(control: &ControlSocket, id: u32) -> Result<bool, ControlSocketError> {
+    let networks = list_networks(control).await?;
+    Ok(networks.iter().any(|network| network.id == id && network.temp_disabled))
 }
 
 /// Returns the request for the `id_str` of network `id`.

@@ -1,27 +1,29 @@
 //! Reads wpa_supplicant's BSS table: the access points that its scans found.
 
 use wps_core::Ssid;
+use wps_core::wsc::Bssid;
 use zeroize::Zeroizing;
 
 use crate::bss::{Bss, bss_entries};
 use crate::control_socket::{ControlSocket, ControlSocketError};
+use crate::reply::Values;
 
 // Fields of a `BSS` reply (`WPA_BSS_MASK_*` in hostap).
 /// The fields that describe an entry: id, BSSID, frequency, level, age and flags.
 const MASK_SUMMARY: &str = "0x00000a87";
-/// The id and the network's name.
-const MASK_SSID: &str = "0x00001001";
+/// The id, the BSSID and the network's name.
+const MASK_NAMES: &str = "0x00001003";
 /// The elements of the latest probe response, or of a beacon if there was none.
 const MASK_IE: &str = "0x00000400";
 /// The elements of the latest beacon.
 const MASK_BEACON_IE: &str = "0x00800000";
 
 /// Returns the access points that were seen at most `max_age_seconds` ago, in whole seconds, and
-/// whose flags satisfy `is_wanted`.
+/// whose short fields satisfy `is_wanted`.
 pub(crate) async fn bss_list(
     control: &ControlSocket,
     max_age_seconds: u64,
-    is_wanted: impl Fn(&str) -> bool,
+    is_wanted: impl Fn(&Values<'_>) -> bool,
 ) -> Result<Vec<Bss>, ControlSocketError> {
     let mut found = Vec::new();
     let mut pages = Pages::new(control, MASK_SUMMARY);
@@ -29,7 +31,7 @@ pub(crate) async fn bss_list(
         for (id, summary) in bss_entries(&page) {
             let age = summary.number::<u64>("age");
             let is_recent = age.is_some_and(|age| age <= max_age_seconds);
-            if is_recent && summary.text("flags").is_some_and(&is_wanted) {
+            if is_recent && is_wanted(&summary) {
                 let get = |mask| format!("BSS RANGE={id}-{id} MASK={mask}");
                 let probe_response = control.request(get(MASK_IE)).await?;
                 let beacon = control.request(get(MASK_BEACON_IE)).await?;
@@ -40,14 +42,19 @@ pub(crate) async fn bss_list(
     Ok(found)
 }
 
-/// Returns whether an access point of this network is in the table.
+/// Returns whether an access point of this network is in the table: the one with the address
+/// `bssid`, if given, or any.
 pub(crate) async fn contains(
     control: &ControlSocket,
     ssid: &Ssid,
+    bssid: Option<Bssid>,
 ) -> Result<bool, ControlSocketError> {
-    let mut pages = Pages::new(control, MASK_SSID);
+    let is_it = |entry: &Values<'_>| {
+        entry.ssid().as_ref() == Some(ssid) && (bssid.is_none() || entry.bssid("bssid") == bssid)
+    };
+    let mut pages = Pages::new(control, MASK_NAMES);
     while let Some(page) = pages.next().await? {
-        if bss_entries(&page).any(|(_, entry)| entry.ssid().as_ref() == Some(ssid)) {
+        if bss_entries(&page).any(|(_, entry)| is_it(&entry)) {
             return Ok(true);
         }
     }

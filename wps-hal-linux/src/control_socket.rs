@@ -5,7 +5,8 @@ use std::os::unix::net::UnixDatagram as StdSocket;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::net::{RecvFlags, SocketAddrUnix};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, SocketAddrUnix};
 use tokio::net::UnixDatagram;
 use zeroize::Zeroizing;
 
@@ -165,6 +166,14 @@ impl Events {
             Event::Terminating => Err(ControlSocketError::Closed),
             event => Ok(event),
         }
+    }
+
+    /// Returns whether wpa_supplicant still has its end of the socket open. A process that was
+    /// killed closes it without an event.
+    pub(crate) fn is_connected(&self) -> bool {
+        // The reply is read as a malformed event.
+        let sent = rustix::net::send(&self.control.socket, b"PING", SendFlags::DONTWAIT);
+        matches!(sent, Ok(_) | Err(Errno::AGAIN))
     }
 
     /// Discards all events so far, which belong to an earlier attempt. wpa_supplicant has one

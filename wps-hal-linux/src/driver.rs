@@ -3,15 +3,16 @@
 use std::future::pending;
 use std::path::{Path, PathBuf};
 
-use wps_core::driver::{Offer, PairContext, SearchProgress};
+use wps_core::driver::{IdleEvent, Offer, PairContext, SearchProgress};
 
 use wps_core::Link;
 use wps_core::{Credentials, Mode, ScanResults, Settings, Snapshot, WifiDriver};
 
-use crate::applied_config::{AppliedConfig, CONFIG_POLL_INTERVAL, OtherNetwork};
+use crate::applied_config::AppliedConfig;
 use crate::control_socket::{ControlSocket, ControlSocketError};
 use crate::error::LinuxError;
 use crate::exchange::{self, exchange};
+use crate::idle_watch::IdleWatch;
 use crate::link::read_link;
 use crate::manager::managed_by_other;
 use crate::platform_snapshot::PlatformSnapshot;
@@ -23,10 +24,11 @@ use crate::{access_point, station};
 
 /// A Wi-Fi interface that wpa_supplicant controls: a station, an access point, or off.
 ///
-/// Between two method calls the driver keeps only what it last configured. Each method opens a new
+/// Between two method calls the driver keeps only what it last configured, and what it has seen of
+/// that while idle. Each method opens a new
 /// connection to the control socket and asks wpa_supplicant for its state, so either side may
 /// restart at any time. While the driver is idle, it checks every three seconds whether
-/// wpa_supplicant still has this configuration.
+/// wpa_supplicant still has this configuration, and whether the network still accepts its key.
 ///
 /// The driver never writes wpa_supplicant's configuration file, and restores wpa_supplicant's own
 /// networks to the state in which it found them.
@@ -44,7 +46,7 @@ pub struct WpaSupplicant {
     /// What this driver last configured. If the radio is off although this is not
     /// [`AppliedConfig::RadioOff`], the device is in flight mode. A failed pairing returns to that.
     applied_config: AppliedConfig,
-    other_network: OtherNetwork,
+    idle_watch: IdleWatch,
 }
 
 impl WpaSupplicant {
@@ -56,7 +58,7 @@ impl WpaSupplicant {
             interface: interface.into(),
             freq_list: Vec::new(),
             applied_config: AppliedConfig::Nothing,
-            other_network: OtherNetwork::default(),
+            idle_watch: IdleWatch::default(),
         }
     }
 
@@ -106,16 +108,10 @@ impl WpaSupplicant {
         RadioSwitch::new(&self.interface)
     }
 
-    /// Returns whether wpa_supplicant runs and what this driver configured must be applied again.
-    /// Returns `false` while it does not run, since it could not be configured again.
-    async fn is_config_lost(&mut self) -> bool {
-        match ControlSocket::connect(&self.directory, &self.interface) {
-            Ok(control) => {
-                let lost = self.applied_config.is_lost(&control, &mut self.other_network);
-                lost.await.unwrap_or(false)
-            }
-            Err(_) => false,
-        }
+    /// Records what was configured.
+    fn set_applied_config(&mut self, config: AppliedConfig) {
+        self.idle_watch.restart(config.is_same_network(&self.applied_config));
+        self.applied_config = config;
     }
 
     /// Turns the radio on without letting it join a network. Returns whether it was off.
@@ -142,6 +138,7 @@ impl WifiDriver for WpaSupplicant {
     type Error = LinuxError;
 
     async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), LinuxError> {
+        self.idle_watch.pause();
         let session = self.session().await?;
         let snapshot = PlatformSnapshot::from_snapshot(snapshot);
         let snapshot = snapshot.as_ref();
@@ -205,11 +202,12 @@ impl WifiDriver for WpaSupplicant {
             self.radio_switch().turn_off_as(power_to_restore).await?;
             tracing::warn!("{}", LinuxError::Blocked(self.interface.clone()));
         }
-        self.applied_config = applied_config;
+        self.set_applied_config(applied_config);
         Ok(())
     }
 
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, LinuxError> {
+        self.idle_watch.pause();
         let session = self.session().await?;
         session.cancel_wps().await?;
         context.report_progress(SearchProgress::Looking);
@@ -221,12 +219,14 @@ impl WifiDriver for WpaSupplicant {
     }
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), LinuxError> {
+        self.idle_watch.pause();
         let session = self.session().await?;
         let snapshot = PlatformSnapshot::from_snapshot(snapshot);
         session.cancel_wps().await?;
         self.turn_radio_on(&session).await?;
         let id = station::join(&session, network, snapshot.as_ref()).await?;
-        self.applied_config = AppliedConfig::from_network(&session, id, &network.ssid).await?;
+        let applied_config = AppliedConfig::from_network(&session, id, &network.ssid).await?;
+        self.set_applied_config(applied_config);
         Ok(exchange::reset(&session, snapshot.as_ref()).await?)
     }
 
@@ -256,15 +256,19 @@ impl WifiDriver for WpaSupplicant {
     }
 
     async fn scan(&mut self) -> Result<ScanResults, LinuxError> {
+        self.idle_watch.pause();
         scan_all_channels(&self.session().await?, &self.interface).await
     }
 
-    async fn config_lost(&mut self) {
-        if self.applied_config == AppliedConfig::Nothing {
-            return pending().await;
-        }
-        while !self.is_config_lost().await {
-            tokio::time::sleep(CONFIG_POLL_INTERVAL).await;
+    fn can_pair_with_one(&self) -> bool {
+        true
+    }
+
+    async fn maintain(&mut self, _: &Settings) -> IdleEvent {
+        let Self { directory, interface, applied_config, idle_watch, .. } = self;
+        match applied_config {
+            AppliedConfig::Nothing => pending().await,
+            config => idle_watch.next(config, directory, interface).await,
         }
     }
 }

@@ -139,7 +139,7 @@ mod tests {
             LinuxError::SwitchNotPermitted(_) => LinuxError::SwitchNotPermitted(text()),
             LinuxError::AccessPoint(_) => LinuxError::AccessPoint("choose channel 6".into()),
             LinuxError::Unsupported(_) => LinuxError::Unsupported("the card cannot do this"),
-            LinuxError::Credentials(_) => LinuxError::Credentials(CredentialError::Key),
+            LinuxError::Credentials(_) => LinuxError::Credentials(CredentialError::InvalidKey),
             LinuxError::Wifi(_) => LinuxError::Wifi(ErrorKind::WrongKey),
         }
     }

@@ -2,8 +2,23 @@
 
 use std::fmt;
 
-use wps_core::wsc::Bssid;
+use wps_core::wsc::{Bssid, CredentialError};
 use zeroize::Zeroizing;
+
+/// The authentication type SAE (WPA3).
+const AUTH_TYPE_SAE: u16 = 3;
+/// The number of SAE's second message, which confirms the key.
+const SAE_CONFIRM: u16 = 2;
+
+/// What has refused a key: wpa_supplicant's network with this id, or an access point. An event
+/// names only one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedBy {
+    /// wpa_supplicant's id of the network.
+    Network(u32),
+    /// The address of the access point.
+    AccessPoint(Bssid),
+}
 
 /// An event of wpa_supplicant. Every event that this driver does not use is [`Event::Other`].
 #[derive(Clone, PartialEq, Eq)]
@@ -23,13 +38,15 @@ pub enum Event {
         /// The access point of that link.
         bssid: Option<Bssid>,
     },
-    /// wpa_supplicant has disabled a network for some time, after a failure.
+    /// wpa_supplicant has disabled a network for some time, after a failure other than a refused
+    /// key.
     TempDisabled {
         /// wpa_supplicant's id of the network.
         id: u32,
-        /// Whether the reason is a wrong key, as far as wpa_supplicant can detect that.
-        wrong_key: bool,
     },
+    /// A network has refused its key. With WPA2 this means that the link broke in the handshake,
+    /// which bad reception can also cause. With WPA3 the access point has refuted the key.
+    KeyRefused(RefusedBy),
     /// No enabled network is in range.
     NetworkNotFound,
     /// The access point refused to authenticate or associate this device.
@@ -43,7 +60,7 @@ pub enum Event {
     /// The WPS exchange failed with this configuration error (0 if wpa_supplicant reported none).
     WpsFail(u16),
     /// wpa_supplicant itself rejected the credentials: they are for WEP, or for TKIP only.
-    WpsInsecure,
+    WpsUnusable(CredentialError),
     /// The router sent M2D instead of M2: it does not continue the exchange, for this configuration
     /// error. It sends 0 if it is not ready yet.
     WpsM2d(u16),
@@ -69,13 +86,14 @@ impl fmt::Debug for Event {
             Self::ScanFailed(error) => write!(f, "ScanFailed({error})"),
             Self::Connected { id } => write!(f, "Connected({id})"),
             Self::Disconnected { bssid } => write!(f, "Disconnected({bssid:?})"),
-            Self::TempDisabled { id, wrong_key } => write!(f, "TempDisabled({id}, {wrong_key})"),
+            Self::TempDisabled { id } => write!(f, "TempDisabled({id})"),
+            Self::KeyRefused(by) => write!(f, "KeyRefused({by:?})"),
             Self::NetworkNotFound => write!(f, "NetworkNotFound"),
             Self::Rejected => write!(f, "Rejected"),
             Self::Credentials(bytes) => write!(f, "Credentials({} bytes)", bytes.len()),
             Self::WpsSuccess => write!(f, "WpsSuccess"),
             Self::EapStarted => write!(f, "EapStarted"),
-            Self::WpsInsecure => write!(f, "WpsInsecure"),
+            Self::WpsUnusable(error) => write!(f, "WpsUnusable({error:?})"),
             Self::WpsFail(error) => write!(f, "WpsFail({error})"),
             Self::WpsM2d(error) => write!(f, "WpsM2d({error})"),
             Self::WpsOverlap => write!(f, "WpsOverlap"),
@@ -109,11 +127,20 @@ impl Event {
                 Self::Disconnected { bssid: text_of(rest, "bssid").and_then(|it| it.parse().ok()) }
             }
             "CTRL-EVENT-SSID-TEMP-DISABLED" => match number_of(rest, "id") {
-                Some(id) => {
-                    Self::TempDisabled { id, wrong_key: rest.ends_with("reason=WRONG_KEY") }
+                Some(id) if rest.ends_with("reason=WRONG_KEY") => {
+                    Self::KeyRefused(RefusedBy::Network(id))
                 }
+                Some(id) => Self::TempDisabled { id },
                 None => Self::Other,
             },
+            // The second message of SAE proves that the other side knows the key.
+            "CTRL-EVENT-AUTH-REJECT"
+                if (number_of(rest, "auth_type"), number_of(rest, "auth_transaction"))
+                    == (Some(AUTH_TYPE_SAE), Some(SAE_CONFIRM)) =>
+            {
+                let bssid = rest.split_whitespace().next().and_then(|word| word.parse().ok());
+                bssid.map_or(Self::Rejected, |it| Self::KeyRefused(RefusedBy::AccessPoint(it)))
+            }
             "CTRL-EVENT-NETWORK-NOT-FOUND" => Self::NetworkNotFound,
             "CTRL-EVENT-ASSOC-REJECT" | "CTRL-EVENT-AUTH-REJECT" => Self::Rejected,
             "WPS-CRED-RECEIVED" => match base16ct::mixed::decode_vec(rest.trim()) {
@@ -122,8 +149,12 @@ impl Event {
             },
             "WPS-SUCCESS" => Self::WpsSuccess,
             "CTRL-EVENT-EAP-STARTED" => Self::EapStarted,
-            "WPS-FAIL" if matches!(number_of(rest, "reason"), Some(1 | 2)) => Self::WpsInsecure,
-            "WPS-FAIL" => Self::WpsFail(number_of(rest, "config_error").unwrap_or(0)),
+            // `enum wps_error_indication` in hostap.
+            "WPS-FAIL" => match number_of(rest, "reason") {
+                Some(1) => Self::WpsUnusable(CredentialError::TkipOnly),
+                Some(2) => Self::WpsUnusable(CredentialError::Wep),
+                _ => Self::WpsFail(number_of(rest, "config_error").unwrap_or(0)),
+            },
             "WPS-M2D" => Self::WpsM2d(number_of(rest, "config_error").unwrap_or(0)),
             "WPS-OVERLAP-DETECTED" => Self::WpsOverlap,
             "AP-ENABLED" => Self::AccessPointUp,
@@ -163,14 +194,15 @@ mod tests {
             Event::ScanFailed(_) => Event::ScanFailed(-22),
             Event::Connected { .. } => Event::Connected { id: 3 },
             Event::Disconnected { .. } => Event::Disconnected { bssid: None },
-            Event::TempDisabled { .. } => Event::TempDisabled { id: 3, wrong_key: true },
+            Event::TempDisabled { .. } => Event::TempDisabled { id: 3 },
+            Event::KeyRefused(_) => Event::KeyRefused(RefusedBy::Network(3)),
             Event::NetworkNotFound => Event::NetworkNotFound,
             Event::Rejected => Event::Rejected,
             Event::Credentials(_) => Event::Credentials(Zeroizing::new(vec![16, 14, 0, 0])),
             Event::WpsSuccess => Event::WpsSuccess,
             Event::EapStarted => Event::EapStarted,
             Event::WpsFail(_) => Event::WpsFail(15),
-            Event::WpsInsecure => Event::WpsInsecure,
+            Event::WpsUnusable(_) => Event::WpsUnusable(CredentialError::Wep),
             Event::WpsM2d(_) => Event::WpsM2d(12),
             Event::WpsOverlap => Event::WpsOverlap,
             Event::AccessPointUp => Event::AccessPointUp,
@@ -203,11 +235,23 @@ mod tests {
             ),
             (
                 "<3>CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid=\"a id=7 b\" auth_failures=1 duration=10 reason=WRONG_KEY",
-                Event::TempDisabled { id: 0, wrong_key: true },
+                Event::KeyRefused(RefusedBy::Network(0)),
             ),
             (
                 "<3>CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid=\"x\" auth_failures=1 duration=10 reason=AUTH_FAILED",
-                Event::TempDisabled { id: 0, wrong_key: false },
+                Event::TempDisabled { id: 0 },
+            ),
+            (
+                "<3>CTRL-EVENT-AUTH-REJECT 02:00:00:00:02:00 auth_type=3 auth_transaction=2 status_code=1",
+                Event::KeyRefused(RefusedBy::AccessPoint(Bssid([2, 0, 0, 0, 2, 0]))),
+            ),
+            (
+                "<3>CTRL-EVENT-AUTH-REJECT 02:00:00:00:02:00 auth_type=3 auth_transaction=1 status_code=77",
+                Event::Rejected,
+            ),
+            (
+                "<3>CTRL-EVENT-AUTH-REJECT 02:00:00:00:02:00 auth_type=0 auth_transaction=2 status_code=17",
+                Event::Rejected,
             ),
             ("<3>CTRL-EVENT-NETWORK-NOT-FOUND ", Event::NetworkNotFound),
             (
@@ -224,10 +268,17 @@ mod tests {
             ("<3>WPS-SUCCESS ", Event::WpsSuccess),
             ("<3>WPS-FAIL ", Event::WpsFail(0)),
             ("<3>WPS-FAIL msg=8 config_error=15", Event::WpsFail(15)),
-            ("<3>WPS-FAIL msg=12 config_error=0 reason=2 (WEP Prohibited)", Event::WpsInsecure),
+            (
+                "<3>WPS-FAIL msg=12 config_error=0 reason=2 (WEP Prohibited)",
+                Event::WpsUnusable(CredentialError::Wep),
+            ),
+            (
+                "<3>WPS-FAIL msg=12 config_error=0 reason=3 (Authentication Failure)",
+                Event::WpsFail(0),
+            ),
             (
                 "<3>WPS-FAIL msg=12 config_error=0 reason=1 (TKIP Only Prohibited)",
-                Event::WpsInsecure,
+                Event::WpsUnusable(CredentialError::TkipOnly),
             ),
             ("<3>CTRL-EVENT-EAP-STARTED EAP authentication started", Event::EapStarted),
             ("<3>WPS-M2D dev_password_id=4 config_error=12", Event::WpsM2d(12)),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wps_core::ErrorKind;
 use wps_core::driver::Offer;
-use wps_core::wsc::{Router, credentials};
+use wps_core::wsc::{CredentialError, Router, credentials};
 use zeroize::Zeroizing;
 
 use crate::control_socket::ControlSocketError;
@@ -66,9 +66,9 @@ pub(crate) async fn exchange(session: &Session, router: &Router) -> Result<Offer
                 return Err(LinuxError::Wifi(ErrorKind::Refused));
             }
             Event::WpsOverlap => return Err(LinuxError::Wifi(ErrorKind::Overlap)),
-            Event::WpsInsecure => return Err(LinuxError::Wifi(ErrorKind::Insecure)),
+            Event::WpsUnusable(error) => return Err(LinuxError::Credentials(error)),
             Event::NetworkNotFound => return Err(LinuxError::Wifi(ErrorKind::RouterLost)),
-            Event::TempDisabled { id: disabled, .. } if disabled == id => {
+            Event::TempDisabled { id: disabled } if disabled == id => {
                 return Err(LinuxError::Wifi(ErrorKind::RouterLost));
             }
             Event::Disconnected { bssid } if eap_started && is_router(bssid) => {
@@ -89,7 +89,7 @@ pub(crate) async fn exchange(session: &Session, router: &Router) -> Result<Offer
         .await
         .unwrap_or(Ok::<_, ControlSocketError>(()))?;
     let offer = Offer::new(credentials(&received)?);
-    offer.ok_or(LinuxError::InvalidReply("a pairing: no network"))
+    offer.ok_or(LinuxError::Credentials(CredentialError::NoNetwork))
 }
 
 /// Restores the variables that were set for the exchange.

@@ -53,6 +53,7 @@ mod error;
 #[cfg_attr(not(feature = "_test"), expect(unreachable_pub, reason = "for the tests"))]
 mod event;
 mod exchange;
+mod idle_watch;
 #[cfg(feature = "key")]
 mod key;
 #[cfg(feature = "led")]

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     fn network(id: u32, name: &str, current: bool, enabled: bool) -> Network {
-        Network { id, name: name.into(), current, enabled }
+        Network { id, name: name.into(), current, enabled, temp_disabled: false }
     }
 
     #[test]

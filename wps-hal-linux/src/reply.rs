@@ -52,6 +52,8 @@ pub(crate) struct Network {
     /// Whether wpa_supplicant has selected this network.
     pub(crate) current: bool,
     pub(crate) enabled: bool,
+    /// Whether wpa_supplicant ignores this network for some time, after a failure.
+    pub(crate) temp_disabled: bool,
 }
 
 /// Parses a reply to `LIST_NETWORKS`, which starts with a heading.
@@ -63,8 +65,10 @@ pub(crate) fn networks(reply: &str) -> impl Iterator<Item = Network> + '_ {
         let flags = columns.nth(1).unwrap_or_default();
         let current = flags.contains("[CURRENT]");
         let enabled = !flags.contains("[DISABLED]");
+        let temp_disabled = flags.contains("[TEMP-DISABLED]");
         // The list also has persistent groups of Wi-Fi Direct, which are not networks to join.
-        (!flags.contains("[P2P-PERSISTENT]")).then_some(Network { id, name, current, enabled })
+        let network = Network { id, name, current, enabled, temp_disabled };
+        (!flags.contains("[P2P-PERSISTENT]")).then_some(network)
     })
 }
 
@@ -129,12 +133,17 @@ mod tests {
                      2\ta\\\"b\tany\t[DISABLED]\n\
                      3\tgroup\tany\t[DISABLED][P2P-PERSISTENT]\n\
                      5\t\tany\t[TEMP-DISABLED]\n";
-        let network =
-            |id, name: &str, current, enabled| Network { id, name: name.into(), current, enabled };
+        let network = |id, name: &str, [current, enabled, temp_disabled]: [bool; 3]| Network {
+            id,
+            name: name.into(),
+            current,
+            enabled,
+            temp_disabled,
+        };
         let expected = [
-            network(0, "oldnet", true, true),
-            network(2, "a\\\"b", false, false),
-            network(5, "", false, true),
+            network(0, "oldnet", [true, true, false]),
+            network(2, "a\\\"b", [false, false, false]),
+            network(5, "", [false, true, true]),
         ];
         assert_eq!(networks(reply).collect::<Vec<_>>(), expected);
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use wps_core::ScanResults;
+use wps_core::{ErrorKind, ScanResults};
 
 use crate::error::LinuxError;
 use crate::event::Event;
-use crate::session::Session;
+use crate::session::{EOPNOTSUPP, Session};
 
 /// The longest wait for a scan of all bands. After that, the results are those in the BSS table.
 const SCAN_TIMEOUT: Duration = Duration::from_secs(12);
@@ -31,7 +31,10 @@ pub(crate) async fn scan_all_channels(
     let scan_end = async {
         loop {
             match session.next_event().await? {
-                Event::ScanResults | Event::ScanFailed(_) => return Ok::<_, LinuxError>(()),
+                Event::ScanResults => return Ok(()),
+                // A card that cannot scan now has no results.
+                Event::ScanFailed(error) if error == -EOPNOTSUPP => return Ok(()),
+                Event::ScanFailed(_) => return Err(LinuxError::Wifi(ErrorKind::Other)),
                 _ => {}
             }
         }

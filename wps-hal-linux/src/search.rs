@@ -1,15 +1,17 @@
 //! The search for the router whose button was pressed, without leaving the current network.
 
+use std::cell::Cell;
 use std::mem;
 use std::time::Duration;
 
 use wps_core::driver::{PairContext, SearchProgress};
-use wps_core::wsc::{Decision, Router, ScanPlan};
+use wps_core::wsc::{Bssid, Decision, Router, ScanPlan};
 use wps_core::{ErrorKind, ScanResults};
 
 use crate::access_point;
 use crate::bss::{Bss, WpsBss};
 use crate::error::LinuxError;
+use crate::reply::Values;
 use crate::session::{ScanOutcome, Session};
 
 /// The delay before the next scan step if one failed.
@@ -20,8 +22,9 @@ const MAX_BSS_AGE_SECONDS: u64 = 30;
 /// plan has scanned its channel again.
 const MAX_PRESSED_AGE_SECONDS: u64 = 5;
 
-/// Scans until exactly one router has its button pressed, and returns that router. Scans the
-/// channels in `freq_list`, or all channels of the card if the list is empty.
+/// Scans until exactly one router has its button pressed, and returns that router. If the user has
+/// chosen an access point, scans until its button is pressed. Scans the channels in `freq_list`, or
+/// all channels of the card if the list is empty.
 ///
 /// Stays connected. An access point that the device serves keeps running, too, unless the card
 /// cannot scan at the same time.
@@ -35,6 +38,7 @@ pub(crate) async fn find_pressed_router(
     // Without a network to return to, scan all channels at once first, which is faster.
     let mut all_at_once = session.connected_network_id().await?.is_none()
         && session.access_point_network_id().await?.is_none();
+    let mut has_scanned = false;
     loop {
         let step: Vec<u16> = if mem::take(&mut all_at_once) {
             plan.frequencies().collect()
@@ -49,6 +53,7 @@ pub(crate) async fn find_pressed_router(
         let started = match session.scan(&step).await? {
             ScanOutcome::Done(started) => {
                 plan.mark_scanned(&step);
+                has_scanned = true;
                 started
             }
             // The card does not support a channel that it refuses alone. After a refusal of several
@@ -70,15 +75,26 @@ pub(crate) async fn find_pressed_router(
             ScanOutcome::NotSupported => {
                 return Err(LinuxError::Unsupported("this card cannot look around"));
             }
-            ScanOutcome::Failed => {
+            ScanOutcome::Failed | ScanOutcome::Busy => {
                 if !session.is_radio_on().await? {
                     return Err(LinuxError::Wifi(ErrorKind::Blocked));
+                }
+                if !has_scanned {
+                    context.report_progress(SearchProgress::CannotScan);
                 }
                 tokio::time::sleep(SCAN_RETRY_DELAY).await;
                 continue;
             }
         };
-        let has_wps = |flags: &str| flags.contains("[WPS");
+        let only = context.only();
+        let is_candidate = |bssid: Bssid| only.is_none_or(|only| only == bssid);
+        let candidate_in_range = Cell::new(false);
+        let has_wps = |summary: &Values<'_>| {
+            if summary.bssid("bssid").is_some_and(is_candidate) {
+                candidate_in_range.set(true);
+            }
+            summary.text("flags").is_some_and(|flags| flags.contains("[WPS"))
+        };
         let found = session.bss_list(MAX_BSS_AGE_SECONDS, has_wps).await?;
         let found: Vec<_> = found.into_iter().filter_map(Bss::into_wps).collect();
         let mut results = ScanResults::default();
@@ -92,7 +108,7 @@ pub(crate) async fn find_pressed_router(
                 pressed.extend(bss.pressed.then(|| bss.router.clone()));
             }
         }
-        match context.overlap_detector.decide(&pressed, &plan) {
+        match context.decide(&pressed, &plan) {
             Decision::Pair(router) => return Ok(router),
             Decision::Overlap => return Err(LinuxError::Wifi(ErrorKind::Overlap)),
             Decision::KeepScanning => {
@@ -100,13 +116,16 @@ pub(crate) async fn find_pressed_router(
                 context.report_progress(SearchProgress::Pressed { ssid });
             }
             Decision::NoRouter => {
+                let mut candidates = found.iter().filter(|bss| is_candidate(bss.router.bssid));
                 let is_pressed =
                     |bss: &&WpsBss| bss.pressed && bss.age_seconds <= MAX_PRESSED_AGE_SECONDS;
-                if let Some(bss) = found.iter().find(is_pressed) {
+                if let Some(bss) = candidates.clone().find(is_pressed) {
                     let ssid = bss.router.ssid.clone();
                     context.report_progress(SearchProgress::Pressed { ssid });
-                } else if !found.is_empty() {
+                } else if candidates.next().is_some() {
                     context.report_progress(SearchProgress::NotPressed);
+                } else if plan.is_complete() && candidate_in_range.get() {
+                    context.report_progress(SearchProgress::NoWps);
                 } else if plan.is_complete() {
                     context.report_progress(SearchProgress::NoRouter);
                 }

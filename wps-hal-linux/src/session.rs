@@ -29,6 +29,11 @@ static HASH_KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 const FREQUENCY_RANGES: &str = "2412-2484,5150-5895";
 /// How long to wait for an event before checking that wpa_supplicant still runs.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How many times a scan is requested again while another scan runs. With a wait after each, this
+/// is longer than a scan of all bands.
+const MAX_BUSY_REPLIES: u32 = 100;
+/// The longest wait for the end of another scan before the next request.
+const BUSY_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 /// The longest time that a scan may spend on one channel.
 const CHANNEL_SCAN_TIMEOUT: Duration = Duration::from_millis(200);
 /// How many times [`Session::wait_for_power`] asks wpa_supplicant for its state: for 3 s in all.
@@ -65,12 +70,14 @@ pub(crate) enum ScanOutcome {
     NotSupported,
     /// The scan failed for another reason, which may be temporary.
     Failed,
+    /// Another program is scanning all the time.
+    Busy,
 }
 
 /// The kernel's error number for channels that a card refuses.
 const EINVAL: i32 = 22;
 /// The kernel's error number for an operation that a card does not support.
-const EOPNOTSUPP: i32 = 95;
+pub(crate) const EOPNOTSUPP: i32 = 95;
 
 impl Session {
     /// Connects to wpa_supplicant's control socket of `interface` in `directory`, and subscribes to
@@ -205,28 +212,17 @@ impl Session {
     /// Returns all networks in wpa_supplicant's list.
     pub(crate) async fn networks(&self) -> Result<Networks, ControlSocketError> {
         let mut networks = Networks::default();
-        let mut last = None;
-        loop {
-            // A reply holds at most 4 kB, so continue after its last network until none are left.
-            let request = match last {
-                None => "LIST_NETWORKS".into(),
-                Some(id) => format!("LIST_NETWORKS LAST_ID={id}"),
-            };
-            let reply = self.request(&request).await?;
-            let page: Vec<_> = reply::networks(&reply).filter(|it| Some(it.id) > last).collect();
-            let Some(end) = page.last() else { return Ok(networks) };
-            last = Some(end.id);
-            for network in page {
-                let get = |variable| format!("GET_NETWORK {} {variable}", network.id);
-                if self.request(&get("key_mgmt")).await?.trim() == "WPS" {
-                    networks.pairing.push(network);
-                } else if self.request(&get("id_str")).await?.contains(ID_STR_PREFIX) {
-                    networks.ours.push(network);
-                } else {
-                    networks.platform.push(network);
-                }
+        for network in list_networks(&self.control).await? {
+            let get = |variable| format!("GET_NETWORK {} {variable}", network.id);
+            if self.request(&get("key_mgmt")).await?.trim() == "WPS" {
+                networks.pairing.push(network);
+            } else if self.request(&get("id_str")).await?.contains(ID_STR_PREFIX) {
+                networks.ours.push(network);
+            } else {
+                networks.platform.push(network);
             }
         }
+        Ok(networks)
     }
 
     /// Cancels a running pairing and removes its network. `WPS_CANCEL` without a pairing would drop
@@ -441,14 +437,17 @@ impl Session {
     ) -> Result<ScanOutcome, ControlSocketError> {
         let list: Vec<_> = frequencies_mhz.iter().map(u16::to_string).collect();
         let request = format!("SCAN TYPE=ONLY freq={}", list.join(","));
+        let mut busy_replies = 0;
         loop {
             self.discard_events();
             let reply = self.request(&request).await?;
             match reply.trim() {
                 "OK" => break,
+                "FAIL-BUSY" if busy_replies == MAX_BUSY_REPLIES => return Ok(ScanOutcome::Busy),
                 "FAIL-BUSY" => self.wait_for_other_scan().await?,
                 _ => return Ok(ScanOutcome::Failed),
             }
+            busy_replies += 1;
         }
         let started = Instant::now();
         let timeout =
@@ -487,16 +486,37 @@ impl Session {
             }
         };
         // Do not wait for long: the event may have come before this wait started.
-        tokio::time::timeout(Duration::from_millis(200), scan_end).await.unwrap_or(Ok(()))
+        tokio::time::timeout(BUSY_RETRY_INTERVAL, scan_end).await.unwrap_or(Ok(()))
     }
 
     /// Reads the BSS table, see [`bss_table::bss_list`].
     pub(crate) async fn bss_list(
         &self,
         max_age_seconds: u64,
-        is_wanted: impl Fn(&str) -> bool,
+        is_wanted: impl Fn(&Values<'_>) -> bool,
     ) -> Result<Vec<Bss>, ControlSocketError> {
         bss_table::bss_list(&self.control, max_age_seconds, is_wanted).await
+    }
+}
+
+/// Reads wpa_supplicant's list of networks.
+pub(crate) async fn list_networks(
+    control: &ControlSocket,
+) -> Result<Vec<Network>, ControlSocketError> {
+    let mut networks: Vec<Network> = Vec::new();
+    loop {
+        // A reply holds at most 4 kB, so continue after its last network until none are left.
+        let last = networks.last().map(|network| network.id);
+        let request = match last {
+            None => "LIST_NETWORKS".into(),
+            Some(id) => format!("LIST_NETWORKS LAST_ID={id}"),
+        };
+        let reply = control.request(request).await?;
+        let length = networks.len();
+        networks.extend(reply::networks(&reply).filter(|it| Some(it.id) > last));
+        if networks.len() == length {
+            return Ok(networks);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use wps_core::{Credentials, ErrorKind};
 
 use crate::error::LinuxError;
-use crate::event::Event;
+use crate::event::{Event, RefusedBy};
 use crate::platform_snapshot::PlatformSnapshot;
 use crate::reply::Values;
 use crate::session::Session;
@@ -91,11 +91,11 @@ async fn connect(session: &Session, id: u32) -> Result<(), LinuxError> {
             {
                 return Ok(());
             }
-            Event::TempDisabled { id: disabled, wrong_key: true } if disabled == id => {
-                return Err(LinuxError::Wifi(ErrorKind::WrongKey));
-            }
+            Event::KeyRefused(RefusedBy::Network(other)) if other != id => {}
+            // No other network is enabled, so the access point is one of this network.
+            Event::KeyRefused(_) => return Err(LinuxError::Wifi(ErrorKind::WrongKey)),
             // The router's late deauthentication after the exchange hit the new association: retry.
-            Event::TempDisabled { id: disabled, wrong_key: false } if disabled == id => {
+            Event::TempDisabled { id: disabled } if disabled == id => {
                 rejections += 1;
                 if rejections > MAX_REJECTIONS {
                     return Err(LinuxError::Wifi(ErrorKind::Refused));

@@ -110,3 +110,17 @@ fn a_radio_that_is_off_is_blocked() {
         assert_eq!(error.kind(), ErrorKind::Blocked);
     });
 }
+
+#[test]
+fn a_scan_that_fails_is_not_an_empty_list() {
+    run(async || {
+        let fake = connected_station();
+        fake.state().access_points.iter_mut().for_each(|bss| bss.age = 3);
+        fake.state().bad_frequencies = [(2412, -16)].into();
+        assert_eq!(scan(&fake).await.expect_err("a failed scan").kind(), ErrorKind::Other);
+        // A card that cannot scan at all has no results, which is what the contract demands.
+        fake.state().bad_frequencies = [(2412, -95)].into();
+        fake.state().access_points.clear();
+        assert_eq!(scan(&fake).await.expect("no results"), []);
+    });
+}

@@ -85,6 +85,9 @@ fn the_routers_error_is_reported() {
         ("WPS-FAIL msg=8 config_error=12", ErrorKind::RouterBusy),
         ("WPS-FAIL msg=8 config_error=18", ErrorKind::Refused),
         ("WPS-FAIL ", ErrorKind::Refused),
+        ("WPS-FAIL msg=12 config_error=0 reason=1 (TKIP Only Prohibited)", ErrorKind::TkipOnly),
+        ("WPS-FAIL msg=12 config_error=0 reason=2 (WEP Prohibited)", ErrorKind::Wep),
+        ("WPS-FAIL msg=12 config_error=0 reason=3 (Authentication Failure)", ErrorKind::Refused),
         ("WPS-OVERLAP-DETECTED PBC session overlap", ErrorKind::Overlap),
         ("CTRL-EVENT-DISCONNECTED bssid=02:00:00:00:00:10 reason=3", ErrorKind::RouterLost),
     ];
@@ -94,6 +97,24 @@ fn the_routers_error_is_reported() {
             fake.state().exchange =
                 vec!["CTRL-EVENT-EAP-STARTED EAP authentication started".into(), event.into()];
             assert_eq!(kind(pair(&fake).await.0), expected, "{event}");
+        });
+    }
+}
+
+#[test]
+fn unusable_credentials_keep_their_cause() {
+    let cases = [
+        (Some(credential(b"home", b"")), ErrorKind::EmptyKey),
+        (Some(credential(b"home", b"short")), ErrorKind::InvalidKey),
+        (Some(credential(b"", b"long enough")), ErrorKind::NoNetwork),
+        (None, ErrorKind::NoNetwork),
+    ];
+    for (handed_over, expected) in cases {
+        run(async || {
+            let fake = connected_station();
+            let event = handed_over.map(|credential| format!("WPS-CRED-RECEIVED {credential}"));
+            fake.state().exchange = event.into_iter().chain(["WPS-SUCCESS ".into()]).collect();
+            assert_eq!(kind(pair(&fake).await.0), expected);
         });
     }
 }

@@ -73,6 +73,25 @@ fn a_wrong_key_and_a_missing_network_are_told_apart() {
     });
 }
 
+/// SAE has no handshake that breaks: the access point says so itself.
+#[test]
+fn a_key_that_a_wpa3_access_point_refutes_is_wrong() {
+    run(async || {
+        let fake = connected_station();
+        fake.script(|request, state| {
+            request.starts_with("SELECT").then(|| {
+                state.emit_after_reply(
+                    "CTRL-EVENT-AUTH-REJECT 02:00:00:00:00:10 auth_type=3 auth_transaction=2 \
+                     status_code=1",
+                );
+                Override::Reply(b"OK\n".into())
+            })
+        });
+        let joined = fake.driver().join(&home(), &Snapshot::default()).await;
+        assert_eq!(kind(joined), ErrorKind::WrongKey);
+    });
+}
+
 #[test]
 fn a_late_deauthentication_restarts_the_join() {
     run(async || {

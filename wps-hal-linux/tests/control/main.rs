@@ -5,11 +5,11 @@
 
 mod access_point;
 mod cancellation;
-mod config_lost;
 mod control_socket;
 mod exchanging;
 #[path = "../fake/mod.rs"]
 mod fake;
+mod idle;
 mod joining;
 mod restoring;
 mod searching;
@@ -23,7 +23,7 @@ use embassy_futures::select::{Either, select};
 use fake::{Bss, Fake, State, credential, elements, hex};
 use wps_core::WifiDriver;
 use wps_core::driver::{Offer, PairContext, PairEvent, SearchProgress};
-use wps_core::wsc::OverlapDetector;
+use wps_core::wsc::{Bssid, OverlapDetector};
 use wps_core::{Credentials, DriverError, ErrorKind, Passphrase, Snapshot, Ssid};
 use wps_hal_linux::LinuxError;
 
@@ -104,6 +104,17 @@ async fn pair_with_detector(
     fake: &Fake,
     overlap_detector: &mut OverlapDetector,
 ) -> (Result<Offer, LinuxError>, Vec<SearchProgress>) {
+    let (offer, progress) = try_to_pair(fake, overlap_detector, None).await;
+    (offer.expect("an end within the window"), progress)
+}
+
+/// Pairs until the window closes, with one access point if `only` names one. Returns the result, if
+/// there is one, and all reported progress.
+async fn try_to_pair(
+    fake: &Fake,
+    overlap_detector: &mut OverlapDetector,
+    only: Option<[u8; 6]>,
+) -> (Option<Result<Offer, LinuxError>>, Vec<SearchProgress>) {
     let reported = RefCell::new(Vec::new());
     let report = |event| match event {
         PairEvent::Progress(progress) => reported.borrow_mut().push(progress),
@@ -111,9 +122,9 @@ async fn pair_with_detector(
         event => panic!("the tests do not know {event:?}"),
     };
     let mut driver = fake.driver();
-    let mut context = PairContext::new(overlap_detector, &report);
+    let mut context = PairContext::new(overlap_detector, &report).with_only(only.map(Bssid));
     let offer = fake.with_timeout(PAIRING_WINDOW, driver.pair(&mut context)).await;
-    (offer.expect("an end within the window"), reported.into_inner())
+    (offer, reported.into_inner())
 }
 
 /// Pairs, but only until `scans` scans were requested. Returns `None` if there is no result by

@@ -360,3 +360,150 @@ fn a_reopened_control_socket_does_not_end_the_pairing() {
         assert!(!is_final, "no second try within the window");
     });
 }
+
+// --- one access point ----------------------------------------------------------------------------
+
+/// Returns the BSSID of the exchange.
+fn paired_bssid(fake: &Fake) -> Option<String> {
+    let bssids = fake.state().requests_with_prefix("SET_NETWORK");
+    bssids.iter().find_map(|it| Some(it.split_once(" bssid ")?.1.into()))
+}
+
+#[test]
+fn of_two_pressed_routers_the_chosen_one_is_paired_with_as_soon_as_it_is_seen() {
+    run(async || {
+        for chosen in [HOME, OTHER] {
+            let fake = connected_station();
+            fake.state().access_points.push(access_point(OTHER, 2412, true));
+            let mut detector = OverlapDetector::new();
+            let (offer, _) = try_to_pair(&fake, &mut detector, Some(chosen)).await;
+            assert_eq!(offer.expect("an end").unwrap().at(0), &home());
+            assert_eq!(paired_bssid(&fake), Some(fake::address(chosen)));
+            let scans = fake.state().requests_with_prefix("SCAN").len();
+            assert_eq!(scans, 1, "both are on the channels of the first step");
+        }
+    });
+}
+
+#[test]
+fn a_chosen_router_must_be_pressed_too_and_others_are_ignored() {
+    run(async || {
+        let fake = connected_station();
+        fake.state().access_points.push(access_point(OTHER, 2412, false));
+        let mut detector = OverlapDetector::new();
+        let (offer, mut progress) = try_to_pair(&fake, &mut detector, Some(OTHER)).await;
+        assert!(offer.is_none());
+        progress.dedup();
+        assert_eq!(progress, [SearchProgress::Looking, SearchProgress::NotPressed]);
+        assert_eq!(paired_bssid(&fake), None);
+    });
+}
+
+#[test]
+fn a_chosen_router_out_of_range_or_without_wps_is_reported_as_such() {
+    run(async || {
+        for (in_range, expected) in
+            [(false, SearchProgress::NoRouter), (true, SearchProgress::NoWps)]
+        {
+            let fake = connected_station();
+            if in_range {
+                fake.state().access_points.push(without_wps());
+            }
+            let mut detector = OverlapDetector::new();
+            let (offer, mut progress) = try_to_pair(&fake, &mut detector, Some(OTHER)).await;
+            assert!(offer.is_none());
+            progress.dedup();
+            assert_eq!(progress, [SearchProgress::Looking, expected]);
+        }
+    });
+}
+
+// --- progress ------------------------------------------------------------------------------------
+
+/// Returns an access point without WPS.
+fn without_wps() -> Bss {
+    let ssid = [&[0, 4][..], b"home"].concat();
+    Bss {
+        flags: "[WPA2-PSK-CCMP][ESS]",
+        probe_response: ssid.clone(),
+        beacon: ssid,
+        ..access_point(OTHER, 5240, false)
+    }
+}
+
+/// Searches until the window closes. Returns the progress and the number of scans before its last
+/// change.
+async fn progress_without_end(fake: &Fake) -> (Vec<SearchProgress>, usize) {
+    let mut detector = OverlapDetector::new();
+    let reported = RefCell::new(Vec::new());
+    let scans = std::cell::Cell::new(0);
+    let report = |event| {
+        if let PairEvent::Progress(progress) = event
+            && reported.borrow().last() != Some(&progress)
+        {
+            reported.borrow_mut().push(progress);
+            scans.set(fake.state().requests_with_prefix("SCAN").len());
+        }
+    };
+    let mut driver = fake.driver();
+    let mut context = PairContext::new(&mut detector, &report);
+    let offer = fake.with_timeout(PAIRING_WINDOW, driver.pair(&mut context)).await;
+    assert!(offer.is_none(), "{offer:?}");
+    (reported.into_inner(), scans.get())
+}
+
+#[test]
+fn no_router_and_no_wps_are_reported_only_after_a_complete_pass() {
+    run(async || {
+        for (access_point, expected) in
+            [(None, SearchProgress::NoRouter), (Some(without_wps()), SearchProgress::NoWps)]
+        {
+            let fake = connected_station();
+            fake.state().access_points = access_point.into_iter().collect();
+            let (progress, scans) = progress_without_end(&fake).await;
+            assert_eq!(progress, [SearchProgress::Looking, expected]);
+            assert_eq!(scans, CHANNELS.len().div_ceil(2));
+        }
+    });
+}
+
+#[test]
+fn a_channel_that_cannot_be_scanned_may_hold_a_router() {
+    run(async || {
+        let fake = connected_station();
+        fake.state().access_points.clear();
+        fake.state().bad_frequencies = [(5240, -16)].into();
+        assert_eq!(progress_without_end(&fake).await.0, [SearchProgress::Looking]);
+    });
+}
+
+#[test]
+fn a_radio_that_cannot_scan_is_reported_and_not_that_it_saw_nothing() {
+    run(async || {
+        let fake = connected_station();
+        fake.state().bad_frequencies = CHANNELS.map(|freq| (freq, -16)).into();
+        let expected = [SearchProgress::Looking, SearchProgress::CannotScan];
+        assert_eq!(progress_without_end(&fake).await.0, expected);
+        let fake = connected_station();
+        fake.state().busy_scans = usize::MAX;
+        assert_eq!(progress_without_end(&fake).await.0, expected);
+    });
+}
+
+#[test]
+fn a_scan_that_fails_after_another_has_succeeded_is_not_reported() {
+    run(async || {
+        let fake = connected_station();
+        fake.state().access_points.iter_mut().for_each(|bss| {
+            *bss = access_point(HOME, 2412, false);
+        });
+        fake.script(|request, state| {
+            if request.starts_with("SCAN") && state.requests_with_prefix("SCAN").len() == 2 {
+                state.bad_frequencies = CHANNELS.map(|freq| (freq, -16)).into();
+            }
+            None
+        });
+        let expected = [SearchProgress::Looking, SearchProgress::NotPressed];
+        assert_eq!(progress_without_end(&fake).await.0, expected);
+    });
+}

@@ -122,6 +122,13 @@ impl Fake {
         }
     }
 
+    /// Sends an event to all listeners.
+    pub async fn emit(&self, event: impl AsRef<[u8]>) {
+        self.state().emit_after_reply(event);
+        let control = ControlSocket::connect(self.directory(), INTERFACE).expect("a running fake");
+        control.request("PING").await.expect("a reply");
+    }
+
     /// Lets all other tasks run as far as they get without advancing time.
     pub async fn settle(&self) {
         let Ok(control) = ControlSocket::connect(self.directory(), INTERFACE) else { return };

@@ -186,7 +186,8 @@ impl State {
             let ssid = printf_encode(&unhex(&network.ssid_hex()));
             let current = if self.current == Some(network.id) { "[CURRENT]" } else { "" };
             let disabled = if network.enabled { "" } else { "[DISABLED]" };
-            let line = format!("{}\t{ssid}\tany\t{current}{disabled}\n", network.id);
+            let temp = if self.temp_disabled == Some(network.id) { "[TEMP-DISABLED]" } else { "" };
+            let line = format!("{}\t{ssid}\tany\t{current}{disabled}{temp}\n", network.id);
             if reply.len() + line.len() >= REPLY_MAX {
                 break;
             }

@@ -62,6 +62,8 @@ pub struct State {
     pub access_point_fails: bool,
     /// The number of scan requests that fail because another scan is running.
     pub busy_scans: usize,
+    /// The network that is ignored for some time after a failure.
+    pub temp_disabled: Option<u32>,
     /// The global variables of `SET` and `GET`.
     pub globals: BTreeMap<String, String>,
     /// The networks in range: SSIDs in hex, with the correct `psk`.
