@@ -136,7 +136,7 @@ fn a_router_busy_with_another_device_is_reported() {
 
 /// For the last networks of the list, hostapd itself switches WPS off.
 #[test]
-fn a_router_without_wps_is_not_found() {
+fn a_router_without_wps_is_the_cause() {
     type Change = fn(RouterSetup) -> RouterSetup;
     let without: [(&str, Change); 4] = [
         ("switched off", |home| home.wps(false)),
@@ -149,9 +149,9 @@ fn a_router_without_wps_is_not_found() {
         let device = context.boot();
         device.start().expect("started");
         assert_eq!(context.home.request("WPS_PBC").trim(), "FAIL", "{what}");
-        device.wait_status("a whole pass", |status| status.progress == SearchProgress::NoRouter);
+        device.wait_status("a whole pass", |status| status.progress == SearchProgress::NoWps);
         device.close_window();
-        assert_eq!(device.wait_result(), Err(Cause::TimedOut), "{what}");
+        assert_eq!(device.wait_result(), Err(Cause::NoWps), "{what}");
         context.assert_unchanged(&device);
     }
 }
@@ -162,7 +162,6 @@ fn a_wrong_key_is_the_reported_cause() {
         TestContext::with_router(|home| home.hands_over(&[("home", WPA2_PSK, AES, "not the key")]));
     let device = context.start_with_button();
     device.wait_status("the key is refused", is_retrying_after(ErrorKind::WrongKey));
-    device.close_window();
     assert_eq!(device.wait_result(), Err(Cause::Driver(ErrorKind::WrongKey)));
     context.assert_unchanged(&device);
 }
@@ -283,7 +282,7 @@ fn the_old_network_is_gone_when_the_pairing_fails() {
     device.wait_status("searching", |status| status.progress == SearchProgress::NotPressed);
     context.old.kill();
     device.close_window();
-    assert_eq!(device.wait_result(), Err(Cause::TimedOut));
+    assert_eq!(device.wait_result(), Err(Cause::NotPressed));
     assert_eq!(device.saved_settings(), Settings::Platform);
     assert_idle(Duration::from_secs(10));
     context.old.power_on();

@@ -373,7 +373,7 @@ fn run_all_endings(start: Settings, after_failure: AfterFailure, failed: Setting
             Device::boot_with(1, state.path(), after_failure)
         });
         let (cause, settings) = match ending {
-            Ending::NotPressed => (Err(Cause::TimedOut), &failed),
+            Ending::NotPressed => (Err(Cause::NotPressed), &failed),
             Ending::Cancelled => (Err(Cause::Cancelled), &failed),
             Ending::Overlap => (Err(ErrorKind::Overlap.into()), &failed),
             Ending::RouterVanished => (Err(ErrorKind::RouterLost.into()), &failed),

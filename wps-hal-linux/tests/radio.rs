@@ -272,6 +272,20 @@ fn a_late_deauthentication_does_not_delay_the_join_by_ten_seconds() {
     assert_eq!(disabled.len(), 1, "it came during the handshake: {disabled:?}");
 }
 
+#[test]
+fn of_two_pressed_routers_the_chosen_one_is_paired_with() {
+    reset_radios();
+    let host = Host::connected_to_old();
+    let one = Router::setup(0, "one").channel(6).start();
+    let two = Router::setup(3, "two").channel(36).start();
+    let device = host.boot();
+    one.press_button();
+    two.press_button();
+    device.start_with(two.bssid().parse().expect("an address")).expect("started");
+    assert_eq!(device.wait_result(), Ok(()));
+    host.assert_paired_with("two");
+}
+
 // --- failure: everything is as before ------------------------------------------------------------
 
 #[test]
@@ -288,6 +302,19 @@ fn overlap_ends_the_pairing_without_leaving_the_network() {
     assert_eq!(device.wait_result(), Err(Cause::Driver(ErrorKind::Overlap)));
     assert!(host.station.events().since(mark, "CTRL-EVENT-DISCONNECTED").is_empty());
     host.assert_unchanged();
+}
+
+#[test]
+fn without_a_router_in_range_that_is_the_cause() {
+    reset_radios();
+    let station = station_without_networks();
+    let state = state_directory();
+    let device = Device::boot(1, state.path());
+    device.start().expect("started");
+    device.wait_status("a whole pass", |status| status.progress == SearchProgress::NoRouter);
+    device.close_window();
+    assert_eq!(device.wait_result(), Err(Cause::NoRouter));
+    assert_eq!(station.networks(), []);
 }
 
 #[test]
@@ -341,7 +368,7 @@ fn a_router_that_vanishes_in_the_exchange_and_comes_back() {
 }
 
 #[test]
-fn a_wrong_key_is_retried_and_rolled_back() {
+fn a_wrong_key_is_retried_once_and_rolled_back() {
     reset_radios();
     let host = Host::connected_to_old();
     let handed = [("home", WPA2_PSK, AES, "not the key")];
@@ -349,11 +376,12 @@ fn a_wrong_key_is_retried_and_rolled_back() {
     let device = host.boot();
     router.press_button();
     device.start().expect("started");
-    let wrong = Some(Cause::Driver(ErrorKind::WrongKey));
-    device.wait_status("the key is refused", |status| status.trouble == wrong);
-    device.wait_status("the retry", |status| matches!(status.phase, Phase::Joining { .. }));
-    device.cancel();
-    assert_eq!(device.wait_result(), Err(Cause::Cancelled));
+    let mark = host.station.events().mark();
+    let wrong = Cause::Driver(ErrorKind::WrongKey);
+    device.wait_status("the key is refused", |status| status.trouble == Some(wrong));
+    assert_eq!(device.wait_result(), Err(wrong));
+    let refused = host.station.events().since(mark, "reason=WRONG_KEY");
+    assert_eq!(refused.len(), 2, "{refused:?}");
     host.assert_unchanged();
     assert_eq!(device.crash_and_load_settings(), Settings::Platform);
 }
@@ -364,7 +392,9 @@ fn a_network_with_wep_or_tkip_only_is_refused_with_the_reason() {
     const WPA_PSK: u16 = 2;
     const WEP: u16 = 2;
     const TKIP: u16 = 4;
-    for (name, authentication, encryption) in [("wep", OPEN, WEP), ("tkip", WPA_PSK, TKIP)] {
+    for (kind, authentication, encryption) in
+        [(ErrorKind::Wep, OPEN, WEP), (ErrorKind::TkipOnly, WPA_PSK, TKIP)]
+    {
         reset_radios();
         let host = Host::connected_to_old();
         let handed = [("home", authentication, encryption, "abcde12345")];
@@ -372,7 +402,7 @@ fn a_network_with_wep_or_tkip_only_is_refused_with_the_reason() {
         let device = host.boot();
         router.press_button();
         device.start().expect("started");
-        assert_eq!(device.wait_result(), Err(Cause::Driver(ErrorKind::Insecure)), "{name}");
+        assert_eq!(device.wait_result(), Err(Cause::Driver(kind)));
         host.assert_unchanged();
         drop(router);
     }
@@ -398,6 +428,47 @@ fn a_crash_while_searching_or_exchanging_is_a_failed_pairing() {
         assert_eq!(device.crash_and_load_settings(), Settings::Platform, "{moment}");
         drop(router);
     }
+}
+
+// --- the network while the device is idle --------------------------------------------------------
+
+#[test]
+fn a_password_changed_at_the_router_is_reported_until_it_is_changed_back() {
+    for security in [Security::Wpa2, Security::SaeOnly, Security::Wpa3Transition] {
+        reset_radios();
+        let mut router = Router::setup(0, "home").security(security).channel(6).start();
+        let station = station_without_networks();
+        let state = state_directory();
+        let device = Device::boot(1, state.path());
+        pair(&device, &router);
+        assert_eq!(device.status().trouble, None);
+        router.change_passphrase("another key");
+        let refused = Some(Cause::KeyRefused);
+        device.wait_status("the key is refused", |status| status.trouble == refused);
+        assert_eq!(device.status().phase, Phase::Idle, "{security:?}");
+        router.change_passphrase("correct horse");
+        device.wait_status("the key is accepted", |status| status.trouble.is_none());
+        station.wait_connected("home", STEP_TIMEOUT);
+        drop(router);
+    }
+}
+
+/// wpa_supplicant stays in the other network. Only the device returns to its own, and meets the
+/// changed password each time.
+#[test]
+fn a_changed_password_is_reported_even_if_another_network_is_in_range() {
+    reset_radios();
+    let host = Host::connected_to_old();
+    let mut router = Router::setup(0, "home").channel(6).start();
+    let device = host.boot();
+    pair(&device, &router);
+    router.change_passphrase("another key");
+    host.station.wait_connected("old", STEP_TIMEOUT);
+    let refused = Some(Cause::KeyRefused);
+    device.wait_status("the key is refused", |status| status.trouble == refused);
+    router.change_passphrase("correct horse");
+    device.wait_status("the key is accepted", |status| status.trouble.is_none());
+    host.assert_paired_with("home");
 }
 
 // --- wpa_supplicant and the interface ------------------------------------------------------------
@@ -467,7 +538,7 @@ fn walk_time_no_button_is_pressed() {
     let mark = host.station.events().mark();
     let start = std::time::Instant::now();
     device.start().expect("started");
-    assert_eq!(device.wait_result(), Err(Cause::TimedOut));
+    assert_eq!(device.wait_result(), Err(Cause::NotPressed));
     let elapsed = start.elapsed();
     assert!(elapsed >= Duration::from_secs(120), "{elapsed:?}");
     assert!(elapsed < Duration::from_secs(125), "{elapsed:?}");

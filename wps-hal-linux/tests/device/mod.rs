@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use tokio::sync::oneshot;
+use wps_core::wsc::Bssid;
 use wps_core::{
     AfterFailure, Cause, Clock, Config, Control, Instant, Loaded, Phase, Record, RequestError,
     TaskResult,
@@ -115,6 +116,11 @@ impl Device {
     /// Starts a pairing.
     pub fn start(&self) -> Result<(), RequestError> {
         embassy_futures::block_on(self.control.start(Duration::ZERO))
+    }
+
+    /// Starts a pairing with one access point.
+    pub fn start_with(&self, access_point: Bssid) -> Result<(), RequestError> {
+        embassy_futures::block_on(self.control.start_with(access_point, Duration::ZERO))
     }
 
     /// Changes the settings, and returns the result.

@@ -142,12 +142,19 @@ impl RouterSetup {
             run(&format!("ip -n {name} address add {address}/24 dev {interface}"));
             name
         });
-        let path = format!("{RUN_DIR}/{interface}.hostapd.conf");
-        fs::write(&path, self.configuration(&interface)).expect("hostapd's configuration");
+        let path = self.write_configuration();
         let daemon = Daemon::new("hostapd", self.radio, &path, "/run/hostapd", namespace);
         let router = Router { daemon, setup: self, bssid, phy };
         router.power_on();
         router
+    }
+
+    /// Writes hostapd's configuration file and returns its path.
+    fn write_configuration(&self) -> String {
+        let interface = format!("wlan{}", self.radio);
+        let path = format!("{RUN_DIR}/{interface}.hostapd.conf");
+        fs::write(&path, self.configuration(&interface)).expect("hostapd's configuration");
+        path
     }
 
     fn configuration(&self, interface: &str) -> String {
@@ -213,6 +220,15 @@ impl Router {
         until(Duration::from_secs(10), "hostapd is on the air", || {
             self.request("STATUS").contains("state=ENABLED").then_some(())
         });
+    }
+
+    /// Changes the passphrase and starts again, as routers do.
+    #[track_caller]
+    pub fn change_passphrase(&mut self, key: &str) {
+        self.stop();
+        self.setup.key = key.to_owned();
+        self.setup.write_configuration();
+        self.power_on();
     }
 
     /// Presses the WPS button.
