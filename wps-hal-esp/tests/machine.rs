@@ -237,7 +237,7 @@ fn unusable_credentials_reach_the_user_with_their_cause() {
 
 #[test]
 fn a_router_that_refuses_twice_in_a_row_ends_the_pairing() {
-    let outcome = pair(station(home()), async |clock, control| {
+    let outcome = pair(station(old()), async |clock, control| {
         for _ in 0..2 {
             sleep_seconds(clock, 10).await;
             assert!(control.status().unwrap().is_pairing());
