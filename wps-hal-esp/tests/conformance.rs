@@ -7,7 +7,7 @@ use embassy_futures::select::{Either3, select3};
 use fake::simulation::{Link, Router, Simulation, run_simulation};
 use fake::{TestClock, block_on};
 use wps_core::conformance::{Check, ObservedState, Outcome, TestBed, Unavailable, run_all};
-use wps_core::{Clock, Credentials, Settings, Ssid, WifiDriver};
+use wps_core::{Clock, Credentials, Ssid};
 use wps_hal_esp::Driver;
 
 /// Numbers of Espressif's headers: `WIFI_MODE_STA`, `WIFI_MODE_AP`, `WIFI_EVENT_STA_STOP`, and the
@@ -25,7 +25,7 @@ fn with_simulation<R>(act: impl FnOnce(&mut Simulation) -> R) -> R {
 }
 
 impl<'c> TestBed for FakeTestBed<'c> {
-    type Driver = Driver<(), &'c TestClock>;
+    type Driver = Driver<()>;
     type Clock = &'c TestClock;
 
     fn clock(&self) -> &'c TestClock {
@@ -40,8 +40,8 @@ impl<'c> TestBed for FakeTestBed<'c> {
         Ok(())
     }
 
-    async fn driver(&mut self) -> Driver<(), &'c TestClock> {
-        driver(self.0)
+    async fn driver(&mut self) -> Driver<()> {
+        Driver::new(()).expect("a working library")
     }
 
     async fn start_router(&mut self, network: &Credentials) -> Result<(), Unavailable> {
@@ -117,25 +117,13 @@ impl FakeTestBed<'_> {
     }
 }
 
-fn driver(clock: &TestClock) -> Driver<(), &TestClock> {
-    Driver::new((), clock).expect("a working library")
-}
-
-/// Looks after the link while the suite only observes it. On a device the runner does this. A
-/// second driver can do it here, because both have the state of the only station.
-async fn maintain(clock: &TestClock) -> ! {
-    let mut driver = driver(clock);
-    loop {
-        driver.maintain(&Settings::Off { remembered: None }).await;
-    }
-}
-
 #[test]
 fn the_driver_passes_the_conformance_suite() {
     let _guard = fake::fresh_library();
     let clock = TestClock::new();
+    let mut reconnector = Driver::new(()).expect("a working library").reconnector();
     let mut test_bed = FakeTestBed(&clock);
-    let all = select3(run_all(&mut test_bed), maintain(&clock), run_simulation(&clock));
+    let all = select3(run_all(&mut test_bed), reconnector.run(&clock), run_simulation(&clock));
     let Either3::First(report) = block_on(&clock, all);
     println!("{report}");
     assert!(report.is_ok(), "{report}");

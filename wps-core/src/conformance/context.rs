@@ -9,7 +9,7 @@ use super::report::Stop;
 use super::{
     Failure, Finding, Limits, ObservedState, Outcome, TestBed, TestCase, Unavailable, fixtures,
 };
-use crate::driver::{DriverError, ErrorKind, IdleEvent, Offer, PairContext, WifiDriver};
+use crate::driver::{DriverError, ErrorKind, Offer, PairContext, WifiDriver};
 use crate::link::Link;
 use crate::logging::info;
 use crate::settings::{Credentials, Mode, Settings, Snapshot};
@@ -210,32 +210,11 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         self.clock.sleep_until(self.clock.now().after(self.limits.watch_window)).await;
     }
 
-    /// Fails if `maintain` finds something within the watch window.
-    pub(super) async fn expect_no_idle_event(
-        &mut self,
-        during: &'static str,
-        settings: &Settings,
-    ) -> Result<(), Stop> {
+    /// Fails if `config_lost` returns within the watch window.
+    pub(super) async fn expect_config_kept(&mut self, during: &'static str) -> Result<(), Stop> {
         let timeout = self.limits.watch_window;
-        match with_timeout(&self.clock, timeout, self.driver.maintain(settings)).await {
-            None => Ok(()),
-            Some(event) => {
-                expect(during, false, Finding::Pending(timeout), Finding::IdleEvent(event))
-            }
-        }
-    }
-
-    /// Fails unless `maintain` returns `event` within the time for a response.
-    pub(super) async fn expect_idle_event(
-        &mut self,
-        during: &'static str,
-        settings: &Settings,
-        event: IdleEvent,
-    ) -> Result<(), Stop> {
-        let timeout = self.limits.response_timeout;
-        let found = with_timeout(&self.clock, timeout, self.driver.maintain(settings)).await;
-        let finding = found.map_or(Finding::Pending(timeout), Finding::IdleEvent);
-        expect(during, found == Some(event), Finding::IdleEvent(event), finding)
+        let lost = with_timeout(&self.clock, timeout, self.driver.config_lost()).await;
+        expect(during, lost.is_none(), Finding::Pending(timeout), Finding::Success)
     }
 
     // --- the radio -----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ use super::fixtures::expected_state;
 use super::futures::with_timeout;
 use super::report::Stop;
 use super::{Failure, Finding, Outcome, TestBed, TestCase, fixtures};
-use crate::driver::{IdleEvent, WifiDriver};
+use crate::driver::WifiDriver;
 use crate::settings::{Settings, Snapshot};
 use crate::time::Clock;
 
@@ -44,15 +44,16 @@ pub(super) async fn config_lost<S: TestBed>(
     context.test_bed.supports_independent_restart()?;
     let old = fixtures::station(fixtures::old());
     context.apply_and_expect("apply(station)", &old).await?;
-    context.expect_no_idle_event("maintain while the link is up", &old).await?;
+    context.expect_config_kept("config_lost while the link is up").await?;
     context.stop_router_and_wait(&fixtures::old()).await;
-    context.expect_no_idle_event("maintain while the router is off", &old).await?;
+    context.expect_config_kept("config_lost while the router is off").await?;
     context.test_bed.start_router(&fixtures::old()).await?;
     context.test_bed.restart_platform().await?;
-    let during = "maintain after the platform restarted";
-    context.expect_idle_event(during, &old, IdleEvent::ConfigLost).await?;
+    let timeout = context.limits.response_timeout;
+    let lost = with_timeout(&context.clock, timeout, context.driver.config_lost()).await;
+    context.expect_success("config_lost after the platform restarted", lost.map(Ok))?;
     context.apply_and_expect("apply(station) of the lost configuration", &old).await?;
-    context.expect_no_idle_event("maintain after another apply", &old).await?;
+    context.expect_config_kept("config_lost after another apply").await?;
     Ok(context.passed())
 }
 

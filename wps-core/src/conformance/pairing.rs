@@ -55,9 +55,7 @@ pub(super) async fn no_button_press<S: TestBed>(
         None => context.gap = Some(Unavailable("the driver does not report search progress")),
         Some(SearchProgress::Looking | SearchProgress::NotPressed) => {}
         Some(
-            progress @ (SearchProgress::CannotScan
-            | SearchProgress::NoRouter
-            | SearchProgress::NoWps
+            progress @ (SearchProgress::NoRouter
             | SearchProgress::Pressed { .. }
             | SearchProgress::Exchanging { .. }),
         ) => expect(

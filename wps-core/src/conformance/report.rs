@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::{Check, ObservedState, Unavailable};
-use crate::driver::{ErrorKind, IdleEvent, SearchProgress};
+use crate::driver::{ErrorKind, SearchProgress};
 use crate::settings::Ssid;
 
 /// The outcome of one check.
@@ -150,8 +150,6 @@ pub enum Finding {
     NotJoined(Ssid),
     /// [`link`](crate::WifiDriver::link) reports that the link is up, or that it is down.
     LinkUp(bool),
-    /// `maintain` returned this.
-    IdleEvent(IdleEvent),
     /// The driver reported this progress of its search.
     SearchProgress(SearchProgress),
     /// The driver reported the progress that matches the routers in range.
@@ -177,7 +175,6 @@ impl fmt::Display for Finding {
             Self::NotJoined(ssid) => write!(f, "the radio not on the network {ssid:?}"),
             Self::LinkUp(true) => write!(f, "link() saying that the link is up"),
             Self::LinkUp(false) => write!(f, "link() saying that there is no link"),
-            Self::IdleEvent(event) => write!(f, "the event {event:?}"),
             Self::SearchProgress(progress) => write!(f, "the report {progress:?}"),
             Self::CorrectProgress => write!(f, "a report that matches the routers in range"),
             Self::Stored(ssid) => {
@@ -266,7 +263,6 @@ mod tests {
             Finding::Observed(_) => Finding::Observed(ObservedState::Nothing),
             Finding::NotJoined(_) => Finding::NotJoined(ssid()),
             Finding::LinkUp(_) => Finding::LinkUp(true),
-            Finding::IdleEvent(_) => Finding::IdleEvent(IdleEvent::ConfigLost),
             Finding::SearchProgress(_) => Finding::SearchProgress(SearchProgress::NoRouter),
             Finding::CorrectProgress => Finding::CorrectProgress,
             Finding::Stored(_) => Finding::Stored(ssid()),

@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::time::Duration;
 
 use embassy_futures::select::{Either, select};
-use wps_core::IdleEvent;
 use wps_core::Link;
 use wps_core::conformance::Check;
 use wps_core::driver::{Offer, PairContext, PairEvent, SearchProgress};
@@ -417,13 +416,11 @@ impl WifiDriver for FlawedDriver<'_> {
         link
     }
 
-    async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
+    async fn config_lost(&mut self) {
         match self.sim.flaw {
             Some(Flaw::MissesConfigLoss) => pending().await,
-            Some(Flaw::ReportsMissingRouterAsConfigLoss) if !self.sim.air.is_linked() => {
-                IdleEvent::ConfigLost
-            }
-            _ => self.radio.maintain(settings).await,
+            Some(Flaw::ReportsMissingRouterAsConfigLoss) if !self.sim.air.is_linked() => {}
+            _ => self.radio.config_lost().await,
         }
     }
 }

@@ -2,6 +2,10 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use embassy_futures::block_on;
@@ -107,11 +111,28 @@ impl Simulation {
 
     /// Runs a future to completion. Moves the clock on whenever the future waits.
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let wake_flag = Arc::new(WakeFlag(AtomicBool::new(true)));
+        let waker = Waker::from(wake_flag.clone());
+        let mut future = pin!(future);
         let deadline = self.clock.now().after(RUN_TIMEOUT);
-        wps_testkit::block_on(future, || {
+        loop {
+            while wake_flag.0.swap(false, Ordering::Relaxed) {
+                let mut context = Context::from_waker(&waker);
+                if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                    return output;
+                }
+            }
+            assert!(self.clock.advance_to_next(), "deadlock: nothing waits for the clock");
             assert!(self.clock.now() < deadline, "the future never returns");
-            self.clock.advance_to_next()
-        })
+        }
+    }
+}
+
+struct WakeFlag(AtomicBool);
+
+impl Wake for WakeFlag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
