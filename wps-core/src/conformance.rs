@@ -152,32 +152,32 @@ impl Check {
         Self::NothingStored,
     ];
 
-    /// Returns a short name.
+    /// Returns the name of the variant in lower case, as words.
     pub fn name(self) -> &'static str {
         match self {
             Self::Station => "station",
             Self::Reconnects => "reconnects",
-            Self::ConfigLost => "lost",
+            Self::ConfigLost => "config lost",
             Self::AccessPoint => "access point",
             Self::Off => "off",
             Self::Platform => "platform",
-            Self::ReadOnly => "looking",
+            Self::ReadOnly => "read only",
             Self::Pairing => "pairing",
             Self::Twice => "twice",
             Self::AnyOrder => "any order",
             Self::Dropped => "dropped",
             Self::LateEvents => "late events",
-            Self::StaleOffer => "earlier offer",
-            Self::NoButtonPress => "silence",
+            Self::StaleOffer => "stale offer",
+            Self::NoButtonPress => "no button press",
             Self::StaysOnAir => "stays on air",
-            Self::WaitsBeforeDisconnect => "waits to leave",
+            Self::WaitsBeforeDisconnect => "waits before disconnect",
             Self::Overlap => "overlap",
             Self::OverlapMemory => "overlap memory",
             Self::RouterVanishes => "router vanishes",
             Self::OddCredentials => "odd credentials",
             Self::WrongKey => "wrong key",
             Self::NotInRange => "not in range",
-            Self::NothingStored => "nothing kept",
+            Self::NothingStored => "nothing stored",
         }
     }
 }
@@ -236,4 +236,27 @@ pub async fn run_all<S: TestBed>(test_bed: &mut S) -> Report {
         *outcome = run(*check, test_bed).await;
     }
     Report(outcomes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::string::String;
+
+    use super::*;
+
+    #[test]
+    fn a_check_is_named_like_its_variant() {
+        for check in Check::ALL {
+            let camel_case: String = check
+                .name()
+                .split(' ')
+                .map(|word| {
+                    let (first, rest) = word.split_at(1);
+                    format!("{}{rest}", first.to_uppercase())
+                })
+                .collect();
+            assert_eq!(camel_case, format!("{check:?}"));
+        }
+    }
 }

@@ -6,9 +6,7 @@ use core::time::Duration;
 use super::fixtures::{expected_state, reason_if_optional};
 use super::futures::with_timeout;
 use super::report::Stop;
-use super::{
-    Failure, Finding, Limits, ObservedState, Outcome, TestBed, TestCase, Unavailable, fixtures,
-};
+use super::{Failure, Finding, Limits, ObservedState, Outcome, TestBed, Unavailable, fixtures};
 use crate::driver::{DriverError, ErrorKind, Offer, PairContext, WifiDriver};
 use crate::link::Link;
 use crate::logging::info;
@@ -68,18 +66,18 @@ impl<'s, S: TestBed> TestContext<'s, S> {
     /// can observe the radio: the check is then partial.
     pub(super) async fn apply_and_expect(
         &mut self,
-        during: &'static str,
+        step: &'static str,
         settings: &Settings,
     ) -> Result<(), Stop> {
-        self.apply(during, settings, &Snapshot::default()).await?;
-        self.expect_state(during, &expected_state(settings)).await
+        self.apply(step, settings, &Snapshot::default()).await?;
+        self.expect_state(step, &expected_state(settings)).await
     }
 
     /// Calls `apply`. If the driver does not support the mode, the check ends as skipped, except
     /// for station mode.
     pub(super) async fn apply(
         &mut self,
-        during: &'static str,
+        step: &'static str,
         settings: &Settings,
         snapshot: &Snapshot,
     ) -> Result<(), Stop> {
@@ -87,23 +85,23 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         let result = with_timeout(&self.clock, self.limits.response_timeout, apply).await;
         match (result.map(|it| it.map_err(log_error)), reason_if_optional(settings)) {
             (Some(Err(ErrorKind::Unsupported)), Some(gap)) => Err(gap.into()),
-            (result, _) => self.expect_success(during, result),
+            (result, _) => self.expect_success(step, result),
         }
     }
 
     /// Calls `join`, which must return only once the network is joined.
     pub(super) async fn join(
         &mut self,
-        during: &'static str,
+        step: &'static str,
         network: &Credentials,
     ) -> Result<(), Stop> {
         let result = self.try_join(network, self.limits.response_timeout).await;
-        self.expect_success(during, result)?;
+        self.expect_success(step, result)?;
         let joined = ObservedState::Joined(network.ssid.clone());
-        self.expect_state_within(JOIN_OBSERVED_TIMEOUT, during, &joined).await?;
-        if let Some(link) = self.link(during).await? {
+        self.expect_state_within(JOIN_OBSERVED_TIMEOUT, step, &joined).await?;
+        if let Some(link) = self.link(step).await? {
             let (wanted, found) = (Finding::LinkUp(true), Finding::LinkUp(link.up));
-            expect(during, link.up, wanted, found)?;
+            expect(step, link.up, wanted, found)?;
         }
         Ok(())
     }
@@ -111,18 +109,18 @@ impl<'s, S: TestBed> TestContext<'s, S> {
     /// Presses the router's button and calls `pair`, which must return exactly its network.
     pub(super) async fn pair(
         &mut self,
-        during: &'static str,
+        step: &'static str,
         network: &Credentials,
     ) -> Result<Offer, Stop> {
         self.test_bed.press_button(&network.ssid).await;
         let result = self.try_pair(&mut OverlapDetector::new(), self.limits.response_timeout).await;
-        self.expect_offer(during, network, result)
+        self.expect_offer(step, network, result)
     }
 
     /// Fails unless `result` is an offer whose first network is `network`.
     pub(super) fn expect_offer(
         &self,
-        during: &'static str,
+        step: &'static str,
         network: &Credentials,
         result: Option<Result<Offer, ErrorKind>>,
     ) -> Result<Offer, Stop> {
@@ -136,39 +134,39 @@ impl<'s, S: TestBed> TestContext<'s, S> {
             Some(Err(kind)) => Finding::Error(kind),
             None => Finding::Pending(self.limits.response_timeout),
         };
-        Err(Failure { during, case: TestCase::Only, wanted, found }.into())
+        Err(Failure { step, case: None, wanted, found }.into())
     }
 
     /// Presses the router's button, pairs with it and joins its network.
     pub(super) async fn pair_and_join(
         &mut self,
-        during: &'static str,
+        step: &'static str,
         network: &Credentials,
     ) -> Result<(), Stop> {
-        let offer = self.pair(during, network).await?;
-        self.join(during, offer.at(0)).await
+        let offer = self.pair(step, network).await?;
+        self.join(step, offer.at(0)).await
     }
 
     /// Calls `link`. Returns `None` if the driver does not implement it.
-    pub(super) async fn link(&mut self, during: &'static str) -> Result<Option<Link>, Stop> {
+    pub(super) async fn link(&mut self, step: &'static str) -> Result<Option<Link>, Stop> {
         let timeout = self.limits.response_timeout;
         let result = with_timeout(&self.clock, timeout, self.driver.link()).await;
         match result.map(|it| it.map_err(log_error)) {
             Some(Ok(link)) => Ok(Some(link).filter(|link| link.mode.is_some())),
-            other => self.expect_success(during, other).map(|_| None),
+            other => self.expect_success(step, other).map(|_| None),
         }
     }
 
-    pub(super) async fn snapshot(&mut self, during: &'static str) -> Result<Snapshot, Stop> {
+    pub(super) async fn snapshot(&mut self, step: &'static str) -> Result<Snapshot, Stop> {
         let timeout = self.limits.response_timeout;
         let result = with_timeout(&self.clock, timeout, self.driver.snapshot()).await;
-        self.expect_success(during, result.map(|it| it.map_err(log_error)))
+        self.expect_success(step, result.map(|it| it.map_err(log_error)))
     }
 
     /// Fails unless a method returned `Ok` within the response timeout.
     pub(super) fn expect_success<T>(
         &self,
-        during: &'static str,
+        step: &'static str,
         result: Option<Result<T, ErrorKind>>,
     ) -> Result<T, Stop> {
         let found = match result {
@@ -176,7 +174,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
             Some(Err(kind)) => Finding::Error(kind),
             None => Finding::Pending(self.limits.response_timeout),
         };
-        Err(Failure { during, case: TestCase::Only, wanted: Finding::Success, found }.into())
+        Err(Failure { step, case: None, wanted: Finding::Success, found }.into())
     }
 
     // --- methods that may succeed or fail ------------------------------------------------------
@@ -211,10 +209,10 @@ impl<'s, S: TestBed> TestContext<'s, S> {
     }
 
     /// Fails if `config_lost` returns within the watch window.
-    pub(super) async fn expect_config_kept(&mut self, during: &'static str) -> Result<(), Stop> {
+    pub(super) async fn expect_config_kept(&mut self, step: &'static str) -> Result<(), Stop> {
         let timeout = self.limits.watch_window;
         let lost = with_timeout(&self.clock, timeout, self.driver.config_lost()).await;
-        expect(during, lost.is_none(), Finding::Pending(timeout), Finding::Success)
+        expect(step, lost.is_none(), Finding::Pending(timeout), Finding::Success)
     }
 
     // --- the radio -----------------------------------------------------------------------------
@@ -237,16 +235,16 @@ impl<'s, S: TestBed> TestContext<'s, S> {
     /// Waits until the radio is observed in the state `wanted`.
     pub(super) async fn expect_state(
         &mut self,
-        during: &'static str,
+        step: &'static str,
         wanted: &ObservedState,
     ) -> Result<(), Stop> {
-        self.expect_state_within(self.limits.response_timeout, during, wanted).await
+        self.expect_state_within(self.limits.response_timeout, step, wanted).await
     }
 
     async fn expect_state_within(
         &mut self,
         timeout: Duration,
-        during: &'static str,
+        step: &'static str,
         wanted: &ObservedState,
     ) -> Result<(), Stop> {
         let deadline = self.clock.now().after(timeout);
@@ -258,7 +256,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
             if self.clock.now() >= deadline {
                 let wanted = Finding::Observed(wanted.clone());
                 let found = Finding::Observed(state);
-                return Err(Failure { during, case: TestCase::Only, wanted, found }.into());
+                return Err(Failure { step, case: None, wanted, found }.into());
             }
             self.clock.sleep_until(self.clock.now().after(POLL_INTERVAL)).await;
         }
@@ -267,12 +265,12 @@ impl<'s, S: TestBed> TestContext<'s, S> {
     /// Fails if the radio leaves the state `wanted` within the watch window.
     pub(super) async fn expect_stable_state(
         &mut self,
-        during: &'static str,
+        step: &'static str,
         wanted: &ObservedState,
     ) -> Result<(), Stop> {
         let deadline = self.clock.now().after(self.limits.watch_window);
         while self.clock.now() < deadline {
-            self.expect_state_within(Duration::ZERO, during, wanted).await?;
+            self.expect_state_within(Duration::ZERO, step, wanted).await?;
             self.clock.sleep_until(self.clock.now().after(POLL_INTERVAL)).await;
         }
         Ok(())
@@ -286,14 +284,14 @@ pub(super) fn log_error(error: impl DriverError) -> ErrorKind {
 }
 
 pub(super) fn expect(
-    during: &'static str,
+    step: &'static str,
     holds: bool,
     wanted: Finding,
     found: Finding,
 ) -> Result<(), Stop> {
     match holds {
         true => Ok(()),
-        false => Err(Failure { during, case: TestCase::Only, wanted, found }.into()),
+        false => Err(Failure { step, case: None, wanted, found }.into()),
     }
 }
 

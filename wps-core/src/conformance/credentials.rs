@@ -31,7 +31,7 @@ pub(super) async fn not_in_range<S: TestBed>(context: TestContext<'_, S>) -> Res
 
 async fn expect_join_to_fail<S: TestBed>(
     mut context: TestContext<'_, S>,
-    during: &'static str,
+    step: &'static str,
     network: &Credentials,
 ) -> Result<Outcome, Stop> {
     let old = fixtures::station(fixtures::old());
@@ -42,9 +42,9 @@ async fn expect_join_to_fail<S: TestBed>(
         None => None,
     };
     if let Some(found) = found {
-        expect(during, false, Finding::NoSuccess, found)?;
+        expect(step, false, Finding::NoSuccess, found)?;
     }
-    expect_not_joined(&mut context, during, network).await?;
+    expect_not_joined(&mut context, step, network).await?;
     context.apply_and_expect("apply(station) after a join that failed", &old).await?;
     Ok(context.passed())
 }
@@ -65,7 +65,7 @@ pub(super) async fn nothing_stored<S: TestBed>(
     let (mut storage_read, mut platform_restarted) = (false, false);
     for ending in [Ending::Dropped, Ending::WrongKey, Ending::Joined] {
         context.apply_and_expect("apply(station)", &old).await?;
-        let during = match ending {
+        let step = match ending {
             Ending::Dropped => {
                 context.drop_pair(&home, 1, true).await?;
                 "after a pairing that was dropped and a restart"
@@ -87,16 +87,16 @@ pub(super) async fn nothing_stored<S: TestBed>(
         match context.test_bed.stores_credentials(&home).await {
             Ok(true) => {
                 let wanted = Finding::NotStored(home.ssid.clone());
-                expect(during, false, wanted, Finding::Stored(home.ssid.clone()))?;
+                expect(step, false, wanted, Finding::Stored(home.ssid.clone()))?;
             }
             Ok(false) => storage_read = true,
             Err(gap) => context.gap = Some(gap),
         }
         if restarted {
-            expect_not_joined(&mut context, during, &home).await?;
+            expect_not_joined(&mut context, step, &home).await?;
         }
-        context.apply_and_expect(during, &old).await?;
-        context.expect_stable_state(during, &expected_state(&old)).await?;
+        context.apply_and_expect(step, &old).await?;
+        context.expect_stable_state(step, &expected_state(&old)).await?;
     }
     match (storage_read, platform_restarted) {
         (false, false) => Err(Unavailable(
@@ -110,7 +110,7 @@ pub(super) async fn nothing_stored<S: TestBed>(
 /// Fails if the radio joins this network within the watch window.
 async fn expect_not_joined<S: TestBed>(
     context: &mut TestContext<'_, S>,
-    during: &'static str,
+    step: &'static str,
     network: &Credentials,
 ) -> Result<(), Stop> {
     let joined = ObservedState::Joined(network.ssid.clone());
@@ -119,7 +119,7 @@ async fn expect_not_joined<S: TestBed>(
         if context.observe().await?.is_some_and(|state| state == joined) {
             let wanted = Finding::NotJoined(network.ssid.clone());
             let found = Finding::Observed(joined);
-            return Err(Failure { during, case: TestCase::Only, wanted, found }.into());
+            return Err(Failure { step, case: None, wanted, found }.into());
         }
         context.clock.sleep_until(context.clock.now().after(POLL_INTERVAL)).await;
     }

@@ -146,10 +146,10 @@ async fn count_exchange_polls<S: TestBed>(
 
 /// Returns the number of polls of a method that was not to be dropped. Fails if it timed out.
 fn expect_polls<S: TestBed>(
-    during: &'static str,
+    step: &'static str,
     polls: Option<usize>,
     context: &TestContext<'_, S>,
 ) -> Result<usize, Stop> {
     let (wanted, found) = (Finding::Success, Finding::Pending(context.limits.response_timeout));
-    polls.ok_or_else(|| Failure { during, case: TestCase::Only, wanted, found }.into())
+    polls.ok_or_else(|| Failure { step, case: None, wanted, found }.into())
 }

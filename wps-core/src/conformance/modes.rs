@@ -8,7 +8,7 @@ use super::context::{POLL_INTERVAL, TestContext};
 use super::fixtures::expected_state;
 use super::futures::with_timeout;
 use super::report::Stop;
-use super::{Failure, Finding, Outcome, TestBed, TestCase, fixtures};
+use super::{Failure, Finding, Outcome, TestBed, fixtures};
 use crate::driver::WifiDriver;
 use crate::settings::{Settings, Snapshot};
 use crate::time::Clock;
@@ -68,21 +68,21 @@ pub(super) async fn off<S: TestBed>(context: TestContext<'_, S>) -> Result<Outco
 /// Switches from station mode to `settings`, and back.
 async fn switch_and_return<S: TestBed>(
     mut context: TestContext<'_, S>,
-    during: &'static str,
+    step: &'static str,
     settings: &Settings,
 ) -> Result<Outcome, Stop> {
     let old = fixtures::station(fixtures::old());
     context.apply_and_expect("apply(station)", &old).await?;
     for _ in 0..2 {
-        context.apply_and_expect(during, settings).await?;
+        context.apply_and_expect(step, settings).await?;
     }
-    context.expect_stable_state(during, &expected_state(settings)).await?;
+    context.expect_stable_state(step, &expected_state(settings)).await?;
     context.apply_and_expect("apply(station) after another mode", &old).await?;
     Ok(context.passed())
 }
 
 pub(super) async fn platform<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    const DURING: &str = "apply(platform) with its snapshot";
+    const STEP: &str = "apply(platform) with its snapshot";
     let platform = Settings::Platform;
     context.apply_and_expect("apply(platform)", &platform).await?;
     context.test_bed.start_router(&fixtures::home()).await?;
@@ -94,8 +94,8 @@ pub(super) async fn platform<S: TestBed>(mut context: TestContext<'_, S>) -> Res
             context.pair_and_join("pair and join", &fixtures::home()).await?;
         }
         for _ in 0..2 {
-            context.apply(DURING, &platform, &snapshot).await?;
-            context.expect_state(DURING, &expected_state(&platform)).await?;
+            context.apply(STEP, &platform, &snapshot).await?;
+            context.expect_state(STEP, &expected_state(&platform)).await?;
         }
         context.expect_stable_state("after apply(platform)", &expected_state(&platform)).await?;
     }
@@ -104,12 +104,12 @@ pub(super) async fn platform<S: TestBed>(mut context: TestContext<'_, S>) -> Res
 
 pub(super) async fn pairing<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
     context.test_bed.start_router(&fixtures::home()).await?;
-    for (during, settings) in initial_modes() {
-        match context.apply_and_expect(during, &settings).await {
+    for (step, settings) in initial_modes() {
+        match context.apply_and_expect(step, &settings).await {
             Err(Stop::Skipped(gap)) => context.gap = Some(gap),
             applied => {
                 applied?;
-                context.pair_and_join(during, &fixtures::home()).await?;
+                context.pair_and_join(step, &fixtures::home()).await?;
             }
         }
     }
@@ -119,8 +119,8 @@ pub(super) async fn pairing<S: TestBed>(mut context: TestContext<'_, S>) -> Resu
 pub(super) async fn read_only<S: TestBed>(
     mut context: TestContext<'_, S>,
 ) -> Result<Outcome, Stop> {
-    for (during, settings) in initial_modes() {
-        match context.apply_and_expect(during, &settings).await {
+    for (step, settings) in initial_modes() {
+        match context.apply_and_expect(step, &settings).await {
             Err(Stop::Skipped(gap)) => context.gap = Some(gap),
             applied => {
                 applied?;
@@ -173,8 +173,8 @@ async fn read_and_observe<S: TestBed>(
         Some(Either::Second(state)) => (Finding::Observed(wanted), Finding::Observed(state)),
         None => (Finding::Success, Finding::Pending(timeout)),
     };
-    let case = TestCase::Only;
-    Err(Failure { during: "snapshot and link", case, wanted, found }.into())
+    let case = None;
+    Err(Failure { step: "snapshot and link", case, wanted, found }.into())
 }
 
 /// Returns the modes in which a pairing can begin.

@@ -11,7 +11,7 @@ use super::context::{POLL_INTERVAL, TestContext, expect, log_error};
 use super::fixtures::expected_state;
 use super::futures::with_timeout;
 use super::report::Stop;
-use super::{Failure, Finding, Outcome, TestBed, TestCase, Unavailable, fixtures};
+use super::{Failure, Finding, Outcome, TestBed, Unavailable, fixtures};
 use crate::command::PAIRING_WINDOW;
 use crate::driver::{ErrorKind, Offer, PairContext, PairEvent, SearchProgress, WifiDriver};
 use crate::time::Clock;
@@ -20,7 +20,7 @@ use crate::wsc::{Bssid, Decision, OverlapDetector, Router, ScanPlan};
 pub(super) async fn no_button_press<S: TestBed>(
     mut context: TestContext<'_, S>,
 ) -> Result<Outcome, Stop> {
-    const DURING: &str = "pair while no button is pressed";
+    const STEP: &str = "pair while no button is pressed";
     let home = fixtures::home();
     context.test_bed.start_router(&home).await?;
     context.apply_and_expect("apply(station)", &fixtures::station(fixtures::old())).await?;
@@ -49,7 +49,7 @@ pub(super) async fn no_button_press<S: TestBed>(
     if !pressed.get() {
         let wanted = Finding::Pending(context.limits.no_press_window);
         let found = to_finding(result);
-        return Err(Failure { during: DURING, case: TestCase::Only, wanted, found }.into());
+        return Err(Failure { step: STEP, case: None, wanted, found }.into());
     }
     match progress_before_press.take() {
         None => context.gap = Some(Unavailable("the driver does not report search progress")),
@@ -59,7 +59,7 @@ pub(super) async fn no_button_press<S: TestBed>(
             | SearchProgress::Pressed { .. }
             | SearchProgress::Exchanging { .. }),
         ) => expect(
-            DURING,
+            STEP,
             false,
             Finding::SearchProgress(SearchProgress::NotPressed),
             Finding::SearchProgress(progress),
@@ -93,7 +93,7 @@ pub(super) async fn waits_before_disconnect<S: TestBed>(
 /// leave only after `reply_grace`.
 async fn expect_to_stay<'p, S: TestBed>(
     mut context: TestContext<'_, S>,
-    during: &'static str,
+    step: &'static str,
     reply_grace: Pin<&'p mut (dyn Future<Output = ()> + 'p)>,
 ) -> Result<Outcome, Stop> {
     let old = fixtures::station(fixtures::old());
@@ -120,7 +120,7 @@ async fn expect_to_stay<'p, S: TestBed>(
         Either3::Second(state) => (Finding::Observed(wanted), Finding::Observed(state)),
         Either3::Third(()) => return Ok(context.passed()),
     };
-    Err(Failure { during, case: TestCase::Only, wanted, found }.into())
+    Err(Failure { step, case: None, wanted, found }.into())
 }
 
 pub(super) async fn overlap<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
@@ -167,7 +167,7 @@ fn has_recorded_router(overlap_detector: &OverlapDetector) -> bool {
 pub(super) async fn router_vanishes<S: TestBed>(
     mut context: TestContext<'_, S>,
 ) -> Result<Outcome, Stop> {
-    const DURING: &str = "pair, and the router goes away in the exchange";
+    const STEP: &str = "pair, and the router goes away in the exchange";
     let (old, home) = (fixtures::station(fixtures::old()), fixtures::home());
     context.test_bed.start_router(&home).await?;
     context.apply_and_expect("apply(station)", &old).await?;
@@ -199,9 +199,9 @@ pub(super) async fn router_vanishes<S: TestBed>(
     }
     match result {
         // The router had sent its credentials before it stopped.
-        Some(Ok(_)) => drop(context.expect_offer(DURING, &home, result)?),
+        Some(Ok(_)) => drop(context.expect_offer(STEP, &home, result)?),
         Some(Err(kind)) => {
-            expect(DURING, !kind.is_final(), Finding::NoSuccess, Finding::Error(kind))?;
+            expect(STEP, !kind.is_final(), Finding::NoSuccess, Finding::Error(kind))?;
         }
         None => {}
     }
@@ -210,7 +210,7 @@ pub(super) async fn router_vanishes<S: TestBed>(
 }
 
 fn expect_overlap<S: TestBed>(
-    during: &'static str,
+    step: &'static str,
     context: &TestContext<'_, S>,
     result: Option<Result<Offer, ErrorKind>>,
 ) -> Result<(), Stop> {
@@ -219,7 +219,7 @@ fn expect_overlap<S: TestBed>(
         None => Finding::Pending(context.limits.response_timeout),
         Some(_) => to_finding(result),
     };
-    expect(during, false, Finding::Error(ErrorKind::Overlap), found)
+    expect(step, false, Finding::Error(ErrorKind::Overlap), found)
 }
 
 /// Converts the result of `pair`; `None` if it did not return.

@@ -76,9 +76,9 @@ impl fmt::Display for Report {
 #[non_exhaustive]
 pub struct Failure {
     /// The step of the check.
-    pub during: &'static str,
-    /// The case in which it failed, if the step was tried more than once.
-    pub case: TestCase,
+    pub step: &'static str,
+    /// The case in which it failed, or `None` if the step was tried only once.
+    pub case: Option<TestCase>,
     /// What the contract demands.
     pub wanted: Finding,
     /// What the driver did instead.
@@ -87,20 +87,22 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}: wanted {}, found {}", self.during, self.case, self.wanted, self.found)
+        let Self { step, case, wanted, found } = self;
+        write!(f, "{step}")?;
+        if let Some(case) = case {
+            write!(f, " ({case})")?;
+        }
+        write!(f, ": wanted {wanted}, found {found}")
     }
 }
 
 impl core::error::Error for Failure {}
 
 /// The case of a check that was tried in many ways.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum TestCase {
-    /// The step was tried only once.
-    #[default]
-    Only,
     /// The case after a future was dropped.
     Dropped {
         /// The method whose future was dropped.
@@ -117,12 +119,9 @@ pub enum TestCase {
 impl fmt::Display for TestCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Only => Ok(()),
-            Self::Dropped { method, polls } => {
-                write!(f, " (after {method}, dropped at poll {polls})")
-            }
-            Self::After(method) => write!(f, " (after {method})"),
-            Self::Network(ssid) => write!(f, " (network {ssid:?})"),
+            Self::Dropped { method, polls } => write!(f, "after {method}, dropped at poll {polls}"),
+            Self::After(method) => write!(f, "after {method}"),
+            Self::Network(ssid) => write!(f, "network {ssid:?}"),
         }
     }
 }
@@ -209,7 +208,7 @@ impl Stop {
     /// Adds the case to a failure.
     pub(super) fn in_case(self, case: TestCase) -> Self {
         match self {
-            Self::Failed(failure) => Self::Failed(Failure { case, ..failure }),
+            Self::Failed(failure) => Self::Failed(Failure { case: Some(case), ..failure }),
             Self::Skipped(gap) => Self::Skipped(gap),
         }
     }
@@ -229,7 +228,7 @@ mod tests {
 
     fn failure() -> Failure {
         let (wanted, found) = (Finding::Success, Finding::NoSuccess);
-        Failure { during: "join", case: TestCase::Only, wanted, found }
+        Failure { step: "join", case: None, wanted, found }
     }
 
     /// Asserts that the values print different texts.
@@ -248,7 +247,6 @@ mod tests {
             Outcome::Failed(_) => Outcome::Failed(failure()),
         });
         expect_different(&one_of_each! { TestCase:
-            TestCase::Only => TestCase::Only,
             TestCase::Dropped { .. } => TestCase::Dropped { method: "join", polls: 3 },
             TestCase::After(_) => TestCase::After("join"),
             TestCase::Network(_) => TestCase::Network(ssid()),
