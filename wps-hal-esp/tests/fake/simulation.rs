@@ -21,8 +21,13 @@ const EXCHANGE_DELAY: Duration = Duration::from_millis(400);
 const JOIN_DELAY: Duration = Duration::from_millis(500);
 /// The time between the end of an exchange and the success event.
 const SUCCESS_DELAY: Duration = Duration::from_secs(1);
+/// How long a scan takes.
+const SCAN_DELAY: Duration = Duration::from_secs(2);
 /// How long the library searches: the walk time of the specification.
 const WALK_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// `WIFI_EVENT_SCAN_DONE`.
+const SCAN_DONE: i32 = 1;
 
 // Values of `wifi_err_reason_t`.
 const ASSOC_LEAVE: u8 = 8;
@@ -41,6 +46,8 @@ pub(crate) struct Simulation {
     pub(crate) routers: Vec<Router>,
     pub(crate) link: Link,
     wps: Wps,
+    /// When a scan ends.
+    scan_ends_at: Option<Instant>,
     /// When a success of an earlier exchange is posted.
     success_at: Option<Instant>,
     /// The station's configuration in flash, which survives a restart.
@@ -73,6 +80,7 @@ impl Simulation {
             routers: Vec::new(),
             link: Link::Idle,
             wps: Wps::Disabled,
+            scan_ends_at: None,
             success_at: None,
             flash: None,
         }
@@ -91,6 +99,14 @@ impl Simulation {
             Link::Idle => vec![],
             Link::Connecting(_) | Link::Joined(_) => vec![disconnected(ASSOC_LEAVE)],
         }
+    }
+
+    pub(super) fn start_scan(&mut self) {
+        self.scan_ends_at = Some(self.now.after(SCAN_DELAY));
+    }
+
+    pub(super) fn stop_scan(&mut self) {
+        self.scan_ends_at = None;
     }
 
     pub(super) fn enable_wps(&mut self) {
@@ -154,7 +170,7 @@ impl Library {
         match simulation.link.clone() {
             Link::Connecting(until) if until <= now => match simulation.try_join(&self.station) {
                 Ok(ssid) => {
-                    self.joined = Some(record(&ssid));
+                    self.joined = Some(record(&ssid, 0));
                     simulation.link = Link::Joined(ssid);
                     events.push((4, Some(vec![0; 48])));
                 }
@@ -172,6 +188,11 @@ impl Library {
         }
         if simulation.success_at.take_if(|at| *at <= now).is_some() {
             events.push((SUCCESS, None));
+        }
+        if simulation.scan_ends_at.take_if(|at| *at <= now).is_some() {
+            let routers = simulation.routers.iter().zip(0..);
+            self.records = routers.map(|(it, number)| record(&it.network.ssid, number)).collect();
+            events.push((SCAN_DONE, Some(vec![0; 12])));
         }
         events.extend(self.step_wps(now));
         if self.storage == 0 {
@@ -240,8 +261,10 @@ fn disconnected(reason: u8) -> (i32, Option<Vec<u8>>) {
     (5, Some(payload))
 }
 
-fn record(ssid: &Ssid) -> Record {
+/// Returns the record of the router with this number.
+fn record(ssid: &Ssid, number: u8) -> Record {
     let mut record = [0; 92];
+    record[5] = number;
     record[6..6 + ssid.as_bytes().len()].copy_from_slice(ssid.as_bytes());
     record[39] = 6;
     record

@@ -164,14 +164,20 @@ extern "C" fn esp_wifi_disconnect_internal() -> i32 {
 unsafe extern "C" fn esp_wifi_scan_start(config: *const c_void, block: bool) -> i32 {
     assert!(config.is_null() && !block);
     record_call("esp_wifi_scan_start", |library| match library.mode {
-        1 => (0, vec![]),
+        1 => {
+            library.simulation.iter_mut().for_each(Simulation::start_scan);
+            (0, vec![])
+        }
         _ => (ERR_MODE, vec![]),
     })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn esp_wifi_scan_stop() -> i32 {
-    record_call("esp_wifi_scan_stop", |_| (0, vec![]))
+    record_call("esp_wifi_scan_stop", |library| {
+        library.simulation.iter_mut().for_each(Simulation::stop_scan);
+        (0, vec![])
+    })
 }
 
 #[unsafe(no_mangle)]
