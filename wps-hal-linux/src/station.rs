@@ -84,8 +84,12 @@ async fn connect(session: &Session, id: u32) -> Result<(), LinuxError> {
     session.discard_events();
     session.select_network(id).await?;
     let mut rejections = 0;
+    // wpa_supplicant looks at the results of an earlier scan first, in which a router that was just
+    // switched on may be missing. Then it scans.
+    let mut has_scanned = false;
     loop {
         match session.next_event().await? {
+            Event::ScanResults => has_scanned = true,
             Event::Connected { id: connected }
                 if connected == id && session.connected_network_id().await? == Some(id) =>
             {
@@ -102,7 +106,9 @@ async fn connect(session: &Session, id: u32) -> Result<(), LinuxError> {
                 }
                 session.select_network(id).await?;
             }
-            Event::NetworkNotFound => return Err(LinuxError::Wifi(ErrorKind::NotFound)),
+            Event::NetworkNotFound if has_scanned => {
+                return Err(LinuxError::Wifi(ErrorKind::NotFound));
+            }
             _ => {}
         }
     }

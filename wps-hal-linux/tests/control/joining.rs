@@ -60,6 +60,21 @@ fn names_of_any_bytes_arrive_as_they_are() {
     });
 }
 
+/// wpa_supplicant first looks for the network in the results of its last scan.
+#[test]
+fn a_network_that_is_missing_in_old_scan_results_is_joined_after_the_next_scan() {
+    run(async || {
+        let fake = connected_station();
+        fake.script(|request, state| {
+            if request.starts_with("SELECT") {
+                state.emit_before_reply("CTRL-EVENT-NETWORK-NOT-FOUND ");
+            }
+            None
+        });
+        fake.driver().join(&home(), &Snapshot::default()).await.unwrap();
+    });
+}
+
 #[test]
 fn a_wrong_key_and_a_missing_network_are_told_apart() {
     run(async || {

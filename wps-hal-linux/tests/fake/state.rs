@@ -201,7 +201,10 @@ impl State {
             return;
         }
         match self.reachable.get(&network.ssid_hex()) {
-            None => self.emit_after_reply("CTRL-EVENT-NETWORK-NOT-FOUND "),
+            None => {
+                self.emit_after_reply("CTRL-EVENT-SCAN-RESULTS ");
+                self.emit_after_reply("CTRL-EVENT-NETWORK-NOT-FOUND ");
+            }
             Some(key) if network.variables.get("psk").unwrap_or(&Vec::new()) == key => {
                 self.set_joined(id);
                 self.emit_after_reply(format!(
