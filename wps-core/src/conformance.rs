@@ -8,7 +8,8 @@
 //! 1. **Keep no state** that you can query from the radio. A driver that queries the state of the
 //!    radio at the start of each method has nothing that a dropped future could leave inconsistent.
 //! 2. **`apply`** first ends any pairing that is still running, then sets the mode of the radio and
-//!    returns, without waiting for a link. If the driver cannot do it, it returns
+//!    returns, without waiting for a link. If the radio has these settings already, it changes
+//!    nothing. If the driver cannot do it, it returns
 //!    [`Unsupported`](crate::ErrorKind::Unsupported). Disable everything that the platform would
 //!    save by itself.
 //! 3. **`pair`** discards what is left of an earlier pairing *before* it begins, so that it never
@@ -17,8 +18,8 @@
 //!    expires. If the radio's own WPS leaves the network at once, scan for pressed routers first,
 //!    where the radio can. Then use [`OverlapDetector`](crate::wsc::OverlapDetector) and
 //!    [`ScanPlan`](crate::wsc::ScanPlan) to detect session overlap.
-//! 4. **`join`** waits for the link *and the keys*. Names are bytes. A key of 64 digits is a raw
-//!    PSK.
+//! 4. **`join`** waits for the link *and the keys*. If the network is already joined, it may return
+//!    at once only if the key is the same. Names are bytes. A key of 64 digits is a raw PSK.
 //! 5. **`snapshot`** and **`link`** are needed only if there is something to report. They must not
 //!    touch the radio.
 //! 6. **`config_lost`** is needed only if the radio's software can restart without ours, for
@@ -31,15 +32,19 @@
 //! # Running the suite
 //!
 //! A [`TestBed`] provides the environment: it creates drivers, starts routers, presses their
-//! buttons, and observes the radio from outside. [`run_all`] runs every [`Check`] and returns a
-//! [`Report`], which prints a table. What the test bed or the driver cannot do is
-//! [skipped](Outcome::Skipped) or tested [in part](Outcome::Partial), and the table gives the
-//! reason. Read the table: [`Report::is_ok`] only means that no check failed.
+//! buttons, and observes the radio from outside. [`run_all`] runs every [`Check`], passes each
+//! result on as soon as it has it, and returns a [`Report`]. What the test bed or the driver cannot
+//! do is [skipped](Outcome::Skipped) or tested [in part](Outcome::Partial), with the reason. A
+//! check that needs one that failed is skipped, too. [`Report::is_ok`] only means that no check
+//! failed. So compare [`Report::not_passed`] with a list of the gaps that you know, as the example
+//! does.
 //!
-//! The test bed's clock limits every wait, so a driver that never responds fails instead of
-//! blocking the suite. With virtual time, the suite drops each future at every possible poll. For
-//! real radios, choose [`Limits`]. In firmware, where a report is too big for the stack, call
-//! [`run`] for one check after the other.
+//! A method must return within [its time](crate::driver#time-limits) in the machine. The test bed's
+//! clock limits every wait, so a driver that never responds fails instead of blocking the suite.
+//! While it waits, the suite polls what the runner polls. With virtual time, the suite drops each
+//! future at every possible poll, up to [a limit](Limits::max_drops). For real radios, choose
+//! [`Limits`]. In firmware, where a report is too big for the stack, call [`run`] for one check
+//! after the other.
 //!
 //! # Complete example
 //!
@@ -59,12 +64,18 @@ mod futures;
 mod methods;
 mod modes;
 mod pairing;
+mod queries;
 mod report;
 mod test_bed;
 
-use context::TestContext;
+use core::time::Duration;
 
-pub use report::{Failure, Finding, Outcome, Report, TestCase};
+use context::TestContext;
+use report::Stop;
+
+use crate::time::Clock;
+
+pub use report::{CheckResult, Drops, Failure, Finding, Outcome, Report, TestCase};
 pub use test_bed::{Limits, ObservedState, TestBed, Unavailable};
 
 /// A part of the contract that can be checked. Every check resets the test bed first.
@@ -74,8 +85,14 @@ pub enum Check {
     /// `apply` of station mode joins the network, also when called twice, and does not wait for a
     /// link.
     Station,
+    /// A second `apply` of the same settings keeps the link.
+    KeepsLink,
+    /// `apply` of a network out of range joins it once it is in range.
+    JoinsLater,
     /// The driver keeps the link up by itself: when the router comes back, the link does, too.
     Reconnects,
+    /// It does so also if `link` is called every second, for which the runner drops `config_lost`.
+    ReconnectsWhileQueried,
     /// `config_lost` returns after the platform has restarted without its configuration, and never
     /// before.
     ConfigLost,
@@ -83,13 +100,15 @@ pub enum Check {
     AccessPoint,
     /// `apply` of off stops the radio.
     Off,
-    /// `apply` restores the platform's own networks from the snapshot.
-    Platform,
-    /// `snapshot` and `link` do not touch the radio.
+    /// `snapshot` and `link` do not touch the radio, and `link` reports what it does.
     ReadOnly,
+    /// `scan` does not leave the network.
+    Scan,
     /// `pair` returns the pressed router's network, from every mode, and `join` has joined it when
     /// it returns.
     Pairing,
+    /// `apply` restores the platform's own networks from the snapshot.
+    Platform,
     /// Any method may be called twice in a row.
     Twice,
     /// Any method may be called after any other one.
@@ -116,7 +135,7 @@ pub enum Check {
     RouterVanishes,
     /// Names are bytes, and keys are what the standard allows.
     OddCredentials,
-    /// `join` with a wrong key never succeeds.
+    /// `join` with a wrong key never succeeds, not even if the network is already joined.
     WrongKey,
     /// `join` of a network out of range never succeeds.
     NotInRange,
@@ -126,15 +145,19 @@ pub enum Check {
 
 impl Check {
     /// All checks.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
         Self::Station,
+        Self::KeepsLink,
+        Self::JoinsLater,
         Self::Reconnects,
+        Self::ReconnectsWhileQueried,
         Self::ConfigLost,
         Self::AccessPoint,
         Self::Off,
-        Self::Platform,
         Self::ReadOnly,
+        Self::Scan,
         Self::Pairing,
+        Self::Platform,
         Self::Twice,
         Self::AnyOrder,
         Self::Dropped,
@@ -156,13 +179,17 @@ impl Check {
     pub fn name(self) -> &'static str {
         match self {
             Self::Station => "station",
+            Self::KeepsLink => "keeps link",
+            Self::JoinsLater => "joins later",
             Self::Reconnects => "reconnects",
+            Self::ReconnectsWhileQueried => "reconnects while queried",
             Self::ConfigLost => "config lost",
             Self::AccessPoint => "access point",
             Self::Off => "off",
-            Self::Platform => "platform",
             Self::ReadOnly => "read only",
+            Self::Scan => "scan",
             Self::Pairing => "pairing",
+            Self::Platform => "platform",
             Self::Twice => "twice",
             Self::AnyOrder => "any order",
             Self::Dropped => "dropped",
@@ -180,36 +207,81 @@ impl Check {
             Self::NothingStored => "nothing stored",
         }
     }
-}
 
-/// Runs one check. It resets the test bed first.
-pub async fn run<S: TestBed>(check: Check, test_bed: &mut S) -> Outcome {
-    let network = fixtures::old();
-    let platform = (check == Check::Platform).then_some(&network);
-    let result = match TestContext::new(test_bed, platform).await {
-        Ok(context) => run_check(check, context).await,
-        Err(stop) => Err(stop),
-    };
-    match result {
-        Ok(outcome) => outcome,
-        Err(report::Stop::Failed(failure)) => Outcome::Failed(failure),
-        Err(report::Stop::Skipped(gap)) => Outcome::Skipped(gap),
+    /// Returns the checks whose failure this one would only repeat, each with the reason to report
+    /// for skipping it.
+    fn needs(self) -> &'static [(Self, Unavailable)] {
+        const STATION: (Check, Unavailable) =
+            (Check::Station, Unavailable("it needs the check \"station\", which failed"));
+        const PAIRING: (Check, Unavailable) =
+            (Check::Pairing, Unavailable("it needs the check \"pairing\", which failed"));
+        match self {
+            Self::Station => &[],
+            Self::KeepsLink
+            | Self::JoinsLater
+            | Self::Reconnects
+            | Self::ReconnectsWhileQueried
+            | Self::ConfigLost
+            | Self::AccessPoint
+            | Self::Off
+            | Self::ReadOnly
+            | Self::Scan
+            | Self::Pairing
+            | Self::WrongKey
+            | Self::NotInRange => &[STATION],
+            Self::Platform
+            | Self::Twice
+            | Self::AnyOrder
+            | Self::Dropped
+            | Self::LateEvents
+            | Self::StaleOffer
+            | Self::NoButtonPress
+            | Self::StaysOnAir
+            | Self::WaitsBeforeDisconnect
+            | Self::Overlap
+            | Self::OverlapMemory
+            | Self::RouterVanishes
+            | Self::OddCredentials
+            | Self::NothingStored => &[STATION, PAIRING],
+        }
     }
 }
 
-async fn run_check<S: TestBed>(
-    check: Check,
-    context: TestContext<'_, S>,
-) -> Result<Outcome, report::Stop> {
+/// Runs one check. It resets the test bed first.
+pub async fn run<S: TestBed>(check: Check, test_bed: &mut S) -> CheckResult {
+    let network = fixtures::old();
+    let platform = (check == Check::Platform).then_some(&network);
+    let (clock, mut log) = (test_bed.clock(), context::Log::default());
+    let start = clock.now();
+    let result = match TestContext::new(test_bed, platform, &mut log).await {
+        Ok(context) => run_check(check, context).await,
+        Err(stop) => Err(stop),
+    };
+    let duration = clock.now().since(start);
+    let outcome = match result {
+        Ok(()) => log.gap.map_or(Outcome::Passed, Outcome::Partial),
+        Err(Stop::Skipped(gap)) => Outcome::Skipped(gap),
+        Err(Stop::Failed(failure)) => {
+            Outcome::Failed(Failure { at: duration, last_call: log.last_call, ..failure })
+        }
+    };
+    CheckResult { check, outcome, duration, drops: log.drops }
+}
+
+async fn run_check<S: TestBed>(check: Check, context: TestContext<'_, S>) -> Result<(), Stop> {
     match check {
         Check::Station => modes::station(context).await,
-        Check::Reconnects => modes::reconnects(context).await,
+        Check::KeepsLink => modes::keeps_link(context).await,
+        Check::JoinsLater => modes::joins_later(context).await,
+        Check::Reconnects => modes::reconnects(context, false).await,
+        Check::ReconnectsWhileQueried => modes::reconnects(context, true).await,
         Check::ConfigLost => modes::config_lost(context).await,
         Check::AccessPoint => modes::access_point(context).await,
         Check::Off => modes::off(context).await,
-        Check::Platform => modes::platform(context).await,
-        Check::ReadOnly => modes::read_only(context).await,
+        Check::ReadOnly => queries::read_only(context).await,
+        Check::Scan => queries::scan(context).await,
         Check::Pairing => modes::pairing(context).await,
+        Check::Platform => modes::platform(context).await,
         Check::Twice => methods::twice(context).await,
         Check::AnyOrder => methods::any_order(context).await,
         Check::Dropped => drops::dropped(context).await,
@@ -228,14 +300,29 @@ async fn run_check<S: TestBed>(
     }
 }
 
-/// Runs all checks, one after the other.
-pub async fn run_all<S: TestBed>(test_bed: &mut S) -> Report {
-    let not_run = Outcome::Skipped(Unavailable("not run"));
-    let mut outcomes = Check::ALL.map(|check| (check, not_run.clone()));
-    for (check, outcome) in &mut outcomes {
-        *outcome = run(*check, test_bed).await;
+/// Runs all checks, one after the other, and calls `on_result` after each. A check that needs
+/// another one, which failed, is skipped.
+pub async fn run_all<S: TestBed>(
+    test_bed: &mut S,
+    mut on_result: impl FnMut(&CheckResult),
+) -> Report {
+    let mut report = Report::default();
+    for check in Check::ALL {
+        let is_failed = |check| report.outcome(check).is_some_and(Outcome::is_failure);
+        let result = match check.needs().iter().find(|(needed, _)| is_failed(*needed)) {
+            Some((_, reason)) => CheckResult {
+                check,
+                outcome: Outcome::Skipped(*reason),
+                duration: Duration::ZERO,
+                drops: Drops::default(),
+            },
+            None => run(check, test_bed).await,
+        };
+        on_result(&result);
+        // Cannot fail: there is room for all checks.
+        let _ = report.0.push(result);
     }
-    Report(outcomes)
+    report
 }
 
 #[cfg(test)]

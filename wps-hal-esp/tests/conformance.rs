@@ -6,7 +6,7 @@ mod fake;
 use embassy_futures::select::{Either3, select3};
 use fake::simulation::{Link, Router, Simulation, run_simulation};
 use fake::{TestClock, block_on};
-use wps_core::conformance::{Check, ObservedState, Outcome, TestBed, Unavailable, run_all};
+use wps_core::conformance::{Check, ObservedState, TestBed, Unavailable, run_all};
 use wps_core::{Clock, Credentials, Ssid};
 use wps_hal_esp::Driver;
 
@@ -117,26 +117,29 @@ impl FakeTestBed<'_> {
     }
 }
 
+/// The checks that the driver passes only in part or that are skipped, and why. The library detects
+/// overlap itself, once, and does not say that an exchange begins.
+const GAPS: [(Check, &str); 6] = [
+    (Check::ConfigLost, "skipped: the platform never restarts without the driver"),
+    (Check::Platform, "skipped: the library has no platform networks"),
+    (
+        Check::StaysOnAir,
+        "skipped: the library leaves its network when it starts to search for routers",
+    ),
+    (Check::OverlapMemory, "skipped: the driver leaves session overlap to its platform"),
+    (Check::RouterVanishes, "skipped: the driver does not report when the exchange begins"),
+    (Check::OddCredentials, "partly: for the library, a NUL ends the name"),
+];
+
 #[test]
 fn the_driver_passes_the_conformance_suite() {
     let _guard = fake::fresh_library();
     let clock = TestClock::new();
     let mut reconnector = Driver::new(()).expect("a working library").reconnector();
     let mut test_bed = FakeTestBed(&clock);
-    let all = select3(run_all(&mut test_bed), reconnector.run(&clock), run_simulation(&clock));
+    let suite = run_all(&mut test_bed, |result| println!("{result}"));
+    let all = select3(suite, reconnector.run(&clock), run_simulation(&clock));
     let Either3::First(report) = block_on(&clock, all);
-    println!("{report}");
-    assert!(report.is_ok(), "{report}");
-    let is_skipped = |check: &Check| matches!(report.outcome(*check), Some(Outcome::Skipped(_)));
-    let skipped: Vec<_> = Check::ALL.into_iter().filter(is_skipped).collect();
-    // The library leaves its network to search, reports its own overlap once, and does not say that
-    // a router is gone. Nothing else restarts it, and it has no networks of its own.
-    let expected_skips = [
-        Check::ConfigLost,
-        Check::Platform,
-        Check::StaysOnAir,
-        Check::OverlapMemory,
-        Check::RouterVanishes,
-    ];
-    assert_eq!(skipped, expected_skips);
+    let not_passed = report.not_passed().map(|(check, outcome)| (check, outcome.to_string()));
+    assert_eq!(not_passed.collect::<Vec<_>>(), GAPS.map(|(check, gap)| (check, gap.to_owned())));
 }

@@ -1,31 +1,57 @@
 //! The context in which one check runs: the test bed, a driver on it, and the steps that checks
 //! share.
 
+use core::future::pending;
 use core::time::Duration;
 
+use embassy_futures::select::{Either, select};
+
 use super::fixtures::{expected_state, reason_if_optional};
-use super::futures::with_timeout;
-use super::report::Stop;
-use super::{Failure, Finding, Limits, ObservedState, Outcome, TestBed, Unavailable, fixtures};
+use super::futures::{observe_until, timed, while_in_state};
+use super::report::{Drops, Failure, Finding, Stop};
+use super::{Limits, ObservedState, TestBed, Unavailable, fixtures};
+use crate::command::{APPLY_TIMEOUT, JOIN_TIMEOUT, SNAPSHOT_TIMEOUT};
 use crate::driver::{DriverError, ErrorKind, Offer, PairContext, WifiDriver};
 use crate::link::Link;
 use crate::logging::info;
 use crate::settings::{Credentials, Mode, Settings, Snapshot};
-use crate::time::Clock;
+use crate::time::{Clock, Instant};
 use crate::wsc::OverlapDetector;
 
 /// The time between two observations of the radio.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// The time after which the runner gives up `link`.
+pub(super) const LINK_TIMEOUT: Duration = Duration::from_secs(2);
+/// The time after which the runner gives up `scan`.
+pub(super) const SCAN_TIMEOUT: Duration = Duration::from_secs(15);
 /// The time within which the radio must be observed as joined after `join` has returned.
 const JOIN_OBSERVED_TIMEOUT: Duration = Duration::from_millis(150);
+/// The time within which `link` must report what the test bed observes.
+const LINK_UPDATE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The time between two calls of `link` by a web page that shows the link.
+const LINK_QUERY_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) struct TestContext<'s, S: TestBed> {
     pub(super) test_bed: &'s mut S,
     pub(super) driver: S::Driver,
     pub(super) clock: S::Clock,
     pub(super) limits: Limits,
+    pub(super) log: &'s mut Log,
+    /// Whether `link` is called every second while the driver is idle.
+    pub(super) link_is_queried: bool,
+    /// The settings in force. `None` if the machine would not be idle: it would first call another
+    /// method, or apply settings.
+    settings: Option<Settings>,
+}
+
+/// What a report says about a check in addition to its outcome.
+#[derive(Default)]
+pub(super) struct Log {
     /// A part of the check that could not be tried.
     pub(super) gap: Option<Unavailable>,
+    /// The last method that changes the radio.
+    pub(super) last_call: Option<&'static str>,
+    pub(super) drops: Drops,
 }
 
 impl<'s, S: TestBed> TestContext<'s, S> {
@@ -33,31 +59,46 @@ impl<'s, S: TestBed> TestContext<'s, S> {
     pub(super) async fn new(
         test_bed: &'s mut S,
         platform: Option<&Credentials>,
+        log: &'s mut Log,
     ) -> Result<Self, Stop> {
         test_bed.reset(platform).await?;
         test_bed.start_router(&fixtures::old()).await?;
-        Ok(Self::with_new_driver(test_bed, None).await)
+        Ok(Self::with_new_driver(test_bed, log).await)
     }
 
     /// Simulates a power cut of the device: restarts the platform and creates a new driver, while
     /// the routers keep running. The second value is whether the platform was restarted.
     pub(super) async fn restart(self) -> (Self, bool) {
-        let Self { test_bed, driver, mut gap, .. } = self;
+        let Self { test_bed, driver, log, .. } = self;
         drop(driver);
         let restarted = test_bed.restart_platform().await;
-        gap = gap.or(restarted.err());
-        (Self::with_new_driver(test_bed, gap).await, restarted.is_ok())
+        log.gap = log.gap.or(restarted.err());
+        (Self::with_new_driver(test_bed, log).await, restarted.is_ok())
     }
 
-    async fn with_new_driver(test_bed: &'s mut S, gap: Option<Unavailable>) -> Self {
+    async fn with_new_driver(test_bed: &'s mut S, log: &'s mut Log) -> Self {
         let (driver, clock, limits) =
             (test_bed.driver().await, test_bed.clock(), test_bed.limits());
-        Self { test_bed, driver, clock, limits, gap }
+        Self { test_bed, driver, clock, limits, log, link_is_queried: false, settings: None }
     }
 
-    /// Returns the outcome of a check that found no failure.
-    pub(super) fn passed(self) -> Outcome {
-        self.gap.map_or(Outcome::Passed, Outcome::Partial)
+    /// Records the call of a method that changes the radio. The settings in force are unknown until
+    /// it has succeeded.
+    pub(super) fn begin(&mut self, call: &'static str) {
+        self.log.last_call = Some(call);
+        self.settings = None;
+    }
+
+    /// Records a part of the check that cannot be tried. Passes other failures on.
+    pub(super) fn skip_part(&mut self, result: Result<(), Stop>) -> Result<bool, Stop> {
+        match result {
+            Ok(()) => Ok(true),
+            Err(Stop::Skipped(gap)) => {
+                self.log.gap = Some(gap);
+                Ok(false)
+            }
+            Err(stop) => Err(stop),
+        }
     }
 
     // --- methods that must succeed -------------------------------------------------------------
@@ -81,12 +122,30 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         settings: &Settings,
         snapshot: &Snapshot,
     ) -> Result<(), Stop> {
+        self.begin(call_of(settings));
         let apply = self.driver.apply(settings, snapshot);
-        let result = with_timeout(&self.clock, self.limits.response_timeout, apply).await;
-        match (result.map(|it| it.map_err(log_error)), reason_if_optional(settings)) {
-            (Some(Err(ErrorKind::Unsupported)), Some(gap)) => Err(gap.into()),
-            (result, _) => self.expect_success(step, result),
+        match (timed(&self.clock, APPLY_TIMEOUT, apply).await, reason_if_optional(settings)) {
+            (Err(Finding::Error(ErrorKind::Unsupported)), Some(gap)) => return Err(gap.into()),
+            (result, _) => expect_success(step, result)?,
         }
+        self.settings = Some(settings.clone());
+        Ok(())
+    }
+
+    /// Calls `apply` with the settings in force, which must not interrupt the link.
+    pub(super) async fn apply_again(
+        &mut self,
+        step: &'static str,
+        settings: &Settings,
+    ) -> Result<(), Stop> {
+        self.begin(call_of(settings));
+        let snapshot = Snapshot::default();
+        let apply = timed(&self.clock, APPLY_TIMEOUT, self.driver.apply(settings, &snapshot));
+        let wanted = expected_state(settings);
+        let result = while_in_state(self.test_bed, &self.clock, step, &wanted, apply).await?;
+        expect_success(step, result)?;
+        self.settings = Some(settings.clone());
+        self.expect_stable_state(step, &wanted).await
     }
 
     /// Calls `join`, which must return only once the network is joined.
@@ -95,15 +154,11 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         step: &'static str,
         network: &Credentials,
     ) -> Result<(), Stop> {
-        let result = self.try_join(network, self.limits.response_timeout).await;
-        self.expect_success(step, result)?;
+        let result = self.try_join(network).await;
+        expect_success(step, result)?;
         let joined = ObservedState::Joined(network.ssid.clone());
         self.expect_state_within(JOIN_OBSERVED_TIMEOUT, step, &joined).await?;
-        if let Some(link) = self.link(step).await? {
-            let (wanted, found) = (Finding::LinkUp(true), Finding::LinkUp(link.up));
-            expect(step, link.up, wanted, found)?;
-        }
-        Ok(())
+        self.expect_link(Duration::ZERO, step, &joined).await
     }
 
     /// Presses the router's button and calls `pair`, which must return exactly its network.
@@ -113,28 +168,8 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         network: &Credentials,
     ) -> Result<Offer, Stop> {
         self.test_bed.press_button(&network.ssid).await;
-        let result = self.try_pair(&mut OverlapDetector::new(), self.limits.response_timeout).await;
-        self.expect_offer(step, network, result)
-    }
-
-    /// Fails unless `result` is an offer whose first network is `network`.
-    pub(super) fn expect_offer(
-        &self,
-        step: &'static str,
-        network: &Credentials,
-        result: Option<Result<Offer, ErrorKind>>,
-    ) -> Result<Offer, Stop> {
-        let wanted = Finding::Offer(network.ssid.clone());
-        let found = match result {
-            Some(Ok(offer)) if same_credentials(offer.at(0), network) => return Ok(offer),
-            Some(Ok(offer)) if offer.at(0).ssid == network.ssid => {
-                Finding::OfferWithWrongKey(network.ssid.clone())
-            }
-            Some(Ok(offer)) => Finding::Offer(offer.at(0).ssid.clone()),
-            Some(Err(kind)) => Finding::Error(kind),
-            None => Finding::Pending(self.limits.response_timeout),
-        };
-        Err(Failure { step, case: None, wanted, found }.into())
+        let result = self.try_pair(&mut OverlapDetector::new()).await;
+        expect_offer(step, network, result)
     }
 
     /// Presses the router's button, pairs with it and joins its network.
@@ -149,81 +184,93 @@ impl<'s, S: TestBed> TestContext<'s, S> {
 
     /// Calls `link`. Returns `None` if the driver does not implement it.
     pub(super) async fn link(&mut self, step: &'static str) -> Result<Option<Link>, Stop> {
-        let timeout = self.limits.response_timeout;
-        let result = with_timeout(&self.clock, timeout, self.driver.link()).await;
-        match result.map(|it| it.map_err(log_error)) {
-            Some(Ok(link)) => Ok(Some(link).filter(|link| link.mode.is_some())),
-            other => self.expect_success(step, other).map(|_| None),
-        }
+        let link = timed(&self.clock, LINK_TIMEOUT, self.driver.link()).await;
+        expect_success(step, link).map(|link| Some(link).filter(|link| link.mode.is_some()))
     }
 
     pub(super) async fn snapshot(&mut self, step: &'static str) -> Result<Snapshot, Stop> {
-        let timeout = self.limits.response_timeout;
-        let result = with_timeout(&self.clock, timeout, self.driver.snapshot()).await;
-        self.expect_success(step, result.map(|it| it.map_err(log_error)))
-    }
-
-    /// Fails unless a method returned `Ok` within the response timeout.
-    pub(super) fn expect_success<T>(
-        &self,
-        step: &'static str,
-        result: Option<Result<T, ErrorKind>>,
-    ) -> Result<T, Stop> {
-        let found = match result {
-            Some(Ok(value)) => return Ok(value),
-            Some(Err(kind)) => Finding::Error(kind),
-            None => Finding::Pending(self.limits.response_timeout),
-        };
-        Err(Failure { step, case: None, wanted: Finding::Success, found }.into())
+        expect_success(step, timed(&self.clock, SNAPSHOT_TIMEOUT, self.driver.snapshot()).await)
     }
 
     // --- methods that may succeed or fail ------------------------------------------------------
 
-    /// Calls `pair`. Returns `None` if it does not return within `timeout`.
+    /// Calls `pair`.
     pub(super) async fn try_pair(
         &mut self,
         overlap_detector: &mut OverlapDetector,
-        timeout: Duration,
-    ) -> Option<Result<Offer, ErrorKind>> {
+    ) -> Result<Offer, Finding> {
+        self.begin("pair");
         let mut pair_context = PairContext::new(overlap_detector, &|_| {});
         let pair = self.driver.pair(&mut pair_context);
-        with_timeout(&self.clock, timeout, pair).await.map(|it| it.map_err(log_error))
+        timed(&self.clock, self.limits.response_timeout, pair).await
     }
 
-    /// Calls `join`. Returns `None` if it does not return within `timeout`.
-    pub(super) async fn try_join(
-        &mut self,
-        network: &Credentials,
-        timeout: Duration,
-    ) -> Option<Result<(), ErrorKind>> {
+    /// Calls `join`.
+    pub(super) async fn try_join(&mut self, network: &Credentials) -> Result<(), Finding> {
+        self.begin("join");
         let snapshot = Snapshot::default();
-        let join = self.driver.join(network, &snapshot);
-        with_timeout(&self.clock, timeout, join).await.map(|it| it.map_err(log_error))
+        timed(&self.clock, JOIN_TIMEOUT, self.driver.join(network, &snapshot)).await?;
+        self.settings = Some(fixtures::station(network.clone()));
+        Ok(())
+    }
+
+    // --- waiting -------------------------------------------------------------------------------
+
+    /// Waits as the runner waits while the machine is idle. Fails if the driver reports that its
+    /// configuration is lost.
+    pub(super) async fn rest(&mut self, step: &'static str, time: Duration) -> Result<(), Stop> {
+        let deadline = self.clock.now().after(time);
+        while self.clock.now() < deadline {
+            let end = self.next_query().unwrap_or(deadline).min(deadline);
+            let idle = idle(&mut self.driver, self.settings.as_ref());
+            match select(idle, self.clock.sleep_until(end)).await {
+                Either::First(()) => return Err(config_lost(step)),
+                Either::Second(()) if self.link_is_queried => drop(self.link(step).await?),
+                Either::Second(()) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the driver reports that its configuration is lost.
+    pub(super) async fn expect_config_lost(&mut self, step: &'static str) -> Result<(), Stop> {
+        let timeout = self.limits.response_timeout;
+        let idle = idle(&mut self.driver, self.settings.as_ref());
+        match select(idle, self.clock.sleep_until(self.clock.now().after(timeout))).await {
+            Either::First(()) => Ok(()),
+            Either::Second(()) => {
+                Err(Failure::new(step, Finding::ConfigLost, Finding::Pending(timeout)).into())
+            }
+        }
     }
 
     /// Stops a router and waits for the watch window, as long as a person needs to walk to another
     /// router. Until then a driver may still report the stopped router from its last scan.
-    pub(super) async fn stop_router_and_wait(&mut self, network: &Credentials) {
+    pub(super) async fn stop_router_and_wait(
+        &mut self,
+        step: &'static str,
+        network: &Credentials,
+    ) -> Result<(), Stop> {
         self.test_bed.stop_router(&network.ssid).await;
-        self.clock.sleep_until(self.clock.now().after(self.limits.watch_window)).await;
+        self.rest(step, self.limits.watch_window).await
     }
 
-    /// Fails if `config_lost` returns within the watch window.
-    pub(super) async fn expect_config_kept(&mut self, step: &'static str) -> Result<(), Stop> {
-        let timeout = self.limits.watch_window;
-        let lost = with_timeout(&self.clock, timeout, self.driver.config_lost()).await;
-        expect(step, lost.is_none(), Finding::Pending(timeout), Finding::Success)
+    /// Returns when `link` is to be called next, or `None` if never.
+    fn next_query(&self) -> Option<Instant> {
+        self.link_is_queried.then(|| self.clock.now().after(LINK_QUERY_INTERVAL))
     }
 
     // --- the radio -----------------------------------------------------------------------------
 
     /// Returns what the radio is doing, or `None` if neither the test bed nor the driver can say.
-    pub(super) async fn observe(&mut self) -> Result<Option<ObservedState>, Stop> {
+    async fn observe(&mut self) -> Result<Option<ObservedState>, Stop> {
         let unavailable = match self.test_bed.observe().await {
             Ok(state) => return Ok(Some(state)),
             Err(unavailable) => unavailable,
         };
-        self.gap = Some(unavailable);
+        self.log.gap = Some(unavailable);
+        // Only the driver can say. Ask it no more often than a web page, so that it is also idle.
+        self.link_is_queried = true;
         let Some(Link { up, mode, ssid, .. }) = self.link("link").await? else { return Ok(None) };
         Ok(Some(match (up, mode, ssid) {
             (true, Some(Mode::AccessPoint), Some(ssid)) => ObservedState::Serving(ssid),
@@ -232,13 +279,42 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         }))
     }
 
-    /// Waits until the radio is observed in the state `wanted`.
+    /// Watches the radio until `stop_at` accepts its state, at most for `time`. Returns the last
+    /// state, or `None` if neither the test bed nor the driver can say.
+    ///
+    /// Meanwhile it waits as [`rest`](Self::rest) does.
+    async fn watch(
+        &mut self,
+        time: Duration,
+        step: &'static str,
+        stop_at: impl Fn(&ObservedState) -> bool,
+    ) -> Result<Option<ObservedState>, Stop> {
+        let deadline = self.clock.now().after(time);
+        loop {
+            let Some(state) = self.observe().await? else { return Ok(None) };
+            if stop_at(&state) || self.clock.now() >= deadline {
+                return Ok(Some(state));
+            }
+            let end = self.next_query().unwrap_or(deadline).min(deadline);
+            let idle = idle(&mut self.driver, self.settings.as_ref());
+            let observe = observe_until(self.test_bed, &self.clock, end, &stop_at);
+            match select(idle, observe).await {
+                Either::First(()) => return Err(config_lost(step)),
+                Either::Second(Some(state)) => return Ok(Some(state)),
+                Either::Second(None) if self.link_is_queried => drop(self.link(step).await?),
+                Either::Second(None) => {}
+            }
+        }
+    }
+
+    /// Waits until the radio is observed in the state `wanted`, and `link` reports it, too.
     pub(super) async fn expect_state(
         &mut self,
         step: &'static str,
         wanted: &ObservedState,
     ) -> Result<(), Stop> {
-        self.expect_state_within(self.limits.response_timeout, step, wanted).await
+        self.expect_state_within(self.limits.response_timeout, step, wanted).await?;
+        self.expect_link(LINK_UPDATE_TIMEOUT, step, wanted).await
     }
 
     async fn expect_state_within(
@@ -247,34 +323,95 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         step: &'static str,
         wanted: &ObservedState,
     ) -> Result<(), Stop> {
-        let deadline = self.clock.now().after(timeout);
-        loop {
-            let Some(state) = self.observe().await? else { return Ok(()) };
-            if state == *wanted {
-                return Ok(());
-            }
-            if self.clock.now() >= deadline {
-                let wanted = Finding::Observed(wanted.clone());
-                let found = Finding::Observed(state);
-                return Err(Failure { step, case: None, wanted, found }.into());
-            }
-            self.clock.sleep_until(self.clock.now().after(POLL_INTERVAL)).await;
+        match self.watch(timeout, step, |state| state == wanted).await? {
+            Some(state) if state != *wanted => Err(Failure::observed(step, wanted, state).into()),
+            Some(_) | None => Ok(()),
         }
     }
 
-    /// Fails if the radio leaves the state `wanted` within the watch window.
+    /// Fails if the radio leaves the state `wanted` within the watch window, or `link` does not
+    /// report it then.
     pub(super) async fn expect_stable_state(
         &mut self,
         step: &'static str,
         wanted: &ObservedState,
     ) -> Result<(), Stop> {
-        let deadline = self.clock.now().after(self.limits.watch_window);
-        while self.clock.now() < deadline {
-            self.expect_state_within(Duration::ZERO, step, wanted).await?;
-            self.clock.sleep_until(self.clock.now().after(POLL_INTERVAL)).await;
+        match self.watch(self.limits.watch_window, step, |state| state != wanted).await? {
+            Some(state) if state != *wanted => Err(Failure::observed(step, wanted, state).into()),
+            Some(_) | None => self.expect_link(LINK_UPDATE_TIMEOUT, step, wanted).await,
         }
-        Ok(())
     }
+
+    /// Fails if the radio joins this network within the watch window.
+    pub(super) async fn expect_not_joined(
+        &mut self,
+        step: &'static str,
+        network: &Credentials,
+    ) -> Result<(), Stop> {
+        let joined = ObservedState::Joined(network.ssid.clone());
+        match self.watch(self.limits.watch_window, step, |state| *state == joined).await? {
+            Some(state) if state == joined => {
+                let wanted = Finding::NotJoined(network.ssid.clone());
+                Err(Failure::new(step, wanted, Finding::Observed(joined)).into())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Fails if `link` does not report the state `wanted` within `timeout`, in which the radio is.
+    pub(super) async fn expect_link(
+        &mut self,
+        timeout: Duration,
+        step: &'static str,
+        wanted: &ObservedState,
+    ) -> Result<(), Stop> {
+        let deadline = self.clock.now().after(timeout);
+        loop {
+            let Some(link) = self.link(step).await? else { return Ok(()) };
+            match self.compare(&link, wanted) {
+                Ok(()) => return Ok(()),
+                Err((wanted, found)) if self.clock.now() >= deadline => {
+                    return Err(Failure::new(step, wanted, found).into());
+                }
+                Err(_) => self.rest(step, POLL_INTERVAL).await?,
+            }
+        }
+    }
+
+    /// Compares a link with the state in which the radio is. Returns what is wanted and what was
+    /// found if they differ. What the driver cannot report does not count.
+    pub(super) fn compare(
+        &self,
+        link: &Link,
+        state: &ObservedState,
+    ) -> Result<(), (Finding, Finding)> {
+        let mode = self.settings.as_ref().map(Settings::mode);
+        let (up, ssid) = match state {
+            ObservedState::Joined(ssid) | ObservedState::Serving(ssid) => (true, Some(ssid)),
+            ObservedState::Nothing => (false, None),
+        };
+        let differs = link.up != up
+            || mode.is_some_and(|mode| link.mode.is_some_and(|it| it != mode))
+            || ssid.is_some_and(|ssid| link.ssid.as_ref().is_some_and(|it| it != ssid));
+        if !differs {
+            return Ok(());
+        }
+        let found = Finding::Link { up: link.up, mode: link.mode, ssid: link.ssid.clone() };
+        Err((Finding::Link { up, mode, ssid: ssid.cloned() }, found))
+    }
+}
+
+/// Lets the driver do what the runner lets it do while the machine is idle with these settings.
+/// Returns when the driver reports that its configuration is lost.
+async fn idle(driver: &mut impl WifiDriver, settings: Option<&Settings>) {
+    match settings {
+        Some(_) => driver.config_lost().await,
+        None => pending().await,
+    }
+}
+
+fn config_lost(step: &'static str) -> Stop {
+    Failure::new(step, Finding::ConfigKept, Finding::ConfigLost).into()
 }
 
 /// Logs the driver's error and returns its kind.
@@ -291,7 +428,39 @@ pub(super) fn expect(
 ) -> Result<(), Stop> {
     match holds {
         true => Ok(()),
-        false => Err(Failure { step, case: None, wanted, found }.into()),
+        false => Err(Failure::new(step, wanted, found).into()),
+    }
+}
+
+/// Fails unless a method succeeded.
+pub(super) fn expect_success<T>(step: &'static str, result: Result<T, Finding>) -> Result<T, Stop> {
+    result.map_err(|found| Failure::new(step, Finding::Success, found).into())
+}
+
+/// Fails unless `pair` returned an offer whose first network is `network`.
+pub(super) fn expect_offer(
+    step: &'static str,
+    network: &Credentials,
+    result: Result<Offer, Finding>,
+) -> Result<Offer, Stop> {
+    let found = match result {
+        Ok(offer) if same_credentials(offer.at(0), network) => return Ok(offer),
+        Ok(offer) if offer.at(0).ssid == network.ssid => {
+            Finding::OfferWithWrongKey(network.ssid.clone())
+        }
+        Ok(offer) => Finding::Offer(offer.at(0).ssid.clone()),
+        Err(found) => found,
+    };
+    Err(Failure::new(step, Finding::Offer(network.ssid.clone()), found).into())
+}
+
+/// Returns the name of `apply` with these settings.
+fn call_of(settings: &Settings) -> &'static str {
+    match settings {
+        Settings::Platform => "apply(platform)",
+        Settings::Station { .. } => "apply(station)",
+        Settings::AccessPoint { .. } => "apply(access point)",
+        Settings::Off { .. } => "apply(off)",
     }
 }
 

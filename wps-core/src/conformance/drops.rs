@@ -1,10 +1,10 @@
 //! Checks that drop a future before it returns, and of what the dropped future leaves behind.
 
+use super::TestBed;
 use super::context::TestContext;
-use super::fixtures::expected_state;
+use super::fixtures::{self, expected_state};
 use super::futures::{drop_at_poll, evenly_spread, with_timeout};
-use super::report::Stop;
-use super::{Failure, Finding, Outcome, TestBed, TestCase, fixtures};
+use super::report::{Failure, Finding, Stop, TestCase};
 use crate::driver::WifiDriver;
 use crate::settings::Snapshot;
 
@@ -14,14 +14,19 @@ enum Method {
     Apply,
     Pair,
     Join,
+    /// All methods that only query the radio, one after the other.
+    Query,
 }
 
 impl Method {
+    const ALL: [Self; 4] = [Self::Apply, Self::Pair, Self::Join, Self::Query];
+
     fn name(self) -> &'static str {
         match self {
             Self::Apply => "apply",
             Self::Pair => "pair",
             Self::Join => "join",
+            Self::Query => "snapshot, link and scan",
         }
     }
 
@@ -37,20 +42,31 @@ impl Method {
         let (old, home) = (fixtures::station(fixtures::old()), fixtures::home());
         match self {
             Self::Apply => context.join("join", &home).await?,
-            Self::Pair | Self::Join => context.apply_and_expect("apply(station)", &old).await?,
+            Self::Pair | Self::Join | Self::Query => {
+                context.apply_and_expect("apply(station)", &old).await?;
+            }
         }
-        let (snapshot, timeout) = (Snapshot::default(), context.limits.response_timeout);
-        Ok(match self {
-            Self::Apply => {
-                let apply = drop_at_poll(context.driver.apply(&old, &snapshot), drop_at, || true);
-                with_timeout(&context.clock, timeout, apply).await.flatten().map(|it| it.0)
+        match self {
+            Self::Apply => context.begin("apply(station)"),
+            Self::Pair => return Ok(context.drop_pair(&home, drop_at, false).await?.0),
+            Self::Join => context.begin("join"),
+            Self::Query => {}
+        }
+        let (driver, snapshot) = (&mut context.driver, Snapshot::default());
+        let method = async {
+            match self {
+                Self::Apply => drop(driver.apply(&old, &snapshot).await),
+                Self::Pair | Self::Join => drop(driver.join(&home, &snapshot).await),
+                Self::Query => {
+                    drop(driver.snapshot().await);
+                    drop(driver.link().await);
+                    drop(driver.scan().await);
+                }
             }
-            Self::Pair => context.drop_pair(&home, drop_at, false).await?.0,
-            Self::Join => {
-                let join = drop_at_poll(context.driver.join(&home, &snapshot), drop_at, || true);
-                with_timeout(&context.clock, timeout, join).await.flatten().map(|it| it.0)
-            }
-        })
+        };
+        let (timeout, method) =
+            (context.limits.response_timeout, drop_at_poll(method, drop_at, || true));
+        Ok(with_timeout(&context.clock, timeout, method).await.flatten().map(|it| it.0))
     }
 
     /// Runs the method, which must succeed after another one was dropped.
@@ -62,71 +78,97 @@ impl Method {
             }
             Self::Pair => context.pair_and_join("pair and join", &fixtures::home()).await,
             Self::Join => context.join("join", &fixtures::home()).await,
+            Self::Query => {
+                context.snapshot("snapshot").await?;
+                context.link("link").await.map(drop)
+            }
         }
     }
 }
 
-pub(super) async fn dropped<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    const METHODS: [Method; 3] = [Method::Apply, Method::Pair, Method::Join];
+impl<S: TestBed> TestContext<'_, S> {
+    /// Returns the numbers of the drops to try of those that are possible, in rows of `columns`.
+    /// Records how many there are.
+    fn drops(&mut self, possible: usize, columns: usize) -> impl Iterator<Item = usize> + use<S> {
+        self.log.drops.possible += possible;
+        evenly_spread(possible, self.limits.max_drops, columns)
+    }
+}
+
+pub(super) async fn dropped<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
+    const COLUMNS: usize = Method::ALL.len();
     context.test_bed.start_router(&fixtures::home()).await?;
-    for method in METHODS {
+    for method in Method::ALL {
         let polls = method.drop_at(&mut context, usize::MAX).await?;
         let polls = expect_polls(method.name(), polls, &context)?;
-        for number in evenly_spread(polls * METHODS.len(), context.limits.max_drops) {
-            let polls = number / METHODS.len();
+        for number in context.drops(polls * COLUMNS, COLUMNS) {
+            context.log.drops.tried += 1;
+            let polls = number / COLUMNS;
             let case = TestCase::Dropped { method: method.name(), polls };
             method.drop_at(&mut context, polls).await.map_err(|stop| stop.in_case(case.clone()))?;
-            let next = METHODS[number % METHODS.len()];
+            let next = Method::ALL[number % COLUMNS];
             next.run(&mut context).await.map_err(|stop| stop.in_case(case))?;
         }
     }
-    Ok(context.passed())
+    Ok(())
 }
 
-pub(super) async fn late_events<S: TestBed>(
-    mut context: TestContext<'_, S>,
-) -> Result<Outcome, Stop> {
+pub(super) async fn late_events<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
+    context.test_bed.start_router(&fixtures::home()).await?;
+    let old = fixtures::station(fixtures::old());
+    context.apply_and_expect("apply(station)", &old).await?;
+    let (polls, from_exchange) = count_exchange_polls(&mut context).await?;
+    for polls in context.drops(polls + 1, 1) {
+        context.log.drops.tried += 1;
+        let ended = expect_no_late_event(&mut context, polls, from_exchange).await;
+        ended.map_err(|stop| stop.in_case(TestCase::Dropped { method: "pair", polls }))?;
+    }
+    Ok(())
+}
+
+/// Drops `pair` and applies settings. Fails if the radio leaves its network after that.
+async fn expect_no_late_event<S: TestBed>(
+    context: &mut TestContext<'_, S>,
+    polls: usize,
+    from_exchange: bool,
+) -> Result<(), Stop> {
     let (old, home) = (fixtures::station(fixtures::old()), fixtures::home());
-    context.test_bed.start_router(&home).await?;
+    context.drop_pair(&home, polls, from_exchange).await?;
     context.apply_and_expect("apply(station)", &old).await?;
-    let (polls, from_exchange) = count_exchange_polls(&mut context).await?;
-    for polls in evenly_spread(polls + 1, context.limits.max_drops) {
-        let case = TestCase::Dropped { method: "pair", polls };
-        let dropped = context.drop_pair(&home, polls, from_exchange).await;
-        dropped.map_err(|stop| stop.in_case(case.clone()))?;
-        let applied = context.apply_and_expect("apply(station)", &old).await;
-        applied.map_err(|stop| stop.in_case(case.clone()))?;
-        // The button is still pressed from before, and is pressed again.
-        context.test_bed.press_button(&home.ssid).await;
-        let stable =
-            context.expect_stable_state("after apply(station)", &expected_state(&old)).await;
-        stable.map_err(|stop| stop.in_case(case.clone()))?;
-    }
-    Ok(context.passed())
+    // The button is still pressed from before, and is pressed again.
+    context.test_bed.press_button(&home.ssid).await;
+    context.expect_stable_state("after apply(station)", &expected_state(&old)).await
 }
 
-pub(super) async fn stale_offer<S: TestBed>(
-    mut context: TestContext<'_, S>,
-) -> Result<Outcome, Stop> {
-    let (old, home, neighbour) =
-        (fixtures::station(fixtures::old()), fixtures::home(), fixtures::neighbour());
-    context.test_bed.start_router(&home).await?;
+pub(super) async fn stale_offer<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
+    context.test_bed.start_router(&fixtures::home()).await?;
+    let old = fixtures::station(fixtures::old());
     context.apply_and_expect("apply(station)", &old).await?;
     let (polls, from_exchange) = count_exchange_polls(&mut context).await?;
-    for polls in evenly_spread(polls + 1, context.limits.max_drops) {
-        let case = TestCase::Dropped { method: "pair", polls };
-        context.test_bed.start_router(&home).await?;
-        let dropped = context.drop_pair(&home, polls, from_exchange).await;
-        dropped.map_err(|stop| stop.in_case(case.clone()))?;
-        context.stop_router_and_wait(&home).await;
-        context.test_bed.start_router(&neighbour).await?;
-        let offer = context.pair("pair with another router", &neighbour).await;
-        offer.map_err(|stop| stop.in_case(case.clone()))?;
-        context.stop_router_and_wait(&neighbour).await;
-        let applied = context.apply_and_expect("apply(station)", &old).await;
-        applied.map_err(|stop| stop.in_case(case))?;
+    for polls in context.drops(polls + 1, 1) {
+        context.log.drops.tried += 1;
+        let ended = expect_new_offer(&mut context, polls, from_exchange).await;
+        ended.map_err(|stop| stop.in_case(TestCase::Dropped { method: "pair", polls }))?;
     }
-    Ok(context.passed())
+    Ok(())
+}
+
+/// Drops `pair` and pairs with another router. Fails if `pair` returns the network of the first
+/// one.
+async fn expect_new_offer<S: TestBed>(
+    context: &mut TestContext<'_, S>,
+    polls: usize,
+    from_exchange: bool,
+) -> Result<(), Stop> {
+    const STEP: &str = "pair with another router";
+    let (home, neighbour) = (fixtures::home(), fixtures::neighbour());
+    context.test_bed.start_router(&home).await?;
+    context.drop_pair(&home, polls, from_exchange).await?;
+    context.stop_router_and_wait(STEP, &home).await?;
+    context.test_bed.start_router(&neighbour).await?;
+    context.pair(STEP, &neighbour).await?;
+    context.stop_router_and_wait(STEP, &neighbour).await?;
+    context.apply_and_expect("apply(station)", &fixtures::station(fixtures::old())).await
 }
 
 /// Counts the polls of the exchange with the router of "home". If the driver does not report the
@@ -151,5 +193,5 @@ fn expect_polls<S: TestBed>(
     context: &TestContext<'_, S>,
 ) -> Result<usize, Stop> {
     let (wanted, found) = (Finding::Success, Finding::Pending(context.limits.response_timeout));
-    polls.ok_or_else(|| Failure { step, case: None, wanted, found }.into())
+    polls.ok_or_else(|| Failure::new(step, wanted, found).into())
 }

@@ -45,6 +45,15 @@ pub(super) fn off() -> Settings {
     Settings::Off { remembered: Some(old()) }
 }
 
+/// Returns the modes in which a pairing can begin.
+pub(super) fn initial_modes() -> [(&'static str, Settings); 3] {
+    [
+        ("from station mode", station(old())),
+        ("from access-point mode", hotspot()),
+        ("from off", off()),
+    ]
+}
+
 /// Unusual networks: some that people really have, and some that only the standard allows.
 pub(super) fn odd_networks() -> [Credentials; 7] {
     [

@@ -1,19 +1,20 @@
-//! Helpers that run a future with a timeout, or drop it at a given poll.
+//! Helpers that run a future with a timeout, drop it at a given poll, or observe the radio
+//! meanwhile.
 
 use core::cell::Cell;
-use core::future::{Future, poll_fn};
+use core::future::{Future, pending, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
 
 use embassy_futures::select::{Either, select};
 
-use super::TestBed;
-use super::context::TestContext;
-use super::report::Stop;
-use crate::driver::{PairContext, PairEvent, SearchProgress, WifiDriver};
+use super::context::{POLL_INTERVAL, TestContext, expect_offer, log_error};
+use super::report::{Failure, Finding, Stop};
+use super::{ObservedState, TestBed};
+use crate::driver::{DriverError, PairContext, PairEvent, SearchProgress, WifiDriver};
 use crate::settings::Credentials;
-use crate::time::Clock;
+use crate::time::{Clock, Instant};
 use crate::wsc::OverlapDetector;
 
 impl<S: TestBed> TestContext<'_, S> {
@@ -30,6 +31,7 @@ impl<S: TestBed> TestContext<'_, S> {
         drop_at: usize,
         from_exchange: bool,
     ) -> Result<(Option<usize>, bool), Stop> {
+        self.begin("pair");
         self.test_bed.press_button(&network.ssid).await;
         let exchanging = Cell::new(false);
         let on_event = |event| {
@@ -45,7 +47,7 @@ impl<S: TestBed> TestContext<'_, S> {
         let finished = with_timeout(&self.clock, self.limits.response_timeout, pair).await;
         let (polls, result) = finished.flatten().unzip();
         if let Some(Ok(offer)) = result {
-            self.expect_offer("pair", network, Some(Ok(offer)))?;
+            expect_offer("pair", network, Ok(offer))?;
         }
         Ok((polls, exchanging.get()))
     }
@@ -85,9 +87,67 @@ pub(super) async fn with_timeout<F: Future>(
     }
 }
 
+/// Runs a method of the driver. Returns what was found instead of a success if it fails, or does
+/// not return within `timeout`.
+pub(super) async fn timed<T, E: DriverError>(
+    clock: &impl Clock,
+    timeout: Duration,
+    method: impl Future<Output = Result<T, E>>,
+) -> Result<T, Finding> {
+    match with_timeout(clock, timeout, method).await {
+        Some(result) => result.map_err(|error| Finding::Error(log_error(error))),
+        None => Err(Finding::Pending(timeout)),
+    }
+}
+
+/// Observes the radio until `stop_at` accepts its state, and returns that state. Returns `None` at
+/// `end`.
+pub(super) async fn observe_until<S: TestBed>(
+    test_bed: &mut S,
+    clock: &S::Clock,
+    end: Instant,
+    stop_at: impl Fn(&ObservedState) -> bool,
+) -> Option<ObservedState> {
+    while clock.now() < end {
+        match test_bed.observe().await {
+            Ok(state) if stop_at(&state) => return Some(state),
+            Ok(_) | Err(_) => {}
+        }
+        clock.sleep_until(clock.now().after(POLL_INTERVAL).min(end)).await;
+    }
+    None
+}
+
+/// Runs `work` while the test bed observes the radio. Fails if the radio is observed in another
+/// state than `wanted`.
+pub(super) async fn while_in_state<S: TestBed, F: Future>(
+    test_bed: &mut S,
+    clock: &S::Clock,
+    step: &'static str,
+    wanted: &ObservedState,
+    work: F,
+) -> Result<F::Output, Stop> {
+    let never = Instant::from_millis(u64::MAX);
+    let observe = async {
+        match observe_until(test_bed, clock, never, |state| state != wanted).await {
+            Some(state) => state,
+            None => pending().await,
+        }
+    };
+    // The observation comes first: `work` may be done at its first poll.
+    match select(observe, work).await {
+        Either::First(state) => Err(Failure::observed(step, wanted, state).into()),
+        Either::Second(result) => Ok(result),
+    }
+}
+
 /// Returns at most `max` of the numbers from 0 to `cases`, evenly spread. The step is one more than
-/// a multiple of three: for cases in rows of three, every column is reached.
-pub(super) fn evenly_spread(cases: usize, max: usize) -> impl Iterator<Item = usize> {
+/// a multiple of `columns`: for cases in rows of so many, every column is reached.
+pub(super) fn evenly_spread(
+    cases: usize,
+    max: usize,
+    columns: usize,
+) -> impl Iterator<Item = usize> {
     let step = cases.div_ceil(max.max(1)).max(1);
-    (0..cases).step_by(step + (4 - step % 3) % 3)
+    (0..cases).step_by(step + (columns + 1 - step % columns) % columns)
 }

@@ -2,7 +2,7 @@
 
 use super::context::TestContext;
 use super::report::Stop;
-use super::{Outcome, TestBed, TestCase, fixtures};
+use super::{TestBed, TestCase, fixtures};
 use crate::settings::Settings;
 
 /// A method of the driver, with its settings. Each must work after each.
@@ -62,37 +62,29 @@ impl Method {
     }
 }
 
-pub(super) async fn twice<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
+pub(super) async fn twice<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
     context.test_bed.start_router(&fixtures::home()).await?;
     for method in Method::ALL {
-        match method.run(&mut context).await {
-            Err(Stop::Skipped(gap)) => context.gap = Some(gap),
-            first => {
-                first?;
-                method.run_after(method, &mut context).await?;
-            }
+        let first = method.run(&mut context).await;
+        if context.skip_part(first)? {
+            method.run_after(method, &mut context).await?;
         }
     }
-    Ok(context.passed())
+    Ok(())
 }
 
-pub(super) async fn any_order<S: TestBed>(
-    mut context: TestContext<'_, S>,
-) -> Result<Outcome, Stop> {
+pub(super) async fn any_order<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
     context.test_bed.start_router(&fixtures::home()).await?;
     let mut methods = heapless::Vec::<Method, { Method::ALL.len() }>::new();
     for method in Method::ALL {
-        match method.run(&mut context).await {
-            Err(Stop::Skipped(gap)) => context.gap = Some(gap),
-            result => {
-                result?;
-                // Cannot fail: there is room for all methods.
-                let _ = methods.push(method);
-            }
+        let result = method.run(&mut context).await;
+        if context.skip_part(result)? {
+            // Cannot fail: there is room for all methods.
+            let _ = methods.push(method);
         }
     }
     // Visits every ordered pair: from each method to each later one and back.
-    let Some(mut previous) = methods.last().copied() else { return Ok(context.passed()) };
+    let Some(mut previous) = methods.last().copied() else { return Ok(()) };
     for (place, &method) in methods.iter().enumerate() {
         for &later in methods.iter().skip(place + 1) {
             for next in [method, later] {
@@ -101,5 +93,5 @@ pub(super) async fn any_order<S: TestBed>(
             }
         }
     }
-    Ok(context.passed())
+    Ok(())
 }

@@ -1,19 +1,14 @@
-//! Checks of `apply`, of `pair` from every mode, and of the methods that only read.
+//! Checks of `apply`, of the link that it sets up, and of `pair` from every mode.
 
-use core::cell::Cell;
+use core::time::Duration;
 
-use embassy_futures::select::{Either, select};
-
-use super::context::{POLL_INTERVAL, TestContext};
-use super::fixtures::expected_state;
-use super::futures::with_timeout;
+use super::context::TestContext;
+use super::fixtures::{self, expected_state};
 use super::report::Stop;
-use super::{Failure, Finding, Outcome, TestBed, fixtures};
-use crate::driver::WifiDriver;
+use super::{ObservedState, TestBed};
 use crate::settings::{Settings, Snapshot};
-use crate::time::Clock;
 
-pub(super) async fn station<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
+pub(super) async fn station<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
     let old = fixtures::station(fixtures::old());
     // With no network in range, `apply` must return without a link.
     let absent = fixtures::station(fixtures::absent());
@@ -23,45 +18,66 @@ pub(super) async fn station<S: TestBed>(mut context: TestContext<'_, S>) -> Resu
     for _ in 0..2 {
         context.apply_and_expect("apply(station)", &old).await?;
     }
-    context.expect_stable_state("after apply(station)", &expected_state(&old)).await?;
-    Ok(context.passed())
+    context.expect_stable_state("after apply(station)", &expected_state(&old)).await
+}
+
+pub(super) async fn keeps_link<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
+    const STEP: &str = "apply of the settings in force";
+    context.test_bed.observe().await?;
+    for settings in [fixtures::station(fixtures::old()), fixtures::hotspot()] {
+        let applied = context.apply_and_expect("apply", &settings).await;
+        if context.skip_part(applied)? {
+            context.apply_again(STEP, &settings).await?;
+        }
+    }
+    context.test_bed.start_router(&fixtures::home()).await?;
+    context.join("join", &fixtures::home()).await?;
+    context.apply_again("apply of the joined network", &fixtures::station(fixtures::home())).await
+}
+
+pub(super) async fn joins_later<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
+    const STEP: &str = "after apply(station) of a network out of range";
+    let home = fixtures::station(fixtures::home());
+    context.apply("apply(station)", &home, &Snapshot::default()).await?;
+    context.rest(STEP, context.limits.watch_window).await?;
+    context.expect_link(Duration::ZERO, STEP, &ObservedState::Nothing).await?;
+    context.test_bed.start_router(&fixtures::home()).await?;
+    context.expect_state("after the network came into range", &expected_state(&home)).await
 }
 
 pub(super) async fn reconnects<S: TestBed>(
     mut context: TestContext<'_, S>,
-) -> Result<Outcome, Stop> {
+    link_is_queried: bool,
+) -> Result<(), Stop> {
+    const STEP: &str = "while the router is off";
     let old = fixtures::station(fixtures::old());
     context.apply_and_expect("apply(station)", &old).await?;
-    context.stop_router_and_wait(&fixtures::old()).await;
+    context.link_is_queried = link_is_queried;
+    context.stop_router_and_wait(STEP, &fixtures::old()).await?;
+    let timeout = context.limits.response_timeout;
+    context.expect_link(timeout, STEP, &ObservedState::Nothing).await?;
     context.test_bed.start_router(&fixtures::old()).await?;
-    context.expect_state("after its router came back", &expected_state(&old)).await?;
-    Ok(context.passed())
+    context.expect_state("after its router came back", &expected_state(&old)).await
 }
 
-pub(super) async fn config_lost<S: TestBed>(
-    mut context: TestContext<'_, S>,
-) -> Result<Outcome, Stop> {
+pub(super) async fn config_lost<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
     context.test_bed.supports_independent_restart()?;
-    let old = fixtures::station(fixtures::old());
+    let (old, time) = (fixtures::station(fixtures::old()), context.limits.watch_window);
     context.apply_and_expect("apply(station)", &old).await?;
-    context.expect_config_kept("config_lost while the link is up").await?;
-    context.stop_router_and_wait(&fixtures::old()).await;
-    context.expect_config_kept("config_lost while the router is off").await?;
+    context.rest("while the link is up", time).await?;
+    context.stop_router_and_wait("while the router is off", &fixtures::old()).await?;
     context.test_bed.start_router(&fixtures::old()).await?;
     context.test_bed.restart_platform().await?;
-    let timeout = context.limits.response_timeout;
-    let lost = with_timeout(&context.clock, timeout, context.driver.config_lost()).await;
-    context.expect_success("config_lost after the platform restarted", lost.map(Ok))?;
+    context.expect_config_lost("after the platform restarted").await?;
     context.apply_and_expect("apply(station) of the lost configuration", &old).await?;
-    context.expect_config_kept("config_lost after another apply").await?;
-    Ok(context.passed())
+    context.rest("after another apply", time).await
 }
 
-pub(super) async fn access_point<S: TestBed>(context: TestContext<'_, S>) -> Result<Outcome, Stop> {
+pub(super) async fn access_point<S: TestBed>(context: TestContext<'_, S>) -> Result<(), Stop> {
     switch_and_return(context, "apply(access point)", &fixtures::hotspot()).await
 }
 
-pub(super) async fn off<S: TestBed>(context: TestContext<'_, S>) -> Result<Outcome, Stop> {
+pub(super) async fn off<S: TestBed>(context: TestContext<'_, S>) -> Result<(), Stop> {
     switch_and_return(context, "apply(off)", &fixtures::off()).await
 }
 
@@ -70,18 +86,28 @@ async fn switch_and_return<S: TestBed>(
     mut context: TestContext<'_, S>,
     step: &'static str,
     settings: &Settings,
-) -> Result<Outcome, Stop> {
+) -> Result<(), Stop> {
     let old = fixtures::station(fixtures::old());
     context.apply_and_expect("apply(station)", &old).await?;
     for _ in 0..2 {
         context.apply_and_expect(step, settings).await?;
     }
     context.expect_stable_state(step, &expected_state(settings)).await?;
-    context.apply_and_expect("apply(station) after another mode", &old).await?;
-    Ok(context.passed())
+    context.apply_and_expect("apply(station) after another mode", &old).await
 }
 
-pub(super) async fn platform<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
+pub(super) async fn pairing<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
+    context.test_bed.start_router(&fixtures::home()).await?;
+    for (step, settings) in fixtures::initial_modes() {
+        let applied = context.apply_and_expect(step, &settings).await;
+        if context.skip_part(applied)? {
+            context.pair_and_join(step, &fixtures::home()).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn platform<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
     const STEP: &str = "apply(platform) with its snapshot";
     let platform = Settings::Platform;
     context.apply_and_expect("apply(platform)", &platform).await?;
@@ -99,89 +125,5 @@ pub(super) async fn platform<S: TestBed>(mut context: TestContext<'_, S>) -> Res
         }
         context.expect_stable_state("after apply(platform)", &expected_state(&platform)).await?;
     }
-    Ok(context.passed())
-}
-
-pub(super) async fn pairing<S: TestBed>(mut context: TestContext<'_, S>) -> Result<Outcome, Stop> {
-    context.test_bed.start_router(&fixtures::home()).await?;
-    for (step, settings) in initial_modes() {
-        match context.apply_and_expect(step, &settings).await {
-            Err(Stop::Skipped(gap)) => context.gap = Some(gap),
-            applied => {
-                applied?;
-                context.pair_and_join(step, &fixtures::home()).await?;
-            }
-        }
-    }
-    Ok(context.passed())
-}
-
-pub(super) async fn read_only<S: TestBed>(
-    mut context: TestContext<'_, S>,
-) -> Result<Outcome, Stop> {
-    for (step, settings) in initial_modes() {
-        match context.apply_and_expect(step, &settings).await {
-            Err(Stop::Skipped(gap)) => context.gap = Some(gap),
-            applied => {
-                applied?;
-                read_and_observe(&mut context, &settings).await?;
-            }
-        }
-    }
-    Ok(context.passed())
-}
-
-/// Calls `snapshot` and `link` repeatedly while the test bed observes the radio.
-async fn read_and_observe<S: TestBed>(
-    context: &mut TestContext<'_, S>,
-    settings: &Settings,
-) -> Result<(), Stop> {
-    let wanted = expected_state(settings);
-    let TestContext { test_bed, driver, clock, limits, .. } = context;
-    let gap = Cell::new(None);
-    let read = async {
-        let deadline = clock.now().after(limits.watch_window);
-        while clock.now() < deadline {
-            let succeeded = (driver.snapshot().await.is_ok(), driver.link().await.is_ok());
-            if succeeded != (true, true) {
-                return false;
-            }
-            clock.sleep_until(clock.now().after(POLL_INTERVAL)).await;
-        }
-        true
-    };
-    let observe = async {
-        loop {
-            match test_bed.observe().await {
-                Ok(state) if state != wanted => return state,
-                Ok(_) => {}
-                Err(unavailable) => gap.set(Some(unavailable)),
-            }
-            clock.sleep_until(clock.now().after(POLL_INTERVAL)).await;
-        }
-    };
-    let timeout = limits.watch_window.saturating_add(limits.response_timeout);
-    let result = with_timeout(clock, timeout, select(read, observe)).await;
-    context.gap = context.gap.or(gap.take());
-    let (wanted, found) = match result {
-        Some(Either::First(true)) => return Ok(()),
-        // Calls each method once more by itself, to report which one fails and how.
-        Some(Either::First(false)) => {
-            context.snapshot("snapshot").await?;
-            return context.link("link").await.map(drop);
-        }
-        Some(Either::Second(state)) => (Finding::Observed(wanted), Finding::Observed(state)),
-        None => (Finding::Success, Finding::Pending(timeout)),
-    };
-    let case = None;
-    Err(Failure { step: "snapshot and link", case, wanted, found }.into())
-}
-
-/// Returns the modes in which a pairing can begin.
-fn initial_modes() -> [(&'static str, Settings); 3] {
-    [
-        ("from station mode", fixtures::station(fixtures::old())),
-        ("from access-point mode", fixtures::hotspot()),
-        ("from off", fixtures::off()),
-    ]
+    Ok(())
 }

@@ -3,9 +3,11 @@
 use core::fmt;
 use core::time::Duration;
 
+use heapless::Vec;
+
 use super::{Check, ObservedState, Unavailable};
 use crate::driver::{ErrorKind, SearchProgress};
-use crate::settings::Ssid;
+use crate::settings::{Mode, Ssid};
 
 /// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,33 +46,76 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The outcomes of all checks. `Display` prints them as a table.
+/// The result of one check. `Display` prints it as a line of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Report(pub(super) [(Check, Outcome); Check::ALL.len()]);
+#[non_exhaustive]
+pub struct CheckResult {
+    /// The check.
+    pub check: Check,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub duration: Duration,
+    /// The drops that it tried.
+    pub drops: Drops,
+}
+
+impl fmt::Display for CheckResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { check, outcome, duration, drops } = self;
+        write!(f, "{:6.1} s  {:24} {outcome}", duration.as_secs_f32(), check.name())?;
+        match drops {
+            Drops { possible: 0, .. } => Ok(()),
+            Drops { tried, possible } => write!(f, " ({tried} of {possible} possible drops)"),
+        }
+    }
+}
+
+/// How often a check has dropped a future. A drop is a poll after which the future is dropped, and
+/// the method that is called next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Drops {
+    /// The number of drops that were tried. [`Limits::max_drops`](super::Limits::max_drops) limits
+    /// it for each method.
+    pub tried: usize,
+    /// The number of drops that are possible.
+    pub possible: usize,
+}
+
+/// The results of all checks. `Display` prints them as a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Report(pub(super) Vec<CheckResult, { Check::ALL.len() }, u8>);
 
 impl Report {
-    /// Returns whether no check failed. The table shows which checks were skipped.
+    /// Returns whether no check failed. [`not_passed`](Self::not_passed) returns what was skipped.
     pub fn is_ok(&self) -> bool {
-        !self.0.iter().any(|(_, outcome)| outcome.is_failure())
+        !self.0.iter().any(|result| result.outcome.is_failure())
     }
 
     /// Returns the outcome of `check`.
     pub fn outcome(&self, check: Check) -> Option<&Outcome> {
-        self.0.iter().find(|(of, _)| *of == check).map(|(_, outcome)| outcome)
+        self.0.iter().find(|result| result.check == check).map(|result| &result.outcome)
+    }
+
+    /// Returns every check that did not pass completely, with its outcome. A test of a driver
+    /// compares them with a list of those that are known, so that a new gap is noticed.
+    pub fn not_passed(&self) -> impl Iterator<Item = (Check, Outcome)> {
+        let not_passed = self.0.iter().filter(|result| result.outcome != Outcome::Passed);
+        not_passed.map(|result| (result.check, result.outcome.clone()))
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (check, outcome) in &self.0 {
-            writeln!(f, "{:22} {outcome}", check.name())?;
-        }
-        Ok(())
+        self.0.iter().try_for_each(|result| writeln!(f, "{result}"))
     }
 }
 
-/// How a driver broke the contract. `Display` prints what was wanted and what was found.
+/// How a driver broke the contract. `Display` prints what was wanted, what was found, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -83,16 +128,40 @@ pub struct Failure {
     pub wanted: Finding,
     /// What the driver did instead.
     pub found: Finding,
+    /// The time since the start of the check.
+    pub at: Duration,
+    /// The last call of `apply`, `pair` or `join`, or `None` if there was none.
+    pub last_call: Option<&'static str>,
+}
+
+impl Failure {
+    /// Creates a failure without a case. The time and the last call are filled in later.
+    pub(super) fn new(step: &'static str, wanted: Finding, found: Finding) -> Self {
+        Self { step, case: None, wanted, found, at: Duration::ZERO, last_call: None }
+    }
+
+    /// Creates a failure of a radio that is observed in another state than `wanted`.
+    pub(super) fn observed(
+        step: &'static str,
+        wanted: &ObservedState,
+        found: ObservedState,
+    ) -> Self {
+        Self::new(step, Finding::Observed(wanted.clone()), Finding::Observed(found))
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { step, case, wanted, found } = self;
+        let Self { step, case, wanted, found, at, last_call } = self;
         write!(f, "{step}")?;
         if let Some(case) = case {
             write!(f, " ({case})")?;
         }
-        write!(f, ": wanted {wanted}, found {found}")
+        write!(f, ": wanted {wanted}, found {found} ({:.1} s after the start", at.as_secs_f32())?;
+        match last_call {
+            Some(call) => write!(f, ", last call: {call})"),
+            None => write!(f, ")"),
+        }
     }
 }
 
@@ -137,6 +206,8 @@ pub enum Finding {
     Error(ErrorKind),
     /// The method did not succeed, and did not fail with a [final](ErrorKind::is_final) error.
     NoSuccess,
+    /// `join` failed with an error of the kinds that allow another try, or did not return.
+    JoinError,
     /// The method had not returned after this time.
     Pending(Duration),
     /// `pair` returned this network.
@@ -147,8 +218,19 @@ pub enum Finding {
     Observed(ObservedState),
     /// The radio was not observed on this network.
     NotJoined(Ssid),
-    /// [`link`](crate::WifiDriver::link) reports that the link is up, or that it is down.
-    LinkUp(bool),
+    /// What [`link`](crate::WifiDriver::link) returns. What is `None` does not matter.
+    Link {
+        /// Whether the link is up.
+        up: bool,
+        /// The mode of the radio.
+        mode: Option<Mode>,
+        /// The network.
+        ssid: Option<Ssid>,
+    },
+    /// The driver does not report that its configuration is lost.
+    ConfigKept,
+    /// The driver reports that its configuration is lost.
+    ConfigLost,
     /// The driver reported this progress of its search.
     SearchProgress(SearchProgress),
     /// The driver reported the progress that matches the routers in range.
@@ -165,6 +247,7 @@ impl fmt::Display for Finding {
             Self::Success => write!(f, "success"),
             Self::Error(kind) => write!(f, "the error \"{kind}\""),
             Self::NoSuccess => write!(f, "no success and no error that rules out another try"),
+            Self::JoinError => write!(f, "an error of join that allows another try"),
             Self::Pending(time) => write!(f, "no answer within {} s", time.as_secs_f32()),
             Self::Offer(ssid) => write!(f, "an offer of the network {ssid:?}"),
             Self::OfferWithWrongKey(ssid) => {
@@ -172,8 +255,20 @@ impl fmt::Display for Finding {
             }
             Self::Observed(state) => write!(f, "{state}"),
             Self::NotJoined(ssid) => write!(f, "the radio not on the network {ssid:?}"),
-            Self::LinkUp(true) => write!(f, "link() saying that the link is up"),
-            Self::LinkUp(false) => write!(f, "link() saying that there is no link"),
+            Self::Link { up, mode, ssid } => {
+                write!(f, "{} link", if *up { "a" } else { "no" })?;
+                if let Some(ssid) = ssid {
+                    write!(f, " with the network {ssid:?}")?;
+                }
+                match mode {
+                    Some(mode) => {
+                        write!(f, ", in the mode {mode:?}, as the return value of link()")
+                    }
+                    None => write!(f, " as the return value of link()"),
+                }
+            }
+            Self::ConfigKept => write!(f, "no report that the configuration is lost"),
+            Self::ConfigLost => write!(f, "the report that the configuration is lost"),
             Self::SearchProgress(progress) => write!(f, "the report {progress:?}"),
             Self::CorrectProgress => write!(f, "a report that matches the routers in range"),
             Self::Stored(ssid) => {
@@ -227,8 +322,7 @@ mod tests {
     }
 
     fn failure() -> Failure {
-        let (wanted, found) = (Finding::Success, Finding::NoSuccess);
-        Failure { step: "join", case: None, wanted, found }
+        Failure::new("join", Finding::Success, Finding::NoSuccess)
     }
 
     /// Asserts that the values print different texts.
@@ -255,12 +349,15 @@ mod tests {
             Finding::Success => Finding::Success,
             Finding::Error(_) => Finding::Error(ErrorKind::WrongKey),
             Finding::NoSuccess => Finding::NoSuccess,
+            Finding::JoinError => Finding::JoinError,
             Finding::Pending(_) => Finding::Pending(Duration::from_secs(30)),
             Finding::Offer(_) => Finding::Offer(ssid()),
             Finding::OfferWithWrongKey(_) => Finding::OfferWithWrongKey(ssid()),
             Finding::Observed(_) => Finding::Observed(ObservedState::Nothing),
             Finding::NotJoined(_) => Finding::NotJoined(ssid()),
-            Finding::LinkUp(_) => Finding::LinkUp(true),
+            Finding::Link { .. } => Finding::Link { up: true, mode: None, ssid: None },
+            Finding::ConfigKept => Finding::ConfigKept,
+            Finding::ConfigLost => Finding::ConfigLost,
             Finding::SearchProgress(_) => Finding::SearchProgress(SearchProgress::NoRouter),
             Finding::CorrectProgress => Finding::CorrectProgress,
             Finding::Stored(_) => Finding::Stored(ssid()),

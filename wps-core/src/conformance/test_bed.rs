@@ -137,8 +137,9 @@ impl fmt::Display for ObservedState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Limits {
-    /// The time within which a method that can succeed must return, and within which the radio must
-    /// then be in the requested state (30 s).
+    /// The time within which `pair` must return after a button was pressed, and within which the
+    /// radio must be in the requested state after `apply` (30 s). The other methods have the
+    /// [time](crate::driver#time-limits) that they have in the machine.
     pub response_timeout: Duration,
     /// The time during which no button is pressed (130 s). With 120 s, the WPS walk time, or less
     /// the check counts as partly done.
@@ -146,7 +147,8 @@ pub struct Limits {
     /// The time during which the suite watches for what must not happen. It also waits this long
     /// between stopping one router and using another (5 s).
     pub watch_window: Duration,
-    /// The maximum number of polls at which each method is dropped, evenly spread (no limit).
+    /// The maximum number of times that each method is dropped, evenly spread over its polls and
+    /// over the methods that are called next (300). The report says how many were possible.
     pub max_drops: usize,
 }
 
@@ -156,7 +158,7 @@ impl Default for Limits {
             response_timeout: Duration::from_secs(30),
             no_press_window: Duration::from_secs(130),
             watch_window: Duration::from_secs(5),
-            max_drops: usize::MAX,
+            max_drops: 300,
         }
     }
 }

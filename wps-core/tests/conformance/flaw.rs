@@ -7,24 +7,31 @@ use std::time::Duration;
 
 use embassy_futures::select::{Either, select};
 use wps_core::Link;
-use wps_core::conformance::Check;
+use wps_core::conformance::{Check, ObservedState};
 use wps_core::driver::{Offer, PairContext, PairEvent, SearchProgress};
 use wps_core::sim::{ManualClock, Radio, SimError};
 use wps_core::wsc::OverlapDetector;
 use wps_core::{
-    Clock, Credentials, ErrorKind, Mode, Passphrase, Settings, Snapshot, Ssid, WifiDriver,
+    Clock, Credentials, ErrorKind, Instant, Mode, Passphrase, ScanResults, Settings, Snapshot,
+    Ssid, WifiDriver,
 };
 
 use crate::simulation::{Raw, Simulation};
 
 /// The WPS walk time, after which a flawed driver gives up.
 const PAIRING_TIMEOUT: Duration = Duration::from_secs(120);
+/// The time between two tries of a driver that reconnects.
+const RECONNECT_DELAY: Duration = Duration::from_secs(3);
 
 /// A flaw of a driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
     ApplyWaitsForTheLink,
+    ApplyTakesTooLong,
+    ApplyInterruptsTheLink,
+    ApplyGivesUpWithoutRouter,
     NoReconnect,
+    ReconnectDelayStartsOver,
     MissesConfigLoss,
     ReportsMissingRouterAsConfigLoss,
     SecondAccessPointStops,
@@ -32,12 +39,22 @@ pub(crate) enum Flaw {
     LosesPlatformNetworks,
     LinkDisconnects,
     LinkIsNeverUp,
+    LinkStaysUp,
+    LinkNamesAnotherNetwork,
+    LinkTakesTooLong,
+    SnapshotDisconnects,
+    SnapshotTakesTooLong,
+    ScanDisconnects,
+    ScanTakesTooLong,
     JoinReturnsEarly,
+    JoinTakesTooLong,
     NoPairingFromAccessPoint,
+    NoPairingFromOff,
     ReturnsAnotherKey,
     SecondJoinFails,
     NoJoinAfterAccessPoint,
     BusyAfterDroppedJoin,
+    BusyAfterDroppedScan,
     BusyAfterAnyDrop,
     NoPairingAfterADroppedExchange,
     DroppedPairingContinues,
@@ -47,6 +64,7 @@ pub(crate) enum Flaw {
     PairsWithoutButton,
     ReportsNoRouter,
     LeavesToSearch,
+    StopsAccessPointToSearch,
     IgnoresReplyGrace,
     ReportsOverlapAsRefusal,
     ForgetsPressedRouters,
@@ -54,10 +72,14 @@ pub(crate) enum Flaw {
     NamesAreText,
     NamesEndAtNul,
     AcceptsAnyKey,
+    AcceptsAnyKeyIfJoined,
+    ReportsWrongKeyAsBusyRouter,
     NotFoundIsFinal,
     SavesCredentials,
     FirmwareRejoins,
     SnapshotFails,
+    /// Not a flaw: the radio does not reconnect by itself, and the driver does it while it is idle.
+    ReconnectsWhileIdle,
     /// Not a flaw: a driver may support only station mode.
     StationOnly,
     /// Not a flaw: the radio's own WPS detects overlap, as well as it can.
@@ -69,70 +91,68 @@ impl Flaw {
     /// checks that use it on their way.
     pub(crate) const ALL: &[(Self, &[Check])] = &[
         (Self::ApplyWaitsForTheLink, &[Check::Station]),
-        (Self::NoReconnect, &[Check::Reconnects]),
+        (Self::ApplyTakesTooLong, &[Check::Station]),
+        (Self::ApplyInterruptsTheLink, &[Check::KeepsLink]),
+        (Self::ApplyGivesUpWithoutRouter, &[Check::JoinsLater]),
+        (Self::NoReconnect, &[Check::Reconnects, Check::ReconnectsWhileQueried]),
+        (Self::ReconnectDelayStartsOver, &[Check::ReconnectsWhileQueried]),
         (Self::MissesConfigLoss, &[Check::ConfigLost]),
-        (Self::ReportsMissingRouterAsConfigLoss, &[Check::ConfigLost]),
-        (Self::SecondAccessPointStops, &[Check::AccessPoint, Check::Twice]),
+        (
+            Self::ReportsMissingRouterAsConfigLoss,
+            &[
+                Check::JoinsLater,
+                Check::Reconnects,
+                Check::ReconnectsWhileQueried,
+                Check::ConfigLost,
+                Check::Off,
+                Check::ReadOnly,
+                Check::Scan,
+                Check::OddCredentials,
+            ],
+        ),
+        (Self::SecondAccessPointStops, &[Check::KeepsLink, Check::AccessPoint, Check::Twice]),
         (
             Self::OffJoinsRememberedNetwork,
-            &[Check::Off, Check::ReadOnly, Check::Pairing, Check::Twice, Check::AnyOrder],
+            &[Check::Off, Check::ReadOnly, Check::Scan, Check::Pairing],
         ),
         (Self::LosesPlatformNetworks, &[Check::Platform]),
         (Self::LinkDisconnects, &[Check::ReadOnly]),
+        (Self::LinkIsNeverUp, &[Check::Station]),
+        (Self::LinkStaysUp, &[Check::JoinsLater, Check::Reconnects, Check::ReconnectsWhileQueried]),
+        (Self::LinkNamesAnotherNetwork, &[Check::Station]),
+        (Self::LinkTakesTooLong, &[Check::Station]),
+        (Self::SnapshotDisconnects, &[Check::ReadOnly]),
         (
-            Self::LinkIsNeverUp,
+            Self::SnapshotTakesTooLong,
+            &[Check::ReadOnly, Check::Platform, Check::Twice, Check::AnyOrder, Check::Dropped],
+        ),
+        (Self::ScanDisconnects, &[Check::Scan]),
+        (Self::ScanTakesTooLong, &[Check::Scan]),
+        (
+            Self::JoinReturnsEarly,
+            &[Check::KeepsLink, Check::Pairing, Check::WrongKey, Check::NotInRange],
+        ),
+        (Self::JoinTakesTooLong, &[Check::KeepsLink, Check::Pairing, Check::WrongKey]),
+        (Self::NoPairingFromAccessPoint, &[Check::Pairing]),
+        (Self::NoPairingFromOff, &[Check::Pairing]),
+        (Self::ReturnsAnotherKey, &[Check::Pairing]),
+        (Self::SecondJoinFails, &[Check::Twice, Check::Dropped]),
+        (Self::NoJoinAfterAccessPoint, &[Check::KeepsLink, Check::AnyOrder]),
+        (Self::BusyAfterDroppedJoin, &[Check::Dropped]),
+        (Self::BusyAfterDroppedScan, &[Check::Dropped]),
+        (
+            Self::BusyAfterAnyDrop,
             &[
                 Check::Platform,
-                Check::Pairing,
-                Check::Twice,
-                Check::AnyOrder,
                 Check::Dropped,
-                Check::OddCredentials,
-                Check::NothingStored,
+                Check::LateEvents,
+                Check::StaleOffer,
+                Check::WaitsBeforeDisconnect,
             ],
         ),
         (
             Self::NoPairingAfterADroppedExchange,
             &[Check::Platform, Check::Dropped, Check::StaleOffer],
-        ),
-        (
-            Self::JoinReturnsEarly,
-            &[
-                Check::Platform,
-                Check::Pairing,
-                Check::Twice,
-                Check::AnyOrder,
-                Check::Dropped,
-                Check::OddCredentials,
-                Check::WrongKey,
-                Check::NotInRange,
-                Check::NothingStored,
-            ],
-        ),
-        (Self::NoPairingFromAccessPoint, &[Check::Pairing, Check::AnyOrder]),
-        (
-            Self::ReturnsAnotherKey,
-            &[
-                Check::Platform,
-                Check::Pairing,
-                Check::Twice,
-                Check::AnyOrder,
-                Check::Dropped,
-                Check::LateEvents,
-                Check::StaleOffer,
-                Check::NoButtonPress,
-                Check::OverlapMemory,
-                Check::RouterVanishes,
-                Check::OddCredentials,
-                Check::NothingStored,
-            ],
-        ),
-        (Self::SecondJoinFails, &[Check::Twice, Check::Dropped]),
-        (Self::NoJoinAfterAccessPoint, &[Check::AnyOrder]),
-        (Self::BusyAfterDroppedJoin, &[Check::Dropped]),
-        (
-            Self::BusyAfterAnyDrop,
-            &[Check::Platform, Check::Dropped, Check::LateEvents, Check::StaleOffer],
         ),
         (Self::DroppedPairingContinues, &[Check::Platform, Check::LateEvents]),
         (Self::ReturnsDroppedOffer, &[Check::StaleOffer]),
@@ -144,6 +164,7 @@ impl Flaw {
         (Self::PairsWithoutButton, &[Check::NoButtonPress, Check::StaysOnAir]),
         (Self::ReportsNoRouter, &[Check::NoButtonPress]),
         (Self::LeavesToSearch, &[Check::StaysOnAir, Check::WaitsBeforeDisconnect]),
+        (Self::StopsAccessPointToSearch, &[Check::WaitsBeforeDisconnect]),
         (Self::IgnoresReplyGrace, &[Check::WaitsBeforeDisconnect]),
         (Self::ReportsOverlapAsRefusal, &[Check::Overlap, Check::OverlapMemory]),
         (Self::ForgetsPressedRouters, &[Check::OverlapMemory]),
@@ -151,10 +172,15 @@ impl Flaw {
         (Self::NamesAreText, &[Check::OddCredentials]),
         (Self::NamesEndAtNul, &[Check::OddCredentials]),
         (Self::AcceptsAnyKey, &[Check::WrongKey]),
+        (Self::AcceptsAnyKeyIfJoined, &[Check::WrongKey]),
+        (Self::ReportsWrongKeyAsBusyRouter, &[Check::WrongKey]),
         (Self::NotFoundIsFinal, &[Check::NotInRange]),
         (Self::SavesCredentials, &[Check::NothingStored]),
         (Self::FirmwareRejoins, &[Check::NothingStored]),
-        (Self::SnapshotFails, &[Check::Platform, Check::ReadOnly, Check::Twice, Check::AnyOrder]),
+        (
+            Self::SnapshotFails,
+            &[Check::ReadOnly, Check::Platform, Check::Twice, Check::AnyOrder, Check::Dropped],
+        ),
     ];
 }
 
@@ -165,6 +191,10 @@ pub(crate) struct FlawedDriver<'s> {
     /// Whether the next method fails.
     is_busy: bool,
     mode: Mode,
+    /// The settings of the last `apply` or `join` that succeeded.
+    applied: Option<Settings>,
+    /// When the driver reconnects.
+    reconnect_at: Option<Instant>,
     /// The network of the last `join`, unless `apply` or `pair` was called since.
     joined: Option<Credentials>,
     /// The offer that the next `pair` returns.
@@ -181,6 +211,8 @@ impl<'s> FlawedDriver<'s> {
             sim,
             is_busy: false,
             mode: Mode::Off,
+            applied: None,
+            reconnect_at: None,
             joined: None,
             kept_offer: Cell::default(),
             is_stuck: Cell::default(),
@@ -193,6 +225,39 @@ impl<'s> FlawedDriver<'s> {
 
     async fn sleep(&self, time: Duration) {
         self.sim.clock.sleep_until(self.sim.clock.now().after(time)).await;
+    }
+
+    /// Sleeps longer than the runner waits for a method, if the driver has this flaw.
+    async fn take_too_long(&self, flaw: Flaw, seconds: u64) {
+        if self.has(flaw) {
+            self.sleep(Duration::from_secs(seconds)).await;
+        }
+    }
+
+    /// Interrupts the link, if the driver has this flaw.
+    async fn interrupt_link(&self, flaw: Flaw) {
+        if let (true, Some(settings)) = (self.has(flaw), self.sim.air.radio_settings()) {
+            self.sim.force_settings(&Settings::Off { remembered: None });
+            self.sleep(Duration::from_millis(100)).await;
+            self.sim.force_settings(&settings);
+        }
+    }
+
+    /// Reconnects whenever the link is down. The radio does not do it by itself.
+    async fn reconnect(&mut self) {
+        let Some(settings) = self.applied.clone() else { return pending().await };
+        loop {
+            let at = self.sim.clock.now().after(RECONNECT_DELAY);
+            let at = match self.has(Flaw::ReconnectDelayStartsOver) {
+                true => at,
+                false => *self.reconnect_at.get_or_insert(at),
+            };
+            self.sim.clock.sleep_until(at).await;
+            self.reconnect_at = None;
+            if !self.sim.air.is_linked() {
+                self.sim.force_settings(&settings);
+            }
+        }
     }
 
     fn start_method(&mut self, is_join: bool) -> Result<(), SimError> {
@@ -239,7 +304,18 @@ impl<'s> FlawedDriver<'s> {
             | Settings::Off { .. } => {}
         }
         self.joined = None;
+        self.take_too_long(Flaw::ApplyTakesTooLong, 18).await;
+        if self.has(Flaw::ApplyInterruptsTheLink) {
+            self.sim.force_settings(&Settings::Off { remembered: None });
+        }
         self.radio.apply(&settings, snapshot).await?;
+        if let (true, Settings::Station { network }) =
+            (self.has(Flaw::ApplyGivesUpWithoutRouter), &settings)
+            && !self.sim.is_on(&network.ssid)
+        {
+            self.sim.lose_link(network);
+        }
+        self.applied = Some(settings);
         if self.has(Flaw::ApplyWaitsForTheLink) {
             while self.mode == Mode::Station && !self.sim.air.is_linked() {
                 self.sleep(Duration::from_secs(1)).await;
@@ -260,7 +336,12 @@ impl<'s> FlawedDriver<'s> {
         if previous_mode == Mode::AccessPoint && self.has(Flaw::NoPairingFromAccessPoint) {
             return Err(SimError(ErrorKind::Other));
         }
-        if self.has(Flaw::LeavesToSearch) {
+        if previous_mode == Mode::Off && self.has(Flaw::NoPairingFromOff) {
+            return Err(SimError(ErrorKind::Other));
+        }
+        if self.has(Flaw::LeavesToSearch)
+            || previous_mode == Mode::AccessPoint && self.has(Flaw::StopsAccessPointToSearch)
+        {
             self.sim.force_settings(&Settings::Off { remembered: None });
         }
         if self.has(Flaw::PairsWithoutButton) {
@@ -347,13 +428,24 @@ impl<'s> FlawedDriver<'s> {
             self.sim.delayed_settings.replace(Some((at, settings)));
             return Ok(());
         }
+        let is_joined = self.sim.observe() == ObservedState::Joined(network.ssid.clone());
+        if is_joined && self.has(Flaw::AcceptsAnyKeyIfJoined) {
+            return Ok(());
+        }
+        self.take_too_long(Flaw::JoinTakesTooLong, 21).await;
         let result = self.radio.join(network, snapshot).await;
+        if result.is_ok() {
+            self.applied = Some(Settings::Station { network: network.clone() });
+        }
         match (result, self.sim.flaw) {
             (Ok(()), Some(Flaw::SavesCredentials | Flaw::FirmwareRejoins)) => {
                 self.sim.stored.replace(Some(network.clone()));
                 Ok(())
             }
             (Err(SimError(ErrorKind::WrongKey)), Some(Flaw::AcceptsAnyKey)) => Ok(()),
+            (Err(SimError(ErrorKind::WrongKey)), Some(Flaw::ReportsWrongKeyAsBusyRouter)) => {
+                Err(SimError(ErrorKind::RouterBusy))
+            }
             (Err(SimError(ErrorKind::NotFound)), Some(Flaw::NotFoundIsFinal)) => {
                 Err(SimError(ErrorKind::Unsupported))
             }
@@ -395,6 +487,8 @@ impl WifiDriver for FlawedDriver<'_> {
 
     async fn snapshot(&mut self) -> Result<Snapshot, SimError> {
         self.sim.log("snapshot");
+        self.take_too_long(Flaw::SnapshotTakesTooLong, 6).await;
+        self.interrupt_link(Flaw::SnapshotDisconnects).await;
         match self.has(Flaw::SnapshotFails) {
             true => Err(SimError(ErrorKind::Other)),
             false => self.radio.snapshot().await,
@@ -402,24 +496,38 @@ impl WifiDriver for FlawedDriver<'_> {
     }
 
     async fn link(&mut self) -> Result<Link, SimError> {
-        let link = self.radio.link().await;
-        if let (true, Some(settings)) =
-            (self.has(Flaw::LinkDisconnects), self.sim.air.radio_settings())
-        {
-            self.sim.force_settings(&Settings::Off { remembered: None });
-            self.sleep(Duration::from_millis(100)).await;
-            self.sim.force_settings(&settings);
+        let link = self.radio.link().await?;
+        self.take_too_long(Flaw::LinkTakesTooLong, 3).await;
+        self.interrupt_link(Flaw::LinkDisconnects).await;
+        let other = Ssid::new(b"other").ok();
+        Ok(match self.sim.flaw {
+            Some(Flaw::LinkIsNeverUp) => Link { up: false, ..link },
+            Some(Flaw::LinkStaysUp) if self.mode == Mode::Station => Link { up: true, ..link },
+            Some(Flaw::LinkNamesAnotherNetwork) if link.up => Link { ssid: other, ..link },
+            _ => link,
+        })
+    }
+
+    async fn scan(&mut self) -> Result<ScanResults, SimError> {
+        if self.has(Flaw::BusyAfterDroppedScan) {
+            self.is_busy = true;
         }
-        if self.has(Flaw::LinkIsNeverUp) {
-            return link.map(|link| Link { up: false, ..link });
-        }
-        link
+        self.take_too_long(Flaw::ScanTakesTooLong, 16).await;
+        self.interrupt_link(Flaw::ScanDisconnects).await;
+        let results = self.radio.scan().await;
+        self.is_busy = false;
+        results
     }
 
     async fn config_lost(&mut self) {
         match self.sim.flaw {
             Some(Flaw::MissesConfigLoss) => pending().await,
             Some(Flaw::ReportsMissingRouterAsConfigLoss) if !self.sim.air.is_linked() => {}
+            Some(Flaw::ReconnectsWhileIdle | Flaw::ReconnectDelayStartsOver) => {
+                // The simulated radio reports the loss, and the driver reconnects meanwhile.
+                let mut radio = self.sim.air.radio(&self.sim.clock);
+                select(radio.config_lost(), self.reconnect()).await;
+            }
             _ => self.radio.config_lost().await,
         }
     }

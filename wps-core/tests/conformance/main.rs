@@ -10,32 +10,40 @@ use flaw::{Flaw, FlawedDriver};
 use simulation::{MINIMAL, SimTestBed, Simulation};
 use wps_core::conformance::{Check, Limits, Outcome, Report, Unavailable, run, run_all};
 use wps_core::sim::RadioFault;
-use wps_core::{ErrorKind, WifiDriver};
+use wps_core::{Clock, ErrorKind, WifiDriver};
 
 fn report_for<'s, D: WifiDriver>(sim: &'s Simulation, driver: fn(&'s Simulation) -> D) -> Report {
-    sim.block_on(run_all(&mut SimTestBed { sim, driver }))
+    sim.block_on(run_all(&mut SimTestBed { sim, driver }, |_| {}))
 }
 
 fn report_for_simulated_driver(sim: &Simulation) -> Report {
     report_for(sim, |sim| sim.air.radio(&sim.clock))
 }
 
-/// Returns the checks with any outcome but `Passed`.
-fn not_passed(report: &Report) -> Vec<(Check, &Outcome)> {
-    let outcome = |check| (check, report.outcome(check).expect("every check is reported"));
-    Check::ALL.into_iter().map(outcome).filter(|(_, it)| **it != Outcome::Passed).collect()
+fn not_passed(report: &Report) -> Vec<(Check, Outcome)> {
+    report.not_passed().collect()
 }
 
 fn failed(report: &Report) -> Vec<Check> {
-    let failures = not_passed(report).into_iter().filter(|(_, outcome)| outcome.is_failure());
+    let failures = report.not_passed().filter(|(_, outcome)| outcome.is_failure());
     failures.map(|(check, _)| check).collect()
 }
+
+/// The checks that the simulated driver passes only in part, or that are skipped: none.
+const GAPS: [(Check, Outcome); 0] = [];
 
 #[test]
 fn the_simulated_driver_passes() {
     let report = report_for_simulated_driver(&Simulation::new(None));
-    assert_eq!(not_passed(&report), [], "\n{report}");
+    assert_eq!(not_passed(&report), GAPS, "\n{report}");
     assert!(report.is_ok());
+}
+
+#[test]
+fn a_driver_may_reconnect_while_it_is_idle() {
+    let sim = Simulation::new(Some(Flaw::ReconnectsWhileIdle));
+    let report = report_for(&sim, FlawedDriver::new);
+    assert_eq!(not_passed(&report), GAPS, "\n{report}");
 }
 
 #[test]
@@ -59,7 +67,7 @@ fn the_any_order_check_tries_every_ordered_pair() {
     const METHODS: [&str; 6] = ["station", "access point", "off", "pair", "join", "snapshot"];
     let sim = Simulation::new(None);
     let mut test_bed = SimTestBed { sim: &sim, driver: FlawedDriver::new };
-    assert_eq!(sim.block_on(run(Check::AnyOrder, &mut test_bed)), Outcome::Passed);
+    assert_eq!(sim.block_on(run(Check::AnyOrder, &mut test_bed)).outcome, Outcome::Passed);
     let calls = sim.calls.take();
     for (first, second) in METHODS.iter().flat_map(|one| METHODS.map(|other| (*one, other))) {
         let is_tried = calls.windows(2).any(|pair| pair == [first, second]);
@@ -70,11 +78,54 @@ fn the_any_order_check_tries_every_ordered_pair() {
 #[test]
 fn an_unresponsive_or_missing_radio_fails_every_check_and_blocks_none() {
     for fault in [RadioFault::Unresponsive, RadioFault::Fails(ErrorKind::NoDevice)] {
-        let sim = Simulation::new(None);
-        sim.air.set_fault(Some(fault));
-        let report = report_for_simulated_driver(&sim);
-        assert_eq!(failed(&report), Check::ALL, "{fault:?}\n{report}");
+        for check in Check::ALL {
+            let sim = Simulation::new(None);
+            sim.air.set_fault(Some(fault));
+            let mut test_bed = SimTestBed { sim: &sim, driver: |sim| sim.air.radio(&sim.clock) };
+            let result = sim.block_on(run(check, &mut test_bed));
+            assert!(result.outcome.is_failure(), "{fault:?}\n{result}");
+        }
     }
+}
+
+#[test]
+fn a_check_that_needs_a_failed_one_is_skipped() {
+    let station = Unavailable("it needs the check \"station\", which failed");
+    let pairing = Unavailable("it needs the check \"pairing\", which failed");
+    let report = report_for(&Simulation::new(Some(Flaw::ApplyTakesTooLong)), FlawedDriver::new);
+    for check in Check::ALL.into_iter().skip(1) {
+        assert_eq!(report.outcome(check), Some(&Outcome::Skipped(station)), "\n{report}");
+    }
+    let report = report_for(&Simulation::new(Some(Flaw::ReturnsAnotherKey)), FlawedDriver::new);
+    for check in [Check::Platform, Check::Overlap, Check::OddCredentials] {
+        assert_eq!(report.outcome(check), Some(&Outcome::Skipped(pairing)), "\n{report}");
+    }
+    assert_eq!(report.outcome(Check::WrongKey), Some(&Outcome::Passed), "\n{report}");
+}
+
+#[test]
+fn each_result_is_reported_when_it_comes() {
+    let sim = Simulation::new(None);
+    let mut test_bed = SimTestBed { sim: &sim, driver: |sim| sim.air.radio(&sim.clock) };
+    let (start, mut duration, mut lines) = (sim.clock.now(), Duration::ZERO, String::new());
+    let report = sim.block_on(run_all(&mut test_bed, |result| {
+        duration += result.duration;
+        assert_eq!(sim.clock.now().since(start), duration, "after {result}");
+        lines += &format!("{result}\n");
+    }));
+    assert_eq!(report.to_string(), lines);
+    let last = "  34.6 s  nothing stored           passed";
+    assert_eq!(lines.lines().last(), Some(last));
+}
+
+#[test]
+fn the_number_of_drops_has_a_limit_and_is_reported() {
+    let mut sim = Simulation::new(None);
+    sim.limits = Limits { max_drops: 3, ..Limits::default() };
+    let mut test_bed = SimTestBed { sim: &sim, driver: |sim| sim.air.radio(&sim.clock) };
+    let result = sim.block_on(run(Check::Dropped, &mut test_bed));
+    assert!(result.drops.tried <= 4 * 3, "{result}");
+    assert!(result.to_string().ends_with("passed (8 of 32 possible drops)"), "{result}");
 }
 
 #[test]
@@ -83,12 +134,15 @@ fn a_driver_that_supports_only_station_mode_does_not_fail() {
     let access_point = Unavailable("the driver does not support access-point mode");
     let off = Unavailable("the driver does not support switching the radio off");
     let expected = [
-        (Check::AccessPoint, &Outcome::Skipped(access_point)),
-        (Check::Off, &Outcome::Skipped(off)),
-        (Check::ReadOnly, &Outcome::Partial(off)),
-        (Check::Pairing, &Outcome::Partial(off)),
-        (Check::Twice, &Outcome::Partial(off)),
-        (Check::AnyOrder, &Outcome::Partial(off)),
+        (Check::KeepsLink, Outcome::Partial(access_point)),
+        (Check::AccessPoint, Outcome::Skipped(access_point)),
+        (Check::Off, Outcome::Skipped(off)),
+        (Check::ReadOnly, Outcome::Partial(off)),
+        (Check::Scan, Outcome::Partial(off)),
+        (Check::Pairing, Outcome::Partial(off)),
+        (Check::Twice, Outcome::Partial(off)),
+        (Check::AnyOrder, Outcome::Partial(off)),
+        (Check::WaitsBeforeDisconnect, Outcome::Partial(access_point)),
     ];
     assert_eq!(not_passed(&report), expected, "\n{report}");
 }
@@ -98,7 +152,7 @@ fn overlap_memory_is_skipped_if_the_radio_detects_overlap_itself() {
     let report =
         report_for(&Simulation::new(Some(Flaw::FirmwareDetectsOverlap)), FlawedDriver::new);
     let gap = Unavailable("the driver leaves session overlap to its platform");
-    assert_eq!(not_passed(&report), [(Check::OverlapMemory, &Outcome::Skipped(gap))], "\n{report}");
+    assert_eq!(not_passed(&report), [(Check::OverlapMemory, Outcome::Skipped(gap))], "\n{report}");
 }
 
 #[test]
@@ -111,7 +165,13 @@ fn what_a_test_bed_cannot_do_is_reported() {
     let skipped: Vec<_> = Check::ALL.into_iter().filter(|check| skipped(*check)).collect();
     assert_eq!(
         skipped,
-        [Check::ConfigLost, Check::Platform, Check::StaysOnAir, Check::WaitsBeforeDisconnect],
+        [
+            Check::KeepsLink,
+            Check::ConfigLost,
+            Check::Platform,
+            Check::StaysOnAir,
+            Check::WaitsBeforeDisconnect
+        ],
         "\n{report}"
     );
     // Checks that observe the radio pass only in part: they rely on the driver's own reports.
@@ -125,7 +185,7 @@ fn a_short_no_press_window_is_reported() {
     let mut sim = Simulation::new(None);
     sim.limits = Limits { no_press_window: Duration::from_secs(120), ..Limits::default() };
     let mut test_bed = SimTestBed { sim: &sim, driver: |sim| sim.air.radio(&sim.clock) };
-    let outcome = sim.block_on(run(Check::NoButtonPress, &mut test_bed));
+    let outcome = sim.block_on(run(Check::NoButtonPress, &mut test_bed)).outcome;
     let gap = Unavailable("the test bed did not wait for longer than two minutes");
     assert_eq!(outcome, Outcome::Partial(gap));
 }
@@ -135,12 +195,12 @@ fn a_failure_is_a_sentence() {
     let sentence = |flaw, check| {
         let sim = Simulation::new(Some(flaw));
         let mut test_bed = SimTestBed { sim: &sim, driver: FlawedDriver::new };
-        sim.block_on(run(check, &mut test_bed)).to_string()
+        sim.block_on(run(check, &mut test_bed)).outcome.to_string()
     };
     assert_eq!(
         sentence(Flaw::PairTimesOut, Check::NoButtonPress),
         "FAILED: pair while no button is pressed: wanted no answer within 130 s, \
-         found the error \"the radio failed\""
+         found the error \"the radio failed\" (120.1 s after the start, last call: pair)"
     );
     assert_eq!(
         sentence(Flaw::NamesAreText, Check::OddCredentials).split(": wanted").next(),
@@ -151,6 +211,7 @@ fn a_failure_is_a_sentence() {
     assert_eq!(
         sentence(Flaw::ReturnsDroppedOffer, Check::StaleOffer),
         "FAILED: pair with another router (after pair, dropped at poll 0): \
-         wanted an offer of the network \"neighbour\", found an offer of the network \"home\""
+         wanted an offer of the network \"neighbour\", found an offer of the network \"home\" \
+         (6.8 s after the start, last call: pair)"
     );
 }

@@ -12,7 +12,7 @@ use embassy_futures::block_on;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use wps_core::conformance::{Limits, ObservedState, TestBed, Unavailable};
 use wps_core::sim::{Air, ManualClock, Router};
-use wps_core::{Clock, Credentials, Instant, Settings, Ssid, WifiDriver};
+use wps_core::{Clock, Credentials, Instant, Passphrase, Settings, Ssid, WifiDriver};
 
 use crate::flaw::Flaw;
 
@@ -73,6 +73,14 @@ impl Simulation {
             .expect("a radio without a fault");
     }
 
+    /// Lets the radio give up `network`: it does not join it, although it is a station.
+    pub(crate) fn lose_link(&self, network: &Credentials) {
+        let passphrase = Passphrase::new(b"a key of nobody").ok();
+        self.force_settings(&Settings::Station {
+            network: Credentials { passphrase, ..network.clone() },
+        });
+    }
+
     pub(crate) fn network(&self, ssid: &Ssid) -> Option<Credentials> {
         self.networks.borrow().iter().find(|network| network.ssid == *ssid).cloned()
     }
@@ -81,7 +89,7 @@ impl Simulation {
         self.air.routers().iter().any(|(name, _, on, _)| name == ssid && *on)
     }
 
-    fn observe(&self) -> ObservedState {
+    pub(crate) fn observe(&self) -> ObservedState {
         let due = self.delayed_settings.borrow_mut().take_if(|(at, _)| *at <= self.clock.now());
         if let Some((_, settings)) = due {
             self.force_settings(&settings);
@@ -190,9 +198,15 @@ impl<'s, D: WifiDriver> TestBed for SimTestBed<'s, D> {
     async fn stop_router(&mut self, ssid: &Ssid) {
         let was_joined = self.sim.observe() == ObservedState::Joined(ssid.clone());
         self.sim.air.set_power(ssid.as_bytes(), false);
-        if was_joined && self.sim.flaw == Some(Flaw::NoReconnect) {
-            self.sim.force_settings(&Settings::Off { remembered: None });
-        }
+        let network = self.sim.network(ssid).filter(|_| was_joined);
+        let (
+            Some(Flaw::NoReconnect | Flaw::ReconnectDelayStartsOver | Flaw::ReconnectsWhileIdle),
+            Some(network),
+        ) = (self.sim.flaw, network)
+        else {
+            return;
+        };
+        self.sim.lose_link(&network);
     }
 
     async fn press_button(&mut self, ssid: &Ssid) {
