@@ -21,16 +21,21 @@
 //!    earlier pairing, and never decides by itself that the two minutes are over. If the radio is
 //!    off, `pair` switches it on.
 //! 6. A driver that searches for pressed routers itself detects session overlap with
-//!    [`PairContext::decide`] and a [`ScanPlan`]. The context also takes the
-//!    driver's [scan results](PairContext::report_scan_results).
+//!    [`PairContext::decide`] and a [`ScanPlan`]. The context also takes the driver's
+//!    [scan results](PairContext::report_scan_results).
 //! 7. **If the radio's software can restart independently of ours**, `maintain` must detect that.
 //!    The machine then applies the settings again. If the radio gives up after it has lost its
 //!    network, `maintain` joins the network again.
-//! 8. **A second `apply` of the same settings keeps the link.**
+//! 8. **`apply` of the settings that are in force keeps the link**, or the access point. The
+//!    machine applies them again whenever it is not sure that the radio has them.
+//! 9. **`join` proves the key**, even if the network is already joined with another one: the
+//!    machine saves what `join` has accepted.
+//! 10. **`link` reports what the radio does now**, as far as it reports anything.
 //!
 //! # Time limits
 //!
-//! The runner drops a method's future when its time is over. For `snapshot` and `apply` that counts
+//! The runner drops a method's future when its time is over. A driver that needs longer never
+//! succeeds. For `snapshot` and `apply` that counts
 //! as [`ErrorKind::NoResponse`], for `pair` and `join` as an ordinary end of the try.
 //!
 //! | method | time |
@@ -93,8 +98,6 @@
 //!   credentials are known. `join` is called next, with them. It may use the link that the radio
 //!   has set up, but only if that link is up and keyed with these credentials. The next call may be
 //!   `apply` instead, and the radio's own join must not take effect after that has begun.
-//! * **What if `join` is called for a network that is joined already?** It proves the key: another
-//!   key must fail as `WrongKey`.
 //! * **What if the radio needs a background task?** The driver and the task share their state, and
 //!   the task runs beside the runner. It must not do by itself what the methods do. The suite runs
 //!   it beside the checks: see [`conformance`](crate::conformance).
@@ -172,7 +175,9 @@ pub trait WifiDriver {
     /// snapshot leaves those networks as they are.
     ///
     /// Returns once the radio is configured, without waiting for a link. From then on the driver
-    /// keeps the link up by itself. Ends any pairing that is still running.
+    /// keeps the link up by itself: it joins the network whenever it comes into range. If the radio
+    /// already has these settings, its link or access point is not interrupted. Ends any pairing
+    /// that is still running.
     ///
     /// # Errors
     /// The [kinds of every method](self#errors). `Unsupported` if the radio cannot have these
@@ -188,8 +193,9 @@ pub trait WifiDriver {
     /// error.
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, Self::Error>;
 
-    /// Joins `network` and returns once the link is up *and keyed*. The platform's own networks
-    /// must then match `snapshot`.
+    /// Joins `network` and returns once the link is up *and keyed* with this key. A link to the
+    /// same network with another key does not count. The platform's own networks must then match
+    /// `snapshot`.
     ///
     /// # Errors
     /// The [kinds of every method](self#errors), and `WrongKey`, `NotFound`, `Refused`,
