@@ -22,10 +22,11 @@
 //!    at once only if the key is the same. Names are bytes. A key of 64 digits is a raw PSK.
 //! 5. **`snapshot`** and **`link`** are needed only if there is something to report. They must not
 //!    touch the radio.
-//! 6. **`config_lost`** is needed only if the radio's software can restart without ours, for
-//!    example a daemon or a modem. It checks whether the radio still has the configuration that was
-//!    applied last, at once and then every few seconds. Its future is dropped as soon as there is
-//!    other work.
+//! 6. **`maintain`** is polled while the device is idle. It is needed if the radio's software can
+//!    restart without ours, for example a daemon or a modem: then it checks whether the radio still
+//!    has the configuration that was applied last, at once and then every few seconds. It is also
+//!    needed if the radio gives up after some time without a link. Its future is dropped as soon as
+//!    there is other work, so the instant of the next check or try is stored in the driver.
 //! 7. **Errors** have the [kind](crate::ErrorKind) that says what happened. A
 //!    [final](crate::ErrorKind::is_final) kind ends the whole pairing; a lost router is not final.
 //!
@@ -45,6 +46,24 @@
 //! future at every possible poll, up to [a limit](Limits::max_drops). For real radios, choose
 //! [`Limits`]. In firmware, where a report is too big for the stack, call [`run`] for one check
 //! after the other.
+//!
+//! If the driver or the test bed needs a background task, for example to read the events of a
+//! modem, run it beside the suite, as it runs beside the runner in the product:
+//!
+//! ```
+//! use core::future::Future;
+//!
+//! use embassy_futures::select::{Either, select};
+//! use wps_core::conformance::{Report, TestBed, run_all};
+//!
+//! async fn run_with_task(test_bed: &mut impl TestBed, task: impl Future<Output = ()>) -> Report {
+//!     let suite = run_all(test_bed, |result| println!("{result}"));
+//!     match select(suite, task).await {
+//!         Either::First(report) => report,
+//!         Either::Second(()) => panic!("the background task has ended"),
+//!     }
+//! }
+//! ```
 //!
 //! # Complete example
 //!
@@ -91,11 +110,14 @@ pub enum Check {
     JoinsLater,
     /// The driver keeps the link up by itself: when the router comes back, the link does, too.
     Reconnects,
-    /// It does so also if `link` is called every second, for which the runner drops `config_lost`.
+    /// It does so also if `link` is called every second, for which the runner drops `maintain`.
     ReconnectsWhileQueried,
-    /// `config_lost` returns after the platform has restarted without its configuration, and never
+    /// `maintain` reports that the platform has restarted without its configuration, and never
     /// before.
     ConfigLost,
+    /// `maintain` reports once that the network no longer accepts its key, and once that it does
+    /// again. It joins then.
+    KeyRefused,
     /// `apply` of access-point mode serves the device's own network.
     AccessPoint,
     /// `apply` of off stops the radio.
@@ -145,13 +167,14 @@ pub enum Check {
 
 impl Check {
     /// All checks.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Station,
         Self::KeepsLink,
         Self::JoinsLater,
         Self::Reconnects,
         Self::ReconnectsWhileQueried,
         Self::ConfigLost,
+        Self::KeyRefused,
         Self::AccessPoint,
         Self::Off,
         Self::ReadOnly,
@@ -184,6 +207,7 @@ impl Check {
             Self::Reconnects => "reconnects",
             Self::ReconnectsWhileQueried => "reconnects while queried",
             Self::ConfigLost => "config lost",
+            Self::KeyRefused => "key refused",
             Self::AccessPoint => "access point",
             Self::Off => "off",
             Self::ReadOnly => "read only",
@@ -222,6 +246,7 @@ impl Check {
             | Self::Reconnects
             | Self::ReconnectsWhileQueried
             | Self::ConfigLost
+            | Self::KeyRefused
             | Self::AccessPoint
             | Self::Off
             | Self::ReadOnly
@@ -276,6 +301,7 @@ async fn run_check<S: TestBed>(check: Check, context: TestContext<'_, S>) -> Res
         Check::Reconnects => modes::reconnects(context, false).await,
         Check::ReconnectsWhileQueried => modes::reconnects(context, true).await,
         Check::ConfigLost => modes::config_lost(context).await,
+        Check::KeyRefused => modes::key_refused(context).await,
         Check::AccessPoint => modes::access_point(context).await,
         Check::Off => modes::off(context).await,
         Check::ReadOnly => queries::read_only(context).await,

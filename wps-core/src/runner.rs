@@ -25,11 +25,11 @@ use crate::time::{Clock, Instant};
 use crate::wsc::OverlapDetector;
 
 /// The time for the driver to return the state of its link.
-const LINK_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const LINK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The time for the driver to scan.
-#[cfg(feature = "scan")]
-const SCAN_TIMEOUT: Duration = Duration::from_secs(15);
+#[cfg(any(feature = "scan", feature = "conformance"))]
+pub(crate) const SCAN_TIMEOUT: Duration = Duration::from_secs(15);
 /// The shortest time between two scans for the user. A radio receives less from its own network
 /// while it scans.
 #[cfg(feature = "scan")]

@@ -11,19 +11,16 @@ use super::futures::{observe_until, timed, while_in_state};
 use super::report::{Drops, Failure, Finding, Stop};
 use super::{Limits, ObservedState, TestBed, Unavailable, fixtures};
 use crate::command::{APPLY_TIMEOUT, JOIN_TIMEOUT, SNAPSHOT_TIMEOUT};
-use crate::driver::{DriverError, ErrorKind, Offer, PairContext, WifiDriver};
+use crate::driver::{DriverError, ErrorKind, IdleEvent, Offer, PairContext, WifiDriver};
 use crate::link::Link;
 use crate::logging::info;
+use crate::runner::LINK_TIMEOUT;
 use crate::settings::{Credentials, Mode, Settings, Snapshot};
 use crate::time::{Clock, Instant};
 use crate::wsc::OverlapDetector;
 
 /// The time between two observations of the radio.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The time after which the runner gives up `link`.
-pub(super) const LINK_TIMEOUT: Duration = Duration::from_secs(2);
-/// The time after which the runner gives up `scan`.
-pub(super) const SCAN_TIMEOUT: Duration = Duration::from_secs(15);
 /// The time within which the radio must be observed as joined after `join` has returned.
 const JOIN_OBSERVED_TIMEOUT: Duration = Duration::from_millis(150);
 /// The time within which `link` must report what the test bed observes.
@@ -216,15 +213,14 @@ impl<'s, S: TestBed> TestContext<'s, S> {
 
     // --- waiting -------------------------------------------------------------------------------
 
-    /// Waits as the runner waits while the machine is idle. Fails if the driver reports that its
-    /// configuration is lost.
+    /// Waits as the runner waits while the machine is idle. Fails if the driver reports an event.
     pub(super) async fn rest(&mut self, step: &'static str, time: Duration) -> Result<(), Stop> {
         let deadline = self.clock.now().after(time);
         while self.clock.now() < deadline {
             let end = self.next_query().unwrap_or(deadline).min(deadline);
             let idle = idle(&mut self.driver, self.settings.as_ref());
             match select(idle, self.clock.sleep_until(end)).await {
-                Either::First(()) => return Err(config_lost(step)),
+                Either::First(event) => return Err(unexpected(step, event)),
                 Either::Second(()) if self.link_is_queried => drop(self.link(step).await?),
                 Either::Second(()) => {}
             }
@@ -232,16 +228,26 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         Ok(())
     }
 
-    /// Waits until the driver reports that its configuration is lost.
-    pub(super) async fn expect_config_lost(&mut self, step: &'static str) -> Result<(), Stop> {
-        let timeout = self.limits.response_timeout;
+    /// Waits as the runner waits while the machine is idle, and returns the event that the driver
+    /// reports within `timeout`, or `None`.
+    pub(super) async fn next_idle_event(&mut self, timeout: Duration) -> Option<IdleEvent> {
         let idle = idle(&mut self.driver, self.settings.as_ref());
         match select(idle, self.clock.sleep_until(self.clock.now().after(timeout))).await {
-            Either::First(()) => Ok(()),
-            Either::Second(()) => {
-                Err(Failure::new(step, Finding::ConfigLost, Finding::Pending(timeout)).into())
-            }
+            Either::First(event) => Some(event),
+            Either::Second(()) => None,
         }
+    }
+
+    /// Waits until the driver reports this event.
+    pub(super) async fn expect_idle_event(
+        &mut self,
+        step: &'static str,
+        wanted: IdleEvent,
+    ) -> Result<(), Stop> {
+        let timeout = self.limits.response_timeout;
+        let event = self.next_idle_event(timeout).await;
+        let found = event.map_or(Finding::Pending(timeout), Finding::IdleEvent);
+        expect(step, event == Some(wanted), Finding::IdleEvent(wanted), found)
     }
 
     /// Stops a router and waits for the watch window, as long as a person needs to walk to another
@@ -299,7 +305,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
             let idle = idle(&mut self.driver, self.settings.as_ref());
             let observe = observe_until(self.test_bed, &self.clock, end, &stop_at);
             match select(idle, observe).await {
-                Either::First(()) => return Err(config_lost(step)),
+                Either::First(event) => return Err(unexpected(step, event)),
                 Either::Second(Some(state)) => return Ok(Some(state)),
                 Either::Second(None) if self.link_is_queried => drop(self.link(step).await?),
                 Either::Second(None) => {}
@@ -402,16 +408,16 @@ impl<'s, S: TestBed> TestContext<'s, S> {
 }
 
 /// Lets the driver do what the runner lets it do while the machine is idle with these settings.
-/// Returns when the driver reports that its configuration is lost.
-async fn idle(driver: &mut impl WifiDriver, settings: Option<&Settings>) {
+/// Returns the event that the driver reports.
+async fn idle(driver: &mut impl WifiDriver, settings: Option<&Settings>) -> IdleEvent {
     match settings {
-        Some(_) => driver.config_lost().await,
+        Some(settings) => driver.maintain(settings).await,
         None => pending().await,
     }
 }
 
-fn config_lost(step: &'static str) -> Stop {
-    Failure::new(step, Finding::ConfigKept, Finding::ConfigLost).into()
+pub(super) fn unexpected(step: &'static str, event: IdleEvent) -> Stop {
+    Failure::new(step, Finding::NoIdleEvent, Finding::IdleEvent(event)).into()
 }
 
 /// Logs the driver's error and returns its kind.

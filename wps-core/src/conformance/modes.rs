@@ -2,10 +2,11 @@
 
 use core::time::Duration;
 
-use super::context::TestContext;
+use super::context::{TestContext, unexpected};
 use super::fixtures::{self, expected_state};
 use super::report::Stop;
-use super::{ObservedState, TestBed};
+use super::{ObservedState, TestBed, Unavailable};
+use crate::driver::IdleEvent;
 use crate::settings::{Settings, Snapshot};
 
 pub(super) async fn station<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
@@ -68,9 +69,33 @@ pub(super) async fn config_lost<S: TestBed>(mut context: TestContext<'_, S>) -> 
     context.stop_router_and_wait("while the router is off", &fixtures::old()).await?;
     context.test_bed.start_router(&fixtures::old()).await?;
     context.test_bed.restart_platform().await?;
-    context.expect_config_lost("after the platform restarted").await?;
+    context.expect_idle_event("after the platform restarted", IdleEvent::ConfigLost).await?;
     context.apply_and_expect("apply(station) of the lost configuration", &old).await?;
     context.rest("after another apply", time).await
+}
+
+pub(super) async fn key_refused<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
+    const STEP: &str = "after the network has changed its key";
+    let (home, time) = (fixtures::station(fixtures::home()), context.limits.watch_window);
+    context.test_bed.start_router(&fixtures::home()).await?;
+    context.apply_and_expect("apply(station)", &home).await?;
+    context.stop_router_and_wait("while the router is off", &fixtures::home()).await?;
+    context.test_bed.start_router(&fixtures::home_with_another_key()).await?;
+    // A radio may try its key with growing pauses, and needs two refusals.
+    let timeout = context.limits.response_timeout.saturating_mul(2);
+    match context.next_idle_event(timeout).await {
+        Some(IdleEvent::KeyRefused) => {}
+        Some(event) => return Err(unexpected(STEP, event)),
+        None => return Err(Unavailable("the driver does not report a refused key").into()),
+    }
+    context.rest(STEP, time).await?;
+    context.test_bed.stop_router(&fixtures::home().ssid).await;
+    context.rest("while the router is off again", time).await?;
+    context.test_bed.start_router(&fixtures::home()).await?;
+    const ACCEPTED: &str = "after the network has its first key again";
+    context.expect_idle_event(ACCEPTED, IdleEvent::KeyAccepted).await?;
+    context.expect_state(ACCEPTED, &expected_state(&home)).await?;
+    context.rest(ACCEPTED, time).await
 }
 
 pub(super) async fn access_point<S: TestBed>(context: TestContext<'_, S>) -> Result<(), Stop> {

@@ -1,12 +1,13 @@
 //! Checks of the methods that only query the radio: `snapshot`, `link` and `scan`.
 
-use super::context::{LINK_TIMEOUT, POLL_INTERVAL, SCAN_TIMEOUT, TestContext, expect_success};
+use super::context::{POLL_INTERVAL, TestContext, expect_success};
 use super::fixtures::{self, expected_state};
 use super::futures::{timed, while_in_state};
 use super::report::{Failure, Stop};
 use super::{Finding, TestBed, Unavailable};
 use crate::command::SNAPSHOT_TIMEOUT;
 use crate::driver::WifiDriver;
+use crate::runner::{LINK_TIMEOUT, SCAN_TIMEOUT};
 use crate::settings::{Mode, Settings};
 use crate::time::Clock;
 

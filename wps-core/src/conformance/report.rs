@@ -6,7 +6,7 @@ use core::time::Duration;
 use heapless::Vec;
 
 use super::{Check, ObservedState, Unavailable};
-use crate::driver::{ErrorKind, SearchProgress};
+use crate::driver::{ErrorKind, IdleEvent, SearchProgress};
 use crate::settings::{Mode, Ssid};
 
 /// The outcome of one check.
@@ -227,10 +227,10 @@ pub enum Finding {
         /// The network.
         ssid: Option<Ssid>,
     },
-    /// The driver does not report that its configuration is lost.
-    ConfigKept,
-    /// The driver reports that its configuration is lost.
-    ConfigLost,
+    /// [`maintain`](crate::WifiDriver::maintain) reports nothing.
+    NoIdleEvent,
+    /// [`maintain`](crate::WifiDriver::maintain) reports this.
+    IdleEvent(IdleEvent),
     /// The driver reported this progress of its search.
     SearchProgress(SearchProgress),
     /// The driver reported the progress that matches the routers in range.
@@ -267,8 +267,8 @@ impl fmt::Display for Finding {
                     None => write!(f, " as the return value of link()"),
                 }
             }
-            Self::ConfigKept => write!(f, "no report that the configuration is lost"),
-            Self::ConfigLost => write!(f, "the report that the configuration is lost"),
+            Self::NoIdleEvent => write!(f, "maintain() without a result"),
+            Self::IdleEvent(event) => write!(f, "maintain() with the result {event:?}"),
             Self::SearchProgress(progress) => write!(f, "the report {progress:?}"),
             Self::CorrectProgress => write!(f, "a report that matches the routers in range"),
             Self::Stored(ssid) => {
@@ -356,8 +356,8 @@ mod tests {
             Finding::Observed(_) => Finding::Observed(ObservedState::Nothing),
             Finding::NotJoined(_) => Finding::NotJoined(ssid()),
             Finding::Link { .. } => Finding::Link { up: true, mode: None, ssid: None },
-            Finding::ConfigKept => Finding::ConfigKept,
-            Finding::ConfigLost => Finding::ConfigLost,
+            Finding::NoIdleEvent => Finding::NoIdleEvent,
+            Finding::IdleEvent(_) => Finding::IdleEvent(IdleEvent::ConfigLost),
             Finding::SearchProgress(_) => Finding::SearchProgress(SearchProgress::NoRouter),
             Finding::CorrectProgress => Finding::CorrectProgress,
             Finding::Stored(_) => Finding::Stored(ssid()),

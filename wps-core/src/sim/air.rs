@@ -284,13 +284,14 @@ impl Inner {
         results
     }
 
-    /// Returns whether the network of these settings is in range, but does not accept their key.
-    fn is_key_refused(&self, settings: &Settings) -> bool {
-        match settings {
-            Settings::Station { network } => {
-                self.check_join(network) == Err(SimError(ErrorKind::WrongKey))
-            }
-            Settings::Platform | Settings::AccessPoint { .. } | Settings::Off { .. } => false,
+    /// Returns whether the network of these settings refuses their key, or `None` if it is not in
+    /// range.
+    fn is_key_refused(&self, settings: &Settings) -> Option<bool> {
+        let Settings::Station { network } = settings else { return None };
+        match self.check_join(network) {
+            Ok(()) => Some(false),
+            Err(SimError(ErrorKind::WrongKey)) => Some(true),
+            Err(_) => None,
         }
     }
 
@@ -467,10 +468,12 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
 
     async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
         loop {
-            let refused = self.air.with(|inner| inner.is_key_refused(settings));
-            if refused != self.key_refused {
-                self.key_refused = refused;
-                return if refused { IdleEvent::KeyRefused } else { IdleEvent::KeyAccepted };
+            match self.air.with(|inner| inner.is_key_refused(settings)) {
+                Some(refused) if refused != self.key_refused => {
+                    self.key_refused = refused;
+                    return if refused { IdleEvent::KeyRefused } else { IdleEvent::KeyAccepted };
+                }
+                Some(_) | None => {}
             }
             match select(self.air.config_lost.wait(), self.air.router_changed.wait()).await {
                 Either::First(()) => return IdleEvent::ConfigLost,

@@ -12,8 +12,8 @@ use wps_core::driver::{Offer, PairContext, PairEvent, SearchProgress};
 use wps_core::sim::{ManualClock, Radio, SimError};
 use wps_core::wsc::OverlapDetector;
 use wps_core::{
-    Clock, Credentials, ErrorKind, Instant, Mode, Passphrase, ScanResults, Settings, Snapshot,
-    Ssid, WifiDriver,
+    Clock, Credentials, ErrorKind, IdleEvent, Instant, Mode, Passphrase, ScanResults, Settings,
+    Snapshot, Ssid, WifiDriver,
 };
 
 use crate::simulation::{Raw, Simulation};
@@ -34,6 +34,9 @@ pub(crate) enum Flaw {
     ReconnectDelayStartsOver,
     MissesConfigLoss,
     ReportsMissingRouterAsConfigLoss,
+    ReportsMissingRouterAsRefusedKey,
+    ReportsRefusedKeyTwice,
+    NeverReportsAcceptedKey,
     SecondAccessPointStops,
     OffJoinsRememberedNetwork,
     LosesPlatformNetworks,
@@ -80,6 +83,10 @@ pub(crate) enum Flaw {
     SnapshotFails,
     /// Not a flaw: the radio does not reconnect by itself, and the driver does it while it is idle.
     ReconnectsWhileIdle,
+    /// Not a flaw: the driver does not notice that the network refuses its key.
+    ReportsNoRefusedKey,
+    /// Not a flaw: the radio's own WPS cannot say why it failed.
+    CannotDistinguishOverlap,
     /// Not a flaw: a driver may support only station mode.
     StationOnly,
     /// Not a flaw: the radio's own WPS detects overlap, as well as it can.
@@ -94,7 +101,7 @@ impl Flaw {
         (Self::ApplyTakesTooLong, &[Check::Station]),
         (Self::ApplyInterruptsTheLink, &[Check::KeepsLink]),
         (Self::ApplyGivesUpWithoutRouter, &[Check::JoinsLater]),
-        (Self::NoReconnect, &[Check::Reconnects, Check::ReconnectsWhileQueried]),
+        (Self::NoReconnect, &[Check::Reconnects, Check::ReconnectsWhileQueried, Check::KeyRefused]),
         (Self::ReconnectDelayStartsOver, &[Check::ReconnectsWhileQueried]),
         (Self::MissesConfigLoss, &[Check::ConfigLost]),
         (
@@ -104,12 +111,29 @@ impl Flaw {
                 Check::Reconnects,
                 Check::ReconnectsWhileQueried,
                 Check::ConfigLost,
+                Check::KeyRefused,
                 Check::Off,
                 Check::ReadOnly,
                 Check::Scan,
                 Check::OddCredentials,
             ],
         ),
+        (
+            Self::ReportsMissingRouterAsRefusedKey,
+            &[
+                Check::JoinsLater,
+                Check::Reconnects,
+                Check::ReconnectsWhileQueried,
+                Check::ConfigLost,
+                Check::KeyRefused,
+                Check::Off,
+                Check::ReadOnly,
+                Check::Scan,
+                Check::OddCredentials,
+            ],
+        ),
+        (Self::ReportsRefusedKeyTwice, &[Check::KeyRefused]),
+        (Self::NeverReportsAcceptedKey, &[Check::KeyRefused]),
         (Self::SecondAccessPointStops, &[Check::KeepsLink, Check::AccessPoint, Check::Twice]),
         (
             Self::OffJoinsRememberedNetwork,
@@ -193,6 +217,8 @@ pub(crate) struct FlawedDriver<'s> {
     mode: Mode,
     /// The settings of the last `apply` or `join` that succeeded.
     applied: Option<Settings>,
+    /// Whether `maintain` has just reported a refused key.
+    refused_key_reported: bool,
     /// When the driver reconnects.
     reconnect_at: Option<Instant>,
     /// The network of the last `join`, unless `apply` or `pair` was called since.
@@ -212,6 +238,7 @@ impl<'s> FlawedDriver<'s> {
             is_busy: false,
             mode: Mode::Off,
             applied: None,
+            refused_key_reported: false,
             reconnect_at: None,
             joined: None,
             kept_offer: Cell::default(),
@@ -243,19 +270,18 @@ impl<'s> FlawedDriver<'s> {
         }
     }
 
-    /// Reconnects whenever the link is down. The radio does not do it by itself.
-    async fn reconnect(&mut self) {
-        let Some(settings) = self.applied.clone() else { return pending().await };
+    /// Reconnects whenever the link is down, at `next`. The radio does not do it by itself.
+    async fn reconnect(sim: &Simulation, settings: &Settings, next: &mut Option<Instant>) {
         loop {
-            let at = self.sim.clock.now().after(RECONNECT_DELAY);
-            let at = match self.has(Flaw::ReconnectDelayStartsOver) {
-                true => at,
-                false => *self.reconnect_at.get_or_insert(at),
+            let at = sim.clock.now().after(RECONNECT_DELAY);
+            let at = match sim.flaw {
+                Some(Flaw::ReconnectDelayStartsOver) => at,
+                _ => *next.get_or_insert(at),
             };
-            self.sim.clock.sleep_until(at).await;
-            self.reconnect_at = None;
-            if !self.sim.air.is_linked() {
-                self.sim.force_settings(&settings);
+            sim.clock.sleep_until(at).await;
+            *next = None;
+            if !sim.air.is_linked() {
+                sim.force_settings(settings);
             }
         }
     }
@@ -392,6 +418,12 @@ impl<'s> FlawedDriver<'s> {
             (Err(SimError(ErrorKind::Overlap)), Some(Flaw::ReportsOverlapAsRefusal)) => {
                 Err(SimError(ErrorKind::Refused))
             }
+            (Err(SimError(ErrorKind::Overlap)), Some(Flaw::CannotDistinguishOverlap)) => {
+                Err(SimError(ErrorKind::RefusedOrOverlap))
+            }
+            (Ok(_), Some(Flaw::CannotDistinguishOverlap)) if is_router_lost => {
+                Err(SimError(ErrorKind::RefusedOrOverlap))
+            }
             (Ok(offer), Some(Flaw::ReturnsOfferTwice)) => {
                 self.kept_offer.set(Some(offer.clone()));
                 Ok(offer)
@@ -519,16 +551,38 @@ impl WifiDriver for FlawedDriver<'_> {
         results
     }
 
-    async fn config_lost(&mut self) {
-        match self.sim.flaw {
-            Some(Flaw::MissesConfigLoss) => pending().await,
-            Some(Flaw::ReportsMissingRouterAsConfigLoss) if !self.sim.air.is_linked() => {}
-            Some(Flaw::ReconnectsWhileIdle | Flaw::ReconnectDelayStartsOver) => {
-                // The simulated radio reports the loss, and the driver reconnects meanwhile.
-                let mut radio = self.sim.air.radio(&self.sim.clock);
-                select(radio.config_lost(), self.reconnect()).await;
+    async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
+        let event = match self.sim.flaw {
+            Some(Flaw::ReportsMissingRouterAsConfigLoss) if !self.sim.air.is_linked() => {
+                return IdleEvent::ConfigLost;
             }
-            _ => self.radio.config_lost().await,
+            Some(Flaw::ReportsMissingRouterAsRefusedKey) if !self.sim.air.is_linked() => {
+                return IdleEvent::KeyRefused;
+            }
+            Some(Flaw::ReportsRefusedKeyTwice) if self.refused_key_reported => {
+                self.refused_key_reported = false;
+                return IdleEvent::KeyRefused;
+            }
+            Some(Flaw::ReconnectsWhileIdle | Flaw::ReconnectDelayStartsOver) => {
+                // The simulated radio reports the event, and the driver reconnects meanwhile.
+                let reconnect = Self::reconnect(self.sim, settings, &mut self.reconnect_at);
+                match select(self.radio.maintain(settings), reconnect).await {
+                    Either::First(event) => event,
+                    Either::Second(()) => unreachable!("it reconnects for ever"),
+                }
+            }
+            _ => self.radio.maintain(settings).await,
+        };
+        match (event, self.sim.flaw) {
+            (IdleEvent::ConfigLost, Some(Flaw::MissesConfigLoss))
+            | (IdleEvent::KeyAccepted, Some(Flaw::NeverReportsAcceptedKey))
+            | (IdleEvent::KeyRefused | IdleEvent::KeyAccepted, Some(Flaw::ReportsNoRefusedKey)) => {
+                pending().await
+            }
+            _ => {
+                self.refused_key_reported = event == IdleEvent::KeyRefused;
+                event
+            }
         }
     }
 }

@@ -148,6 +148,26 @@ fn a_driver_that_supports_only_station_mode_does_not_fail() {
 }
 
 #[test]
+fn a_driver_that_reports_no_refused_key_does_not_fail() {
+    let report = report_for(&Simulation::new(Some(Flaw::ReportsNoRefusedKey)), FlawedDriver::new);
+    let gap = Unavailable("the driver does not report a refused key");
+    assert_eq!(not_passed(&report), [(Check::KeyRefused, Outcome::Skipped(gap))], "\n{report}");
+}
+
+#[test]
+fn an_error_that_may_be_an_overlap_passes_in_part() {
+    let report =
+        report_for(&Simulation::new(Some(Flaw::CannotDistinguishOverlap)), FlawedDriver::new);
+    let gap = Unavailable("the radio cannot distinguish a refusal from a session overlap");
+    let checks = [Check::Overlap, Check::OverlapMemory, Check::RouterVanishes];
+    assert_eq!(
+        not_passed(&report),
+        checks.map(|check| (check, Outcome::Partial(gap))),
+        "\n{report}"
+    );
+}
+
+#[test]
 fn overlap_memory_is_skipped_if_the_radio_detects_overlap_itself() {
     let report =
         report_for(&Simulation::new(Some(Flaw::FirmwareDetectsOverlap)), FlawedDriver::new);
