@@ -162,11 +162,28 @@ impl Drop for ScanGuard {
     }
 }
 
+/// Starts the access point, unless it is running with this configuration: a restart would lose its
+/// stations.
 fn start_access_point(access_point: &AccessPoint) -> Result<(), EspError> {
+    let mut config = access_point_config(access_point);
+    if ffi::mode()? == MODE_ACCESS_POINT && is_same(&ffi::access_point_config()?, &config) {
+        return Ok(());
+    }
     station::switch_off()?;
     ffi::set_mode(MODE_ACCESS_POINT)?;
-    ffi::set_access_point_config(&mut access_point_config(access_point))?;
-    ffi::start()
+    let started = ffi::set_access_point_config(&mut config).and_then(|()| ffi::start());
+    if started.is_err() {
+        // The mode says from now on that the access point is not running.
+        station::switch_off()?;
+    }
+    started
+}
+
+/// Compares what [`access_point_config`] takes from the settings. The library may change the rest.
+fn is_same(one: &AccessPointConfig, other: &AccessPointConfig) -> bool {
+    let settings =
+        |it: &AccessPointConfig| (it.ssid, it.ssid_len, it.password, it.channel, it.authmode);
+    settings(one) == settings(other)
 }
 
 /// Returns the configuration for an access point: WPA2 with AES if there is a key, otherwise open;

@@ -125,6 +125,27 @@ fn a_name_with_a_nul_inside_is_unsupported() {
 }
 
 #[test]
+fn a_running_access_point_is_not_restarted() {
+    let _guard = fresh_library();
+    let mut driver = driver();
+    let apply = |driver: &mut Driver<_, _>, settings: &Settings| {
+        let result = expect_ready(driver.apply(settings, &Snapshot::default()));
+        (result.is_ok(), take_calls().contains(&"esp_wifi_start"))
+    };
+    assert_eq!(apply(&mut driver, &hotspot(None)), (true, true));
+    assert_eq!(apply(&mut driver, &hotspot(Some(home()))), (true, false));
+    let access_point =
+        AccessPoint { network: network(b"device", b"another key"), channel: Some(6) };
+    let other = Settings::AccessPoint { access_point, remembered: None };
+    assert_eq!(apply(&mut driver, &other), (true, true), "the key has changed");
+    // One that could not start is not running.
+    with_library(|library| library.failures.insert("esp_wifi_start", 0x3007));
+    assert_eq!(apply(&mut driver, &hotspot(None)), (false, true));
+    with_library(|library| library.failures.clear());
+    assert_eq!(apply(&mut driver, &hotspot(None)), (true, true));
+}
+
+#[test]
 fn the_access_point_is_configured_from_its_settings() {
     let _guard = fresh_library();
     let mut driver = driver();
