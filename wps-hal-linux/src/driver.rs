@@ -231,6 +231,7 @@ impl WifiDriver for WpaSupplicant {
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {
+        self.idle_watch.pause();
         let session = self.checked_session().await?;
         let Networks { platform, pairing, .. } = session.networks().await?;
         // That pairing has disabled all other networks, so this state is not worth restoring.

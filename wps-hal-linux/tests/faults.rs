@@ -345,6 +345,18 @@ fn wpa_supplicant_restarted_while_idle_gets_the_network_again() {
     }
 }
 
+/// wpa_supplicant itself never tries a network again after that.
+#[test]
+fn a_disconnect_by_another_program_is_undone() {
+    let context = TestContext::new();
+    let device = context.start_with_button();
+    context.assert_paired(&device);
+    let mark = context.station.events().mark();
+    assert_eq!(context.station.request("DISCONNECT").trim(), "OK");
+    context.station.events().wait(mark, "CTRL-EVENT-DISCONNECTED", STEP_TIMEOUT);
+    context.assert_paired(&device);
+}
+
 /// After a failed association, wpa_supplicant joins the next best network and stays there.
 #[test]
 fn another_network_in_place_of_ours_is_left_unless_ours_was_disabled() {
