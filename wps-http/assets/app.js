@@ -43,16 +43,21 @@ function headline(s) {
 /** Returns that the network refuses its key, or for an hour how the last task ended. */
 function result(s) {
   if (s.state !== "idle") return null;
-  if (s.trouble) return { tone: "bad", text: "Not connected: " + s.trouble.reason, advice: s.trouble.advice };
-  if (!s.last || s.last.ago_s > 3600) return null;
-  const advice = s.last.advice || "";
-  if (s.last.result === "ok") {
+  const last = s.last && s.last.ago_s <= 3600 ? s.last : {};
+  const advice = last.advice || "";
+  const failed = last.result === "failed" && last.cause !== "cancelled";
+  if (s.trouble) {
+    const also = failed ? " The last try failed: " + last.reason + ". " + advice : "";
+    return { tone: "bad", text: "Not connected: " + s.trouble.reason, advice: s.trouble.advice + also };
+  }
+  if (last.result === "ok") {
     if (s.mode !== "STA" || s.ssid === undefined) return null;
     return { tone: "good", text: "Connected to " + quote(s.ssid), advice };
   }
-  if (s.last.cause === "cancelled") return { tone: "calm", text: "Cancelled", advice };
-  const back = s.last.task === "configure" ? "The previous settings are in force again. " : "";
-  return { tone: "bad", text: "Not connected: " + s.last.reason, advice: back + advice };
+  if (last.cause === "cancelled") return { tone: "calm", text: "Cancelled", advice };
+  if (!failed) return null;
+  const back = last.task === "configure" ? "The previous settings are in force again. " : "";
+  return { tone: "bad", text: "Not connected: " + last.reason, advice: back + advice };
 }
 
 function advice(s) {
@@ -115,7 +120,7 @@ function unreachableText() {
 
 /** Returns whether the routers of an overlap may still pair, so that one can be chosen. */
 function canChoose(s) {
-  return s.state === "idle" && !s.trouble && s.last?.cause === "overlap" && s.last.ago_s < 120;
+  return s.state === "idle" && s.last?.cause === "overlap" && s.last.ago_s < 120;
 }
 
 async function showChoice() {

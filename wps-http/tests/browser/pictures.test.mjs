@@ -71,6 +71,14 @@ for (const [screen, size] of Object.entries(SCREENS)) {
           await click(page, "Press its WPS button");
           await waitForText(page, "network", "Connected to “Home”");
           await picture("paired");
+          await click(page, "Change its password");
+          await waitForText(page, "message", "no longer accepts its saved key");
+          await picture("key-refused");
+          await click(page, "Connect by WPS");
+          await waitForText(page, "message", "Router found");
+          await click(page, "A second router presses too");
+          await waitForText(page, "choice", "Neighbour");
+          await picture("choice");
         },
         { context: { ...size, colorScheme } },
       ));
