@@ -385,22 +385,12 @@ impl Machine {
     pub fn handle(&mut self, now: Instant, input: Input) -> Option<Result<(), RequestError>> {
         let waited = self.waiting.is_some();
         let was_requested = waited || self.is_starting();
-        // The error for a request that has waited in vain.
-        let refusal = match input {
-            Input::Cancel => RequestError::Failed(Cause::Cancelled),
-            Input::WaitElapsed => RequestError::Busy,
-            Input::Start { .. }
-            | Input::Configure { .. }
-            | Input::Elapsed
-            | Input::SearchElapsed(_)
-            | Input::ConfigLost
-            | Input::KeyRefused
-            | Input::KeyAccepted
-            | Input::SnapshotTaken(_)
-            | Input::Saved(_)
-            | Input::Applied(_)
-            | Input::Offered(_)
-            | Input::Joined(_) => RequestError::Failed(Cause::Store),
+        let refusal = if matches!(input, Input::WaitElapsed) {
+            RequestError::Busy
+        } else if matches!(input, Input::Cancel) {
+            RequestError::Failed(Cause::Cancelled)
+        } else {
+            RequestError::Failed(Cause::Store) // the journal could not be closed
         };
         self.state = self.next_state(now, input);
         self.start_waiting(now);

@@ -20,28 +20,28 @@ impl Machine {
     /// Returns the next state.
     pub(super) fn next_state(&mut self, now: Instant, input: Input) -> State {
         match (self.state, input) {
-            // A request waits until it can start: see `start_waiting`. Once a journal could not be
-            // closed, no request waits for that.
-            (
-                state @ (State::Idle { .. }
-                | State::Restoring { .. }
-                | State::Closing { retry: Backoff { trouble: None, .. }, .. }),
-                Input::Start { reply_grace, only },
-            ) if self.waiting.is_none() => {
-                self.target = only.map_or(Target::Unset, Target::AccessPoint);
-                self.wait_to_start(TaskKind::Pair, reply_grace, now);
-                state
-            }
-            (
-                state @ (State::Idle { .. }
-                | State::Restoring { .. }
-                | State::Closing { retry: Backoff { trouble: None, .. }, .. }),
-                Input::Configure { settings, reply_grace },
-            ) if self.waiting.is_none() => {
+            // A request whose reply is deferred is accepted. It waits until it can start: see
+            // `start_waiting`.
+            (state, Input::Configure { settings, reply_grace })
+                if self.immediate_reply(TaskKind::Configure).is_none() =>
+            {
                 self.target = Target::Settings(settings);
                 self.wait_to_start(TaskKind::Configure, reply_grace, now);
                 state
             }
+            // A second pairing joins the first. Its requester gets the reply grace that it needs.
+            (state, Input::Start { reply_grace, only })
+                if self.immediate_reply(TaskKind::Pair).is_none() =>
+            {
+                if self.requested().is_none() {
+                    self.target = only.map_or(Target::Unset, Target::AccessPoint);
+                    self.wait_to_start(TaskKind::Pair, reply_grace, now);
+                }
+                self.reply_grace = self.reply_grace.max(reply_grace);
+                state
+            }
+            // Once the journal is written, it changes nothing and extends nothing.
+            (state, Input::Start { .. }) if self.requested() == Some(TaskKind::Pair) => state,
             (
                 state @ (State::Restoring { .. } | State::Closing { .. }),
                 Input::Cancel | Input::WaitElapsed,
@@ -63,27 +63,6 @@ impl Machine {
                 self.key_refused = false;
                 state
             }
-
-            // A second start belongs to the pairing that waits or runs. Until the journal is
-            // written, its requester gets the reply grace that it needs.
-            (
-                state @ (State::Restoring { .. }
-                | State::Closing { .. }
-                | State::Snapshotting { .. }
-                | State::Journaling { .. }),
-                Input::Start { reply_grace, .. },
-            ) if self.requested() == Some(TaskKind::Pair) => {
-                self.reply_grace = self.reply_grace.max(reply_grace);
-                state
-            }
-
-            // After that, it changes nothing and extends nothing.
-            (
-                state @ (State::Searching { task, .. }
-                | State::Joining { task, .. }
-                | State::Saving { task, .. }),
-                Input::Start { .. },
-            ) if task.kind == TaskKind::Pair => state,
 
             (State::Snapshotting { task, .. }, Input::SnapshotTaken(Ok(snapshot))) => {
                 // A snapshot that was not restored yet is the valid one: it was taken when the
