@@ -164,11 +164,12 @@ where
         // `dyn`, because otherwise the compiler unrolls each move of the returned value bytewise.
         let mut work: Pin<&mut dyn Future<Output = ActivityResult>> =
             pin!(perform(activity, &command, driver, store, clock, control, search));
+        // A request may have waited long enough before that. The work goes on then.
+        let wait_until = |machine: &Machine| {
+            machine.request_waits_until().filter(|at| until.is_none_or(|until| *at < until))
+        };
         let done = loop {
-            // If a request has waited too long first, the work goes on.
-            let wait_until = machine.request_waits_until();
-            let wait_until = wait_until.filter(|at| until.is_none_or(|until| *at < until));
-            let mut timer = pin!(wait_until.or(until).map(|at| clock.sleep_until(at)));
+            let mut timer = pin!(wait_until(machine).or(until).map(|at| clock.sleep_until(at)));
             let timeout = poll_fn(|cx| match timer.as_mut().as_pin_mut() {
                 Some(timer) => timer.poll(cx),
                 None => Poll::Pending,
@@ -176,7 +177,7 @@ where
             let next = select3(work.as_mut(), timeout, control.requests.receive()).await;
             let (id, request) = match next {
                 Either3::First(done) => break done,
-                Either3::Second(()) if wait_until.is_some() => {
+                Either3::Second(()) if wait_until(machine).is_some() => {
                     handle(machine, control, clock.now(), Input::WaitElapsed);
                     continue;
                 }
@@ -373,6 +374,7 @@ fn further(one: Cause, other: Cause) -> Cause {
 }
 
 /// Performs an activity. The caller enforces the time limit.
+#[allow(clippy::too_many_arguments, reason = "fields of the runner, some of which the caller uses")]
 async fn perform<
     D: WifiDriver,
     S: SettingsStore,
