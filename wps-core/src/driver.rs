@@ -608,7 +608,8 @@ impl<'a> PairContext<'a> {
     }
 }
 
-/// The progress of a pairing that searches for its router.
+/// The progress of a pairing that searches for its router. If the user has
+/// [chosen an access point](PairContext::only), it is about that one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

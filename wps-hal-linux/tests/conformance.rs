@@ -14,6 +14,7 @@ use wps_core::conformance::{
 };
 use wps_core::{Credentials, Ssid};
 use wps_hal_linux::{BootClock, WpaSupplicant};
+use wps_testkit::hex;
 
 /// The channels of wpa_supplicant's own scans: all bands would take 14 s for each scan. Saving the
 /// configuration is allowed here; the driver must prevent that its network is saved.
@@ -54,7 +55,7 @@ impl TestBed for Lab {
         let block = platform.map(|network| {
             let key = network.passphrase.as_ref().expect("a key").reveal();
             let key = std::str::from_utf8(key).expect("text");
-            format!("network={{\nssid={}\npsk=\"{key}\"\n}}", hex(&network.ssid))
+            format!("network={{\nssid={}\npsk=\"{key}\"\n}}", hex(network.ssid.as_bytes()))
         });
         let configuration = format!("{CONFIGURATION}\n{}", block.unwrap_or_default());
         self.station = Some(Supplicant::start(1, &configuration));
@@ -133,12 +134,10 @@ impl TestBed for Lab {
     async fn stores_credentials(&mut self, network: &Credentials) -> Result<bool, Unavailable> {
         let path = self.station.as_ref().expect("wpa_supplicant").config_path();
         let file = String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned();
-        Ok([network.ssid.to_string(), hex(&network.ssid)].iter().any(|it| file.contains(it)))
+        Ok([network.ssid.to_string(), hex(network.ssid.as_bytes())]
+            .iter()
+            .any(|it| file.contains(it)))
     }
-}
-
-fn hex(ssid: &Ssid) -> String {
-    ssid.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The checks that the driver passes only in part or that are skipped, and why: none.

@@ -12,12 +12,13 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use device::{Device, state_directory};
-use lab::{AES, Router, RouterSetup, SavedNetwork, Security, Supplicant, WPA2_PSK};
+use lab::{Router, RouterSetup, SavedNetwork, Security, Supplicant};
 use lab::{reset_radios, run};
 use rustix::time::{ClockId, clock_gettime};
 use wps_core::driver::SearchProgress;
 use wps_core::{Cause, Clock, ErrorKind, Instant, Phase, Settings, Ssid, Status};
 use wps_hal_linux::BootClock;
+use wps_testkit::wsc::{AES, WPA2_PSK};
 
 /// How long one step of a test may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(40);

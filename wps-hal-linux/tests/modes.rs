@@ -14,10 +14,11 @@ use device::{Device, state_directory};
 use lab::{Router, Supplicant, reset_radios, run, until};
 use wps_core::driver::SearchProgress;
 use wps_core::{
-    AccessPoint, AfterFailure, Cause, Credentials, ErrorKind, Passphrase, Phase, Record, Settings,
-    SettingsStore, Snapshot, Ssid, Status, WifiDriver,
+    AccessPoint, AfterFailure, Cause, Credentials, ErrorKind, Phase, Record, Settings,
+    SettingsStore, Snapshot, Status, WifiDriver,
 };
 use wps_hal_linux::{FileStore, LinuxError, WpaSupplicant};
+use wps_testkit::{home, network};
 
 /// How long one step of a test may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(40);
@@ -26,22 +27,13 @@ const CHANNELS: &str = "freq_list=2412 2437 2462 5180";
 /// The event with which the exchange begins.
 const EXCHANGING: &str = "CTRL-EVENT-EAP-METHOD";
 
-fn network(ssid: &str, key: &str) -> Credentials {
-    let ssid = Ssid::new(ssid.as_bytes()).expect("a name");
-    Credentials { ssid, passphrase: Some(Passphrase::new(key.as_bytes()).expect("a key")) }
-}
-
-fn home() -> Credentials {
-    network("home", "correct horse")
-}
-
 /// The network of an earlier pairing.
 fn paired_before() -> Credentials {
-    network("mine", "battery staple")
+    network(b"mine", b"battery staple")
 }
 
 fn hotspot(channel: u8, remembered: Option<Credentials>) -> Settings {
-    let network = network("hotspot", "hotspot key");
+    let network = network(b"hotspot", b"hotspot key");
     Settings::AccessPoint {
         access_point: AccessPoint { network, channel: Some(channel) },
         remembered,

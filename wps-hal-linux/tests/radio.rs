@@ -10,9 +10,10 @@ mod lab;
 use std::time::Duration;
 
 use device::{Device, state_directory};
-use lab::{AES, Router, SavedNetwork, Security, Supplicant, WPA2_PSK, reset_radios};
+use lab::{Router, SavedNetwork, Security, Supplicant, reset_radios};
 use wps_core::driver::SearchProgress;
 use wps_core::{Cause, ErrorKind, Loaded, Phase, Settings};
+use wps_testkit::wsc::{AES, WPA2_PSK};
 
 /// How long one step of a test may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(40);

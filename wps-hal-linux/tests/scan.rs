@@ -5,11 +5,12 @@ mod fake;
 
 use std::time::Duration;
 
-use fake::{Bss, Fake, elements};
+use fake::{Bss, Fake};
 use wps_core::wsc::Bssid;
 use wps_core::{BssInfo, DriverError, ErrorKind, WifiDriver};
 use wps_core::{Cipher, Security};
 use wps_hal_linux::LinuxError;
+use wps_testkit::wsc::elements;
 
 const CHANNELS: [u16; 3] = [2412, 2437, 5180];
 

@@ -5,7 +5,7 @@ use wps_core::{AccessPoint, Settings};
 use super::*;
 
 fn hotspot(channel: Option<u8>) -> Settings {
-    let network = credentials(b"hotspot", b"hotspot key");
+    let network = network(b"hotspot", b"hotspot key");
     Settings::AccessPoint { access_point: AccessPoint { network, channel }, remembered: None }
 }
 

@@ -46,7 +46,7 @@ fn every_network_the_router_hands_over_is_offered_in_its_order() {
         let guest = format!("WPS-CRED-RECEIVED {}", credential(b"guest", b"guest key"));
         fake.state().exchange.insert(2, guest);
         let offer = pair(&fake).await.0.unwrap();
-        let guest = credentials(b"guest", b"guest key");
+        let guest = network(b"guest", b"guest key");
         assert_eq!((offer.at(0), offer.at(1)), (&home(), &guest));
     });
 }

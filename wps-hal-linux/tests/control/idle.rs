@@ -32,8 +32,7 @@ fn station() -> Settings {
 }
 
 fn hotspot() -> Settings {
-    let access_point =
-        AccessPoint { network: credentials(b"hotspot", b"hotspot key"), channel: None };
+    let access_point = AccessPoint { network: network(b"hotspot", b"hotspot key"), channel: None };
     Settings::AccessPoint { access_point, remembered: None }
 }
 
@@ -90,7 +89,7 @@ fn join_old(fake: &Fake) {
 fn is_in_home(fake: &Fake) -> bool {
     let state = fake.state();
     let current = state.networks.iter().find(|it| Some(it.id) == state.current);
-    current.is_some_and(|it| it.text("ssid") == fake::hex(b"home"))
+    current.is_some_and(|it| it.text("ssid") == hex(b"home"))
 }
 
 #[test]
@@ -143,7 +142,7 @@ fn another_network_is_kept_while_ours_is_out_of_range_or_disabled() {
                 fake.state().access_points.clear();
             } else {
                 let mut state = fake.state();
-                let home = fake::hex(b"home");
+                let home = hex(b"home");
                 let home = state.networks.iter_mut().find(|it| it.text("ssid") == home);
                 home.expect("our network").enabled = false;
             }
@@ -296,7 +295,7 @@ async fn refuse_key(fake: &Fake, id: u32) {
 
 /// Sends the event with which wpa_supplicant reports that an access point has refuted the key.
 async fn refute_key(fake: &Fake, bssid: [u8; 6]) {
-    let bssid = fake::address(bssid);
+    let bssid = address(bssid);
     fake.emit(format!(
         "CTRL-EVENT-AUTH-REJECT {bssid} auth_type=3 auth_transaction=2 status_code=1"
     ))
@@ -388,7 +387,7 @@ fn refusals_from_before_an_apply_or_a_join_do_not_count() {
             // Not read yet.
             refuse_key(&fake, our_id(&fake)).await;
             refuse_key(&fake, our_id(&fake)).await;
-            let network = credentials(b"home", b"another key");
+            let network = network(b"home", b"another key");
             if joins {
                 driver.join(&network, &Snapshot::default()).await.unwrap();
             } else {

@@ -10,7 +10,7 @@ async fn joined_with(key: &[u8]) -> Vec<u8> {
     let fake = connected_station();
     // No key is accepted. Only what the driver sends counts.
     fake.state().reachable.clear();
-    let network = credentials(b"home", key);
+    let network = network(b"home", key);
     let joined = fake.driver().join(&network, &Snapshot::default()).await;
     assert_eq!(kind(joined), ErrorKind::NotFound);
     let state = fake.state();
@@ -54,7 +54,7 @@ fn names_of_any_bytes_arrive_as_they_are() {
         let fake = connected_station();
         let name = b"\"a\\b\n\xff\0";
         fake.state().reachable.insert(hex(name), b"\"correct horse\"".into());
-        let network = credentials(name, SECRET.as_bytes());
+        let network = network(name, SECRET.as_bytes());
         fake.driver().join(&network, &Snapshot::default()).await.unwrap();
         assert_eq!(fake.driver().link().await.unwrap().ssid, Some(network.ssid));
     });
@@ -79,10 +79,10 @@ fn a_network_that_is_missing_in_old_scan_results_is_joined_after_the_next_scan()
 fn a_wrong_key_and_a_missing_network_are_told_apart() {
     run(async || {
         let fake = connected_station();
-        let wrong = credentials(b"home", b"wrong horse");
+        let wrong = network(b"home", b"wrong horse");
         let joined = fake.driver().join(&wrong, &Snapshot::default()).await;
         assert_eq!(kind(joined), ErrorKind::WrongKey);
-        let missing = credentials(b"nowhere", b"wrong horse");
+        let missing = network(b"nowhere", b"wrong horse");
         let joined = fake.driver().join(&missing, &Snapshot::default()).await;
         assert_eq!(kind(joined), ErrorKind::NotFound);
     });
@@ -130,7 +130,7 @@ fn a_late_deauthentication_restarts_the_join() {
 fn a_new_key_for_the_current_network_is_used() {
     run(async || {
         let fake = connected_station();
-        let station = |key: &[u8]| Settings::Station { network: credentials(b"home", key) };
+        let station = |key: &[u8]| Settings::Station { network: network(b"home", key) };
         let snapshot = take_snapshot(&fake).await;
         fake.driver().apply(&station(SECRET.as_bytes()), &snapshot).await.unwrap();
         fake.driver().apply(&station(b"the new key"), &snapshot).await.unwrap();

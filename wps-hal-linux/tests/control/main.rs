@@ -20,12 +20,14 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use embassy_futures::select::{Either, select};
-use fake::{Bss, Fake, State, credential, elements, hex};
+use fake::{Bss, Fake, State, credential};
 use wps_core::WifiDriver;
 use wps_core::driver::{Offer, PairContext, PairEvent, SearchProgress};
 use wps_core::wsc::{Bssid, OverlapDetector};
-use wps_core::{Credentials, DriverError, ErrorKind, Passphrase, Snapshot, Ssid};
+use wps_core::{Credentials, DriverError, ErrorKind, Snapshot};
 use wps_hal_linux::LinuxError;
+use wps_testkit::wsc::elements;
+use wps_testkit::{address, hex, network};
 
 const CHANNELS: [u16; 7] = [2412, 2437, 2462, 5180, 5200, 5220, 5240];
 const PAIRING_WINDOW: Duration = Duration::from_secs(120);
@@ -85,14 +87,7 @@ fn connected_station() -> Fake {
 
 /// Returns the credentials that the router of [`add_pressed_router`] hands over.
 fn home() -> Credentials {
-    credentials(b"home", SECRET.as_bytes())
-}
-
-fn credentials(ssid: &[u8], key: &[u8]) -> Credentials {
-    Credentials {
-        ssid: Ssid::new(ssid).expect("a name"),
-        passphrase: Some(Passphrase::new(key).expect("a key")),
-    }
+    network(b"home", SECRET.as_bytes())
 }
 
 /// Pairs, and returns the offer and all reported progress.

@@ -36,7 +36,7 @@ fn a_failed_join_is_undone_by_a_driver_with_only_the_snapshot() {
         let before = fake.networks_and_current();
         let snapshot = take_snapshot(&fake).await;
         pair(&fake).await.0.unwrap();
-        let wrong = credentials(b"home", b"wrong horse");
+        let wrong = network(b"home", b"wrong horse");
         assert_eq!(kind(fake.driver().join(&wrong, &snapshot).await), ErrorKind::WrongKey);
         let snapshot = Snapshot::new(snapshot.as_bytes()).unwrap();
         fake.driver().apply(&Settings::Platform, &snapshot).await.unwrap();

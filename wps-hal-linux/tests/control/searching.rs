@@ -378,7 +378,7 @@ fn of_two_pressed_routers_the_chosen_one_is_paired_with_as_soon_as_it_is_seen() 
             let mut detector = OverlapDetector::new();
             let (offer, _) = try_to_pair(&fake, &mut detector, Some(chosen)).await;
             assert_eq!(offer.expect("an end").unwrap().at(0), &home());
-            assert_eq!(paired_bssid(&fake), Some(fake::address(chosen)));
+            assert_eq!(paired_bssid(&fake), Some(address(chosen)));
             let scans = fake.state().requests_with_prefix("SCAN").len();
             assert_eq!(scans, 1, "both are on the channels of the first step");
         }

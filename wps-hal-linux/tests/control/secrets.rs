@@ -7,7 +7,7 @@ use wps_core::Settings;
 use wps_hal_linux::{Event, Events};
 
 use super::*;
-use crate::fake::{INTERFACE, Override, address};
+use crate::fake::{INTERFACE, Override};
 
 /// Collects everything that is logged, at every level.
 #[derive(Clone, Default)]

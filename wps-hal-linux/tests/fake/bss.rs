@@ -1,7 +1,8 @@
 //! The BSS table: the access points in range, and the replies to `BSS`.
 
-use super::encoding::printf_encode;
-use super::{REPLY_MAX, State, address, hex};
+use wps_testkit::{address, hex};
+
+use super::{REPLY_MAX, State, printf_encode};
 
 /// An entry of the BSS table: an access point.
 #[derive(Clone, Debug)]

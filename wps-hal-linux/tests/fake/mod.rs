@@ -3,9 +3,7 @@
 //! It replies like hostap 2.10 (`wpa_supplicant/ctrl_iface.c`) and records every request.
 #![allow(unreachable_pub)] // a module of each test binary
 
-mod attributes;
 mod bss;
-mod encoding;
 mod replies;
 mod server;
 mod state;
@@ -19,17 +17,34 @@ use std::time::Duration;
 use embassy_futures::select::{Either, select};
 use tokio::sync::watch;
 use wps_hal_linux::{ControlSocket, WpaSupplicant};
+use wps_testkit::hex;
+use wps_testkit::wsc::SentCredential;
 
 use server::serve;
 
 #[allow(unused_imports)] // each test binary uses only a part of them
 pub use self::{
-    attributes::{credential, elements},
     bss::Bss,
-    encoding::{address, hex},
     server::Override,
     state::{Network, State},
 };
+
+/// Returns a Credential attribute as routers send it, in hex.
+#[allow(dead_code)]
+pub fn credential(ssid: &[u8], key: &[u8]) -> String {
+    hex(&SentCredential::new(ssid, Some(key)).bytes())
+}
+
+/// Escapes an SSID as hostap's `printf_encode` does.
+fn printf_encode(ssid: &[u8]) -> String {
+    let print = |&byte: &u8| match byte {
+        b'"' => "\\\"".into(),
+        b'\\' => "\\\\".into(),
+        32..=126 => char::from(byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    };
+    ssid.iter().map(print).collect()
+}
 
 /// The only interface that exists on every machine. The driver checks that its interface exists.
 pub const INTERFACE: &str = "lo";

@@ -1,7 +1,8 @@
 //! The replies to commands, and what each of them changes.
 
-use super::encoding::{printf_encode, unhex};
-use super::{Network, REPLY_MAX, State, address};
+use wps_testkit::{address, unhex};
+
+use super::{Network, REPLY_MAX, State, printf_encode};
 
 impl State {
     /// Carries out a request and returns the reply, or `None` for `FAIL`.

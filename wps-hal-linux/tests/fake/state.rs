@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Bss, Override, address, hex};
+use wps_testkit::{address, hex};
+
+use super::{Bss, Override};
 
 /// A network of the configuration. Its variables are stored as they were sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

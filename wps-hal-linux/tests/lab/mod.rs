@@ -25,7 +25,7 @@ pub use self::{
     guest::{get, in_lab, reset_radios, run, status},
     network_manager::{NetworkManager, network_manager, system_bus},
     ping::{Ping, PingReport, ping_gap},
-    router::{AES, Plug, Router, RouterSetup, Security, WPA2_PSK},
+    router::{Plug, Router, RouterSetup, Security},
     supplicant::{SavedNetwork, Supplicant},
 };
 

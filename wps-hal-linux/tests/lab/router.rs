@@ -6,17 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use wps_testkit::hex;
+use wps_testkit::wsc::SentCredential;
+
 use super::daemon::Daemon;
 use super::guest::run_ignoring_failure;
 use super::{Events, NEXT_FILE, RUN_DIR, run, until};
 
 /// The number of the next BSSID.
 static NEXT_BSSID: AtomicU16 = AtomicU16::new(1);
-
-/// The authentication type WPA2-PSK of a credential.
-pub const WPA2_PSK: u16 = 0x20;
-/// The encryption type AES of a credential.
-pub const AES: u16 = 8;
 
 /// The security of a [`Router`]'s network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,20 +94,9 @@ impl RouterSetup {
     /// Sets the credentials that the router hands over instead of its own: SSID, authentication,
     /// encryption and key of each network.
     pub fn hands_over(self, credentials: &[(&str, u16, u16, &str)]) -> Self {
-        let attribute = |kind: u16, value: &[u8]| {
-            let length = u16::try_from(value.len()).expect("short");
-            [&kind.to_be_bytes(), &length.to_be_bytes(), value].concat()
-        };
-        let credential = |(ssid, authentication, encryption, key): &(&str, u16, u16, &str)| {
-            let fields = [
-                attribute(0x1026, &[1]),
-                attribute(0x1045, ssid.as_bytes()),
-                attribute(0x1003, &authentication.to_be_bytes()),
-                attribute(0x100f, &encryption.to_be_bytes()),
-                attribute(0x1027, key.as_bytes()),
-                attribute(0x1020, &[2, 0, 0, 0, 1, 0]),
-            ];
-            attribute(0x100e, &fields.concat())
+        let credential = |&(ssid, authentication, encryption, key): &(&str, u16, u16, &str)| {
+            let (ssid, key) = (ssid.as_bytes(), Some(key.as_bytes()));
+            SentCredential { ssid, authentication, encryption, key }.bytes()
         };
         let path = format!("{RUN_DIR}/credentials{}", NEXT_FILE.fetch_add(1, Ordering::Relaxed));
         let bytes: Vec<_> = credentials.iter().flat_map(credential).collect();
@@ -331,8 +318,4 @@ impl Plug {
         self.0.kill();
         self.0.interface_down();
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
