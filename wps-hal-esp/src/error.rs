@@ -99,8 +99,9 @@ fn exchange_error_kind(reason: u32) -> ErrorKind {
 /// Converts the library's reason for a network that was not joined.
 pub(crate) fn link_error_kind(reason: u8) -> ErrorKind {
     match reason {
-        // MIC failure, timeouts of the handshake, authentication expired or failed.
-        2 | 14 | 15 | 23 | 202 | 204 => ErrorKind::WrongKey,
+        // MIC failure, timeouts of the handshake, authentication failed. Not reason 2, which also
+        // follows if the router does not answer.
+        14 | 15 | 23 | 202 | 204 => ErrorKind::WrongKey,
         // No access point with this name, or none that is suitable.
         201 | 210 | 212 => ErrorKind::NotFound,
         // No access point with this name has at least WPA2.

@@ -46,6 +46,7 @@ fn each_reason_for_a_failed_join_has_an_error_kind() {
         (202, ErrorKind::WrongKey),
         (201, ErrorKind::NotFound),
         (211, ErrorKind::Insecure),
+        (2, ErrorKind::Other),
         (203, ErrorKind::Other),
         (8, ErrorKind::Other),
     ] {
