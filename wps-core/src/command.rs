@@ -19,8 +19,8 @@ pub const PAIRING_WINDOW: Duration = Duration::from_secs(120);
 pub const CONFIGURE_WINDOW: Duration = Duration::from_secs(30);
 /// The time for one try to join one network.
 pub const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
-/// The delay before a key that the network has refused is tried once more. The router may still be
-/// switching to it.
+/// The delay before a network that has refused the key or the device is tried once more. The router
+/// may still be switching to the key.
 pub const KEY_RETRY_DELAY: Duration = Duration::from_secs(5);
 /// The time that a request waits while settings are being restored. It is refused as busy after
 /// that.
@@ -39,7 +39,8 @@ pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(16);
 /// What the runner has to do now. [`Machine::command`](crate::Machine::command) returns the same
 /// command until the runner has answered it.
 ///
-/// At the command's instant the runner must stop waiting and answer [`Input::Elapsed`].
+/// At the command's instant the runner must stop waiting and answer [`Input::Elapsed`], or
+/// [`Input::SearchElapsed`] to [`Command::Pair`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Wait for a request, and look after the link with these settings
@@ -77,7 +78,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Returns when the runner must stop and answer [`Input::Elapsed`], or `None` if it never must.
+    /// Returns when the runner must stop waiting, or `None` if it never must.
     pub(crate) fn until(&self) -> Option<Instant> {
         match self {
             Self::Idle(_) => None,

@@ -77,8 +77,8 @@
 //! `Wep`, `TkipOnly`, `EmptyKey`, `InvalidKey`, `NoNetwork`, `Unsupported`, `NoDevice`, `Blocked`,
 //! `ManagedByOther`, `NotPermitted`. After any other kind, `pair` and `join` are called again after
 //! a pause, until the window closes. If `pair` returns `Refused` twice in a row, the pairing ends.
-//! A network for which `join` returns `WrongKey` twice in a row is not tried again, and the task
-//! ends if it was the last one. An error of `apply` ends a change of settings. While settings are
+//! A network for which `join` returns `WrongKey` or `Refused` twice in a row is not tried again, and
+//! the task ends if it was the last one. An error of `apply` ends a change of settings. While settings are
 //! being restored, every kind leads to another try. A method may return these kinds:
 //!
 //! * each method: `Unsupported`, `NoDevice`, `Blocked`, `ManagedByOther`, `NotPermitted`,
@@ -188,9 +188,8 @@ pub trait WifiDriver {
     /// over.
     ///
     /// # Errors
-    /// The [kinds of every method](self#errors), and `Overlap`, `Refused`, `RouterBusy`,
-    /// `RouterLost`, `Insecure`. If nobody presses a button, the search goes on: that is not an
-    /// error.
+    /// [Any kind](self#errors) except `WrongKey` and `NotFound`. If nobody presses a button, the
+    /// search goes on: that is not an error.
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, Self::Error>;
 
     /// Joins `network` and returns once the link is up *and keyed* with this key. A link to the
@@ -241,13 +240,17 @@ pub trait WifiDriver {
     /// * The radio is reachable but has lost its configuration, for example after a daemon restart,
     ///   or joins something else: [`IdleEvent::ConfigLost`].
     /// * The network no longer accepts its key: [`IdleEvent::KeyRefused`], once. If it accepts the
-    ///   key later: [`IdleEvent::KeyAccepted`], once. `apply` and `join` reset this.
+    ///   key later: [`IdleEvent::KeyAccepted`], once. `join`, and `apply` of
+    ///   other settings, reset this.
     /// * The link is down: that is no event. If the radio does not reconnect by itself, this method
     ///   tries it, with growing pauses.
     ///
+    /// A driver whose radio cannot tell these things does not report them.
+    ///
     /// The runner drops this future for any other work, for example whenever a front end asks for
     /// the link, and calls the method again after that. So it must make progress although it is
-    /// dropped once a second: what it waits for must be in the driver, not only in the future.
+    /// dropped once a second, as with an open web page: what it waits for must be in the driver, not
+    /// only in the future.
     async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
         let _ = settings;
         core::future::pending().await
@@ -466,7 +469,8 @@ impl Offer {
 
     /// Removes the network at `index`. Returns `false` if no other one is left.
     pub(crate) fn remove(&mut self, index: usize) -> bool {
-        // Not `Vec::remove`: nothing else in a small firmware may need `memmove`.
+        // Not `Vec::remove`: nothing else in a small firmware may need `memmove`. Not `pop`, which
+        // would leave the key in memory.
         let mut networks = iter::once(&mut self.first).chain(&mut self.others).skip(index);
         if let Some(mut gap) = networks.next() {
             for next in networks {
@@ -474,7 +478,9 @@ impl Offer {
                 gap = next;
             }
         }
-        self.others.pop().is_some()
+        let others = self.others.len();
+        self.others.truncate(others.saturating_sub(1));
+        others > 0
     }
 }
 
@@ -556,7 +562,7 @@ impl<'a> PairContext<'a> {
 
     /// Records the routers in pairing mode that a scan step has found, and returns what to do next.
     /// This is [`OverlapDetector::decide`], except where the user has chosen the access point: then
-    /// it is paired with as soon as its button is pressed.
+    /// nothing is recorded, and it is paired with as soon as its button is pressed.
     pub fn decide(&mut self, pressed: &[Router], plan: &ScanPlan) -> Decision {
         match self.only {
             None => self.overlap_detector.decide(pressed, plan),

@@ -81,7 +81,7 @@
 //! * A request waits until it can start (Snapshotting): until the settings are restored, or until
 //!   the first try to restore them has failed. In Idle it starts at once. After
 //!   [five seconds](crate::command::REQUEST_WAIT_TIMEOUT) it is refused as busy.
-//! * A router that refuses twice in a row, or whose networks all refuse their keys twice in a row,
+//! * A router that refuses twice in a row, or whose networks all refuse twice in a row,
 //!   ends the pairing although neither error is final.
 //!
 //! An error is final if another try within the window is pointless (`ErrorKind::is_final`).
@@ -156,11 +156,11 @@ enum State {
         task: Task,
         step: SearchStep,
     },
-    /// If `key_refused`, the network has just refused its key, which is tried once more.
+    /// If `is_retry`, the network has just refused the key or the device, and is tried once more.
     Joining {
         task: Task,
         index: usize,
-        key_refused: bool,
+        is_retry: bool,
         step: Step,
     },
     Applying {
@@ -290,7 +290,7 @@ pub struct Machine {
     waiting: Option<Waiting>,
     after_failure: AfterFailure,
     /// While idle, the driver has reported that the network no longer accepts its key. Kept until
-    /// the radio is touched.
+    /// the driver reports the opposite, or another network or other settings are tried.
     key_refused: bool,
 }
 

@@ -14,7 +14,7 @@ use crate::command::{Command, Input};
 use crate::control::{Control, ReplyAfter, Request};
 use crate::driver::{DriverError, ErrorKind, PairContext, PairEvent, WifiDriver};
 use crate::link::Link;
-use crate::logging::{debug, warn};
+use crate::logging::{debug, info, warn};
 use crate::machine::Machine;
 #[cfg(feature = "scan")]
 use crate::scan::ScanResults;
@@ -359,14 +359,15 @@ fn log_timeout(machine: &Machine, command: &Command) {
     }
 }
 
-/// Returns the cause of the further progress of a search.
-fn further(one: Cause, other: Cause) -> Cause {
-    const IN_ORDER: [Cause; 6] = [
+/// Returns the cause of the further of two progresses of a search.
+fn furthest_progress(one: Cause, other: Cause) -> Cause {
+    const IN_ORDER: [Cause; 7] = [
         Cause::TimedOut,
         Cause::CannotScan,
         Cause::NoRouter,
         Cause::NoWps,
         Cause::NotPressed,
+        Cause::PressedLate,
         Cause::ExchangeTimedOut,
     ];
     let place = |cause| IN_ORDER.iter().position(|it| *it == cause);
@@ -412,7 +413,7 @@ async fn perform<
     ActivityResult::Command(match command {
         Command::Idle(settings) => {
             let event = driver.maintain(settings).await;
-            warn!("radio, while idle: {:?}", event);
+            info!("radio, while idle: {:?}", event);
             event.into()
         }
         Command::Pause(_) => pending().await,
@@ -435,7 +436,7 @@ async fn perform<
             let failure = {
                 let on_event = |event| {
                     if let PairEvent::Progress(progress) = &event {
-                        furthest.set(further(furthest.get(), progress.into()));
+                        furthest.set(furthest_progress(furthest.get(), progress.into()));
                     }
                     control.on_pair_event(event);
                 };

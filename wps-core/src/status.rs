@@ -134,6 +134,10 @@ impl TaskKind {
                 "The network could not be joined. Check its name and password, move closer to the \
                  router, and try again."
             }
+            (Self::Configure, Cause::Driver(ErrorKind::Refused)) => {
+                "The network refuses this device. Look for a list of allowed devices in the \
+                 router's settings, and try again."
+            }
             (Self::Configure, Cause::Driver(ErrorKind::WrongKey)) => {
                 "The network does not accept this password. Check it and send it again."
             }
@@ -169,6 +173,9 @@ pub enum Cause {
     /// The window closed before any router's button was pressed.
     #[error("no router's WPS button was pressed within two minutes")]
     NotPressed,
+    /// The window closed after a router's button was pressed, and before the exchange began.
+    #[error("a router's WPS button was pressed, but too late")]
+    PressedLate,
     /// The window closed during the exchange with a router.
     #[error("the router began to pair and then stopped answering")]
     ExchangeTimedOut,
@@ -205,6 +212,7 @@ impl Cause {
             | Self::NoRouter
             | Self::NoWps
             | Self::NotPressed
+            | Self::PressedLate
             | Self::ExchangeTimedOut => "timed_out",
             Self::Cancelled => "cancelled",
             Self::NotJoined => "not_joined",
@@ -243,6 +251,7 @@ impl Cause {
             Self::NoRouter => "no_router",
             Self::NoWps => "no_wps",
             Self::NotPressed => "not_pressed",
+            Self::PressedLate => "pressed_late",
             Self::ExchangeTimedOut => "exchange_timed_out",
             Self::KeyRefused => "key_refused",
             Self::Driver(kind) => match kind {
@@ -296,6 +305,9 @@ impl Cause {
             }
             Self::NotPressed => {
                 "Start again and press the WPS button of the router within two minutes."
+            }
+            Self::PressedLate => {
+                "Start again, and press the WPS button of the router right after that."
             }
             Self::ExchangeTimedOut => {
                 "Move closer to the router and start again. If it stays, restart the router."
@@ -391,12 +403,12 @@ impl Cause {
 impl From<&SearchProgress> for Cause {
     fn from(progress: &SearchProgress) -> Self {
         match progress {
-            // Pressed, but not every channel could be scanned.
-            SearchProgress::Looking | SearchProgress::Pressed { .. } => Self::TimedOut,
+            SearchProgress::Looking => Self::TimedOut,
             SearchProgress::CannotScan => Self::CannotScan,
             SearchProgress::NoRouter => Self::NoRouter,
             SearchProgress::NoWps => Self::NoWps,
             SearchProgress::NotPressed => Self::NotPressed,
+            SearchProgress::Pressed { .. } => Self::PressedLate,
             SearchProgress::Exchanging { .. } => Self::ExchangeTimedOut,
         }
     }

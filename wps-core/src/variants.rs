@@ -52,12 +52,13 @@ all_variants! {
 }
 
 /// One value of each variant. `Driver` comes last.
-const CAUSES: [Cause; 13] = one_of_each! { Cause:
+const CAUSES: [Cause; 14] = one_of_each! { Cause:
     Cause::TimedOut => Cause::TimedOut,
     Cause::CannotScan => Cause::CannotScan,
     Cause::NoRouter => Cause::NoRouter,
     Cause::NoWps => Cause::NoWps,
     Cause::NotPressed => Cause::NotPressed,
+    Cause::PressedLate => Cause::PressedLate,
     Cause::ExchangeTimedOut => Cause::ExchangeTimedOut,
     Cause::Cancelled => Cause::Cancelled,
     Cause::NotJoined => Cause::NotJoined,

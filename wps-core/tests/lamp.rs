@@ -138,6 +138,7 @@ fn pattern_of_result(task: TaskKind, result: Result<(), Cause>) -> Pattern {
                 | Cause::NoRouter
                 | Cause::NoWps
                 | Cause::NotPressed
+                | Cause::PressedLate
                 | Cause::ExchangeTimedOut
                 | Cause::NotJoined
                 | Cause::Store

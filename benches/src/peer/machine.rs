@@ -82,7 +82,6 @@ impl Machine {
         match &event.input {
             Input::Start { .. } | Input::Configure { .. } => self.begin(event, None),
             Input::ConfigLost => {
-                self.key_refused = false;
                 self.reset_retries();
                 Transition(State::restoring(event.now.after(APPLY_TIMEOUT)))
             }
@@ -144,7 +143,7 @@ impl Machine {
                 let until = now.after(*reply_grace);
                 match self.task {
                     TaskKind::Pair => {
-                        self.touch_radio();
+                        self.last_error = None;
                         Transition(State::searching(until))
                     }
                     TaskKind::Configure => Transition(State::reply_grace(until)),
@@ -162,7 +161,7 @@ impl Machine {
         let now = event.now;
         match &event.input {
             Input::Elapsed => {
-                self.touch_radio();
+                (self.last_error, self.key_refused) = (None, false);
                 match &self.target {
                     Some(Settings::Station { network }) => {
                         self.offer = Some(network.clone().into());
@@ -191,6 +190,7 @@ impl Machine {
         match &event.input {
             Input::Offered(Ok(offer)) => {
                 self.offer = Some(offer.clone());
+                (self.last_error, self.key_refused) = (None, false);
                 self.try_to_join(now, 0, false)
             }
             Input::Offered(Err(kind)) if kind.is_final() => self.roll_back(now, (*kind).into()),
@@ -246,7 +246,7 @@ impl Machine {
     fn joining(
         &mut self,
         turn: &usize,
-        key_refused: &bool,
+        is_retry: &bool,
         until: &Instant,
         event: &Event,
     ) -> Outcome<State> {
@@ -259,7 +259,9 @@ impl Machine {
                 Transition(State::saving(now.after(SAVE_TIMEOUT)))
             }
             Input::Joined(Err(kind)) if kind.is_final() => self.roll_back(now, (*kind).into()),
-            Input::Joined(Err(ErrorKind::WrongKey)) => self.on_wrong_key(now, *turn, *key_refused),
+            Input::Joined(Err(kind @ (ErrorKind::WrongKey | ErrorKind::Refused))) => {
+                self.on_refusal(now, *turn, (*kind).into(), *is_retry)
+            }
             Input::Joined(Err(kind)) => self.try_next_network(now, *turn, (*kind).into()),
             Input::Elapsed if now < self.deadline => {
                 self.try_next_network(now, *turn, Cause::NotJoined)
@@ -272,14 +274,14 @@ impl Machine {
     fn join_pause(
         &mut self,
         turn: &usize,
-        key_refused: &bool,
+        is_retry: &bool,
         until: &Instant,
         event: &Event,
     ) -> Outcome<State> {
         let _ = until;
         match &event.input {
             Input::Elapsed if event.now < self.deadline => {
-                self.try_to_join(event.now, *turn, *key_refused)
+                self.try_to_join(event.now, *turn, *is_retry)
             }
             _ => Super,
         }
@@ -495,13 +497,9 @@ impl Machine {
         }
     }
 
-    fn touch_radio(&mut self) {
-        (self.last_error, self.key_refused) = (None, false);
-    }
-
-    fn try_to_join(&mut self, now: Instant, turn: usize, key_refused: bool) -> Outcome<State> {
+    fn try_to_join(&mut self, now: Instant, turn: usize, is_retry: bool) -> Outcome<State> {
         let until = self.deadline.min(now.after(JOIN_TIMEOUT));
-        Transition(State::joining(turn, key_refused, until))
+        Transition(State::joining(turn, is_retry, until))
     }
 
     fn try_next_network(&mut self, now: Instant, turn: usize, cause: Cause) -> Outcome<State> {
@@ -514,11 +512,16 @@ impl Machine {
         Transition(State::join_pause(turn, false, self.deadline.min(now.after(RETRY_DELAY))))
     }
 
-    /// Tries the key once more. If it was refused before, drops this network, and ends the task if
-    /// it was the last one.
-    fn on_wrong_key(&mut self, now: Instant, turn: usize, key_refused: bool) -> Outcome<State> {
-        let cause = ErrorKind::WrongKey.into();
-        if !key_refused {
+    /// Tries the network once more. If it has refused before, drops it, and ends the task if it was
+    /// the last one.
+    fn on_refusal(
+        &mut self,
+        now: Instant,
+        turn: usize,
+        cause: Cause,
+        is_retry: bool,
+    ) -> Outcome<State> {
+        if !is_retry {
             self.last_error = Some(cause);
             let until = self.deadline.min(now.after(KEY_RETRY_DELAY));
             return Transition(State::join_pause(turn, true, until));
@@ -567,7 +570,6 @@ impl Machine {
 
     fn restore(&mut self, now: Instant, cause: Cause) -> Outcome<State> {
         self.end(now, Err(cause));
-        self.key_refused = false;
         self.reset_retries();
         Transition(State::restoring(now.after(APPLY_TIMEOUT)))
     }

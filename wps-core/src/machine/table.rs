@@ -52,7 +52,6 @@ impl Machine {
 
             // With a last result the record is saved once more, unchanged. That is harmless.
             (State::Idle { last }, Input::ConfigLost) => {
-                self.key_refused = false;
                 State::Restoring { result: last, retry: Backoff::start(now.after(APPLY_TIMEOUT)) }
             }
             (state @ State::Idle { .. }, Input::KeyRefused) => {
@@ -85,10 +84,7 @@ impl Machine {
             (State::Journaling { task, .. }, Input::Saved(Ok(()))) => {
                 let until = now.after(mem::take(&mut self.reply_grace));
                 match task.kind {
-                    TaskKind::Pair => {
-                        self.key_refused = false;
-                        Task { restore_error: None, ..task }.search(until)
-                    }
+                    TaskKind::Pair => Task { restore_error: None, ..task }.search(until),
                     TaskKind::Configure => State::ReplyGrace { task, until },
                 }
             }
@@ -102,7 +98,9 @@ impl Machine {
 
             (State::Searching { task, step: SearchStep::Pair(_) }, Input::Offered(Ok(offer))) => {
                 self.target = Target::Networks(offer);
-                task.join(now, 0, false)
+                self.key_refused = false;
+                // What has failed before was not this network.
+                Task { last_error: None, ..task }.join(now, 0, false)
             }
             // Refused twice in a row: this router will not change its mind.
             (
@@ -157,13 +155,13 @@ impl Machine {
                 self.roll_back(task, now, task.last_error.unwrap_or(Cause::NotJoined))
             }
             (
-                State::Joining { task, index, key_refused: false, step: Step::Try(_) },
-                Input::Joined(Err(kind @ ErrorKind::WrongKey)),
+                State::Joining { task, index, is_retry: false, step: Step::Try(_) },
+                Input::Joined(Err(kind @ (ErrorKind::WrongKey | ErrorKind::Refused))),
             ) => task.pause_join(now, KEY_RETRY_DELAY, kind.into(), index, true),
-            // Refused twice: this network will not accept its key.
+            // Refused twice: this network will not accept its key, or this device.
             (
-                State::Joining { task, index, key_refused: true, step: Step::Try(_) },
-                Input::Joined(Err(kind @ ErrorKind::WrongKey)),
+                State::Joining { task, index, is_retry: true, step: Step::Try(_) },
+                Input::Joined(Err(kind @ (ErrorKind::WrongKey | ErrorKind::Refused))),
             ) => {
                 if self.target.remove_network(index) {
                     self.join_later(task, now, kind.into(), index)
@@ -177,8 +175,8 @@ impl Machine {
             (State::Joining { task, index, step: Step::Try(_), .. }, Input::Elapsed) => {
                 self.join_later(task, now, Cause::NotJoined, index + 1)
             }
-            (State::Joining { task, index, key_refused, step: Step::Pause(_) }, Input::Elapsed) => {
-                task.join(now, index, key_refused)
+            (State::Joining { task, index, is_retry, step: Step::Pause(_) }, Input::Elapsed) => {
+                task.join(now, index, is_retry)
             }
 
             (State::Applying { task, .. }, Input::Applied(Ok(()))) => {
@@ -331,7 +329,6 @@ impl Machine {
     }
 
     fn restore(&mut self, task: Task, now: Instant, cause: Cause) -> State {
-        self.key_refused = false;
         let result = Some(self.finish(task, now, Err(cause)));
         State::Restoring { result, retry: Backoff::start(now.after(APPLY_TIMEOUT)) }
     }
@@ -368,9 +365,9 @@ impl Task {
     }
 
     /// Joins the network at `index`, within the window.
-    fn join(self, now: Instant, index: usize, key_refused: bool) -> State {
+    fn join(self, now: Instant, index: usize, is_retry: bool) -> State {
         let step = Step::Try(self.deadline.min(now.after(JOIN_TIMEOUT)));
-        State::Joining { task: self, index, key_refused, step }
+        State::Joining { task: self, index, is_retry, step }
     }
 
     /// Remembers why a join failed, and pauses before the join at `index`, within the window.
@@ -380,10 +377,10 @@ impl Task {
         delay: Duration,
         cause: Cause,
         index: usize,
-        key_refused: bool,
+        is_retry: bool,
     ) -> State {
         let step = Step::Pause(self.deadline.min(now.after(delay)));
-        State::Joining { task: Self { last_error: Some(cause), ..self }, index, key_refused, step }
+        State::Joining { task: Self { last_error: Some(cause), ..self }, index, is_retry, step }
     }
 }
 

@@ -221,7 +221,7 @@ impl<M: RawMutex> Air<M> {
 
     /// Returns a driver for the radio. Its methods take time on `clock`.
     pub fn radio<C: Clock>(&self, clock: C) -> Radio<'_, M, C> {
-        Radio { air: self, clock, key_refused: false }
+        Radio { air: self, clock, applied: None, key_refused: false }
     }
 
     fn with_router(&self, ssid: &[u8], act: impl FnOnce(&mut Router)) {
@@ -258,7 +258,7 @@ impl Inner {
     fn pressed_routers(&self) -> Vec<wsc::Router, MAX_ROUTERS> {
         let routers = self.routers.iter().enumerate().filter(|(_, it)| it.is_on && it.is_pressed);
         let pressed = routers.map(|(number, router)| wsc::Router {
-            bssid: Bssid([2, 0, 0, 0, 0, number as u8]),
+            bssid: bssid(number),
             frequency_mhz: CHANNELS[number % CHANNELS.len()],
             ssid: Some(router.network.ssid.clone()),
             uuid: Some(Uuid([number as u8; 16])),
@@ -278,7 +278,7 @@ impl Inner {
                 security: Some(security(&router.network)),
                 wps: router.kind != RouterKind::WithoutWps,
                 pressed: Some(router.is_pressed),
-                ..BssInfo::new(Bssid([2, 0, 0, 0, 0, number as u8]))
+                ..BssInfo::new(bssid(number))
             });
         }
         results
@@ -295,21 +295,36 @@ impl Inner {
         }
     }
 
-    /// Returns whether a router is on.
-    fn has_router(&self) -> bool {
-        self.routers.iter().any(|it| it.is_on)
+    /// Returns the routers that are on, or only the one that the user has chosen.
+    fn candidates(&self, only: Option<Bssid>) -> impl Iterator<Item = &Router> {
+        let routers = self.routers.iter().enumerate().filter(|(_, it)| it.is_on);
+        let candidates =
+            routers.filter(move |(number, _)| only.is_none_or(|only| only == bssid(*number)));
+        candidates.map(|(_, router)| router)
     }
 
-    /// Returns whether a router with WPS is on.
-    fn has_wps(&self) -> bool {
-        self.routers.iter().any(|it| it.is_on && it.kind != RouterKind::WithoutWps)
+    /// Returns whether a candidate is on.
+    fn has_router(&self, only: Option<Bssid>) -> bool {
+        self.candidates(only).next().is_some()
     }
+
+    /// Returns whether a candidate with WPS is on.
+    fn has_wps(&self, only: Option<Bssid>) -> bool {
+        self.candidates(only).any(|it| it.kind != RouterKind::WithoutWps)
+    }
+}
+
+/// Returns the address of the router with this number.
+fn bssid(number: usize) -> Bssid {
+    Bssid([2, 0, 0, 0, 0, number as u8])
 }
 
 /// The [`WifiDriver`] of the radio in an [`Air`].
 pub struct Radio<'a, M: RawMutex, C> {
     air: &'a Air<M>,
     clock: C,
+    /// The settings of the last `apply` or `join`.
+    applied: Option<Settings>,
     /// What `maintain` has reported.
     key_refused: bool,
 }
@@ -340,7 +355,7 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
 
     /// Scans until exactly one router has its button pressed.
     async fn find_pressed(&self, context: &mut PairContext<'_>) -> Result<wsc::Router, SimError> {
-        let mut plan = ScanPlan::new(CHANNELS);
+        let (mut plan, only) = (ScanPlan::new(CHANNELS), context.only());
         loop {
             let step = plan.next_step();
             self.work(SCAN_STEP_DELAY).await?;
@@ -354,10 +369,10 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
                     let ssid = pressed.first().and_then(|router| router.ssid.clone());
                     context.report_progress(SearchProgress::Pressed { ssid });
                 }
-                Decision::NoRouter if self.air.with(|inner| inner.has_wps()) => {
+                Decision::NoRouter if self.air.with(|inner| inner.has_wps(only)) => {
                     context.report_progress(SearchProgress::NotPressed);
                 }
-                Decision::NoRouter if self.air.with(|inner| inner.has_router()) => {
+                Decision::NoRouter if self.air.with(|inner| inner.has_router(only)) => {
                     context.report_progress(SearchProgress::NoWps);
                 }
                 Decision::NoRouter => context.report_progress(SearchProgress::NoRouter),
@@ -370,7 +385,10 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
     type Error = SimError;
 
     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), SimError> {
-        self.key_refused = false;
+        if self.applied.as_ref() != Some(settings) {
+            self.key_refused = false;
+        }
+        self.applied = Some(settings.clone());
         self.work(APPLY_DELAY).await?;
         self.air.with(|inner| {
             if inner.fault == Some(RadioFault::RejectsMode(settings.mode())) {
@@ -421,6 +439,7 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
 
     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), SimError> {
         self.key_refused = false;
+        self.applied = Some(Settings::Station { network: network.clone() });
         self.air.with(|inner| inner.radio = None);
         self.work(JOIN_DELAY).await?;
         self.air.with(|inner| {

@@ -285,7 +285,8 @@ fn check_error_kind(node: &Node, kind: ErrorKind) -> Result<(), String> {
     };
     let modelled = match (node.command, kind) {
         // The machine counts these.
-        (CommandId::Join(..), ErrorKind::WrongKey) | (CommandId::Pair, ErrorKind::Refused) => kind,
+        (CommandId::Join(..), ErrorKind::WrongKey | ErrorKind::Refused) => ErrorKind::WrongKey,
+        (CommandId::Pair, ErrorKind::Refused) => kind,
         _ if node.deadline.is_some() => modelled_kind(kind),
         _ => ErrorKind::Other,
     };

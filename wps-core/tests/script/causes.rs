@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-use wps_core::sim::{Router, RouterKind, samples};
+use wps_core::driver::SearchProgress;
+use wps_core::sim::{RadioFault, Router, RouterKind, samples};
 use wps_core::{Cause, ErrorKind, Phase};
 use wps_testkit::{network, off, old, ssid, station};
 
@@ -56,12 +57,12 @@ fn each_progress_has_its_cause_and_its_advice() {
         Cause::NoRouter,
         Cause::NoWps,
         Cause::NotPressed,
-        Cause::TimedOut, // pressed, but it could not be ruled out that another one was, too
+        Cause::PressedLate,
         Cause::ExchangeTimedOut,
     ];
     assert_eq!(causes, expected);
     let advice: HashSet<_> = causes.iter().map(|cause| cause.advice()).collect();
-    assert_eq!(advice.len(), expected.len() - 1);
+    assert_eq!(advice.len(), expected.len());
     assert!(causes.iter().all(|cause| cause.name() == "timed_out"));
 }
 
@@ -125,4 +126,54 @@ fn when_every_network_refuses_its_key_the_pairing_ends() {
     sim.advance_to(40.0);
     sim.expect_ended(Err(Cause::Driver(ErrorKind::WrongKey)));
     sim.expect_settled(&station(old()));
+}
+
+#[test]
+fn a_press_that_was_heard_is_not_reported_as_none() {
+    let env = Environment::settled(off(None));
+    let mut sim = start_pairing_at_10(&env);
+    sim.press_router("home");
+    sim.advance_to(10.1); // the first step hears it, and the second one never ends
+    env.air.set_fault(Some(RadioFault::Unresponsive));
+    sim.advance_to(20.0);
+    sim.expect_progress(&SearchProgress::Pressed { ssid: Some(ssid(b"home")) });
+    sim.advance_to(129.9);
+    env.air.set_fault(None);
+    sim.advance_to(131.0);
+    sim.expect_ended(Err(Cause::PressedLate));
+}
+
+#[test]
+fn a_network_that_refuses_the_device_twice_ends_the_pairing() {
+    let env = Environment::settled(station(old()));
+    let mut sim = start_pairing_at_10(&env);
+    sim.press_router("home");
+    sim.advance_to(10.9);
+    env.air.set_fault(Some(RadioFault::Fails(ErrorKind::Refused)));
+    sim.advance_to(12.0);
+    sim.expect(Phase::Joining { ssid: ssid(b"home") });
+    sim.advance_to(16.5); // the second join has failed, and so does what follows it
+    env.air.set_fault(None);
+    sim.advance_to(20.0);
+    sim.expect_ended(Err(Cause::Driver(ErrorKind::Refused)));
+    sim.expect_settled(&station(old()));
+}
+
+#[test]
+fn a_join_that_never_ends_is_not_blamed_on_an_earlier_exchange() {
+    let env = Environment::settled(off(None));
+    env.air.set_kind(b"home", RouterKind::Vanishes);
+    let mut sim = start_pairing_at_10(&env);
+    sim.press_router("home");
+    sim.advance_to(20.0);
+    assert_eq!(sim.status().trouble, Some(Cause::Driver(ErrorKind::RouterLost)));
+    env.air.set_kind(b"home", RouterKind::Ordinary);
+    env.air.set_power(b"home", true);
+    sim.advance_to(129.2);
+    sim.press_router("home");
+    sim.advance_to(129.99);
+    sim.expect(Phase::Joining { ssid: ssid(b"home") });
+    assert_eq!(sim.status().trouble, None);
+    sim.advance_to(131.0);
+    sim.expect_ended(Err(Cause::NotJoined));
 }

@@ -74,3 +74,18 @@ fn a_device_that_is_off_does_not_look_for_it() {
     sim.advance_to(10.0);
     assert_eq!(sim.status().trouble, None);
 }
+
+#[test]
+fn a_lost_configuration_does_not_hide_it() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.booted();
+    env.air.set_key(b"old", b"a new password");
+    sim.advance_to(10.0);
+    env.air.restart_platform(None);
+    sim.advance_to(11.0);
+    sim.expect(Phase::Idle);
+    assert_eq!(sim.status().trouble, Some(Cause::KeyRefused));
+    env.air.set_key(b"old", b"old password");
+    sim.advance_to(20.0);
+    assert_eq!(sim.status().trouble, None);
+}
