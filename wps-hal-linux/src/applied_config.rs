@@ -13,9 +13,10 @@ use crate::link::read_link;
 use crate::reply::Values;
 use crate::session::{Session, list_networks};
 
-/// How long wpa_supplicant may leave our network aside while it is enabled and in range. After a
-/// failed association it ignores the access point for 10 s (`wpa_bssid_ignore_add`), joins the next
-/// best network and stays there. After a `DISCONNECT` of another program it joins none.
+/// How long wpa_supplicant may be in another network, or in none, without trying ours while it is
+/// enabled and in range. After a failed association it ignores the access point for 10 s
+/// (`wpa_bssid_ignore_add`), joins the next best network and stays there. After a `DISCONNECT` of
+/// another program it joins none.
 const RETURN_DELAY: Duration = Duration::from_secs(10);
 /// The delay doubles up to this, because each return may interrupt a working connection.
 const MAX_RETURN_DELAY: Duration = Duration::from_secs(640);
@@ -63,7 +64,7 @@ impl AppliedConfig {
     pub(crate) async fn check(
         &self,
         control: &ControlSocket,
-        aside: &mut Aside,
+        return_delay: &mut ReturnDelay,
     ) -> Result<Condition, ControlSocketError> {
         match self {
             Self::Nothing => Ok(Condition::NotConnected),
@@ -74,7 +75,7 @@ impl AppliedConfig {
                 let disconnected = status.text("wpa_state") == Some("DISCONNECTED");
                 let unquoted = id_str.trim().trim_matches('"');
                 if connected && status.text("id_str") == Some(unquoted) {
-                    *aside = Aside::default();
+                    *return_delay = ReturnDelay::default();
                     return Ok(Condition::Connected);
                 }
                 if *control.request(get_id_str(*id)).await? != *id_str {
@@ -82,16 +83,29 @@ impl AppliedConfig {
                     return Ok(Condition::Lost);
                 }
                 let in_other_network = connected && status.text("key_mgmt") != Some("WPS");
-                let left_aside =
+                let is_not_trying_ours =
                     in_other_network || disconnected && !is_temp_disabled(control, *id).await?;
-                if !left_aside {
-                    aside.since = None;
-                } else if aside.delay_is_over()
-                    && is_enabled(control, *id).await?
-                    && (disconnected || bss_table::contains(control, ssid, None).await?)
-                {
-                    aside.delay = (aside.delay * 2).min(MAX_RETURN_DELAY);
-                    tracing::warn!("wpa_supplicant leaves our network aside: returning to it");
+                if !is_not_trying_ours {
+                    return_delay.stop();
+                } else if return_delay.is_over() {
+                    if !is_enabled(control, *id).await?
+                        || in_other_network && !bss_table::contains(control, ssid, None).await?
+                    {
+                        return_delay.postpone();
+                        return Ok(Condition::NotConnected);
+                    }
+                    return_delay.double();
+                    if disconnected {
+                        tracing::warn!(
+                            "another program has disconnected wpa_supplicant: connecting again; \
+                             disable the network to stay offline"
+                        );
+                    } else {
+                        tracing::warn!(
+                            "wpa_supplicant has joined another network in place of ours: returning \
+                             to ours"
+                        );
+                    }
                     return Ok(Condition::Lost);
                 }
                 Ok(Condition::NotConnected)
@@ -120,29 +134,42 @@ pub(crate) enum Condition {
     NotConnected,
 }
 
-/// Since when wpa_supplicant has left our network aside, and how long it may do so.
+/// The delay before a return to our network, which wpa_supplicant is not trying to join.
 #[derive(Clone, Debug)]
-pub(crate) struct Aside {
-    since: Option<Instant>,
-    delay: Duration,
+pub(crate) struct ReturnDelay {
+    /// When the delay is over. `None` if it is not running.
+    end: Option<Instant>,
+    /// The length of the delay when it starts.
+    length: Duration,
 }
 
-impl Default for Aside {
+impl Default for ReturnDelay {
     fn default() -> Self {
-        Self { since: None, delay: RETURN_DELAY }
+        Self { end: None, length: RETURN_DELAY }
     }
 }
 
-impl Aside {
-    /// Records that our network is left aside now. Returns whether it has been for the whole delay,
-    /// which then starts again.
-    fn delay_is_over(&mut self) -> bool {
+impl ReturnDelay {
+    /// Starts the delay unless it is running. Returns whether it is over.
+    fn is_over(&mut self) -> bool {
         let now = Instant::now();
-        let over = now - *self.since.get_or_insert(now) >= self.delay;
-        if over {
-            self.since = Some(now);
-        }
-        over
+        now >= *self.end.get_or_insert(now + self.length)
+    }
+
+    /// Stops the delay. Its length stays.
+    fn stop(&mut self) {
+        self.end = None;
+    }
+
+    /// Extends the delay by its shortest length, because a return is not possible now.
+    fn postpone(&mut self) {
+        self.end = Some(Instant::now() + RETURN_DELAY);
+    }
+
+    /// Starts the delay again, twice as long.
+    fn double(&mut self) {
+        self.length = (self.length * 2).min(MAX_RETURN_DELAY);
+        self.end = Some(Instant::now() + self.length);
     }
 }
 

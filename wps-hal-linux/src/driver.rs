@@ -25,10 +25,11 @@ use crate::{access_point, station};
 /// A Wi-Fi interface that wpa_supplicant controls: a station, an access point, or off.
 ///
 /// Between two method calls the driver keeps only what it last configured, and what it has seen of
-/// that while idle. Each method opens a new
-/// connection to the control socket and asks wpa_supplicant for its state, so either side may
-/// restart at any time. While the driver is idle, it checks every three seconds whether
-/// wpa_supplicant still has this configuration, and whether the network still accepts its key.
+/// that while idle. Each method opens a new connection to the control socket and asks
+/// wpa_supplicant for its state, so either side may restart at any time. While the driver is idle,
+/// it checks every three seconds whether wpa_supplicant still has this configuration, and whether
+/// the network still accepts its key. It undoes a `DISCONNECT` by another program: to keep the
+/// device offline, disable its network or turn Wi-Fi off.
 ///
 /// The driver never writes wpa_supplicant's configuration file, and restores wpa_supplicant's own
 /// networks to the state in which it found them.
@@ -110,7 +111,11 @@ impl WpaSupplicant {
 
     /// Records what was configured.
     fn set_applied_config(&mut self, config: AppliedConfig) {
-        self.idle_watch.restart(config.is_same_network(&self.applied_config));
+        if config.is_same_network(&self.applied_config) {
+            self.idle_watch.resume();
+        } else {
+            self.idle_watch = IdleWatch::default();
+        }
         self.applied_config = config;
     }
 

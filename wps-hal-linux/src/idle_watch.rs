@@ -9,7 +9,7 @@ use wps_core::Ssid;
 use wps_core::driver::IdleEvent;
 use wps_core::wsc::Bssid;
 
-use crate::applied_config::{AppliedConfig, Aside, Condition};
+use crate::applied_config::{AppliedConfig, Condition, ReturnDelay};
 use crate::bss_table;
 use crate::control_socket::{ControlSocket, ControlSocketError, Events};
 use crate::event::{Event, RefusedBy};
@@ -27,10 +27,12 @@ const MIN_REFUSALS: u32 = 2;
 pub(crate) struct IdleWatch {
     /// When to check next. `None` is now.
     next_check: Option<Instant>,
-    aside: Aside,
+    return_delay: ReturnDelay,
     /// wpa_supplicant's events, only while the link is down. Otherwise they are not needed, and
     /// wpa_supplicant reopens its socket if a listener does not read.
     events: Option<Events>,
+    /// The event that is being handled. It stays here until that is done.
+    event: Option<Event>,
     /// The refusals of the key in a row.
     refusals: u32,
     /// Whether [`IdleEvent::KeyRefused`] was the last report about the key.
@@ -40,7 +42,12 @@ pub(crate) struct IdleWatch {
 /// Has the same memory, but no connection.
 impl Clone for IdleWatch {
     fn clone(&self) -> Self {
-        Self { events: None, aside: self.aside.clone(), ..*self }
+        Self {
+            events: None,
+            return_delay: self.return_delay.clone(),
+            event: self.event.clone(),
+            ..*self
+        }
     }
 }
 
@@ -50,17 +57,12 @@ impl IdleWatch {
         self.events = None;
     }
 
-    /// Starts again after the radio was configured. If the network and its key are the `same` as
-    /// before, the refusals still count: each return from another network is an `apply`, and ends
-    /// with a single refusal.
-    pub(crate) fn restart(&mut self, same: bool) {
+    /// Checks at once after the same network was applied again, with the same key. The refusals
+    /// still count: each return from another network is such an `apply`, and ends with a single
+    /// refusal.
+    pub(crate) fn resume(&mut self) {
         self.pause();
         self.next_check = None;
-        self.refusal_reported = false;
-        if !same {
-            self.refusals = 0;
-            self.aside = Aside::default();
-        }
     }
 
     /// Waits until there is something to report.
@@ -71,6 +73,13 @@ impl IdleWatch {
         interface: &str,
     ) -> IdleEvent {
         loop {
+            if let Some(event) = self.event.clone() {
+                let report = self.on_event(event, config, directory, interface).await;
+                self.event = None;
+                if let Some(report) = report {
+                    return report;
+                }
+            }
             let next_check = *self.next_check.get_or_insert_with(Instant::now);
             // An event that has arrived comes before a check that is due.
             let event = match &self.events {
@@ -80,23 +89,14 @@ impl IdleWatch {
                     None
                 }
             };
-            let report = match event {
-                Some(Ok(event)) => self.on_event(event, config, directory, interface).await,
+            match event {
+                Some(Ok(event)) => self.event = Some(event),
                 // The next check connects again.
-                Some(Err(_)) => {
-                    self.events = None;
-                    None
-                }
-                None => {
-                    let report = self.check(config, directory, interface).await;
-                    if report.is_none() {
-                        self.next_check = Some(Instant::now() + CONFIG_POLL_INTERVAL);
-                    }
-                    report
-                }
-            };
-            if let Some(report) = report {
-                return report;
+                Some(Err(_)) => self.events = None,
+                None => match self.check(config, directory, interface).await {
+                    Some(report) => return report,
+                    None => self.next_check = Some(Instant::now() + CONFIG_POLL_INTERVAL),
+                },
             }
         }
     }
@@ -110,7 +110,7 @@ impl IdleWatch {
         interface: &str,
     ) -> Option<IdleEvent> {
         let control = ControlSocket::connect(directory, interface).ok()?;
-        match config.check(&control, &mut self.aside).await {
+        match config.check(&control, &mut self.return_delay).await {
             Ok(Condition::Lost) => Some(IdleEvent::ConfigLost),
             Ok(Condition::Connected) => self.on_key_accepted(),
             Ok(Condition::NotConnected) => {
@@ -124,7 +124,8 @@ impl IdleWatch {
         }
     }
 
-    /// Handles an event of wpa_supplicant.
+    /// Handles an event of wpa_supplicant. Changes nothing before its last await: the future may be
+    /// dropped there, and the event is then handled again.
     async fn on_event(
         &mut self,
         event: Event,
@@ -133,18 +134,23 @@ impl IdleWatch {
         interface: &str,
     ) -> Option<IdleEvent> {
         let AppliedConfig::Network { id, ssid, .. } = config else { return None };
-        let ours_refused = match event {
-            Event::Connected { id: connected } if connected == *id => {
-                return self.on_key_accepted();
+        match event {
+            Event::Connected { id: connected } if connected == *id => self.on_key_accepted(),
+            Event::KeyRefused(RefusedBy::Network(refused)) if refused == *id => {
+                self.on_key_refused()
             }
-            Event::KeyRefused(RefusedBy::Network(refused)) => refused == *id,
-            Event::KeyRefused(RefusedBy::AccessPoint(bssid)) => {
-                serves(directory, interface, bssid, ssid).await.unwrap_or(false)
+            Event::KeyRefused(RefusedBy::AccessPoint(bssid))
+                if is_in_range(directory, interface, ssid, Some(bssid)).await.unwrap_or(false) =>
+            {
+                self.on_key_refused()
             }
-            _ => false,
-        };
-        self.refusals = self.refusals.saturating_add(ours_refused.into());
-        let report = ours_refused && self.refusals >= MIN_REFUSALS && !self.refusal_reported;
+            _ => None,
+        }
+    }
+
+    fn on_key_refused(&mut self) -> Option<IdleEvent> {
+        self.refusals = self.refusals.saturating_add(1);
+        let report = self.refusals >= MIN_REFUSALS && !self.refusal_reported;
         self.refusal_reported |= report;
         report.then_some(IdleEvent::KeyRefused)
     }
@@ -156,13 +162,13 @@ impl IdleWatch {
     }
 }
 
-/// Returns whether the access point `bssid` serves the network `ssid`.
-async fn serves(
+/// Returns whether an access point of the network `ssid` is in range: `bssid`, if given, or any.
+async fn is_in_range(
     directory: &Path,
     interface: &str,
-    bssid: Bssid,
     ssid: &Ssid,
+    bssid: Option<Bssid>,
 ) -> Result<bool, ControlSocketError> {
     let control = ControlSocket::connect(directory, interface)?;
-    bss_table::contains(&control, ssid, Some(bssid)).await
+    bss_table::contains(&control, ssid, bssid).await
 }

@@ -155,6 +155,49 @@ fn another_network_is_kept_while_ours_is_out_of_range_or_disabled() {
 }
 
 #[test]
+fn a_return_does_not_wait_for_another_whole_delay_if_ours_was_out_of_range() {
+    run(async || {
+        let fake = connected_station();
+        let mut driver = configured_driver(&fake, &station()).await;
+        for seconds in [10, 20, 40, 80, 160] {
+            join_old(&fake);
+            let soon = Duration::from_secs(seconds) + NOTICE_TIMEOUT;
+            assert_eq!(maintain(&fake, &mut driver, soon).await, LOST);
+        }
+        join_old(&fake);
+        let home = std::mem::take(&mut fake.state().access_points);
+        let out_of_range = Duration::from_secs(330);
+        assert_eq!(maintain(&fake, &mut driver, out_of_range).await, None);
+        fake.state().access_points = home;
+        let soon = Duration::from_secs(10) + NOTICE_TIMEOUT;
+        assert_eq!(maintain(&fake, &mut driver, soon).await, LOST);
+    });
+}
+
+/// Gives no reply to the next request that starts and ends like this.
+fn lose_reply(fake: &Fake, start: &'static str, end: &'static str) {
+    let mut lost = false;
+    fake.script(move |request, _| {
+        let is_next = !lost && request.starts_with(start) && request.ends_with(end);
+        lost |= is_next;
+        is_next.then_some(Override::NoReply)
+    });
+}
+
+#[test]
+fn a_wait_dropped_when_the_delay_is_over_does_not_start_it_again() {
+    run(async || {
+        let fake = connected_station();
+        let mut driver = configured_driver(&fake, &station()).await;
+        join_old(&fake);
+        lose_reply(&fake, "GET_NETWORK", " disabled");
+        let over = Duration::from_secs(10) + NOTICE_TIMEOUT;
+        assert_eq!(maintain(&fake, &mut driver, over).await, None);
+        assert_eq!(maintain(&fake, &mut driver, NOTICE_TIMEOUT).await, LOST);
+    });
+}
+
+#[test]
 fn a_loss_is_noticed_only_once_wpa_supplicant_is_back() {
     run(async || {
         let fake = connected_station();
@@ -379,6 +422,20 @@ fn an_access_point_of_our_network_that_refutes_the_key_counts_and_no_other_does(
 }
 
 #[test]
+fn a_refusal_whose_handling_was_dropped_counts_once() {
+    run(async || {
+        let fake = connected_station();
+        let mut driver = station_without_link(&fake).await;
+        for expected in [None, KEY_REFUSED] {
+            lose_reply(&fake, "BSS RANGE", "");
+            refute_key(&fake, HOME).await;
+            assert_eq!(maintain(&fake, &mut driver, Duration::from_secs(1)).await, None);
+            assert_eq!(maintain(&fake, &mut driver, Duration::from_secs(1)).await, expected);
+        }
+    });
+}
+
+#[test]
 fn refusals_from_before_an_apply_or_a_join_do_not_count() {
     run(async || {
         for joins in [false, true] {
@@ -404,18 +461,18 @@ fn refusals_from_before_an_apply_or_a_join_do_not_count() {
 
 /// Each return to our network from another one is an `apply` and ends with one refusal.
 #[test]
-fn a_refusal_after_each_apply_of_the_same_key_is_reported_after_each() {
+fn refusals_after_each_apply_of_the_same_key_are_reported_once_until_it_is_accepted() {
     run(async || {
         let fake = connected_station();
         let mut driver = station_without_link(&fake).await;
-        refuse_key(&fake, our_id(&fake)).await;
-        assert_eq!(maintain_and_read_link(&fake, &mut driver, 1).await, None);
-        for _ in 0..3 {
+        for expected in [None, KEY_REFUSED, None, None] {
+            refuse_key(&fake, our_id(&fake)).await;
+            assert_eq!(maintain_and_read_link(&fake, &mut driver, 1).await, expected);
             driver.apply(&station(), &Snapshot::default()).await.unwrap();
             assert_eq!(maintain_and_read_link(&fake, &mut driver, 1).await, None);
-            refuse_key(&fake, our_id(&fake)).await;
-            assert_eq!(maintain_and_read_link(&fake, &mut driver, 1).await, KEY_REFUSED);
         }
+        accept_key(&fake, our_id(&fake)).await;
+        assert_eq!(maintain_and_read_link(&fake, &mut driver, 1).await, KEY_ACCEPTED);
     });
 }
 
