@@ -109,16 +109,6 @@ impl WpaSupplicant {
         RadioSwitch::new(&self.interface)
     }
 
-    /// Records what was configured.
-    fn set_applied_config(&mut self, config: AppliedConfig) {
-        if config.is_same_network(&self.applied_config) {
-            self.idle_watch.resume();
-        } else {
-            self.idle_watch = IdleWatch::default();
-        }
-        self.applied_config = config;
-    }
-
     /// Turns the radio on without letting it join a network. Returns whether it was off.
     async fn turn_radio_on(&self, session: &Session) -> Result<bool, LinuxError> {
         if self.radio_switch().power() == Power::On && session.is_radio_on().await? {
@@ -207,7 +197,12 @@ impl WifiDriver for WpaSupplicant {
             self.radio_switch().turn_off_as(power_to_restore).await?;
             tracing::warn!("{}", LinuxError::Blocked(self.interface.clone()));
         }
-        self.set_applied_config(applied_config);
+        if applied_config.is_same_network(&self.applied_config) {
+            self.idle_watch.resume();
+        } else {
+            self.idle_watch = IdleWatch::default();
+        }
+        self.applied_config = applied_config;
         Ok(())
     }
 
@@ -230,8 +225,9 @@ impl WifiDriver for WpaSupplicant {
         session.cancel_wps().await?;
         self.turn_radio_on(&session).await?;
         let id = station::join(&session, network, snapshot.as_ref()).await?;
-        let applied_config = AppliedConfig::from_network(&session, id, &network.ssid).await?;
-        self.set_applied_config(applied_config);
+        self.applied_config = AppliedConfig::from_network(&session, id, &network.ssid).await?;
+        // The network has just accepted its key.
+        self.idle_watch = IdleWatch::default();
         Ok(exchange::reset(&session, snapshot.as_ref()).await?)
     }
 

@@ -33,8 +33,10 @@ pub(crate) struct IdleWatch {
     events: Option<Events>,
     /// The event that is being handled. It stays here until that is done.
     event: Option<Event>,
-    /// The refusals of the key in a row.
+    /// The refusals of the key in a row, without another failure or a connection in between.
     refusals: u32,
+    /// Whether an access point has refused the key since the last scan.
+    refused_since_scan: bool,
     /// Whether [`IdleEvent::KeyRefused`] was the last report about the key.
     refusal_reported: bool,
 }
@@ -142,10 +144,31 @@ impl IdleWatch {
             Event::KeyRefused(RefusedBy::AccessPoint(bssid))
                 if is_in_range(directory, interface, ssid, Some(bssid)).await.unwrap_or(false) =>
             {
+                self.refused_since_scan = true;
                 self.on_key_refused()
+            }
+            Event::ScanResults => {
+                self.refused_since_scan = false;
+                None
+            }
+            // wpa_supplicant also reports this after several refusals by an access point.
+            Event::TempDisabled { id: disabled } if disabled == *id && !self.refused_since_scan => {
+                self.on_other_failure()
+            }
+            // wpa_supplicant also reports this while it ignores an access point or a network after a
+            // refusal.
+            Event::NetworkNotFound
+                if is_in_range(directory, interface, ssid, None).await.is_ok_and(|it| !it) =>
+            {
+                self.on_other_failure()
             }
             _ => None,
         }
+    }
+
+    fn on_other_failure(&mut self) -> Option<IdleEvent> {
+        self.refusals = 0;
+        None
     }
 
     fn on_key_refused(&mut self) -> Option<IdleEvent> {

@@ -331,9 +331,16 @@ async fn station_without_link(fake: &Fake) -> WpaSupplicant {
 
 /// Sends the event with which wpa_supplicant reports that the network `id` has refused its key.
 async fn refuse_key(fake: &Fake, id: u32) {
-    let event = "CTRL-EVENT-SSID-TEMP-DISABLED id={} ssid=\"home\" auth_failures=1 duration=10 \
-                 reason=WRONG_KEY";
-    fake.emit(event.replace("{}", &id.to_string())).await;
+    disable_temporarily(fake, id, "WRONG_KEY").await;
+}
+
+/// Sends the event with which wpa_supplicant reports that it ignores the network `id` for some time.
+async fn disable_temporarily(fake: &Fake, id: u32, reason: &str) {
+    fake.emit(format!(
+        "CTRL-EVENT-SSID-TEMP-DISABLED id={id} ssid=\"home\" auth_failures=1 duration=10 \
+         reason={reason}"
+    ))
+    .await;
 }
 
 /// Sends the event with which wpa_supplicant reports that an access point has refuted the key.
@@ -396,6 +403,54 @@ fn two_refusals_with_a_connection_in_between_are_bad_reception() {
             refuse_key(&fake, id).await;
             accept_key(&fake, id).await;
             assert_eq!(maintain_and_read_link(&fake, &mut driver, 5).await, None);
+        }
+    });
+}
+
+#[test]
+fn refusals_with_another_failure_in_between_are_not_in_a_row() {
+    run(async || {
+        for out_of_range in [true, false] {
+            let fake = connected_station();
+            let mut driver = station_without_link(&fake).await;
+            let id = our_id(&fake);
+            for _ in 0..3 {
+                refuse_key(&fake, id).await;
+                assert_eq!(maintain_and_read_link(&fake, &mut driver, 1).await, None);
+                if out_of_range {
+                    let home = std::mem::take(&mut fake.state().access_points);
+                    fake.emit("CTRL-EVENT-NETWORK-NOT-FOUND ").await;
+                    assert_eq!(maintain_and_read_link(&fake, &mut driver, 20).await, None);
+                    fake.state().access_points = home;
+                } else {
+                    disable_temporarily(&fake, id, "AUTH_FAILED").await;
+                }
+            }
+        }
+    });
+}
+
+/// While wpa_supplicant ignores the network, no enabled one is in range.
+#[test]
+fn what_follows_from_a_refusal_is_no_other_failure() {
+    run(async || {
+        for by_access_point in [true, false] {
+            let fake = connected_station();
+            let mut driver = station_without_link(&fake).await;
+            let id = our_id(&fake);
+            for expected in [None, KEY_REFUSED] {
+                if by_access_point {
+                    refute_key(&fake, HOME).await;
+                    disable_temporarily(&fake, id, "CONN_FAILED").await;
+                } else {
+                    refuse_key(&fake, id).await;
+                }
+                assert_eq!(maintain_and_read_link(&fake, &mut driver, 1).await, expected);
+                for _ in 0..2 {
+                    fake.emit("CTRL-EVENT-SCAN-RESULTS ").await;
+                    fake.emit("CTRL-EVENT-NETWORK-NOT-FOUND ").await;
+                }
+            }
         }
     });
 }
@@ -473,6 +528,24 @@ fn refusals_after_each_apply_of_the_same_key_are_reported_once_until_it_is_accep
         }
         accept_key(&fake, our_id(&fake)).await;
         assert_eq!(maintain_and_read_link(&fake, &mut driver, 1).await, KEY_ACCEPTED);
+    });
+}
+
+#[test]
+fn a_join_with_the_same_key_forgets_the_refusals() {
+    run(async || {
+        let fake = connected_station();
+        let mut driver = station_without_link(&fake).await;
+        refuse_key(&fake, our_id(&fake)).await;
+        assert_eq!(maintain_and_read_link(&fake, &mut driver, 1).await, None);
+        fake.state().reachable.insert(hex(b"home"), format!("\"{SECRET}\"").into_bytes());
+        driver.join(&home(), &Snapshot::default()).await.unwrap();
+        fake.state().joined = false;
+        assert_eq!(maintain_and_read_link(&fake, &mut driver, 4).await, None);
+        for expected in [None, KEY_REFUSED] {
+            refuse_key(&fake, our_id(&fake)).await;
+            assert_eq!(maintain_and_read_link(&fake, &mut driver, 1).await, expected);
+        }
     });
 }
 
