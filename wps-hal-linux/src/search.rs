@@ -16,6 +16,9 @@ use crate::session::{ScanOutcome, Session};
 
 /// The delay before the next scan step if one failed.
 const SCAN_RETRY_DELAY: Duration = Duration::from_millis(200);
+/// After this many failures in a row before the first success, the radio counts as unable to scan.
+/// A single one can be a radio that is briefly busy.
+const MIN_SCAN_FAILURES: u32 = 3;
 /// Routers seen at most this many seconds ago still count as in range, but not as pressed.
 const MAX_BSS_AGE_SECONDS: u64 = 30;
 /// A button seen pressed at most this many seconds ago is still reported as pressed. By then the
@@ -38,7 +41,8 @@ pub(crate) async fn find_pressed_router(
     // Without a network to return to, scan all channels at once first, which is faster.
     let mut all_at_once = session.connected_network_id().await?.is_none()
         && session.access_point_network_id().await?.is_none();
-    let mut has_scanned = false;
+    // The scans that failed before the first success, and `None` after it.
+    let mut failures = Some(0);
     loop {
         let step: Vec<u16> = if mem::take(&mut all_at_once) {
             plan.frequencies().collect()
@@ -53,7 +57,6 @@ pub(crate) async fn find_pressed_router(
         let started = match session.scan(&step).await? {
             ScanOutcome::Done(started) => {
                 plan.mark_scanned(&step);
-                has_scanned = true;
                 started
             }
             // The card does not support a channel that it refuses alone. After a refusal of several
@@ -75,17 +78,23 @@ pub(crate) async fn find_pressed_router(
             ScanOutcome::NotSupported => {
                 return Err(LinuxError::Unsupported("this card cannot look around"));
             }
-            ScanOutcome::Failed | ScanOutcome::Busy => {
+            outcome @ (ScanOutcome::Failed | ScanOutcome::Busy) => {
                 if !session.is_radio_on().await? {
                     return Err(LinuxError::Wifi(ErrorKind::Blocked));
                 }
-                if !has_scanned {
-                    context.report_progress(SearchProgress::CannotScan);
+                if let Some(failures) = &mut failures {
+                    // `Busy` is the outcome of many requests.
+                    let is_busy = matches!(outcome, ScanOutcome::Busy);
+                    *failures += if is_busy { MIN_SCAN_FAILURES } else { 1 };
+                    if *failures >= MIN_SCAN_FAILURES {
+                        context.report_progress(SearchProgress::CannotScan);
+                    }
                 }
                 tokio::time::sleep(SCAN_RETRY_DELAY).await;
                 continue;
             }
         };
+        let was_unable = failures.take().is_some_and(|failures| failures >= MIN_SCAN_FAILURES);
         let only = context.only();
         let is_candidate = |bssid: Bssid| only.is_none_or(|only| only == bssid);
         let candidate_in_range = Cell::new(false);
@@ -128,6 +137,8 @@ pub(crate) async fn find_pressed_router(
                     context.report_progress(SearchProgress::NoWps);
                 } else if plan.is_complete() {
                     context.report_progress(SearchProgress::NoRouter);
+                } else if was_unable {
+                    context.report_progress(SearchProgress::Looking);
                 }
             }
         }

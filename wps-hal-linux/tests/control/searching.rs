@@ -490,6 +490,46 @@ fn a_radio_that_cannot_scan_is_reported_and_not_that_it_saw_nothing() {
     });
 }
 
+/// The first `failures` scans fail. Returns the progress with one router, whose button nobody
+/// presses.
+async fn progress_after_failed_scans(failures: usize) -> Vec<SearchProgress> {
+    let fake = connected_station();
+    // Not a channel of the first step.
+    fake.state().access_points = vec![access_point(HOME, 5240, false)];
+    fake.state().access_points[0].age = 100;
+    fake.state().bad_frequencies = CHANNELS.map(|freq| (freq, -16)).into();
+    fake.script(move |request, state| {
+        if request.starts_with("SCAN") && state.requests_with_prefix("SCAN").len() > failures {
+            state.bad_frequencies.clear();
+        }
+        None
+    });
+    progress_without_end(&fake).await.0
+}
+
+#[test]
+fn a_scan_that_fails_once_or_twice_is_not_reported() {
+    run(async || {
+        for failures in [1, 2] {
+            let expected = [SearchProgress::Looking, SearchProgress::NotPressed];
+            assert_eq!(progress_after_failed_scans(failures).await, expected);
+        }
+    });
+}
+
+#[test]
+fn the_first_scan_that_succeeds_ends_the_report_of_failures() {
+    run(async || {
+        let expected = [
+            SearchProgress::Looking,
+            SearchProgress::CannotScan,
+            SearchProgress::Looking,
+            SearchProgress::NotPressed,
+        ];
+        assert_eq!(progress_after_failed_scans(4).await, expected);
+    });
+}
+
 #[test]
 fn a_scan_that_fails_after_another_has_succeeded_is_not_reported() {
     run(async || {
