@@ -88,8 +88,14 @@ async fn connect(session: &Session, id: u32) -> Result<(), LinuxError> {
     // switched on may be missing. Then it scans.
     let mut has_scanned = false;
     loop {
-        match session.next_event().await? {
+        let Some(event) = session.event_or_timeout().await? else {
+            // wpa_supplicant sends no event if it notices before a scan that the radio is off.
+            check_radio(session).await?;
+            continue;
+        };
+        match event {
             Event::ScanResults => has_scanned = true,
+            Event::ScanFailed(_) => check_radio(session).await?,
             Event::Connected { id: connected }
                 if connected == id && session.connected_network_id().await? == Some(id) =>
             {
@@ -111,6 +117,14 @@ async fn connect(session: &Session, id: u32) -> Result<(), LinuxError> {
             }
             _ => {}
         }
+    }
+}
+
+/// Returns an error if the radio is off, or if wpa_supplicant does not run any more.
+async fn check_radio(session: &Session) -> Result<(), LinuxError> {
+    match session.is_radio_on().await? {
+        true => Ok(()),
+        false => Err(LinuxError::Wifi(ErrorKind::Blocked)),
     }
 }
 

@@ -108,6 +108,41 @@ fn a_key_that_a_wpa3_access_point_refutes_is_wrong() {
 }
 
 #[test]
+fn a_radio_switched_off_during_the_join_is_blocked() {
+    run(async || {
+        for event in [Some("CTRL-EVENT-SCAN-FAILED ret=-100"), None] {
+            let fake = connected_station();
+            fake.script(move |request, state| {
+                request.starts_with("SELECT").then(|| {
+                    state.blocked = true;
+                    event.into_iter().for_each(|event| state.emit_after_reply(event));
+                    Override::Reply(b"OK\n".into())
+                })
+            });
+            let (mut driver, snapshot) = (fake.driver(), Snapshot::default());
+            let timeout = Duration::from_secs(if event.is_some() { 1 } else { 4 });
+            let joined = fake.with_timeout(timeout, driver.join(&home(), &snapshot)).await;
+            assert_eq!(kind(joined.expect("an end")), ErrorKind::Blocked);
+        }
+    });
+}
+
+/// A scan of wpa_supplicant may fail for another reason, after which it scans again.
+#[test]
+fn a_failed_scan_does_not_end_the_join() {
+    run(async || {
+        let fake = connected_station();
+        fake.script(|request, state| {
+            if request.starts_with("SELECT") {
+                state.emit_before_reply("CTRL-EVENT-SCAN-FAILED ret=-16");
+            }
+            None
+        });
+        fake.driver().join(&home(), &Snapshot::default()).await.unwrap();
+    });
+}
+
+#[test]
 fn a_late_deauthentication_restarts_the_join() {
     run(async || {
         let fake = connected_station();
