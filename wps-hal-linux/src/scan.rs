@@ -21,28 +21,40 @@ pub(crate) async fn scan_all_channels(
     if !session.is_radio_on().await? {
         return Err(LinuxError::Blocked(interface.into()));
     }
-    session.discard_events();
-    let reply = session.request("SCAN TYPE=ONLY").await?;
-    match reply.trim() {
-        // A scan of another program finds the same access points.
-        "OK" | "FAIL-BUSY" => {}
-        _ => return Err(LinuxError::InvalidReply("SCAN")),
-    }
-    let scan_end = async {
+    let scan = async {
         loop {
-            match session.next_event().await? {
-                Event::ScanResults => return Ok(()),
-                // A card that cannot scan now has no results.
+            session.discard_events();
+            let is_ours = match session.request("SCAN TYPE=ONLY").await?.trim() {
+                "OK" => true,
+                // A scan of another program finds the same access points.
+                "FAIL-BUSY" => false,
+                _ => return Err(LinuxError::InvalidReply("SCAN")),
+            };
+            match scan_end(session).await? {
+                // It may have failed for a reason that does not concern ours.
+                Event::ScanFailed(_) if !is_ours => {}
+                // The card cannot scan in its present state, for example as an access point. That
+                // is no error: the results are what the BSS table still has.
                 Event::ScanFailed(error) if error == -EOPNOTSUPP => return Ok(()),
                 Event::ScanFailed(_) => return Err(LinuxError::Wifi(ErrorKind::Other)),
-                _ => {}
+                _ => return Ok(()),
             }
         }
     };
-    tokio::time::timeout(SCAN_TIMEOUT, scan_end).await.unwrap_or(Ok(()))?;
+    tokio::time::timeout(SCAN_TIMEOUT, scan).await.unwrap_or(Ok(()))?;
     let mut results = ScanResults::default();
     for bss in session.bss_list(MAX_BSS_AGE_SECONDS, |_| true).await? {
         results.add(bss.info);
     }
     Ok(results)
+}
+
+/// Waits until a scan ends. Returns its last event.
+async fn scan_end(session: &Session) -> Result<Event, LinuxError> {
+    loop {
+        let event = session.next_event().await?;
+        if matches!(event, Event::ScanResults | Event::ScanFailed(_)) {
+            return Ok(event);
+        }
+    }
 }

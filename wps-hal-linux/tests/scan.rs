@@ -92,6 +92,23 @@ fn the_scan_of_another_program_is_used() {
 }
 
 #[test]
+fn a_failed_scan_of_another_program_is_not_an_error_but_followed_by_our_own() {
+    run(async || {
+        let fake = connected_station();
+        fake.script(|request, state| {
+            let is_first =
+                request.starts_with("SCAN") && state.requests_with_prefix("SCAN").len() == 1;
+            is_first.then(|| {
+                state.emit_after_reply("CTRL-EVENT-SCAN-FAILED ret=-95");
+                fake::Override::Reply(b"FAIL-BUSY\n".into())
+            })
+        });
+        assert_eq!(scan(&fake).await.expect("our own scan").len(), 2);
+        assert_eq!(fake.state().requests_with_prefix("SCAN").len(), 2);
+    });
+}
+
+#[test]
 fn a_scan_that_never_ends_is_not_waited_for() {
     run(async || {
         let fake = connected_station();
@@ -119,7 +136,7 @@ fn a_scan_that_fails_is_not_an_empty_list() {
         fake.state().access_points.iter_mut().for_each(|bss| bss.age = 3);
         fake.state().bad_frequencies = [(2412, -16)].into();
         assert_eq!(scan(&fake).await.expect_err("a failed scan").kind(), ErrorKind::Other);
-        // A card that cannot scan at all has no results, which is what the contract demands.
+        // A card that cannot scan in its present state has no results, as the contract demands.
         fake.state().bad_frequencies = [(2412, -95)].into();
         fake.state().access_points.clear();
         assert_eq!(scan(&fake).await.expect("no results"), []);
