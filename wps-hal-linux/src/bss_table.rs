@@ -49,12 +49,12 @@ pub(crate) async fn contains(
     ssid: &Ssid,
     bssid: Option<Bssid>,
 ) -> Result<bool, ControlSocketError> {
-    let is_it = |entry: &Values<'_>| {
+    let is_wanted = |entry: &Values<'_>| {
         entry.ssid().as_ref() == Some(ssid) && (bssid.is_none() || entry.bssid("bssid") == bssid)
     };
     let mut pages = Pages::new(control, MASK_NAMES);
     while let Some(page) = pages.next().await? {
-        if bss_entries(&page).any(|(_, entry)| is_it(&entry)) {
+        if bss_entries(&page).any(|(_, entry)| is_wanted(&entry)) {
             return Ok(true);
         }
     }

@@ -45,7 +45,7 @@ pub enum Event {
         id: u32,
     },
     /// A network has refused its key. With WPA2 this means that the link broke in the handshake,
-    /// which bad reception can also cause. With WPA3 the access point has refuted the key.
+    /// which bad reception can also cause. With WPA3 the access point has refused it.
     KeyRefused(RefusedBy),
     /// No enabled network is in range.
     NetworkNotFound,

@@ -155,8 +155,8 @@ impl IdleWatch {
             Event::TempDisabled { id: disabled } if disabled == *id && !self.refused_since_scan => {
                 self.on_other_failure()
             }
-            // wpa_supplicant also reports this while it ignores an access point or a network after a
-            // refusal.
+            // wpa_supplicant also reports this while it ignores an access point or a network after
+            // a refusal.
             Event::NetworkNotFound
                 if is_in_range(directory, interface, ssid, None).await.is_ok_and(|it| !it) =>
             {

@@ -334,7 +334,8 @@ async fn refuse_key(fake: &Fake, id: u32) {
     disable_temporarily(fake, id, "WRONG_KEY").await;
 }
 
-/// Sends the event with which wpa_supplicant reports that it ignores the network `id` for some time.
+/// Sends the event with which wpa_supplicant reports that it ignores the network `id` for some
+/// time.
 async fn disable_temporarily(fake: &Fake, id: u32, reason: &str) {
     fake.emit(format!(
         "CTRL-EVENT-SSID-TEMP-DISABLED id={id} ssid=\"home\" auth_failures=1 duration=10 \
@@ -343,8 +344,8 @@ async fn disable_temporarily(fake: &Fake, id: u32, reason: &str) {
     .await;
 }
 
-/// Sends the event with which wpa_supplicant reports that an access point has refuted the key.
-async fn refute_key(fake: &Fake, bssid: [u8; 6]) {
+/// Sends the event with which wpa_supplicant reports that an access point has refused the key.
+async fn refuse_key_as_access_point(fake: &Fake, bssid: [u8; 6]) {
     let bssid = address(bssid);
     fake.emit(format!(
         "CTRL-EVENT-AUTH-REJECT {bssid} auth_type=3 auth_transaction=2 status_code=1"
@@ -440,7 +441,7 @@ fn what_follows_from_a_refusal_is_no_other_failure() {
             let id = our_id(&fake);
             for expected in [None, KEY_REFUSED] {
                 if by_access_point {
-                    refute_key(&fake, HOME).await;
+                    refuse_key_as_access_point(&fake, HOME).await;
                     disable_temporarily(&fake, id, "CONN_FAILED").await;
                 } else {
                     refuse_key(&fake, id).await;
@@ -456,7 +457,7 @@ fn what_follows_from_a_refusal_is_no_other_failure() {
 }
 
 #[test]
-fn an_access_point_of_our_network_that_refutes_the_key_counts_and_no_other_does() {
+fn an_access_point_of_our_network_that_refuses_the_key_counts_and_no_other_does() {
     run(async || {
         let fake = connected_station();
         let mut elsewhere = access_point(OTHER, 2412, false);
@@ -466,12 +467,12 @@ fn an_access_point_of_our_network_that_refutes_the_key_counts_and_no_other_does(
         let other = fake.state().networks[0].id;
         for _ in 0..3 {
             refuse_key(&fake, other).await;
-            refute_key(&fake, OTHER).await;
+            refuse_key_as_access_point(&fake, OTHER).await;
         }
         assert_eq!(maintain_and_read_link(&fake, &mut driver, 5).await, None);
-        refute_key(&fake, HOME).await;
+        refuse_key_as_access_point(&fake, HOME).await;
         assert_eq!(maintain_and_read_link(&fake, &mut driver, 5).await, None);
-        refute_key(&fake, HOME).await;
+        refuse_key_as_access_point(&fake, HOME).await;
         assert_eq!(maintain_and_read_link(&fake, &mut driver, 1).await, KEY_REFUSED);
     });
 }
@@ -483,7 +484,7 @@ fn a_refusal_whose_handling_was_dropped_counts_once() {
         let mut driver = station_without_link(&fake).await;
         for expected in [None, KEY_REFUSED] {
             lose_reply(&fake, "BSS RANGE", "");
-            refute_key(&fake, HOME).await;
+            refuse_key_as_access_point(&fake, HOME).await;
             assert_eq!(maintain(&fake, &mut driver, Duration::from_secs(1)).await, None);
             assert_eq!(maintain(&fake, &mut driver, Duration::from_secs(1)).await, expected);
         }

@@ -90,7 +90,7 @@ fn a_wrong_key_and_a_missing_network_are_told_apart() {
 
 /// SAE has no handshake that breaks: the access point says so itself.
 #[test]
-fn a_key_that_a_wpa3_access_point_refutes_is_wrong() {
+fn a_key_that_a_wpa3_access_point_refuses_is_wrong() {
     run(async || {
         let fake = connected_station();
         fake.script(|request, state| {
