@@ -79,7 +79,8 @@ impl<C: Controller, T: Clock> WifiDriver for Driver<C, T> {
     }
 
     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), EspError> {
-        // After a pairing the library may have joined by itself.
+        // After a pairing the library may have joined by itself. If that link is not good enough,
+        // this attempt shows whether the network can be joined after the next boot.
         if !station::is_joined(network)? {
             let guard = JoinGuard::start(network)?;
             let is_over = |state: &State| state.link != StationLink::Connecting;

@@ -80,7 +80,8 @@
 //!   and keys. If it rejects credentials itself, for example those of a WEP network, it reports the
 //!   same failure as if the router had ended the exchange. An empty key is an error if the library
 //!   says that the network uses WPA, which it says only of one network without WPA2. Otherwise the
-//!   network counts as open. With a key, no network below WPA2 is joined.
+//!   network counts as open. With a key, no network below WPA2 is joined. If the library has joined
+//!   one by itself, the driver leaves it and tries again with this limit.
 //! * **It cannot detect session overlap over the whole window.** The library decides after one
 //!   scan, and counts two pressed routers without a UUID as two.
 //! * **It cannot take over a network whose name is shorter than the name that the router

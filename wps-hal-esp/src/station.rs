@@ -6,14 +6,19 @@ use crate::layout::{AUTH_OPEN, AUTH_WPA2, MODE_OFF, MODE_STATION, StationConfig}
 use crate::state::{Link, STATION};
 use crate::{EspError, credentials, ffi};
 
-/// Returns whether the link is up with exactly this network.
+/// Returns whether the link is up with exactly this network, and no weaker than [`start_join`]
+/// accepts it. After a pairing the library joins by itself, and also a network with a key below
+/// WPA2.
 pub(crate) fn is_joined(network: &Credentials) -> Result<bool, EspError> {
     if STATION.state().link != Link::Up || ffi::mode()? != MODE_STATION {
         return Ok(false);
     }
     let config = ffi::station_config()?;
     let configured = credentials::read(&config.ssid, &config.password);
-    Ok(configured.is_ok_and(|configured| configured == *network))
+    let min = min_authmode(network);
+    Ok(configured.is_ok_and(|configured| configured == *network)
+        && (config.threshold.authmode >= min
+            || ffi::joined_ap().is_ok_and(|access_point| access_point.authmode >= min)))
 }
 
 /// Switches the radio to station mode for this network, whatever its mode was, and starts one
@@ -42,7 +47,7 @@ pub(crate) fn switch_off() -> Result<(), EspError> {
 }
 
 /// Returns a configuration for one attempt, without the library's own retries. The station joins
-/// the strongest access point of the network. With a key, it joins none below WPA2.
+/// the strongest access point of the network.
 fn station_config(network: &Credentials) -> Result<StationConfig, EspError> {
     if network.ssid.as_bytes().contains(&0) {
         // The configuration has no length field: a NUL ends the name.
@@ -56,10 +61,15 @@ fn station_config(network: &Credentials) -> Result<StationConfig, EspError> {
     credentials::write(&mut config.password, key);
     config.scan_method = SCAN_ALL_CHANNELS;
     config.threshold.rssi = i8::MIN;
-    config.threshold.authmode = if key.is_empty() { AUTH_OPEN } else { AUTH_WPA2 };
+    config.threshold.authmode = min_authmode(network);
     config.pmf_capable = 1;
     config.sae_pwe_h2e = SAE_PWE_BOTH;
     Ok(config)
+}
+
+/// Returns the weakest security that is accepted: WPA2 if there is a key.
+fn min_authmode(network: &Credentials) -> u32 {
+    if network.passphrase.is_some() { AUTH_WPA2 } else { AUTH_OPEN }
 }
 
 const SCAN_ALL_CHANNELS: u32 = 1;

@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::fake::{
-    SUCCESS, fresh_library, overwrite_station, post, post_connected, station_credentials,
+    SUCCESS, WEP, WPA_PSK, WPA_WPA2_PSK, WPA2_PSK, WPA2_WPA3_PSK, fresh_library, overwrite_station,
+    post, post_connected, post_connected_to, post_disconnected, station_credentials,
     success_payload, with_library,
 };
 use wps_core::{DriverError, ErrorKind};
 
-/// The offset of `threshold.authmode` in `wifi_sta_config_t`, and `WIFI_AUTH_WPA_PSK`.
+/// The offset of `threshold.authmode` in `wifi_sta_config_t`.
 const AUTHMODE_AT: usize = 120;
-const WPA_PSK: u8 = 2;
 
 #[test]
 fn success_without_payload_is_read_from_the_configuration() {
@@ -123,17 +123,64 @@ fn a_network_without_a_key_is_open_unless_the_library_says_otherwise() {
     assert_eq!(offered_networks(&offer.unwrap()), [network(b"home", b"")]);
 }
 
-#[test]
-fn after_a_success_the_library_may_join_by_itself() {
-    let _guard = fresh_library();
-    let home = home();
+/// A pairing after which the library has joined by itself, with an access point of this security.
+fn pair_and_join_by_itself(key: &[u8], authmode: u8) {
     pair(|| {
-        overwrite_station(b"home", b"correct horse");
-        post_connected();
+        overwrite_station(b"home", key);
+        with_library(|library| {
+            library.station[AUTHMODE_AT] = if key.is_empty() { 0 } else { WPA_PSK }
+        });
+        post_connected_to(authmode);
         post(SUCCESS, None);
     })
     .unwrap();
     assert_eq!(take_calls(), [&SEARCH_CALLS[..], &END_CALLS[..1]].concat());
-    expect_ready(driver().join(&home, &Snapshot::default())).unwrap();
-    assert!(take_calls().is_empty(), "it had already joined");
+}
+
+#[test]
+fn after_a_success_the_library_may_join_by_itself() {
+    let key = &b"correct horse"[..];
+    for (key, authmode) in [(key, WPA2_PSK), (key, WPA_WPA2_PSK), (key, WPA2_WPA3_PSK), (b"", 0)] {
+        let _guard = fresh_library();
+        pair_and_join_by_itself(key, authmode);
+        expect_ready(driver().join(&network(b"home", key), &Snapshot::default())).unwrap();
+        assert!(take_calls().is_empty(), "it had already joined");
+    }
+}
+
+/// `WIFI_REASON_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD`.
+const NO_AP_IN_THRESHOLD: u8 = 211;
+
+/// The library joins an access point with WPA by itself. After the next boot the driver would not.
+#[test]
+fn a_link_below_wpa2_that_the_library_has_set_up_is_not_kept() {
+    for authmode in [0, WEP, WPA_PSK] {
+        let _guard = fresh_library();
+        pair_and_join_by_itself(b"correct horse", authmode);
+        let (mut driver, home, snapshot) = (driver(), home(), Snapshot::default());
+        let mut joining = pin!(driver.join(&home, &snapshot));
+        assert!(poll_once(joining.as_mut()).is_pending(), "{authmode}");
+        assert!(take_calls().contains(&"esp_wifi_stop"), "it leaves the network");
+        assert_eq!(with_library(|library| library.station[AUTHMODE_AT]), WPA2_PSK);
+        post_disconnected(NO_AP_IN_THRESHOLD);
+        let error = expect_ready(joining).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Insecure);
+    }
+    // `apply` does not keep it either.
+    let _guard = fresh_library();
+    pair_and_join_by_itself(b"correct horse", WPA_PSK);
+    expect_ready(driver().apply(&station(home()), &Snapshot::default())).unwrap();
+    assert!(take_calls().contains(&"esp_wifi_stop"));
+}
+
+/// A link that the driver has set up counts as it is, also without a record of its access point.
+#[test]
+fn a_link_with_the_drivers_own_limit_is_kept() {
+    let _guard = fresh_library();
+    let mut driver = driver();
+    expect_ready(driver.apply(&station(home()), &Snapshot::default())).unwrap();
+    post_connected();
+    take_calls();
+    expect_ready(driver.join(&home(), &Snapshot::default())).unwrap();
+    assert!(take_calls().is_empty());
 }

@@ -22,6 +22,14 @@ pub(crate) const TIMED_OUT: i32 = 9;
 pub(crate) const PIN: i32 = 10;
 pub(crate) const OVERLAP: i32 = 11;
 
+/// The offset of `authmode` in `wifi_ap_record_t`, and some of its values.
+pub(crate) const AP_AUTHMODE_AT: usize = 48;
+pub(crate) const WEP: u8 = 1;
+pub(crate) const WPA_PSK: u8 = 2;
+pub(crate) const WPA2_PSK: u8 = 3;
+pub(crate) const WPA_WPA2_PSK: u8 = 4;
+pub(crate) const WPA2_WPA3_PSK: u8 = 7;
+
 /// The state of the library, and what it records for the tests.
 pub(crate) struct Library {
     pub(crate) calls: Vec<&'static str>,
@@ -130,6 +138,14 @@ pub(crate) fn post_from(base: Option<&CStr>, id: i32, payload: Option<&[u8]>) ->
 /// Posts that the station has joined.
 pub(crate) fn post_connected() {
     post(4, Some(&[0; 48]));
+}
+
+/// Joins an access point with this `wifi_auth_mode_t`, and posts that the station has joined.
+pub(crate) fn post_connected_to(authmode: u8) {
+    let mut record = [0; 92];
+    record[AP_AUTHMODE_AT] = authmode;
+    with_library(|library| library.joined = Some(record));
+    post_connected();
 }
 
 /// Posts that the station was disconnected, or could not join.

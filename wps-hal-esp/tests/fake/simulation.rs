@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use wps_core::{Clock, Credentials, Instant, Ssid};
 
-use super::{FAILED, Library, OVERLAP, Record, SUCCESS, TIMED_OUT, post, with_library};
+use super::{
+    AP_AUTHMODE_AT, FAILED, Library, OVERLAP, Record, SUCCESS, TIMED_OUT, WPA2_PSK, post,
+    with_library,
+};
 
 /// The interval between two steps of the simulation.
 const STEP_INTERVAL: Duration = Duration::from_millis(50);
@@ -170,7 +173,8 @@ impl Library {
         match simulation.link.clone() {
             Link::Connecting(until) if until <= now => match simulation.try_join(&self.station) {
                 Ok(ssid) => {
-                    self.joined = Some(record(&ssid, 0));
+                    let router = simulation.router(&ssid).expect("the router that was joined");
+                    self.joined = Some(record(&router.network, 0));
                     simulation.link = Link::Joined(ssid);
                     events.push((4, Some(vec![0; 48])));
                 }
@@ -191,7 +195,7 @@ impl Library {
         }
         if simulation.scan_ends_at.take_if(|at| *at <= now).is_some() {
             let routers = simulation.routers.iter().zip(0..);
-            self.records = routers.map(|(it, number)| record(&it.network.ssid, number)).collect();
+            self.records = routers.map(|(it, number)| record(&it.network, number)).collect();
             events.push((SCAN_DONE, Some(vec![0; 12])));
         }
         events.extend(self.step_wps(now));
@@ -261,11 +265,12 @@ fn disconnected(reason: u8) -> (i32, Option<Vec<u8>>) {
     (5, Some(payload))
 }
 
-/// Returns the record of the router with this number.
-fn record(ssid: &Ssid, number: u8) -> Record {
+/// Returns the record of the router with this number, which uses WPA2 if its network has a key.
+fn record(network: &Credentials, number: u8) -> Record {
     let mut record = [0; 92];
     record[5] = number;
-    record[6..6 + ssid.as_bytes().len()].copy_from_slice(ssid.as_bytes());
+    overwrite(&mut record[6..], network.ssid.as_bytes());
     record[39] = 6;
+    record[AP_AUTHMODE_AT] = if network.passphrase.is_some() { WPA2_PSK } else { 0 };
     record
 }
