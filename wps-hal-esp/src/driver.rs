@@ -8,7 +8,7 @@ use wps_core::{
 };
 
 use crate::layout::{
-    AUTH_OPEN, AUTH_WPA2, AccessPointConfig, CIPHER_CCMP, MODE_ACCESS_POINT, MODE_STATION,
+    AUTH_OPEN, AUTH_WPA2, AccessPointConfig, CIPHER_CCMP, MODE_ACCESS_POINT, MODE_OFF, MODE_STATION,
 };
 use crate::state::{Link as StationLink, SCAN_FINISHED, STATION, State};
 use crate::{EspError, bss_info, credentials, ffi, maintain, pairing, station};
@@ -97,7 +97,7 @@ impl<C: Controller, T: Clock> WifiDriver for Driver<C, T> {
     async fn link(&mut self) -> Result<Link, EspError> {
         match ffi::mode()? {
             MODE_STATION => station_link(),
-            MODE_ACCESS_POINT => access_point_link(),
+            MODE_ACCESS_POINT if STATION.state().access_point_started => access_point_link(),
             _ => Ok(Link { mode: Some(Mode::Off), ..Link::default() }),
         }
     }
@@ -167,15 +167,19 @@ impl Drop for ScanGuard {
 /// stations.
 fn start_access_point(access_point: &AccessPoint) -> Result<(), EspError> {
     let mut config = access_point_config(access_point);
-    if ffi::mode()? == MODE_ACCESS_POINT && is_same(&ffi::access_point_config()?, &config) {
+    let is_serving = STATION.state().access_point_started && ffi::mode()? == MODE_ACCESS_POINT;
+    if is_serving && is_same(&ffi::access_point_config()?, &config) {
         return Ok(());
     }
     station::switch_off()?;
     ffi::set_mode(MODE_ACCESS_POINT)?;
     let started = ffi::set_access_point_config(&mut config).and_then(|()| ffi::start());
-    if started.is_err() {
-        // The mode says from now on that the access point is not running.
-        station::switch_off()?;
+    if started.is_ok() {
+        STATION.update(|state| state.access_point_started = true);
+    } else {
+        // The first error is the one to report. The state already says that nothing is running.
+        let _ = ffi::stop();
+        let _ = ffi::set_mode(MODE_OFF);
     }
     started
 }

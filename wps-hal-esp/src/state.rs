@@ -58,6 +58,9 @@ pub(crate) struct State {
     pub(crate) retries: Retries,
     /// Whether `maintain` has reported that the network refuses its key.
     pub(crate) key_refused: bool,
+    /// Whether the device's own access point has started and was not stopped again. The library's
+    /// mode alone does not say that: it remains if the start fails and the clean-up after it, too.
+    pub(crate) access_point_started: bool,
 }
 
 /// What happened since the link was last up or reconnecting was last configured.
@@ -87,8 +90,13 @@ impl Retries {
 
 impl Station {
     const fn new() -> Self {
-        let retries = Retries::NONE;
-        let state = State { reconnect: false, link: Link::Down(0), retries, key_refused: false };
+        let state = State {
+            reconnect: false,
+            link: Link::Down(0),
+            retries: Retries::NONE,
+            key_refused: false,
+            access_point_started: false,
+        };
         let inner = Inner { state, waker: WakerRegistration::new() };
         Self { inner: Mutex::new(RefCell::new(inner)) }
     }

@@ -43,6 +43,7 @@ pub(crate) fn switch_off() -> Result<(), EspError> {
     STATION.set_reconnect(false);
     ffi::wps_disable()?;
     ffi::stop()?;
+    STATION.update(|state| state.access_point_started = false);
     ffi::set_mode(MODE_OFF)
 }
 

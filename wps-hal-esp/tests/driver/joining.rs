@@ -146,6 +146,34 @@ fn a_running_access_point_is_not_restarted() {
     assert_eq!(apply(&mut driver, &hotspot(None)), (true, true));
 }
 
+/// The error of the start is returned, and the next `apply` starts the access point, whatever else
+/// fails after the start.
+#[test]
+fn an_access_point_that_could_not_start_is_not_running() {
+    let (stop, set_mode) = (("esp_wifi_stop", -1), ("esp_wifi_set_mode", 0x3006));
+    for after in [vec![], vec![stop], vec![set_mode], vec![stop, set_mode]] {
+        for failed in ["esp_wifi_set_config(access point)", "esp_wifi_start"] {
+            let _guard = fresh_library();
+            let mut driver = driver();
+            with_library(|library| {
+                library.failures.insert(failed, 0x101);
+                library.failures_after.insert(failed, after.clone());
+            });
+            let error = expect_ready(driver.apply(&hotspot(None), &Snapshot::default()));
+            let EspError::Library { call, code: 0x101 } = error.unwrap_err() else {
+                panic!("another error")
+            };
+            assert!(failed.starts_with(call), "{call}");
+            assert!(!expect_ready(driver.link()).unwrap().up);
+            with_library(|library| library.failures.clear());
+            take_calls();
+            expect_ready(driver.apply(&hotspot(None), &Snapshot::default())).unwrap();
+            assert!(take_calls().contains(&"esp_wifi_start"));
+            assert!(expect_ready(driver.link()).unwrap().up);
+        }
+    }
+}
+
 #[test]
 fn the_access_point_is_configured_from_its_settings() {
     let _guard = fresh_library();

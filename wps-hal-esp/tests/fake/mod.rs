@@ -37,6 +37,8 @@ pub(crate) struct Library {
     pub(crate) forwarded: Vec<(String, i32, usize)>,
     /// The functions that fail, and the code that each returns.
     pub(crate) failures: HashMap<&'static str, i32>,
+    /// The functions that fail once this one was called, with their codes.
+    pub(crate) failures_after: HashMap<&'static str, Vec<(&'static str, i32)>>,
     /// The events that the library posts before this function returns.
     pub(crate) events_during: HashMap<&'static str, simulation::Events>,
     pub(crate) storage: u32,
@@ -73,6 +75,7 @@ impl Library {
             calls: Vec::new(),
             forwarded: Vec::new(),
             failures: HashMap::new(),
+            failures_after: HashMap::new(),
             events_during: HashMap::new(),
             storage: 0,
             mode: 1,

@@ -29,10 +29,12 @@ unsafe extern "C" {
 fn record_call(name: &'static str, act: impl FnOnce(&mut Library) -> (i32, Events)) -> i32 {
     let (code, mut events) = with_library(|library| {
         library.calls.push(name);
-        match library.failures.get(name) {
+        let (code, events) = match library.failures.get(name) {
             Some(code) => (*code, Vec::new()),
             None => act(library),
-        }
+        };
+        library.failures.extend(library.failures_after.remove(name).into_iter().flatten());
+        (code, events)
     });
     events.extend(with_library(|library| library.events_during.remove(name)).into_iter().flatten());
     for (id, payload) in events {
