@@ -6,8 +6,8 @@
 use core::time::Duration;
 
 use embassy_futures::select::{Either, select};
-use wps_core::Clock;
 use wps_core::driver::IdleEvent;
+use wps_core::{Clock, Instant};
 
 use crate::ffi;
 use crate::logging::warn;
@@ -29,11 +29,7 @@ pub(crate) async fn maintain(clock: &impl Clock) -> IdleEvent {
             STATION.update(|state| state.key_refused = event == IdleEvent::KeyRefused);
             return event;
         }
-        let retry_at = match state.retries.next_at {
-            Some(at) => at,
-            None => clock.now().after(retry_delay(state.retries.attempts)),
-        };
-        STATION.update(|state| state.retries.next_at = Some(retry_at));
+        let Some(retry_at) = schedule_retry(clock.now()) else { continue };
         let is_not_lost = |state: &State| !is_lost(state);
         match select(STATION.wait_for(is_not_lost), clock.sleep_until(retry_at)).await {
             Either::First(_) => {}
@@ -63,12 +59,28 @@ fn retry_delay(attempts: u32) -> Duration {
     MIN_RETRY_DELAY.saturating_mul(1 << attempts.min(6)).min(MAX_RETRY_DELAY)
 }
 
-fn reconnect() {
+/// Returns the time of the next attempt, or `None` if the link is no longer lost.
+fn schedule_retry(now: Instant) -> Option<Instant> {
     STATION.update(|state| {
-        state.link = Link::Connecting;
-        state.retries.attempts = state.retries.attempts.saturating_add(1);
-        state.retries.next_at = None;
+        let delay = retry_delay(state.retries.attempts);
+        is_lost(state).then(|| *state.retries.next_at.get_or_insert(now.after(delay)))
+    })
+}
+
+/// Starts an attempt, unless the link is no longer lost.
+fn reconnect() {
+    let is_lost = STATION.update(|state| {
+        let is_lost = is_lost(state);
+        if is_lost {
+            state.link = Link::Connecting;
+            state.retries.attempts = state.retries.attempts.saturating_add(1);
+            state.retries.next_at = None;
+        }
+        is_lost
     });
+    if !is_lost {
+        return;
+    }
     if let Err(error) = ffi::connect() {
         warn!("radio: {:?}", error);
         STATION.set_link(Link::Down(0));

@@ -128,12 +128,15 @@ impl Station {
         });
     }
 
-    pub(crate) fn update(&self, change: impl FnOnce(&mut State)) {
+    /// Changes the state, and returns what `change` returns. The library's events may change the
+    /// state between two calls, so a change that depends on the state must be one call.
+    pub(crate) fn update<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         self.inner.lock(|inner| {
             let inner = &mut *inner.borrow_mut();
-            change(&mut inner.state);
+            let result = change(&mut inner.state);
             inner.waker.wake();
-        });
+            result
+        })
     }
 
     /// Waits until `condition` holds, and returns that state.

@@ -1,11 +1,11 @@
 //! `maintain`, on virtual time: reconnecting a lost link, and noticing that the key is refused.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use embassy_futures::select::{Either, select};
 use wps_core::driver::IdleEvent;
-use wps_core::{AccessPoint, Clock};
+use wps_core::{AccessPoint, Clock, Instant};
 
 use super::*;
 use crate::fake::{
@@ -114,6 +114,56 @@ fn after_a_link_the_delays_start_again() {
     apply(&station(home()));
     post_disconnected(BEACON_TIMEOUT);
     assert_eq!(attempts(&clock, 2, || ()), [1]);
+}
+
+/// A clock during whose n-th call the link comes up: the library posts its events from its own
+/// thread.
+struct JoinsDuringCall<'c> {
+    clock: &'c TestClock,
+    /// The number of this call, counted from the next one, or 0 after it.
+    call: Cell<u32>,
+}
+
+impl JoinsDuringCall<'_> {
+    fn on_call(&self) {
+        let call = self.call.get();
+        self.call.set(call.saturating_sub(1));
+        if call == 1 {
+            post_connected();
+        }
+    }
+}
+
+impl Clock for &JoinsDuringCall<'_> {
+    fn now(&self) -> Instant {
+        self.on_call();
+        self.clock.now()
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        self.clock.sleep_until(at).await;
+        self.on_call();
+    }
+}
+
+#[test]
+fn a_link_that_comes_up_just_before_maintain_acts_is_left_alone() {
+    // When the time of the attempt is decided, and when it has come.
+    for call in [1, 2] {
+        let (_guard, clock) = (fresh_library(), TestClock::new());
+        let joining_clock = JoinsDuringCall { clock: &clock, call: Cell::new(call) };
+        let settings = station(home());
+        apply(&settings);
+        post_disconnected(BEACON_TIMEOUT);
+        let mut driver = Driver::new((), &joining_clock).unwrap();
+        take_calls();
+        let end = clock.now().after(Duration::from_secs(10));
+        block_on(&clock, select(driver.maintain(&settings), clock.sleep_until(end)));
+        assert_eq!(joining_clock.call.get(), 0);
+        assert!(take_calls().is_empty());
+        post_disconnected(BEACON_TIMEOUT);
+        assert_eq!(attempts(&clock, 10, || ()), [1], "after the delay for this loss");
+    }
 }
 
 #[test]
