@@ -38,6 +38,8 @@ impl Controller for () {}
 pub struct Driver<C, T> {
     _controller: C,
     clock: T,
+    /// The settings of the last `apply` or `join`. What `maintain` has reported belongs to them.
+    applied: Option<Settings>,
 }
 
 impl<C: Controller, T: Clock> Driver<C, T> {
@@ -48,7 +50,7 @@ impl<C: Controller, T: Clock> Driver<C, T> {
     /// Returns an error if the library cannot be set to keep its configuration in RAM only.
     pub fn new(controller: C, clock: T) -> Result<Self, EspError> {
         ffi::set_storage_ram()?;
-        Ok(Self { _controller: controller, clock })
+        Ok(Self { _controller: controller, clock, applied: None })
     }
 }
 
@@ -56,6 +58,10 @@ impl<C: Controller, T: Clock> WifiDriver for Driver<C, T> {
     type Error = EspError;
 
     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), EspError> {
+        if self.applied.as_ref() != Some(settings) {
+            STATION.update(|state| state.key_refused = false);
+            self.applied = Some(settings.clone());
+        }
         match settings {
             Settings::Platform => Err(EspError::Unsupported(
                 "an ESP32 has no platform networks: start with an access point, or with Wi-Fi off",
@@ -79,6 +85,8 @@ impl<C: Controller, T: Clock> WifiDriver for Driver<C, T> {
     }
 
     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), EspError> {
+        STATION.update(|state| state.key_refused = false);
+        self.applied = Some(Settings::Station { network: network.clone() });
         // After a pairing the library may have joined by itself. If that link is not good enough,
         // this attempt shows whether the network can be joined after the next boot.
         if !station::is_joined(network)? {

@@ -56,7 +56,8 @@ pub(crate) struct State {
     pub(crate) reconnect: bool,
     pub(crate) link: Link,
     pub(crate) retries: Retries,
-    /// Whether `maintain` has reported that the network refuses its key.
+    /// Whether `maintain` has reported that the network refuses its key. Kept until it reports the
+    /// opposite, or until other settings are applied or a network is joined.
     pub(crate) key_refused: bool,
     /// Whether the device's own access point has started and was not stopped again. The library's
     /// mode alone does not say that: it remains if the start fails and the clean-up after it, too.
@@ -121,11 +122,9 @@ impl Station {
         });
     }
 
-    /// Enables or disables reconnecting, and forgets what `maintain` has found.
+    /// Enables or disables reconnecting, and forgets the attempts.
     pub(crate) fn set_reconnect(&self, reconnect: bool) {
-        self.update(|state| {
-            *state = State { reconnect, retries: Retries::NONE, key_refused: false, ..*state };
-        });
+        self.update(|state| *state = State { reconnect, retries: Retries::NONE, ..*state });
     }
 
     /// Changes the state, and returns what `change` returns. The library's events may change the

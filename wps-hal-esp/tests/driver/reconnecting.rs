@@ -21,7 +21,11 @@ const HANDSHAKE_TIMEOUT: u8 = 15;
 const ENDLESS_WINDOW: Duration = Duration::from_secs(1_000_000);
 
 fn apply(settings: &Settings) {
-    expect_ready(driver().apply(settings, &Snapshot::default())).unwrap();
+    apply_with(&mut driver(), settings);
+}
+
+fn apply_with(driver: &mut impl WifiDriver<Error = EspError>, settings: &Settings) {
+    expect_ready(driver.apply(settings, &Snapshot::default())).unwrap();
     take_calls();
 }
 
@@ -270,29 +274,67 @@ fn a_failed_handshake_alone_is_not_a_refused_key() {
     assert_eq!(attempts(&clock, 250, act), [1, 3, 7, 15, 31, 63, 123, 183, 243]);
 }
 
+/// Expects `maintain` to report that the key is refused.
+fn refuse_key(clock: &TestClock) {
+    post_disconnected(HANDSHAKE_TIMEOUT);
+    let found = events(clock, 100, || post_disconnected(HANDSHAKE_TIMEOUT));
+    assert!(matches!(found[..], [(_, IdleEvent::KeyRefused)]), "{found:?}");
+}
+
 #[test]
-fn apply_and_join_forget_that_the_key_was_refused() {
+fn other_settings_and_join_forget_that_the_key_was_refused() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
-    let refuse = || {
-        post_disconnected(HANDSHAKE_TIMEOUT);
-        let found = events(&clock, 100, || post_disconnected(HANDSHAKE_TIMEOUT));
-        assert!(matches!(found[..], [(_, IdleEvent::KeyRefused)]), "{found:?}");
+    let mut driver = driver();
+    for other in [station(old()), station(network(b"home", b"another key")), off(None)] {
+        apply_with(&mut driver, &station(home()));
+        refuse_key(&clock);
+        apply_with(&mut driver, &other);
+        apply_with(&mut driver, &station(home()));
+        post_connected();
+        assert_eq!(events(&clock, 100, || ()), [], "accepted, but never refused since `apply`");
+        post_disconnected(BEACON_TIMEOUT);
+        refuse_key(&clock);
+        let (home, snapshot) = (home(), Snapshot::default());
+        let mut joining = pin!(driver.join(&home, &snapshot));
+        assert!(poll_once(joining.as_mut()).is_pending());
+        post_connected();
+        assert!(matches!(poll_once(joining.as_mut()), Poll::Ready(Ok(()))));
+        take_calls();
+        assert_eq!(events(&clock, 100, || ()), []);
+    }
+}
+
+/// The machine also keeps it, for example while it restores the settings after a failed pairing.
+#[test]
+fn settings_that_are_applied_again_keep_that_the_key_was_refused() {
+    let (_guard, clock) = (fresh_library(), TestClock::new());
+    let mut driver = driver();
+    let settings = station(home());
+    let pair = |driver: &mut Driver<_, _>| {
+        let (mut overlap_detector, on_event) = (OverlapDetector::new(), |_| {});
+        let mut context = PairContext::new(&mut overlap_detector, &on_event);
+        assert!(poll_once(pin!(driver.pair(&mut context))).is_pending());
     };
-    apply(&station(home()));
-    refuse();
-    apply(&station(home()));
-    refuse();
-    apply(&station(home()));
-    post_connected();
-    assert_eq!(events(&clock, 100, || ()), [], "accepted, but never refused since `apply`");
-    post_disconnected(BEACON_TIMEOUT);
-    refuse();
-    let (home, snapshot, mut driver) =
-        (network(b"home", b"correct horse"), Snapshot::default(), driver());
-    let mut joining = pin!(driver.join(&home, &snapshot));
-    assert!(poll_once(joining.as_mut()).is_pending());
-    post_connected();
-    assert!(matches!(poll_once(joining.as_mut()), Poll::Ready(Ok(()))));
-    take_calls();
-    assert_eq!(events(&clock, 100, || ()), []);
+    let fail_to_apply = |driver: &mut Driver<_, _>| {
+        with_library(|library| library.failures.insert("esp_wifi_start", 0x101));
+        expect_ready(driver.apply(&station(home()), &Snapshot::default())).unwrap_err();
+        with_library(|library| library.failures.clear());
+    };
+    let between: [&dyn Fn(&mut Driver<_, _>); 4] =
+        [&|_| (), &|_| post_connected(), &pair, &fail_to_apply];
+    for act in between {
+        apply_with(&mut driver, &settings);
+        refuse_key(&clock);
+        act(&mut driver);
+        apply_with(&mut driver, &settings);
+        post_connected();
+        let found = events(&clock, 100, || ());
+        assert!(matches!(found[..], [(_, IdleEvent::KeyAccepted)]), "{found:?}");
+        post_disconnected(BEACON_TIMEOUT);
+    }
+    // A refusal is not reported a second time.
+    refuse_key(&clock);
+    apply_with(&mut driver, &settings);
+    post_disconnected(HANDSHAKE_TIMEOUT);
+    assert_eq!(events(&clock, 300, || post_disconnected(HANDSHAKE_TIMEOUT)), []);
 }
