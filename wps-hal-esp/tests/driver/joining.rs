@@ -41,7 +41,9 @@ fn join_returns_once_the_link_is_up() {
 #[test]
 fn each_reason_for_a_failed_join_has_an_error_kind() {
     for (reason, kind) in [
+        (14, ErrorKind::WrongKey),
         (15, ErrorKind::WrongKey),
+        (23, ErrorKind::WrongKey),
         (204, ErrorKind::WrongKey),
         (202, ErrorKind::WrongKey),
         (201, ErrorKind::NotFound),
