@@ -153,6 +153,9 @@ pub enum Check {
     Overlap,
     /// Two routers that are pressed one after the other within a window are an overlap, too.
     OverlapMemory,
+    /// A pairing that is limited to one access point ignores all others. It waits for that one's
+    /// button, and there is no overlap.
+    OnlyOne,
     /// A router that vanishes during the exchange is not a final error.
     RouterVanishes,
     /// Names are bytes, and keys are what the standard allows.
@@ -167,7 +170,7 @@ pub enum Check {
 
 impl Check {
     /// All checks.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Station,
         Self::KeepsLink,
         Self::JoinsLater,
@@ -191,6 +194,7 @@ impl Check {
         Self::WaitsBeforeDisconnect,
         Self::Overlap,
         Self::OverlapMemory,
+        Self::OnlyOne,
         Self::RouterVanishes,
         Self::OddCredentials,
         Self::WrongKey,
@@ -224,6 +228,7 @@ impl Check {
             Self::WaitsBeforeDisconnect => "waits before disconnect",
             Self::Overlap => "overlap",
             Self::OverlapMemory => "overlap memory",
+            Self::OnlyOne => "only one",
             Self::RouterVanishes => "router vanishes",
             Self::OddCredentials => "odd credentials",
             Self::WrongKey => "wrong key",
@@ -265,6 +270,7 @@ impl Check {
             | Self::WaitsBeforeDisconnect
             | Self::Overlap
             | Self::OverlapMemory
+            | Self::OnlyOne
             | Self::RouterVanishes
             | Self::OddCredentials
             | Self::NothingStored => &[STATION, PAIRING],
@@ -318,6 +324,7 @@ async fn run_check<S: TestBed>(check: Check, context: TestContext<'_, S>) -> Res
         Check::WaitsBeforeDisconnect => pairing::waits_before_disconnect(context).await,
         Check::Overlap => pairing::overlap(context).await,
         Check::OverlapMemory => pairing::overlap_memory(context).await,
+        Check::OnlyOne => pairing::only_one(context).await,
         Check::RouterVanishes => pairing::router_vanishes(context).await,
         Check::OddCredentials => credentials::odd(context).await,
         Check::WrongKey => credentials::wrong_key(context).await,

@@ -12,6 +12,7 @@ use lab::{Router, Security, Supplicant, reset_radios, run};
 use wps_core::conformance::{
     self, Check, CheckResult, Limits, ObservedState, TestBed, Unavailable, run_all,
 };
+use wps_core::wsc::Bssid;
 use wps_core::{Credentials, Ssid};
 use wps_hal_linux::{BootClock, WpaSupplicant};
 use wps_testkit::hex;
@@ -89,6 +90,11 @@ impl TestBed for Lab {
 
     async fn press_button(&mut self, ssid: &Ssid) {
         self.router(ssid).expect("a router that is on").press_button();
+    }
+
+    async fn bssid(&mut self, ssid: &Ssid) -> Result<Bssid, Unavailable> {
+        let router = self.router(ssid).expect("a router that is on");
+        Ok(router.bssid().parse().expect("an address"))
     }
 
     /// Asks the routers, and for an access point the kernel.

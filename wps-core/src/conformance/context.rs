@@ -17,7 +17,7 @@ use crate::logging::info;
 use crate::runner::LINK_TIMEOUT;
 use crate::settings::{Credentials, Mode, Settings, Snapshot};
 use crate::time::{Clock, Instant};
-use crate::wsc::OverlapDetector;
+use crate::wsc::{Bssid, OverlapDetector};
 
 /// The time between two observations of the radio.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -165,7 +165,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         network: &Credentials,
     ) -> Result<Offer, Stop> {
         self.test_bed.press_button(&network.ssid).await;
-        let result = self.try_pair(&mut OverlapDetector::new()).await;
+        let result = self.try_pair(&mut OverlapDetector::new(), None).await;
         expect_offer(step, network, result)
     }
 
@@ -191,15 +191,26 @@ impl<'s, S: TestBed> TestContext<'s, S> {
 
     // --- methods that may succeed or fail ------------------------------------------------------
 
-    /// Calls `pair`.
+    /// Calls `pair`, limited to the access point `only` if it names one.
     pub(super) async fn try_pair(
         &mut self,
         overlap_detector: &mut OverlapDetector,
+        only: Option<Bssid>,
+    ) -> Result<Offer, Finding> {
+        self.try_pair_within(self.limits.response_timeout, overlap_detector, only).await
+    }
+
+    /// Calls `pair`, and drops its future after `timeout`.
+    pub(super) async fn try_pair_within(
+        &mut self,
+        timeout: Duration,
+        overlap_detector: &mut OverlapDetector,
+        only: Option<Bssid>,
     ) -> Result<Offer, Finding> {
         self.begin("pair");
-        let mut pair_context = PairContext::new(overlap_detector, &|_| {});
+        let mut pair_context = PairContext::new(overlap_detector, &|_| {}).with_only(only);
         let pair = self.driver.pair(&mut pair_context);
-        timed(&self.clock, self.limits.response_timeout, pair).await
+        timed(&self.clock, timeout, pair).await
     }
 
     /// Calls `join`.

@@ -169,7 +169,7 @@ pub(super) async fn overlap<S: TestBed>(mut context: TestContext<'_, S>) -> Resu
         context.test_bed.start_router(&network).await?;
         context.test_bed.press_button(&network.ssid).await;
     }
-    let result = context.try_pair(&mut OverlapDetector::new()).await;
+    let result = context.try_pair(&mut OverlapDetector::new(), None).await;
     context.expect_overlap(Check::Overlap, "pair with two routers pressed", result)
 }
 
@@ -181,7 +181,7 @@ pub(super) async fn overlap_memory<S: TestBed>(
     let (home, neighbour) = (fixtures::home(), fixtures::neighbour());
     context.test_bed.start_router(&home).await?;
     context.test_bed.press_button(&home.ssid).await;
-    let result = context.try_pair(&mut overlap_detector).await;
+    let result = context.try_pair(&mut overlap_detector, None).await;
     expect_offer("pair", &home, result)?;
     if !has_recorded_router(&overlap_detector) {
         return Err(Unavailable("the driver leaves session overlap to its platform").into());
@@ -190,8 +190,29 @@ pub(super) async fn overlap_memory<S: TestBed>(
     context.apply_and_expect("apply(station)", &fixtures::station(fixtures::old())).await?;
     context.test_bed.start_router(&neighbour).await?;
     context.test_bed.press_button(&neighbour.ssid).await;
-    let result = context.try_pair(&mut overlap_detector).await;
+    let result = context.try_pair(&mut overlap_detector, None).await;
     context.expect_overlap(Check::OverlapMemory, STEP, result)
+}
+
+pub(super) async fn only_one<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
+    const WAIT_STEP: &str = "pair with one router while another one is pressed";
+    if !context.driver.can_pair_with_one() {
+        return Err(Unavailable("the driver cannot be limited to one access point").into());
+    }
+    let (other, chosen) = (fixtures::home(), fixtures::neighbour());
+    for network in [&other, &chosen] {
+        context.test_bed.start_router(network).await?;
+    }
+    context.apply_and_expect("apply(station)", &fixtures::station(fixtures::old())).await?;
+    let only = Some(context.test_bed.bssid(&chosen.ssid).await?);
+    let (window, mut overlap_detector) = (context.limits.watch_window, OverlapDetector::new());
+    context.test_bed.press_button(&other.ssid).await;
+    let result = context.try_pair_within(window, &mut overlap_detector, only).await;
+    let (wanted, found) = (Finding::Pending(window), to_finding(result));
+    expect(WAIT_STEP, found == wanted, wanted, found)?;
+    context.test_bed.press_button(&chosen.ssid).await;
+    let result = context.try_pair(&mut overlap_detector, only).await;
+    expect_offer("pair with one of two pressed routers", &chosen, result).map(drop)
 }
 
 /// Returns whether the detector has recorded a pressed router: another one would be an overlap

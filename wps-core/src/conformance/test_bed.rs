@@ -6,6 +6,7 @@ use core::time::Duration;
 use crate::driver::WifiDriver;
 use crate::settings::{Credentials, Ssid};
 use crate::time::Clock;
+use crate::wsc::Bssid;
 
 /// The environment in which the suite runs a driver: routers, the platform, and an observer of the
 /// radio.
@@ -49,6 +50,15 @@ pub trait TestBed {
 
     /// Presses the WPS button of the router called `ssid`.
     async fn press_button(&mut self, ssid: &Ssid);
+
+    /// Returns the address of the router called `ssid`, which is on.
+    ///
+    /// # Errors
+    /// Fails if the test bed does not know it.
+    async fn bssid(&mut self, ssid: &Ssid) -> Result<Bssid, Unavailable> {
+        let _ = ssid;
+        Err(Unavailable("the test bed does not know the addresses of its routers"))
+    }
 
     /// Returns what the device is doing, as observed from outside: whether a router serves it, and
     /// whether another station receives its access point.

@@ -71,6 +71,8 @@ pub(crate) enum Flaw {
     IgnoresReplyGrace,
     ReportsOverlapAsRefusal,
     ForgetsPressedRouters,
+    IgnoresTheChoice,
+    ReportsOverlapDespiteTheChoice,
     LostRouterIsFinal,
     NamesAreText,
     NamesEndAtNul,
@@ -172,6 +174,7 @@ impl Flaw {
                 Check::LateEvents,
                 Check::StaleOffer,
                 Check::WaitsBeforeDisconnect,
+                Check::OnlyOne,
             ],
         ),
         (
@@ -192,6 +195,8 @@ impl Flaw {
         (Self::IgnoresReplyGrace, &[Check::WaitsBeforeDisconnect]),
         (Self::ReportsOverlapAsRefusal, &[Check::Overlap, Check::OverlapMemory]),
         (Self::ForgetsPressedRouters, &[Check::OverlapMemory]),
+        (Self::IgnoresTheChoice, &[Check::OnlyOne]),
+        (Self::ReportsOverlapDespiteTheChoice, &[Check::OnlyOne]),
         (Self::LostRouterIsFinal, &[Check::RouterVanishes]),
         (Self::NamesAreText, &[Check::OddCredentials]),
         (Self::NamesEndAtNul, &[Check::OddCredentials]),
@@ -373,6 +378,16 @@ impl<'s> FlawedDriver<'s> {
         if self.has(Flaw::PairsWithoutButton) {
             self.sim.air.press_button(b"home");
         }
+        let only = match self.sim.flaw {
+            Some(Flaw::IgnoresTheChoice) => None,
+            _ => context.only(),
+        };
+        if only.is_some() && self.has(Flaw::ReportsOverlapDespiteTheChoice) {
+            let is_pressed = |(_, _, _, is_pressed): &&(_, _, _, bool)| *is_pressed;
+            if self.sim.air.routers().iter().filter(is_pressed).count() > 1 {
+                return Err(SimError(ErrorKind::Overlap));
+            }
+        }
         let mut overlap_detector = match self.has(Flaw::ForgetsPressedRouters) {
             true => OverlapDetector::new(),
             false => context.overlap_detector.clone(),
@@ -401,8 +416,9 @@ impl<'s> FlawedDriver<'s> {
                     context.before_disconnect().await;
                 }
             });
-            let mut inner =
-                PairContext::new(&mut overlap_detector, &on_event).with_reply_grace(reply_grace);
+            let mut inner = PairContext::new(&mut overlap_detector, &on_event)
+                .with_only(only)
+                .with_reply_grace(reply_grace);
             match select(self.radio.pair(&mut inner), timeout).await {
                 Either::First(result) => result,
                 Either::Second(()) => Err(SimError(ErrorKind::Other)),
@@ -549,6 +565,10 @@ impl WifiDriver for FlawedDriver<'_> {
         let results = self.radio.scan().await;
         self.is_busy = false;
         results
+    }
+
+    fn can_pair_with_one(&self) -> bool {
+        self.radio.can_pair_with_one()
     }
 
     async fn maintain(&mut self, settings: &Settings) -> IdleEvent {

@@ -190,7 +190,8 @@ fn what_a_test_bed_cannot_do_is_reported() {
             Check::ConfigLost,
             Check::Platform,
             Check::StaysOnAir,
-            Check::WaitsBeforeDisconnect
+            Check::WaitsBeforeDisconnect,
+            Check::OnlyOne
         ],
         "\n{report}"
     );

@@ -12,6 +12,7 @@ use embassy_futures::block_on;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use wps_core::conformance::{Limits, ObservedState, TestBed, Unavailable};
 use wps_core::sim::{Air, ManualClock, Router};
+use wps_core::wsc::Bssid;
 use wps_core::{Clock, Credentials, Instant, Passphrase, Settings, Ssid, WifiDriver};
 
 use crate::flaw::Flaw;
@@ -211,6 +212,15 @@ impl<'s, D: WifiDriver> TestBed for SimTestBed<'s, D> {
 
     async fn press_button(&mut self, ssid: &Ssid) {
         self.sim.air.press_button(ssid.as_bytes());
+    }
+
+    async fn bssid(&mut self, ssid: &Ssid) -> Result<Bssid, Unavailable> {
+        if self.sim.is_minimal {
+            return Err(MINIMAL);
+        }
+        // The simulator numbers its routers in this order.
+        let number = self.sim.air.routers().iter().position(|(name, ..)| name == ssid);
+        Ok(Bssid([2, 0, 0, 0, 0, number.expect("a router that is on") as u8]))
     }
 
     async fn observe(&mut self) -> Result<ObservedState, Unavailable> {
