@@ -137,7 +137,7 @@ pub enum Check {
     AnyOrder,
     /// Any future may be dropped at any await: the next method works.
     Dropped,
-    /// What a dropped pairing began does not take effect later.
+    /// What a dropped `pair` or `maintain` began does not take effect later.
     LateEvents,
     /// `pair` does not return the result of an earlier pairing.
     StaleOffer,

@@ -47,7 +47,7 @@ impl TestBed for Lab {
 
     fn limits(&self) -> Limits {
         // Waiting costs nothing in virtual time, but starting daemons does.
-        Limits { watch_window: Duration::from_secs(2), max_drops: 4, ..Limits::default() }
+        Limits { watch_window: Duration::from_secs(2), max_drops: 5, ..Limits::default() }
     }
 
     async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Unavailable> {

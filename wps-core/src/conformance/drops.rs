@@ -1,12 +1,12 @@
 //! Checks that drop a future before it returns, and of what the dropped future leaves behind.
 
 use super::TestBed;
-use super::context::TestContext;
+use super::context::{TestContext, unexpected};
 use super::fixtures::{self, expected_state};
 use super::futures::{drop_at_poll, evenly_spread, with_timeout};
 use super::report::{Failure, Finding, Stop, TestCase};
 use crate::driver::WifiDriver;
-use crate::settings::Snapshot;
+use crate::settings::{Settings, Snapshot};
 
 /// A method whose future is dropped.
 #[derive(Clone, Copy)]
@@ -16,10 +16,12 @@ enum Method {
     Join,
     /// All methods that only query the radio, one after the other.
     Query,
+    /// `maintain`, while the router is off.
+    Maintain,
 }
 
 impl Method {
-    const ALL: [Self; 4] = [Self::Apply, Self::Pair, Self::Join, Self::Query];
+    const ALL: [Self; 5] = [Self::Apply, Self::Pair, Self::Join, Self::Query, Self::Maintain];
 
     fn name(self) -> &'static str {
         match self {
@@ -27,6 +29,7 @@ impl Method {
             Self::Pair => "pair",
             Self::Join => "join",
             Self::Query => "snapshot, link and scan",
+            Self::Maintain => "maintain",
         }
     }
 
@@ -34,6 +37,7 @@ impl Method {
     /// with the number `drop_at`.
     ///
     /// Returns the number of polls after which the method returned, or `None` if it was dropped.
+    /// `maintain` does not return: for it, it is the number of polls in the watch window.
     async fn drop_at<S: TestBed>(
         self,
         context: &mut TestContext<'_, S>,
@@ -42,7 +46,7 @@ impl Method {
         let (old, home) = (fixtures::station(fixtures::old()), fixtures::home());
         match self {
             Self::Apply => context.join("join", &home).await?,
-            Self::Pair | Self::Join | Self::Query => {
+            Self::Pair | Self::Join | Self::Query | Self::Maintain => {
                 context.apply_and_expect("apply(station)", &old).await?;
             }
         }
@@ -51,13 +55,14 @@ impl Method {
             Self::Pair => return Ok(context.drop_pair(&home, drop_at, false).await?.0),
             Self::Join => context.begin("join"),
             Self::Query => {}
+            Self::Maintain => return drop_maintain(context, &old, drop_at).await,
         }
         let (driver, snapshot) = (&mut context.driver, Snapshot::default());
         let method = async {
             match self {
                 Self::Apply => drop(driver.apply(&old, &snapshot).await),
                 Self::Pair | Self::Join => drop(driver.join(&home, &snapshot).await),
-                Self::Query => {
+                Self::Query | Self::Maintain => {
                     drop(driver.snapshot().await);
                     drop(driver.link().await);
                     drop(driver.scan().await);
@@ -82,8 +87,35 @@ impl Method {
                 context.snapshot("snapshot").await?;
                 context.link("link").await.map(drop)
             }
+            Self::Maintain => {
+                let old = fixtures::station(fixtures::old());
+                context.apply_and_expect("apply(station)", &old).await?;
+                context.expect_stable_state("maintain", &expected_state(&old)).await
+            }
         }
     }
+}
+
+/// Switches the router off, starts `maintain` with `settings`, which are in force, and drops its
+/// future at the poll with the number `drop_at`. Then the router comes back.
+///
+/// Returns the number of polls in the watch window, or `None` if the future was dropped before.
+async fn drop_maintain<S: TestBed>(
+    context: &mut TestContext<'_, S>,
+    settings: &Settings,
+    drop_at: usize,
+) -> Result<Option<usize>, Stop> {
+    let old = fixtures::old();
+    context.test_bed.stop_router(&old.ssid).await;
+    context.begin("maintain");
+    let TestContext { driver, clock, limits, .. } = &mut *context;
+    let maintain = with_timeout(clock, limits.watch_window, driver.maintain(settings));
+    let (polls, event) = drop_at_poll(maintain, drop_at, || true).await.unzip();
+    if let Some(event) = event.flatten() {
+        return Err(unexpected("maintain while the router is off", event));
+    }
+    context.test_bed.start_router(&old).await?;
+    Ok(polls)
 }
 
 impl<S: TestBed> TestContext<'_, S> {
@@ -123,7 +155,26 @@ pub(super) async fn late_events<S: TestBed>(mut context: TestContext<'_, S>) -> 
         let ended = expect_no_late_event(&mut context, polls, from_exchange).await;
         ended.map_err(|stop| stop.in_case(TestCase::Dropped { method: "pair", polls }))?;
     }
+    let maintain = Method::Maintain;
+    let polls = maintain.drop_at(&mut context, usize::MAX).await?;
+    for polls in context.drops(expect_polls(maintain.name(), polls, &context)?, 1) {
+        context.log.drops.tried += 1;
+        let ended = expect_no_late_join(&mut context, polls).await;
+        let case = TestCase::Dropped { method: maintain.name(), polls };
+        ended.map_err(|stop| stop.in_case(case))?;
+    }
     Ok(())
+}
+
+/// Drops `maintain` and applies another network. Fails if the radio leaves it after that.
+async fn expect_no_late_join<S: TestBed>(
+    context: &mut TestContext<'_, S>,
+    polls: usize,
+) -> Result<(), Stop> {
+    let home = fixtures::station(fixtures::home());
+    Method::Maintain.drop_at(context, polls).await?;
+    context.apply_and_expect("apply(station) of another network", &home).await?;
+    context.expect_stable_state("after apply(station)", &expected_state(&home)).await
 }
 
 /// Drops `pair` and applies settings. Fails if the radio leaves its network after that.

@@ -61,6 +61,7 @@ pub(crate) enum Flaw {
     BusyAfterAnyDrop,
     NoPairingAfterADroppedExchange,
     DroppedPairingContinues,
+    DroppedMaintainContinues,
     ReturnsDroppedOffer,
     ReturnsOfferTwice,
     PairTimesOut,
@@ -117,6 +118,8 @@ impl Flaw {
                 Check::Off,
                 Check::ReadOnly,
                 Check::Scan,
+                Check::Dropped,
+                Check::LateEvents,
                 Check::OddCredentials,
             ],
         ),
@@ -131,6 +134,8 @@ impl Flaw {
                 Check::Off,
                 Check::ReadOnly,
                 Check::Scan,
+                Check::Dropped,
+                Check::LateEvents,
                 Check::OddCredentials,
             ],
         ),
@@ -181,7 +186,8 @@ impl Flaw {
             Self::NoPairingAfterADroppedExchange,
             &[Check::Platform, Check::Dropped, Check::StaleOffer],
         ),
-        (Self::DroppedPairingContinues, &[Check::Platform, Check::LateEvents]),
+        (Self::DroppedPairingContinues, &[Check::Platform, Check::Dropped, Check::LateEvents]),
+        (Self::DroppedMaintainContinues, &[Check::LateEvents]),
         (Self::ReturnsDroppedOffer, &[Check::StaleOffer]),
         (
             Self::ReturnsOfferTwice,
@@ -572,6 +578,7 @@ impl WifiDriver for FlawedDriver<'_> {
     }
 
     async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
+        let _late_reconnect = LateReconnect { sim: self.sim, settings };
         let event = match self.sim.flaw {
             Some(Flaw::ReportsMissingRouterAsConfigLoss) if !self.sim.air.is_linked() => {
                 return IdleEvent::ConfigLost;
@@ -628,6 +635,22 @@ impl Drop for DropEffects<'_> {
             }
             (Some(_), Some(Flaw::NoPairingAfterADroppedExchange)) => self.is_stuck.set(true),
             _ => {}
+        }
+    }
+}
+
+/// Reconnects some time after `maintain` was dropped while its router was off.
+struct LateReconnect<'a> {
+    sim: &'a Simulation,
+    settings: &'a Settings,
+}
+
+impl Drop for LateReconnect<'_> {
+    fn drop(&mut self) {
+        let Self { sim, settings } = self;
+        if sim.flaw == Some(Flaw::DroppedMaintainContinues) && !sim.air.is_linked() {
+            let at = sim.clock.now().after(Duration::from_secs(2));
+            sim.delayed_settings.replace(Some((at, (*settings).clone())));
         }
     }
 }
