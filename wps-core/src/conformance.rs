@@ -113,10 +113,10 @@ pub enum Check {
     /// It does so also if `link` is called every second, for which the runner drops `maintain`.
     ReconnectsWhileQueried,
     /// `maintain` reports that the platform has restarted without its configuration, and never
-    /// before.
+    /// before. It does so also if `link` is called every second.
     ConfigLost,
     /// `maintain` reports once that the network no longer accepts its key, and once that it does
-    /// again. It joins then.
+    /// again. It joins then. It does so also if `link` is called every second.
     KeyRefused,
     /// `apply` of access-point mode serves the device's own network.
     AccessPoint,

@@ -226,27 +226,30 @@ impl<'s, S: TestBed> TestContext<'s, S> {
 
     /// Waits as the runner waits while the machine is idle. Fails if the driver reports an event.
     pub(super) async fn rest(&mut self, step: &'static str, time: Duration) -> Result<(), Stop> {
-        let deadline = self.clock.now().after(time);
-        while self.clock.now() < deadline {
-            let end = self.next_query().unwrap_or(deadline).min(deadline);
-            let idle = idle(&mut self.driver, self.settings.as_ref());
-            match select(idle, self.clock.sleep_until(end)).await {
-                Either::First(event) => return Err(unexpected(step, event)),
-                Either::Second(()) if self.link_is_queried => drop(self.link(step).await?),
-                Either::Second(()) => {}
-            }
+        match self.next_idle_event(step, time).await? {
+            Some(event) => Err(unexpected(step, event)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Waits as the runner waits while the machine is idle, and returns the event that the driver
     /// reports within `timeout`, or `None`.
-    pub(super) async fn next_idle_event(&mut self, timeout: Duration) -> Option<IdleEvent> {
-        let idle = idle(&mut self.driver, self.settings.as_ref());
-        match select(idle, self.clock.sleep_until(self.clock.now().after(timeout))).await {
-            Either::First(event) => Some(event),
-            Either::Second(()) => None,
+    pub(super) async fn next_idle_event(
+        &mut self,
+        step: &'static str,
+        timeout: Duration,
+    ) -> Result<Option<IdleEvent>, Stop> {
+        let deadline = self.clock.now().after(timeout);
+        while self.clock.now() < deadline {
+            let end = self.next_query().unwrap_or(deadline).min(deadline);
+            let idle = idle(&mut self.driver, self.settings.as_ref());
+            match select(idle, self.clock.sleep_until(end)).await {
+                Either::First(event) => return Ok(Some(event)),
+                Either::Second(()) if self.link_is_queried => drop(self.link(step).await?),
+                Either::Second(()) => {}
+            }
         }
+        Ok(None)
     }
 
     /// Waits until the driver reports this event.
@@ -256,7 +259,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         wanted: IdleEvent,
     ) -> Result<(), Stop> {
         let timeout = self.limits.response_timeout;
-        let event = self.next_idle_event(timeout).await;
+        let event = self.next_idle_event(step, timeout).await?;
         let found = event.map_or(Finding::Pending(timeout), Finding::IdleEvent);
         expect(step, event == Some(wanted), Finding::IdleEvent(wanted), found)
     }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::context::{TestContext, unexpected};
 use super::fixtures::{self, expected_state};
-use super::report::Stop;
+use super::report::{Failure, Finding, Stop};
 use super::{ObservedState, TestBed, Unavailable};
 use crate::driver::IdleEvent;
 use crate::settings::{Settings, Snapshot};
@@ -63,6 +63,14 @@ pub(super) async fn reconnects<S: TestBed>(
 
 pub(super) async fn config_lost<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
     context.test_bed.supports_independent_restart()?;
+    for link_is_queried in [false, true] {
+        context.link_is_queried = link_is_queried;
+        expect_config_lost(&mut context).await?;
+    }
+    Ok(())
+}
+
+async fn expect_config_lost<S: TestBed>(context: &mut TestContext<'_, S>) -> Result<(), Stop> {
     let (old, time) = (fixtures::station(fixtures::old()), context.limits.watch_window);
     context.apply_and_expect("apply(station)", &old).await?;
     context.rest("while the link is up", time).await?;
@@ -76,26 +84,35 @@ pub(super) async fn config_lost<S: TestBed>(mut context: TestContext<'_, S>) -> 
 
 pub(super) async fn key_refused<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
     const STEP: &str = "after the network has changed its key";
-    let (home, time) = (fixtures::station(fixtures::home()), context.limits.watch_window);
-    context.test_bed.start_router(&fixtures::home()).await?;
+    let network = fixtures::home();
+    let (home, time) = (fixtures::station(network.clone()), context.limits.watch_window);
+    context.test_bed.start_router(&network).await?;
     context.apply_and_expect("apply(station)", &home).await?;
-    context.stop_router_and_wait("while the router is off", &fixtures::home()).await?;
-    context.test_bed.start_router(&fixtures::home_with_another_key()).await?;
-    // A radio may try its key with growing pauses, and needs two refusals.
-    let timeout = context.limits.response_timeout.saturating_mul(2);
-    match context.next_idle_event(timeout).await {
-        Some(IdleEvent::KeyRefused) => {}
-        Some(event) => return Err(unexpected(STEP, event)),
-        None => return Err(Unavailable("the driver does not report a refused key").into()),
+    let mut is_reported = false;
+    for link_is_queried in [false, true] {
+        context.link_is_queried = link_is_queried;
+        context.stop_router_and_wait("while the router is off", &network).await?;
+        context.test_bed.start_router(&fixtures::home_with_another_key()).await?;
+        // A radio may try its key with growing pauses, and needs two refusals.
+        let timeout = context.limits.response_timeout.saturating_mul(2);
+        match context.next_idle_event(STEP, timeout).await? {
+            Some(IdleEvent::KeyRefused) => is_reported = true,
+            Some(event) => return Err(unexpected(STEP, event)),
+            None if is_reported => {
+                let wanted = Finding::IdleEvent(IdleEvent::KeyRefused);
+                return Err(Failure::new(STEP, wanted, Finding::Pending(timeout)).into());
+            }
+            None => return Err(Unavailable("the driver does not report a refused key").into()),
+        }
+        context.rest(STEP, time).await?;
+        context.stop_router_and_wait("while the router is off again", &network).await?;
+        context.test_bed.start_router(&network).await?;
+        const ACCEPTED: &str = "after the network has its first key again";
+        context.expect_idle_event(ACCEPTED, IdleEvent::KeyAccepted).await?;
+        context.expect_state(ACCEPTED, &expected_state(&home)).await?;
+        context.rest(ACCEPTED, time).await?;
     }
-    context.rest(STEP, time).await?;
-    context.test_bed.stop_router(&fixtures::home().ssid).await;
-    context.rest("while the router is off again", time).await?;
-    context.test_bed.start_router(&fixtures::home()).await?;
-    const ACCEPTED: &str = "after the network has its first key again";
-    context.expect_idle_event(ACCEPTED, IdleEvent::KeyAccepted).await?;
-    context.expect_state(ACCEPTED, &expected_state(&home)).await?;
-    context.rest(ACCEPTED, time).await
+    Ok(())
 }
 
 pub(super) async fn access_point<S: TestBed>(context: TestContext<'_, S>) -> Result<(), Stop> {

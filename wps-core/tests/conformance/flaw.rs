@@ -22,6 +22,8 @@ use crate::simulation::{Raw, Simulation};
 const PAIRING_TIMEOUT: Duration = Duration::from_secs(120);
 /// The time between two tries of a driver that reconnects.
 const RECONNECT_DELAY: Duration = Duration::from_secs(3);
+/// The time between two checks of a driver that polls its radio while it is idle.
+const IDLE_POLL_INTERVAL: Duration = Duration::from_secs(3);
 
 /// A flaw of a driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,7 @@ pub(crate) enum Flaw {
     ApplyGivesUpWithoutRouter,
     NoReconnect,
     ReconnectDelayStartsOver,
+    IdlePollStartsOver,
     MissesConfigLoss,
     ReportsMissingRouterAsConfigLoss,
     ReportsMissingRouterAsRefusedKey,
@@ -105,7 +108,8 @@ impl Flaw {
         (Self::ApplyInterruptsTheLink, &[Check::KeepsLink]),
         (Self::ApplyGivesUpWithoutRouter, &[Check::JoinsLater]),
         (Self::NoReconnect, &[Check::Reconnects, Check::ReconnectsWhileQueried, Check::KeyRefused]),
-        (Self::ReconnectDelayStartsOver, &[Check::ReconnectsWhileQueried]),
+        (Self::ReconnectDelayStartsOver, &[Check::ReconnectsWhileQueried, Check::KeyRefused]),
+        (Self::IdlePollStartsOver, &[Check::ConfigLost, Check::KeyRefused]),
         (Self::MissesConfigLoss, &[Check::ConfigLost]),
         (
             Self::ReportsMissingRouterAsConfigLoss,
@@ -589,6 +593,10 @@ impl WifiDriver for FlawedDriver<'_> {
             Some(Flaw::ReportsRefusedKeyTwice) if self.refused_key_reported => {
                 self.refused_key_reported = false;
                 return IdleEvent::KeyRefused;
+            }
+            Some(Flaw::IdlePollStartsOver) => {
+                self.sleep(IDLE_POLL_INTERVAL).await;
+                self.radio.maintain(settings).await
             }
             Some(Flaw::ReconnectsWhileIdle | Flaw::ReconnectDelayStartsOver) => {
                 // The simulated radio reports the event, and the driver reconnects meanwhile.
