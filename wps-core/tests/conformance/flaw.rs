@@ -91,6 +91,8 @@ pub(crate) enum Flaw {
     ReconnectsWhileIdle,
     /// Not a flaw: the driver does not notice that the network refuses its key.
     ReportsNoRefusedKey,
+    /// Not a flaw: the radio cannot say why it did not join.
+    ReportsNoJoinFailure,
     /// Not a flaw: the radio's own WPS cannot say why it failed.
     CannotDistinguishOverlap,
     /// Not a flaw: a driver may support only station mode.
@@ -504,6 +506,7 @@ impl<'s> FlawedDriver<'s> {
             (Err(SimError(ErrorKind::WrongKey)), Some(Flaw::ReportsWrongKeyAsBusyRouter)) => {
                 Err(SimError(ErrorKind::RouterBusy))
             }
+            (Err(_), Some(Flaw::ReportsNoJoinFailure)) => Err(SimError(ErrorKind::Other)),
             (Err(SimError(ErrorKind::NotFound)), Some(Flaw::NotFoundIsFinal)) => {
                 Err(SimError(ErrorKind::Unsupported))
             }

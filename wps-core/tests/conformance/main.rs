@@ -155,6 +155,17 @@ fn a_driver_that_reports_no_refused_key_does_not_fail() {
 }
 
 #[test]
+fn a_join_that_fails_without_a_reason_passes_in_part() {
+    let report = report_for(&Simulation::new(Some(Flaw::ReportsNoJoinFailure)), FlawedDriver::new);
+    let partial = |gap| Outcome::Partial(Unavailable(gap));
+    let expected = [
+        (Check::WrongKey, partial("the driver does not report a wrong key as such")),
+        (Check::NotInRange, partial("the driver does not report a missing network as such")),
+    ];
+    assert_eq!(not_passed(&report), expected, "\n{report}");
+}
+
+#[test]
 fn an_error_that_may_be_an_overlap_passes_in_part() {
     let report =
         report_for(&Simulation::new(Some(Flaw::CannotDistinguishOverlap)), FlawedDriver::new);
