@@ -179,10 +179,40 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         self.join(step, offer.at(0)).await
     }
 
-    /// Calls `link`. Returns `None` if the driver does not implement it.
+    /// Calls `link`. Returns `None` if the driver does not report its link.
     pub(super) async fn link(&mut self, step: &'static str) -> Result<Option<Link>, Stop> {
-        let link = timed(&self.clock, LINK_TIMEOUT, self.driver.link()).await;
-        expect_success(step, link).map(|link| Some(link).filter(|link| link.mode.is_some()))
+        let result = timed(&self.clock, LINK_TIMEOUT, self.driver.link()).await;
+        self.reported_link(step, result)
+    }
+
+    /// Returns the link, or `None` if the driver does not report it. `link` may fail: the link then
+    /// counts as unknown, and the check is partial.
+    pub(super) fn reported_link(
+        &mut self,
+        step: &'static str,
+        result: Result<Link, Finding>,
+    ) -> Result<Option<Link>, Stop> {
+        match result {
+            Err(Finding::Error(_)) => {
+                self.log.gap = Some(Unavailable("the driver could not report its link"));
+                Ok(None)
+            }
+            result => {
+                let link = expect_success(step, result)?;
+                Ok(Some(link).filter(|link| link.mode.is_some()))
+            }
+        }
+    }
+
+    /// Calls `link` as a web page does, if it is queried. What it returns does not matter.
+    async fn query_link(&mut self, step: &'static str) -> Result<(), Stop> {
+        if !self.link_is_queried {
+            return Ok(());
+        }
+        match timed(&self.clock, LINK_TIMEOUT, self.driver.link()).await {
+            Ok(_) | Err(Finding::Error(_)) => Ok(()),
+            Err(found) => Err(Failure::new(step, Finding::Success, found).into()),
+        }
     }
 
     pub(super) async fn snapshot(&mut self, step: &'static str) -> Result<Snapshot, Stop> {
@@ -245,8 +275,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
             let idle = idle(&mut self.driver, self.settings.as_ref());
             match select(idle, self.clock.sleep_until(end)).await {
                 Either::First(event) => return Ok(Some(event)),
-                Either::Second(()) if self.link_is_queried => drop(self.link(step).await?),
-                Either::Second(()) => {}
+                Either::Second(()) => self.query_link(step).await?,
             }
         }
         Ok(None)
@@ -321,8 +350,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
             match select(idle, observe).await {
                 Either::First(event) => return Err(unexpected(step, event)),
                 Either::Second(Some(state)) => return Ok(Some(state)),
-                Either::Second(None) if self.link_is_queried => drop(self.link(step).await?),
-                Either::Second(None) => {}
+                Either::Second(None) => self.query_link(step).await?,
             }
         }
     }

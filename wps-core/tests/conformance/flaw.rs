@@ -91,6 +91,8 @@ pub(crate) enum Flaw {
     ReconnectsWhileIdle,
     /// Not a flaw: the driver does not notice that the network refuses its key.
     ReportsNoRefusedKey,
+    /// Not a flaw: the link is unknown.
+    LinkFails,
     /// Not a flaw: the radio cannot say why it did not join.
     ReportsNoJoinFailure,
     /// Not a flaw: the radio's own WPS cannot say why it failed.
@@ -558,6 +560,9 @@ impl WifiDriver for FlawedDriver<'_> {
 
     async fn link(&mut self) -> Result<Link, SimError> {
         let link = self.radio.link().await?;
+        if self.has(Flaw::LinkFails) {
+            return Err(SimError(ErrorKind::Other));
+        }
         self.take_too_long(Flaw::LinkTakesTooLong, 3).await;
         self.interrupt_link(Flaw::LinkDisconnects).await;
         let other = Ssid::new(b"other").ok();

@@ -166,6 +166,16 @@ fn a_join_that_fails_without_a_reason_passes_in_part() {
 }
 
 #[test]
+fn a_driver_that_cannot_report_its_link_passes_in_part() {
+    let report = report_for(&Simulation::new(Some(Flaw::LinkFails)), FlawedDriver::new);
+    assert!(report.is_ok(), "\n{report}");
+    let gap = Unavailable("the driver could not report its link");
+    for check in [Check::Station, Check::Reconnects, Check::ReadOnly, Check::Dropped] {
+        assert_eq!(report.outcome(check), Some(&Outcome::Partial(gap)), "\n{report}");
+    }
+}
+
+#[test]
 fn an_error_that_may_be_an_overlap_passes_in_part() {
     let report =
         report_for(&Simulation::new(Some(Flaw::CannotDistinguishOverlap)), FlawedDriver::new);
