@@ -414,6 +414,9 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         wanted: &ObservedState,
     ) -> Result<(), Stop> {
         let deadline = self.clock.now().after(timeout);
+        // Each call drops `maintain`, which the driver may need to notice a lost link.
+        let interval =
+            if timeout > LINK_UPDATE_TIMEOUT { LINK_QUERY_INTERVAL } else { POLL_INTERVAL };
         loop {
             let Some(link) = self.link(step).await? else { return Ok(()) };
             match self.compare(&link, wanted) {
@@ -421,7 +424,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
                 Err((wanted, found)) if self.clock.now() >= deadline => {
                     return Err(Failure::new(step, wanted, found).into());
                 }
-                Err(_) => self.rest(step, POLL_INTERVAL).await?,
+                Err(_) => self.rest(step, interval).await?,
             }
         }
     }

@@ -24,6 +24,8 @@ const PAIRING_TIMEOUT: Duration = Duration::from_secs(120);
 const RECONNECT_DELAY: Duration = Duration::from_secs(3);
 /// The time between two checks of a driver that polls its radio while it is idle.
 const IDLE_POLL_INTERVAL: Duration = Duration::from_secs(3);
+/// The time between two checks of a driver that checks its link while it is idle.
+const LINK_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A flaw of a driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +91,8 @@ pub(crate) enum Flaw {
     SnapshotFails,
     /// Not a flaw: the radio does not reconnect by itself, and the driver does it while it is idle.
     ReconnectsWhileIdle,
+    /// Not a flaw: the driver notices a lost link while it is idle.
+    NoticesLostLinkWhileIdle,
     /// Not a flaw: the driver does not notice that the network refuses its key.
     ReportsNoRefusedKey,
     /// Not a flaw: the link is unknown.
@@ -240,6 +244,8 @@ pub(crate) struct FlawedDriver<'s> {
     refused_key_reported: bool,
     /// When the driver reconnects.
     reconnect_at: Option<Instant>,
+    /// Whether `maintain` has noticed that the link is down.
+    lost_link_noticed: bool,
     /// The network of the last `join`, unless `apply` or `pair` was called since.
     joined: Option<Credentials>,
     /// The offer that the next `pair` returns.
@@ -259,6 +265,7 @@ impl<'s> FlawedDriver<'s> {
             applied: None,
             refused_key_reported: false,
             reconnect_at: None,
+            lost_link_noticed: false,
             joined: None,
             kept_offer: Cell::default(),
             is_stuck: Cell::default(),
@@ -568,6 +575,11 @@ impl WifiDriver for FlawedDriver<'_> {
         let other = Ssid::new(b"other").ok();
         Ok(match self.sim.flaw {
             Some(Flaw::LinkIsNeverUp) => Link { up: false, ..link },
+            Some(Flaw::NoticesLostLinkWhileIdle)
+                if self.mode == Mode::Station && !self.lost_link_noticed =>
+            {
+                Link { up: true, ..link }
+            }
             Some(Flaw::LinkStaysUp) if self.mode == Mode::Station => Link { up: true, ..link },
             Some(Flaw::LinkNamesAnotherNetwork) if link.up => Link { ssid: other, ..link },
             _ => link,
@@ -612,6 +624,21 @@ impl WifiDriver for FlawedDriver<'_> {
                 match select(self.radio.maintain(settings), reconnect).await {
                     Either::First(event) => event,
                     Either::Second(()) => unreachable!("it reconnects for ever"),
+                }
+            }
+            Some(Flaw::NoticesLostLinkWhileIdle) => {
+                self.lost_link_noticed &= !self.sim.air.is_linked();
+                let (sim, noticed) = (self.sim, &mut self.lost_link_noticed);
+                let check = async {
+                    loop {
+                        let next = sim.clock.now().after(LINK_CHECK_INTERVAL);
+                        sim.clock.sleep_until(next).await;
+                        *noticed = !sim.air.is_linked();
+                    }
+                };
+                match select(self.radio.maintain(settings), check).await {
+                    Either::First(event) => event,
+                    Either::Second(()) => unreachable!("it checks for ever"),
                 }
             }
             _ => self.radio.maintain(settings).await,

@@ -47,6 +47,18 @@ fn a_driver_may_reconnect_while_it_is_idle() {
 }
 
 #[test]
+fn a_driver_may_notice_a_lost_link_while_it_is_idle() {
+    let mut sim = Simulation::new(Some(Flaw::NoticesLostLinkWhileIdle));
+    // So short that only the wait for `link` is long enough.
+    sim.limits = Limits { watch_window: Duration::from_millis(300), ..Limits::default() };
+    let mut test_bed = SimTestBed { sim: &sim, driver: FlawedDriver::new };
+    for check in [Check::Reconnects, Check::ReconnectsWhileQueried] {
+        let result = sim.block_on(run(check, &mut test_bed));
+        assert_eq!(result.outcome, Outcome::Passed, "{result}");
+    }
+}
+
+#[test]
 fn every_flaw_is_detected_by_the_expected_checks() {
     for (flaw, detected_by) in Flaw::ALL {
         let report = report_for(&Simulation::new(Some(*flaw)), FlawedDriver::new);
