@@ -46,7 +46,7 @@ pub(super) struct TestContext<'s, S: TestBed> {
 pub(super) struct Log {
     /// A part of the check that could not be tried.
     pub(super) gap: Option<Unavailable>,
-    /// The last method that changes the radio.
+    /// The method that was called last.
     pub(super) last_call: Option<&'static str>,
     pub(super) drops: Drops,
 }
@@ -181,6 +181,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
 
     /// Calls `link`. Returns `None` if the driver does not report its link.
     pub(super) async fn link(&mut self, step: &'static str) -> Result<Option<Link>, Stop> {
+        self.log.last_call = Some("link");
         let result = timed(&self.clock, LINK_TIMEOUT, self.driver.link()).await;
         self.reported_link(step, result)
     }
@@ -209,6 +210,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         if !self.link_is_queried {
             return Ok(());
         }
+        self.log.last_call = Some("link");
         match timed(&self.clock, LINK_TIMEOUT, self.driver.link()).await {
             Ok(_) | Err(Finding::Error(_)) => Ok(()),
             Err(found) => Err(Failure::new(step, Finding::Success, found).into()),
@@ -216,6 +218,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
     }
 
     pub(super) async fn snapshot(&mut self, step: &'static str) -> Result<Snapshot, Stop> {
+        self.log.last_call = Some("snapshot");
         expect_success(step, timed(&self.clock, SNAPSHOT_TIMEOUT, self.driver.snapshot()).await)
     }
 
@@ -272,7 +275,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         let deadline = self.clock.now().after(timeout);
         while self.clock.now() < deadline {
             let end = self.next_query().unwrap_or(deadline).min(deadline);
-            let idle = idle(&mut self.driver, self.settings.as_ref());
+            let idle = idle(&mut self.driver, self.settings.as_ref(), self.log);
             match select(idle, self.clock.sleep_until(end)).await {
                 Either::First(event) => return Ok(Some(event)),
                 Either::Second(()) => self.query_link(step).await?,
@@ -345,7 +348,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
                 return Ok(Some(state));
             }
             let end = self.next_query().unwrap_or(deadline).min(deadline);
-            let idle = idle(&mut self.driver, self.settings.as_ref());
+            let idle = idle(&mut self.driver, self.settings.as_ref(), self.log);
             let observe = observe_until(self.test_bed, &self.clock, end, &stop_at);
             match select(idle, observe).await {
                 Either::First(event) => return Err(unexpected(step, event)),
@@ -454,9 +457,16 @@ impl<'s, S: TestBed> TestContext<'s, S> {
 
 /// Lets the driver do what the runner lets it do while the machine is idle with these settings.
 /// Returns the event that the driver reports.
-async fn idle(driver: &mut impl WifiDriver, settings: Option<&Settings>) -> IdleEvent {
+async fn idle(
+    driver: &mut impl WifiDriver,
+    settings: Option<&Settings>,
+    log: &mut Log,
+) -> IdleEvent {
     match settings {
-        Some(settings) => driver.maintain(settings).await,
+        Some(settings) => {
+            log.last_call = Some("maintain");
+            driver.maintain(settings).await
+        }
         None => pending().await,
     }
 }

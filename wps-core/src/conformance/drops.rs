@@ -57,14 +57,17 @@ impl Method {
             Self::Query => {}
             Self::Maintain => return drop_maintain(context, &old, drop_at).await,
         }
-        let (driver, snapshot) = (&mut context.driver, Snapshot::default());
+        let (driver, log, snapshot) = (&mut context.driver, &mut *context.log, Snapshot::default());
         let method = async {
             match self {
                 Self::Apply => drop(driver.apply(&old, &snapshot).await),
                 Self::Pair | Self::Join => drop(driver.join(&home, &snapshot).await),
                 Self::Query | Self::Maintain => {
+                    log.last_call = Some("snapshot");
                     drop(driver.snapshot().await);
+                    log.last_call = Some("link");
                     drop(driver.link().await);
+                    log.last_call = Some("scan");
                     drop(driver.scan().await);
                 }
             }

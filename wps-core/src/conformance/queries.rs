@@ -32,10 +32,12 @@ async fn read_and_observe<S: TestBed>(
     let wanted = expected_state(settings);
     let deadline = context.clock.now().after(context.limits.watch_window);
     while context.clock.now() < deadline {
-        let TestContext { test_bed, driver, clock, .. } = &mut *context;
+        let TestContext { test_bed, driver, clock, log, .. } = &mut *context;
+        log.last_call = Some("snapshot");
         let snapshot = timed(clock, SNAPSHOT_TIMEOUT, driver.snapshot());
         let snapshot = while_in_state(*test_bed, clock, "snapshot", &wanted, snapshot).await?;
         expect_success("snapshot", snapshot)?;
+        log.last_call = Some("link");
         let link = timed(clock, LINK_TIMEOUT, driver.link());
         let link = while_in_state(*test_bed, clock, "link", &wanted, link).await?;
         match context.reported_link("link", link)?.map(|link| context.compare(&link, &wanted)) {
@@ -72,6 +74,7 @@ async fn scan_and_observe<S: TestBed>(
     if let Err(gap) = test_bed.observe().await {
         log.gap = Some(gap);
     }
+    log.last_call = Some("scan");
     let scan = timed(clock, SCAN_TIMEOUT, driver.scan());
     let result = while_in_state(*test_bed, clock, "scan", &wanted, scan).await?;
     let is_optional = settings.mode() != Mode::Station;

@@ -130,7 +130,7 @@ pub struct Failure {
     pub found: Finding,
     /// The time since the start of the check.
     pub at: Duration,
-    /// The last call of `apply`, `pair` or `join`, or `None` if there was none.
+    /// The method that was called last, or `None` if there was none.
     pub last_call: Option<&'static str>,
 }
 

@@ -245,6 +245,25 @@ fn a_short_no_press_window_is_reported() {
 }
 
 #[test]
+fn a_failure_names_the_last_call() {
+    for (flaw, check, last_call) in [
+        (Flaw::ApplyTakesTooLong, Check::Station, "apply(station)"),
+        (Flaw::LinkIsNeverUp, Check::Station, "link"),
+        (Flaw::SnapshotTakesTooLong, Check::ReadOnly, "snapshot"),
+        (Flaw::LinkDisconnects, Check::ReadOnly, "link"),
+        (Flaw::ScanTakesTooLong, Check::Scan, "scan"),
+        (Flaw::NoReconnect, Check::Reconnects, "maintain"),
+        (Flaw::LinkTakesTooLong, Check::ReconnectsWhileQueried, "link"),
+    ] {
+        let sim = Simulation::new(Some(flaw));
+        let mut test_bed = SimTestBed { sim: &sim, driver: FlawedDriver::new };
+        let outcome = sim.block_on(run(check, &mut test_bed)).outcome;
+        let Outcome::Failed(failure) = &outcome else { panic!("{flaw:?}: {outcome}") };
+        assert_eq!(failure.last_call, Some(last_call), "{flaw:?}: {outcome}");
+    }
+}
+
+#[test]
 fn a_failure_is_a_sentence() {
     let sentence = |flaw, check| {
         let sim = Simulation::new(Some(flaw));
