@@ -2,11 +2,13 @@
 //! flaw must fail exactly the checks that cover the flaw.
 
 mod flaw;
+mod flawed_driver;
 mod simulation;
 
 use std::time::Duration;
 
-use flaw::{Flaw, FlawedDriver};
+use flaw::Flaw;
+use flawed_driver::FlawedDriver;
 use simulation::{MINIMAL, SimTestBed, Simulation};
 use wps_core::conformance::{Check, Limits, Outcome, Report, Unavailable, run, run_all};
 use wps_core::sim::RadioFault;

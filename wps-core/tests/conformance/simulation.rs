@@ -39,7 +39,7 @@ pub(crate) struct Simulation {
     platform: RefCell<Option<Credentials>>,
     /// The networks of all routers that were ever started.
     networks: RefCell<Vec<Credentials>>,
-    /// The methods that were called on a [`FlawedDriver`](crate::flaw::FlawedDriver).
+    /// The methods that were called on a [`FlawedDriver`](crate::flawed_driver::FlawedDriver).
     pub(crate) calls: RefCell<Vec<&'static str>>,
     /// Whether the test bed supports only the required methods.
     pub(crate) is_minimal: bool,
