@@ -123,17 +123,28 @@ fn expect_no_choice(headers: &[(String, &[u8])], body: &[u8]) {
     let types: Vec<_> =
         headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type")).collect();
     let [(_, media_type)] = types[..] else { return };
-    if media_type.trim_ascii() != b"application/json" {
+    if media_type.trim_ascii() != b"application/json" || body.is_empty() {
         return;
     }
-    if let Ok(Value::Object(fields)) = serde_json::from_slice(body) {
-        assert!(!fields.contains_key("bssid"), "{fields:?}");
+    if let Some(body) = expect_object(body) {
+        assert_eq!(body.get("bssid"), None, "{body}");
     }
 }
 
-/// Asserts that another parser reads the same access point from a body that it can parse.
+/// Asserts that another parser accepts the body as an object, and returns it. Returns `None` for a
+/// number that this parser cannot represent.
+fn expect_object(body: &[u8]) -> Option<Value> {
+    match serde_json::from_slice(body) {
+        Ok(body @ Value::Object(_)) => Some(body),
+        Ok(body) => panic!("not an object: {body}"),
+        Err(error) if error.to_string().starts_with("number out of range") => None,
+        Err(error) => panic!("not JSON: {error}"),
+    }
+}
+
+/// Asserts that another parser reads the same access point from the body.
 fn expect_choice_of_body(Bssid(bytes): Bssid, body: &[u8]) {
-    if let Ok(body) = serde_json::from_slice::<Value>(body) {
+    if let Some(body) = expect_object(body) {
         let text = body["bssid"].as_str().expect("an access point");
         assert_eq!(unhex(&text.replace(':', "")), bytes);
     }

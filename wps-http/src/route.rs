@@ -15,6 +15,9 @@ use crate::{Action, Outcome, Reply, View, scan, start, status, system};
 /// If a request has several errors, the first of these wins: malformed 400, foreign Host or Origin
 /// 404, unknown path 404, method 405, no password 401, body too long 413, body that is not JSON
 /// 415, invalid body 400.
+///
+/// The body of a start is read only with `Content-Type: application/json`. It must then be empty or
+/// one complete JSON object. Any other body of a start is ignored.
 pub fn handle<'b>(request: &Request<'_>, view: &View<'_>, buffer: &'b mut [u8]) -> Reply<'b> {
     let response = match operation(request, view) {
         Ok(Operation::Action(action)) => return Reply::Action(action),
