@@ -73,16 +73,14 @@ pub(crate) fn changed(
 ) -> Result<Settings, ChangeError> {
     let (enable, network) = match change {
         Change::Forget => (false, None),
-        Change::Overwrite => GivenFields::from_request(request)?.require_all()?,
-        Change::Update => {
-            let given = GivenFields::from_request(request)?;
-            // A request that does not depend on the current settings is left to the machine.
-            if given.are_all_given() {
-                given.require_all()?
-            } else {
-                given.merge_with(current_settings(view)?)?
-            }
+        Change::Overwrite => {
+            GivenFields::from_request(request)?.all().map_err(|_| ChangeError::Body(NOT_ALL))?
         }
+        // A request that does not depend on the current settings is left to the machine.
+        Change::Update => match GivenFields::from_request(request)?.all() {
+            Ok(all) => all,
+            Err(some) => some.merge_with(current_settings(view)?)?,
+        },
     };
     match (enable, network) {
         (true, Some(network)) => Ok(Settings::Station { network }),
@@ -137,6 +135,7 @@ const INVALID_NAME: &str =
     "Give a name of 1 to 32 bytes, or in its place name_hex: the same in hex digits.";
 const INVALID_PASSWORD: &str = "Give a password of 8 to 63 characters, none of them a control \
                                 character, or 64 hex digits; an empty one for an open network.";
+const NOT_ALL: &str = "Send enable, name and password, all three; PUT changes single fields.";
 const NOTHING_GIVEN: &str = "Send at least one of enable, name and password.";
 const NAME_MISSING: &str = "Send the network's name, too.";
 const PASSWORD_MISSING: &str =
@@ -176,19 +175,16 @@ impl GivenFields {
         Ok(Self { enable: body.enable, name, password })
     }
 
-    fn are_all_given(&self) -> bool {
-        self.enable.is_some() && self.name.is_some() && self.password.is_some()
-    }
-
-    /// Returns whether the station is on, and its network. Fails unless all fields are given.
-    fn require_all(self) -> Result<(bool, Option<Credentials>), ChangeError> {
-        match (self.enable, self.name, self.password) {
-            (Some(enable), Some(ssid), Some(passphrase)) => {
+    /// Returns whether the station is on, and its network.
+    ///
+    /// # Errors
+    /// The given fields if not all are given.
+    fn all(self) -> Result<(bool, Option<Credentials>), Self> {
+        match self {
+            Self { enable: Some(enable), name: Some(ssid), password: Some(passphrase) } => {
                 Ok((enable, Some(Credentials { ssid, passphrase })))
             }
-            _ => Err(ChangeError::Body(
-                "Send enable, name and password, all three; PUT changes single fields.",
-            )),
+            some => Err(some),
         }
     }
 
