@@ -20,6 +20,13 @@
 //! | `GET /api/v1/openapi.json` | 200: this API, OpenAPI 3.1 |
 //! | `GET /` | the page |
 //!
+//! The start reads a body only with `Content-Type: application/json`:
+//!
+//! ```sh
+//! curl -X POST -H 'Content-Type: application/json' -d '{"bssid":"02:00:00:00:01:00"}' \
+//!   http://127.0.0.1:8080/api/v1/wifi/wps
+//! ```
+//!
 //! # Writing an adapter
 //!
 //! 1. Fill a [`Request`] with the request line and every header. If a password is set, call
