@@ -1,6 +1,6 @@
 //! The routes: which request gets which response, and which of several errors wins.
 
-use wps_core::RequestError;
+use wps_core::{Cause, ErrorKind, RequestError};
 
 use crate::auth::AuthError;
 use crate::origin::{OriginError, check_origin};
@@ -58,6 +58,10 @@ pub fn finish<'b>(
     let response = match outcome {
         Outcome::Started(Ok(())) | Outcome::Cancelled => Response::no_content(),
         Outcome::Started(Err(RequestError::Busy)) | Outcome::Busy => Response::busy(buffer),
+        // Permanent, so there is no Retry-After.
+        Outcome::Started(Err(RequestError::Failed(
+            cause @ Cause::Driver(ErrorKind::Unsupported),
+        ))) => Response::problem(503, cause.advice(), buffer),
         Outcome::Started(Err(RequestError::Failed(cause))) => {
             Response::refused(cause.advice(), buffer)
         }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use wps_core::sim::samples;
-use wps_core::{Cause, Instant, Mode, Phase, RequestError, Status, TaskKind, TaskResult};
+use wps_core::{
+    Cause, ErrorKind, Instant, Mode, Phase, RequestError, Status, TaskKind, TaskResult,
+};
 use wps_core::{Cipher, Link, Security};
 use wps_http::{BUFFER, Outcome, Reply, Request, View, finish, handle};
 
@@ -110,6 +112,9 @@ fn each_request_error_has_its_sentence() {
         let outcome = Outcome::Started(Err(error));
         let response = finish(&request, &View::default(), &outcome, &mut buffer);
         assert_eq!(response.status(), 503);
+        let is_worth_retrying = response.headers().any(|(name, _)| name == "retry-after");
+        let unsupported = RequestError::Failed(Cause::Driver(ErrorKind::Unsupported));
+        assert_eq!(is_worth_retrying, error != unsupported);
         let problem: Value = serde_json::from_slice(response.body()).expect("JSON");
         problem["detail"].as_str().expect("a sentence").to_owned()
     };
