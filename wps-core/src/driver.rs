@@ -77,9 +77,9 @@
 //! `Wep`, `TkipOnly`, `EmptyKey`, `InvalidKey`, `NoNetwork`, `Unsupported`, `NoDevice`, `Blocked`,
 //! `ManagedByOther`, `NotPermitted`. After any other kind, `pair` and `join` are called again after
 //! a pause, until the window closes. If `pair` returns `Refused` twice in a row, the pairing ends.
-//! A network for which `join` returns `WrongKey` or `Refused` twice in a row is not tried again, and
-//! the task ends if it was the last one. An error of `apply` ends a change of settings. While settings are
-//! being restored, every kind leads to another try. A method may return these kinds:
+//! A network for which `join` returns `WrongKey` or `Refused` twice in a row is not tried again,
+//! and the task ends if it was the last one. An error of `apply` ends a change of settings. While
+//! settings are being restored, every kind leads to another try. A method may return these kinds:
 //!
 //! * each method: `Unsupported`, `NoDevice`, `Blocked`, `ManagedByOther`, `NotPermitted`,
 //!   `NoResponse`, `Other`;
@@ -249,8 +249,8 @@ pub trait WifiDriver {
     ///
     /// The runner drops this future for any other work, for example whenever a front end asks for
     /// the link, and calls the method again after that. So it must make progress although it is
-    /// dropped once a second, as with an open web page: what it waits for must be in the driver, not
-    /// only in the future.
+    /// dropped once a second, as with an open web page: what it waits for must be in the driver,
+    /// not only in the future.
     async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
         let _ = settings;
         core::future::pending().await

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use wps_core::Ssid;
+use wps_core::{Settings, Ssid};
 
 use crate::bss_table;
 use crate::control_socket::{ControlSocket, ControlSocketError};
@@ -49,6 +49,14 @@ impl AppliedConfig {
         match self {
             Self::Network { id, .. } => Some(*id),
             Self::Nothing | Self::RadioOff => None,
+        }
+    }
+
+    /// Returns whether these settings name the network of this configuration.
+    pub(crate) fn may_be(&self, settings: &Settings) -> bool {
+        match (self, settings) {
+            (Self::Network { ssid, .. }, Settings::Station { network }) => *ssid == network.ssid,
+            _ => false,
         }
     }
 

@@ -133,7 +133,12 @@ impl WifiDriver for WpaSupplicant {
     type Error = LinuxError;
 
     async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), LinuxError> {
-        self.idle_watch.pause();
+        // The machine forgets what `maintain` has reported when other settings are tried.
+        if self.applied_config.may_be(settings) {
+            self.idle_watch.pause();
+        } else {
+            self.idle_watch = IdleWatch::default();
+        }
         let session = self.session().await?;
         let snapshot = PlatformSnapshot::from_snapshot(snapshot);
         let snapshot = snapshot.as_ref();
@@ -219,15 +224,13 @@ impl WifiDriver for WpaSupplicant {
     }
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), LinuxError> {
-        self.idle_watch.pause();
+        self.idle_watch = IdleWatch::default();
         let session = self.session().await?;
         let snapshot = PlatformSnapshot::from_snapshot(snapshot);
         session.cancel_wps().await?;
         self.turn_radio_on(&session).await?;
         let id = station::join(&session, network, snapshot.as_ref()).await?;
         self.applied_config = AppliedConfig::from_network(&session, id, &network.ssid).await?;
-        // The network has just accepted its key.
-        self.idle_watch = IdleWatch::default();
         Ok(exchange::reset(&session, snapshot.as_ref()).await?)
     }
 
