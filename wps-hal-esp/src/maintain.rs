@@ -9,9 +9,9 @@ use embassy_futures::select::{Either, select};
 use wps_core::driver::IdleEvent;
 use wps_core::{Clock, Instant};
 
-use crate::ffi;
 use crate::logging::warn;
 use crate::state::{Link, STATION, State};
+use crate::station;
 
 /// The delay before the first attempt.
 const MIN_RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -81,7 +81,7 @@ fn reconnect() {
     if !is_lost {
         return;
     }
-    if let Err(error) = ffi::connect() {
+    if let Err(error) = station::reconnect() {
         warn!("radio: {:?}", error);
         STATION.set_link(Link::Down(0));
     }

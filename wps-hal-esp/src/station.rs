@@ -29,6 +29,17 @@ pub(crate) fn start_join(network: &Credentials) -> Result<(), EspError> {
     ffi::connect()
 }
 
+/// Starts another attempt to join the network of the configuration. After a pairing this may be the
+/// library's configuration, which has weaker limits and is replaced.
+pub(crate) fn reconnect() -> Result<(), EspError> {
+    let config = ffi::station_config()?;
+    if config.scan_method != SCAN_ALL_CHANNELS {
+        let network = credentials::read(&config.ssid, &config.password)?;
+        ffi::set_station_config(&mut station_config(&network)?)?;
+    }
+    ffi::connect()
+}
+
 /// Restarts the radio in station mode with this configuration and without a link, and disables
 /// reconnecting. Stopping the radio ends everything that the library was still doing.
 pub(crate) fn restart(config: &mut StationConfig) -> Result<(), EspError> {
