@@ -70,9 +70,15 @@ fn a_changed_password_of_the_network_is_shown_and_logged_while_idle() {
     daemon.post("/api/v1/sim/change-key");
     daemon.wait_for(|status| status["trouble"].is_null());
 
-    // Pairing again is the way out.
+    // A pairing that fails does not change that.
     daemon.post("/api/v1/sim/change-key");
     daemon.wait_for(|status| status["trouble"].is_object());
+    daemon.post(WPS);
+    daemon.wait_for(|status| status["state"] == "searching");
+    assert_eq!(daemon.request("DELETE", WPS, "").status(), 204);
+    daemon.wait_for(|status| status["state"] == "idle" && status["trouble"].is_object());
+
+    // Pairing again is the way out.
     daemon.post(WPS);
     daemon.post("/api/v1/sim/press");
     daemon.wait_for(|status| status["state"] == "idle" && status["trouble"].is_null());
@@ -83,6 +89,7 @@ fn a_changed_password_of_the_network_is_shown_and_logged_while_idle() {
     let log = daemon.log();
     let sentence = "the network no longer accepts its saved key. The password of the network was";
     assert!(log.lines().any(|line| line.contains("WARN") && line.contains(sentence)), "{log}");
+    assert_eq!(log.matches("the network accepts its key again").count(), 1, "{log}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::mem;
 
 use tracing::{info, warn};
 use wps_core::{Cause, Phase, Status, TaskKind, TaskResult};
@@ -18,22 +19,29 @@ pub(crate) async fn run() -> Infallible {
         if let Some(result) = status.last.filter(|it| last.replace(*it) != Some(*it)) {
             info!("{}", sentence(result));
         }
-        let idle_trouble = idle_trouble(&status);
-        if idle_trouble != trouble {
-            match idle_trouble {
-                Some(cause) => warn!("{cause}. {}", cause.advice()),
-                None => info!("no trouble any more"),
-            }
-            trouble = idle_trouble;
+        match change_of_trouble(&mut trouble, &status) {
+            Some(Some(cause)) => warn!("{cause}. {}", advice(&status, cause)),
+            Some(None) => info!("the network accepts its key again"),
+            None => {}
         }
         status = listener.changed().await;
     }
 }
 
-/// Returns why the device is in trouble although no task is running. While one is running, the
-/// runner logs each failure.
-fn idle_trouble(status: &Status) -> Option<Cause> {
-    status.trouble.filter(|_| status.phase == Phase::Idle)
+/// Updates the trouble of the idle device, and returns the new one if it has changed.
+///
+/// A task and a restore reset it without having proven the key, so its absence after them is no
+/// change. While one is running, the runner logs each failure.
+fn change_of_trouble(known: &mut Option<Cause>, status: &Status) -> Option<Option<Cause>> {
+    let is_idle = status.phase == Phase::Idle;
+    let trouble = status.trouble.filter(|_| is_idle);
+    let has_changed = mem::replace(known, trouble) != trouble;
+    (is_idle && has_changed).then_some(trouble)
+}
+
+/// Returns the advice that the page shows.
+fn advice(status: &Status, cause: Cause) -> &'static str {
+    status.last.map_or(TaskKind::Pair, |last| last.task).advice(cause)
 }
 
 /// Describes the result of a task.
@@ -53,7 +61,7 @@ fn sentence(TaskResult { task, result, .. }: TaskResult) -> String {
 mod tests {
     use std::collections::HashSet;
 
-    use wps_core::Instant;
+    use wps_core::{Instant, Mode};
 
     use super::*;
 
@@ -67,6 +75,33 @@ mod tests {
                 assert!(text.ends_with(task.advice(cause)), "{text}");
                 assert!(sentences.insert(text));
             }
+        }
+    }
+
+    #[test]
+    fn only_an_idle_device_learns_that_its_key_is_accepted_again() {
+        let refused = Some(Cause::KeyRefused);
+        let mut known = None;
+        let mut changes = |phase: &Phase, troubles: &[Option<Cause>]| -> Vec<_> {
+            let changes = troubles.iter().map(|&trouble| {
+                let mut status = Status::new(phase.clone(), Mode::Station);
+                status.trouble = trouble;
+                change_of_trouble(&mut known, &status)
+            });
+            changes.collect()
+        };
+        let (to_refused, to_accepted) = (Some(refused), Some(None));
+        for phase in [Phase::Journaling, Phase::Restoring] {
+            let expected = [None, to_refused, None, to_accepted, None, to_refused];
+            assert_eq!(
+                changes(&Phase::Idle, &[None, refused, refused, None, None, refused]),
+                expected
+            );
+            assert_eq!(changes(&phase, &[refused, None, Some(Cause::Store)]), [None; 3]);
+            assert_eq!(
+                changes(&Phase::Idle, &[None, refused, None]),
+                [None, to_refused, to_accepted]
+            );
         }
     }
 }
