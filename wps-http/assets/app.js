@@ -29,8 +29,8 @@ function headline(s) {
     case "restoring": return s.last ? "Putting the Wi-Fi settings back…" : "The device is starting…";
     case "searching":
       switch (s.seen) {
-        case "cannot_scan": return "The device cannot look for routers";
-        case "no_router": case "no_wps": return "No router with WPS in range";
+        case "no_router": return "No router in range";
+        case "no_wps": return "No router with WPS in range";
         case "not_pressed": return "Router found: now press its WPS button";
         case "pressed": return "The button of " + name + " was pressed";
         case "exchanging": return "Getting the network from " + name;
@@ -48,7 +48,7 @@ function result(s) {
   const failed = last.result === "failed" && last.cause !== "cancelled";
   if (s.trouble) {
     const also = failed ? " The last try failed: " + last.reason + ". " + advice : "";
-    return { tone: "bad", text: "Not connected: " + s.trouble.reason, advice: s.trouble.advice + also };
+    return { tone: "bad", text: "Pair again: " + s.trouble.reason, advice: s.trouble.advice + also };
   }
   if (last.result === "ok") {
     if (s.mode !== "STA" || s.ssid === undefined) return null;
@@ -66,7 +66,7 @@ function advice(s) {
   if (s.state !== "searching") return "";
   switch (s.seen) {
     case "looking": return "Press the WPS button on your router.";
-    case "cannot_scan": return "Its radio does not work. Trying again.";
+    case "cannot_scan": return "The device could not scan yet. Trying again.";
     case "no_router": return "Is your router on, and near? If it has no WPS, cancel and set Wi-Fi up by hand.";
     case "no_wps": return "Switch WPS on in your router's settings. If it has no WPS, cancel and set Wi-Fi up by hand.";
     default: return "";
@@ -87,7 +87,7 @@ function render() {
   setText("advice", ended ? ended.advice : advice(s));
   setText("air", offAir(s));
   byId("steps").hidden = s.state !== "idle" || (ended !== null && !s.trouble);
-  byId("choice").hidden = !canChoose(s);
+  byId("choice").hidden = !canChoose(s) || !byId("routers").children.length;
   byId("leaving").hidden = s.mode !== "AP" || !(busy || s.state === "idle");
   // Move the keyboard focus to the button that replaces the hidden one.
   const [from, to] = busy ? ["start", "cancel"] : ["cancel", "start"];
@@ -131,6 +131,7 @@ async function showChoice() {
   } catch {
     // Without a choice, the advice is to wait.
   }
+  render();
 }
 
 function routerButton({ ssid, bssid }) {
@@ -144,7 +145,7 @@ function routerButton({ ssid, bssid }) {
 // --- get the status: from the event stream, and by polling if no event arrives ----------------
 
 function onStatus(newStatus) {
-  const previousState = status?.state;
+  const [previousState, previousTrouble] = [status?.state, status?.trouble?.reason];
   const [now, before] = [performance.now(), closesAt];
   [status, receivedAt] = [newStatus, now];
   closesAt = newStatus.remaining_s === undefined ? null : now + newStatus.remaining_s * 1000;
@@ -153,11 +154,11 @@ function onStatus(newStatus) {
   if (!reachable) setText("trouble", "");
   reachable = true;
   byId("elsewhere").hidden = true;
+  const isNewState = previousState !== newStatus.state;
+  if (isNewState && canChoose(newStatus)) showChoice();
   render();
   tick();
-  if (previousState === newStatus.state) return;
-  if (!BUSY.includes(newStatus.state)) showNetwork();
-  if (canChoose(newStatus)) showChoice();
+  if ((isNewState || previousTrouble !== newStatus.trouble?.reason) && !BUSY.includes(newStatus.state)) showNetwork();
 }
 
 function onError(error) {

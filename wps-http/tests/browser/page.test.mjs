@@ -33,7 +33,7 @@ test("the search progress is shown as it changes", () =>
     await click(page, START);
     await waitForText(page, "message", FOUND);
     await daemon.simulate("power");
-    await waitForText(page, "message", "No router with WPS in range");
+    await waitForText(page, "message", "No router in range");
     await waitForText(page, "advice", "set Wi-Fi up by hand");
     await daemon.simulate("power");
     await waitForText(page, "message", FOUND);
@@ -66,6 +66,32 @@ test("after an overlap one of the routers can be chosen", () =>
     assert.equal(await page.locator("#choice").isVisible(), false);
   }));
 
+for (const [what, response] of [
+  ["fails", { status: 503, json: { detail: "Busy." } }],
+  ["does not show who is pairing, as on an ESP32", { json: [{ ssid: "Home", bssid: "020000000000", wps: "true" }] }],
+]) {
+  test("after an overlap no choice is offered if the scan " + what, () =>
+    withPage(async ({ page }) => {
+      let wasVisible = null;
+      await page.route("**/api/v1/wifi/scan", async (route) => {
+        wasVisible = await page.locator("#choice").isVisible();
+        await route.fulfill(response);
+      });
+      await click(page, START);
+      await waitForText(page, "message", FOUND);
+      const scanned = page.waitForResponse("**/api/v1/wifi/scan");
+      await click(page, "A second router presses too");
+      await scanned;
+      await waitForText(page, "message", "Not connected: more than one router is pairing");
+      assert.equal(wasVisible, false, "during the scan");
+      // When it becomes visible, the page polls, shows the status and asks for the network.
+      const shown = page.waitForResponse("**/api/v1/system");
+      await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+      await shown;
+      assert.equal(await page.locator("#choice").isVisible(), false);
+    }));
+}
+
 test("an idle device whose network has a new password says so, and pairs again", () =>
   withPage(async ({ page }) => {
     await click(page, START);
@@ -73,8 +99,9 @@ test("an idle device whose network has a new password says so, and pairs again",
     await click(page, "Press its WPS button");
     await waitForText(page, "message", "Connected to “Home”");
     await click(page, "Change its password");
-    await waitForText(page, "message", "Not connected: the network no longer accepts its saved key");
+    await waitForText(page, "message", "Pair again: the network no longer accepts its saved key");
     await waitForText(page, "advice", "Pair again, or enter the new password.");
+    await waitForText(page, "network", "Not connected");
     assert.equal(await page.locator("#pairing").getAttribute("data-tone"), "bad");
     assert.ok(await page.locator("#steps").isVisible());
     assert.ok(await page.locator("#hand").isVisible());
@@ -273,6 +300,16 @@ test("the page says when the device is offline", () =>
     await waitForText(page, "air", "The device is offline while it talks to the router.");
     status.off_air = undefined;
     await page.waitForFunction(() => document.getElementById("air").textContent === "");
+  }));
+
+test("a device that cannot scan keeps looking", () =>
+  withPage(async ({ page }) => {
+    const status = { state: "searching", seen: "cannot_scan", mode: "OFF", remaining_s: 60 };
+    await page.route("**/events", (route) => route.abort());
+    await page.route("**/api/v1/wifi/wps", (route) => route.fulfill({ json: status }));
+    await page.reload();
+    await waitForText(page, "message", "Looking for your router…");
+    await waitForText(page, "advice", "The device could not scan yet. Trying again.");
   }));
 
 test("a network name is only shown as text", () =>
