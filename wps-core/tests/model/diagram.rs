@@ -348,7 +348,7 @@ type Route = (&'static [(i32, i32)], Label);
 /// How the arrows are drawn, from state to state. An arrow that is not listed is a straight dashed
 /// line.
 const ROUTES: &[(&str, &str, Route)] = &[
-    ("Idle", "Idle", (&[(95, 60), (95, 38), (135, 38), (135, 60)], Label::From(143, 40))),
+    ("Idle", "Idle", (&[(190, 200), (215, 200), (215, 240), (190, 240)], Label::From(223, 216))),
     ("Idle", "Snapshotting", (&[(190, 370), (350, 370)], Label::Above(198, 363))),
     ("Idle", "Restoring", (&[(85, 410), (85, 520)], Label::From(92, 465))),
     (
@@ -395,24 +395,24 @@ const ROUTES: &[(&str, &str, Route)] = &[
     ("Saving", "Idle", (&[(1550, 210), (1550, 80), (190, 80)], Label::Above(1470, 73))),
     ("Saving", "Restoring", (&[(1550, 400), (1550, 520)], Label::From(1557, 430))),
     ("Restoring", "Idle", (&[(165, 520), (165, 410)], Label::From(172, 465))),
-    ("Restoring", "Snapshotting", (&[(375, 520), (375, 400)], Label::To(369, 480))),
+    ("Restoring", "Snapshotting", (&[(375, 520), (375, 400)], Label::To(369, 450))),
     (
         "Restoring",
         "Restoring",
         (&[(820, 560), (820, 582), (860, 582), (860, 560)], Label::From(868, 578)),
     ),
     ("Restoring", "Closing", (&[(610, 520), (610, 160)], Label::From(617, 505))),
-    ("Closing", "Snapshotting", (&[(590, 150), (410, 150), (410, 360)], Label::From(417, 250))),
+    ("Closing", "Snapshotting", (&[(590, 150), (450, 150), (450, 360)], Label::From(457, 250))),
     ("Closing", "Idle", (&[(590, 140), (190, 140)], Label::Above(525, 133))),
     (
         "Closing",
         "Closing",
-        (&[(950, 130), (975, 130), (975, 150), (950, 150)], Label::From(983, 137)),
+        (&[(950, 130), (975, 130), (975, 150), (950, 150)], Label::From(983, 101)),
     ),
 ];
 
 const HEAD: &str = "\
-<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1640 610\" role=\"img\" \
+<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1640 670\" role=\"img\" \
 aria-label=\"The states of the pairing machine, and the inputs that lead from one to another\">";
 
 const STYLE: &str = "\
