@@ -28,6 +28,7 @@ impl Environment {
     }
 
     /// Powers the device on, and cuts its power when `user` completes.
+    #[inline(never)] // so that its callers use the same stack, one after the other
     pub(crate) fn power_on<T>(
         &self,
         factory_settings: Settings,

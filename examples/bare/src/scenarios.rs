@@ -56,15 +56,10 @@ pub(crate) fn timeout() {
 /// the next start it is paired, or off as after a failed pairing, or the same access point as
 /// before.
 pub(crate) fn power_cuts() {
-    let access_point =
-        AccessPoint { network: network(b"device", b"on the label"), channel: Some(6) };
-    let before = Settings::AccessPoint { access_point, remembered: None };
-    let failed = Settings::Off { remembered: None };
-    let paired = Settings::Station { network: network(b"new", b"battery staple") };
-    let (mut untouched, mut rolled_back, mut kept) = (0, 0, 0);
+    let mut counts = [0; 3];
     for tenths in 0..40 {
         let env = Environment::new();
-        env.disk.write_record(&Record::Settled(before.clone()));
+        env.disk.write_record(&Record::Settled(before()));
         env.air.press_button(b"new");
         env.power_on(Settings::Platform, async |env, control| {
             let pairing = async {
@@ -74,26 +69,58 @@ pub(crate) fn power_cuts() {
             };
             select(env.wait(Duration::from_millis(100 * tenths)), pairing).await;
         });
-        let saved = env.disk.record();
+        let (found, expected) = classify(&env);
+        counts[found as usize] += 1;
         env.power_on(Settings::Platform, async |_, control| {
             let result = wait_until_idle(control).await.last.map(|last| last.result);
-            let (expected, count) = match &saved {
-                Some(Record::Settled(settings)) if *settings == paired => (&paired, &mut kept),
-                Some(Record::Settled(_)) => (&before, &mut untouched),
-                Some(Record::Pairing { .. }) => (&failed, &mut rolled_back),
-                Some(Record::Configuring { .. }) | None => panic!("on disk: {saved:?}"),
-            };
-            *count += 1;
-            let interrupted = matches!(saved, Some(Record::Pairing { .. }));
+            let interrupted = matches!(found, OnDisk::Journal);
             assert_eq!(result, interrupted.then_some(Err(Cause::Interrupted)));
-            assert_eq!(control.settings().as_ref(), Some(expected));
-            assert_eq!(env.air.radio_settings().as_ref(), Some(expected));
+            assert_eq!(control.settings().as_ref(), Some(&expected()));
+            assert_eq!(env.air.radio_settings().as_ref(), Some(&expected()));
         });
     }
+    let [untouched, rolled_back, kept] = counts;
     println!(
         "power cuts: {untouched} before the journal, {rolled_back} rolled back, {kept} after the save"
     );
-    assert!(untouched > 0 && rolled_back > 0 && kept > 0);
+    assert!(counts.iter().all(|count| *count > 0));
+}
+
+/// What the disk holds after a power cut.
+#[derive(Clone, Copy)]
+enum OnDisk {
+    Before,
+    Journal,
+    Paired,
+}
+
+/// Returns what the disk holds, and the settings that must follow from it. A separate function,
+/// because there is little stack.
+#[inline(never)]
+fn classify(env: &Environment) -> (OnDisk, fn() -> Settings) {
+    match env.disk.record() {
+        Some(Record::Settled(settings)) if settings == paired() => (OnDisk::Paired, paired),
+        Some(Record::Settled(_)) => (OnDisk::Before, before),
+        Some(Record::Pairing { .. }) => (OnDisk::Journal, failed),
+        record @ (Some(Record::Configuring { .. }) | None) => panic!("on disk: {record:?}"),
+    }
+}
+
+/// The settings before the pairing.
+fn before() -> Settings {
+    let access_point =
+        AccessPoint { network: network(b"device", b"on the label"), channel: Some(6) };
+    Settings::AccessPoint { access_point, remembered: None }
+}
+
+/// The settings after a failed pairing.
+fn failed() -> Settings {
+    Settings::Off { remembered: None }
+}
+
+/// The settings after the pairing.
+fn paired() -> Settings {
+    Settings::Station { network: network(b"new", b"battery staple") }
 }
 
 fn network(ssid: &[u8], key: &[u8]) -> Credentials {

@@ -2,12 +2,15 @@
 
 use core::time::Duration;
 
-use super::context::{TestContext, unexpected};
+use super::context::{TestContext, expect, unexpected};
 use super::fixtures::{self, expected_state};
 use super::report::{Failure, Finding, Stop};
 use super::{ObservedState, TestBed, Unavailable};
 use crate::driver::IdleEvent;
 use crate::settings::{Settings, Snapshot};
+
+/// A radio tries its network with growing pauses: this many times the limit for a response.
+const KEY_TRIES: u32 = 4;
 
 pub(super) async fn station<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
     let old = fixtures::station(fixtures::old());
@@ -93,8 +96,7 @@ pub(super) async fn key_refused<S: TestBed>(mut context: TestContext<'_, S>) -> 
         context.link_is_queried = link_is_queried;
         context.stop_router_and_wait("while the router is off", &network).await?;
         context.test_bed.start_router(&fixtures::home_with_another_key()).await?;
-        // A radio may try its key with growing pauses, and needs two refusals.
-        let timeout = context.limits.response_timeout.saturating_mul(2);
+        let timeout = context.limits.response_timeout.saturating_mul(KEY_TRIES);
         match context.next_idle_event(STEP, timeout).await? {
             Some(IdleEvent::KeyRefused) => is_reported = true,
             Some(event) => return Err(unexpected(STEP, event)),
@@ -108,7 +110,10 @@ pub(super) async fn key_refused<S: TestBed>(mut context: TestContext<'_, S>) -> 
         context.stop_router_and_wait("while the router is off again", &network).await?;
         context.test_bed.start_router(&network).await?;
         const ACCEPTED: &str = "after the network has its first key again";
-        context.expect_idle_event(ACCEPTED, IdleEvent::KeyAccepted).await?;
+        let event = context.next_idle_event(ACCEPTED, timeout).await?;
+        let found = event.map_or(Finding::Pending(timeout), Finding::IdleEvent);
+        let wanted = IdleEvent::KeyAccepted;
+        expect(ACCEPTED, event == Some(wanted), Finding::IdleEvent(wanted), found)?;
         context.expect_state(ACCEPTED, &expected_state(&home)).await?;
         context.rest(ACCEPTED, time).await?;
     }

@@ -323,8 +323,8 @@ fn bssid(number: usize) -> Bssid {
 pub struct Radio<'a, M: RawMutex, C> {
     air: &'a Air<M>,
     clock: C,
-    /// The settings of the last `apply` or `join`.
-    applied: Option<Settings>,
+    /// The network of the last `apply` or `join`.
+    applied: Option<Ssid>,
     /// What `maintain` has reported.
     key_refused: bool,
 }
@@ -353,6 +353,12 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
         }
     }
 
+    /// Records the network that is applied. `maintain` reports the key of another one again.
+    fn set_applied(&mut self, ssid: Option<&Ssid>) {
+        self.key_refused &= self.applied.as_ref() == ssid;
+        self.applied = ssid.cloned();
+    }
+
     /// Scans until exactly one router has its button pressed.
     async fn find_pressed(&self, context: &mut PairContext<'_>) -> Result<wsc::Router, SimError> {
         let (mut plan, only) = (ScanPlan::new(CHANNELS), context.only());
@@ -360,6 +366,7 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
             let step = plan.next_step();
             self.work(SCAN_STEP_DELAY).await?;
             plan.mark_scanned(&step);
+            #[cfg(feature = "scan")] // the results need kilobytes of stack
             context.report_scan_results(&self.air.with(|inner| inner.scan_results()));
             let pressed = self.air.with(|inner| inner.pressed_routers());
             match context.decide(&pressed, &plan) {
@@ -385,10 +392,10 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
     type Error = SimError;
 
     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), SimError> {
-        if self.applied.as_ref() != Some(settings) {
-            self.key_refused = false;
-        }
-        self.applied = Some(settings.clone());
+        self.set_applied(match settings {
+            Settings::Station { network } => Some(&network.ssid),
+            Settings::Platform | Settings::AccessPoint { .. } | Settings::Off { .. } => None,
+        });
         self.work(APPLY_DELAY).await?;
         self.air.with(|inner| {
             if inner.fault == Some(RadioFault::RejectsMode(settings.mode())) {
@@ -439,7 +446,7 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
 
     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), SimError> {
         self.key_refused = false;
-        self.applied = Some(Settings::Station { network: network.clone() });
+        self.set_applied(Some(&network.ssid));
         self.air.with(|inner| inner.radio = None);
         self.work(JOIN_DELAY).await?;
         self.air.with(|inner| {
