@@ -7,9 +7,11 @@ use embassy_futures::select::{Either, select};
 use wps_core::driver::IdleEvent;
 use wps_core::{AccessPoint, Clock, Instant};
 
+use super::success::{AUTHMODE_AT, pair_and_join_by_itself};
 use super::*;
 use crate::fake::{
-    TestClock, block_on, fresh_library, post_connected, post_disconnected, with_library,
+    TestClock, WPA_PSK, WPA2_PSK, block_on, fresh_library, post_connected, post_connected_to,
+    post_disconnected, station_credentials, with_library,
 };
 
 /// `WIFI_REASON_BEACON_TIMEOUT`, `WIFI_REASON_NO_AP_FOUND` and
@@ -337,4 +339,25 @@ fn settings_that_are_applied_again_keep_that_the_key_was_refused() {
     apply_with(&mut driver, &settings);
     post_disconnected(HANDSHAKE_TIMEOUT);
     assert_eq!(events(&clock, 300, || post_disconnected(HANDSHAKE_TIMEOUT)), []);
+}
+
+#[test]
+fn a_link_that_the_library_has_set_up_is_restored_within_the_drivers_limits() {
+    let (_guard, clock) = (fresh_library(), TestClock::new());
+    pair_and_join_by_itself(b"correct horse", WPA2_PSK);
+    let mut driver = driver_with(&clock);
+    expect_ready(driver.join(&home(), &Snapshot::default())).unwrap();
+    assert_eq!(with_library(|library| library.station[AUTHMODE_AT]), WPA_PSK, "the library's");
+    for expected in [
+        &["esp_wifi_set_config(station)", "esp_wifi_connect_internal"][..],
+        &["esp_wifi_connect_internal"],
+    ] {
+        post_disconnected(BEACON_TIMEOUT);
+        let end = clock.now().after(Duration::from_secs(2));
+        block_on(&clock, select(driver.maintain(&station(home())), clock.sleep_until(end)));
+        assert_eq!(take_calls(), expected);
+        assert_eq!(with_library(|library| library.station[AUTHMODE_AT]), WPA2_PSK);
+        assert_eq!(station_credentials(), (b"home".to_vec(), b"correct horse".to_vec()));
+        post_connected_to(WPA2_PSK);
+    }
 }

@@ -1,19 +1,15 @@
 //! Pairings in which a router hands over its networks.
 
-use std::time::Duration;
-
-use embassy_futures::select::select;
-
 use super::*;
 use crate::fake::{
-    SUCCESS, WEP, WPA_PSK, WPA_WPA2_PSK, WPA2_PSK, WPA2_WPA3_PSK, block_on, fresh_library,
-    overwrite_station, post, post_connected, post_connected_to, post_disconnected,
-    station_credentials, success_payload, with_library,
+    SUCCESS, WEP, WPA_PSK, WPA_WPA2_PSK, WPA2_PSK, WPA2_WPA3_PSK, fresh_library, overwrite_station,
+    post, post_connected, post_connected_to, post_disconnected, station_credentials,
+    success_payload, with_library,
 };
-use wps_core::{Clock, DriverError, ErrorKind};
+use wps_core::{DriverError, ErrorKind};
 
 /// The offset of `threshold.authmode` in `wifi_sta_config_t`.
-const AUTHMODE_AT: usize = 120;
+pub(super) const AUTHMODE_AT: usize = 120;
 
 #[test]
 fn success_without_payload_is_read_from_the_configuration() {
@@ -128,7 +124,7 @@ fn a_network_without_a_key_is_open_unless_the_library_says_otherwise() {
 }
 
 /// A pairing after which the library has joined by itself, with an access point of this security.
-fn pair_and_join_by_itself(key: &[u8], authmode: u8) {
+pub(super) fn pair_and_join_by_itself(key: &[u8], authmode: u8) {
     pair(|| {
         overwrite_station(b"home", key);
         with_library(|library| {
@@ -152,8 +148,7 @@ fn after_a_success_the_library_may_join_by_itself() {
     }
 }
 
-/// `WIFI_REASON_BEACON_TIMEOUT` and `WIFI_REASON_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD`.
-const BEACON_TIMEOUT: u8 = 200;
+/// `WIFI_REASON_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD`.
 const NO_AP_IN_THRESHOLD: u8 = 211;
 
 /// The library joins an access point with WPA by itself. After the next boot the driver would not.
@@ -188,25 +183,4 @@ fn a_link_with_the_drivers_own_limit_is_kept() {
     take_calls();
     expect_ready(driver.join(&home(), &Snapshot::default())).unwrap();
     assert!(take_calls().is_empty());
-}
-
-#[test]
-fn a_link_that_the_library_has_set_up_is_restored_within_the_drivers_limits() {
-    let (_guard, clock) = (fresh_library(), TestClock::new());
-    pair_and_join_by_itself(b"correct horse", WPA2_PSK);
-    let mut driver = driver_with(&clock);
-    expect_ready(driver.join(&home(), &Snapshot::default())).unwrap();
-    assert_eq!(with_library(|library| library.station[AUTHMODE_AT]), WPA_PSK, "the library's");
-    for expected in [
-        &["esp_wifi_set_config(station)", "esp_wifi_connect_internal"][..],
-        &["esp_wifi_connect_internal"],
-    ] {
-        post_disconnected(BEACON_TIMEOUT);
-        let end = clock.now().after(Duration::from_secs(2));
-        block_on(&clock, select(driver.maintain(&station(home())), clock.sleep_until(end)));
-        assert_eq!(take_calls(), expected);
-        assert_eq!(with_library(|library| library.station[AUTHMODE_AT]), WPA2_PSK);
-        assert_eq!(station_credentials(), (b"home".to_vec(), b"correct horse".to_vec()));
-        post_connected_to(WPA2_PSK);
-    }
 }
