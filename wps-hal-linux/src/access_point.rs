@@ -4,6 +4,7 @@ use wps_core::AccessPoint;
 
 use crate::error::LinuxError;
 use crate::event::Event;
+use crate::networks;
 use crate::platform_snapshot::PlatformSnapshot;
 use crate::reply::{Channel, channels};
 use crate::session::Session;
@@ -23,13 +24,13 @@ pub(crate) async fn apply(
     access_point: &AccessPoint,
     snapshot: Option<&PlatformSnapshot>,
 ) -> Result<u32, LinuxError> {
-    let flags = session.enabled_flags(snapshot).await?;
+    let flags = networks::enabled_flags(session, snapshot).await?;
     let id = match served_id(session, access_point).await? {
         Some(id) => id,
         None => {
             let frequency_mhz = frequency(session, access_point.channel).await?;
-            session.remove_ours().await?;
-            let id = session.add_access_point(access_point, frequency_mhz).await?;
+            networks::remove_ours(session).await?;
+            let id = networks::add_access_point(session, access_point, frequency_mhz).await?;
             session.discard_events();
             // Abort a running scan, which could outlast the apply timeout. Harmless if there is
             // none.
@@ -39,13 +40,13 @@ pub(crate) async fn apply(
             id
         }
     };
-    session.set_enabled_flags(&flags).await?;
+    networks::set_enabled_flags(session, &flags).await?;
     Ok(id)
 }
 
 /// Stops the access point so that the card can scan, without letting it join another network.
 pub(crate) async fn stop(session: &Session) -> Result<(), LinuxError> {
-    session.remove_ours().await?;
+    networks::remove_ours(session).await?;
     session.command("DISCONNECT").await?;
     Ok(())
 }
@@ -56,7 +57,7 @@ async fn served_id(
     access_point: &AccessPoint,
 ) -> Result<Option<u32>, LinuxError> {
     match session.access_point_network_id().await? {
-        Some(id) if session.is_added_for(id, access_point).await? => Ok(Some(id)),
+        Some(id) if networks::is_added_for(session, id, access_point).await? => Ok(Some(id)),
         Some(_) | None => Ok(None),
     }
 }

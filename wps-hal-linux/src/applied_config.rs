@@ -10,8 +10,9 @@ use wps_core::{Settings, Ssid};
 use crate::bss_table;
 use crate::control_socket::{ControlSocket, ControlSocketError};
 use crate::link::read_link;
+use crate::network_block::list_networks;
 use crate::reply::Values;
-use crate::session::{Session, list_networks};
+use crate::session::Session;
 
 /// How long wpa_supplicant may be in another network, or in none, without trying ours while it is
 /// enabled and in range. After a failed association it ignores the access point for 10 s

@@ -11,16 +11,17 @@ use wps_core::{Credentials, Mode, ScanResults, Settings, Snapshot, WifiDriver};
 use crate::applied_config::AppliedConfig;
 use crate::control_socket::{ControlSocket, ControlSocketError};
 use crate::error::LinuxError;
-use crate::exchange::{self, exchange};
+use crate::exchange::{self, ExchangeVariables, exchange};
 use crate::idle_watch::IdleWatch;
 use crate::link::read_link;
 use crate::manager::managed_by_other;
+use crate::networks::Networks;
 use crate::platform_snapshot::PlatformSnapshot;
 use crate::radio_switch::{Power, RadioSwitch};
 use crate::scan::scan_all_channels;
 use crate::search::find_pressed_router;
-use crate::session::{Networks, Session};
-use crate::{access_point, station};
+use crate::session::Session;
+use crate::{access_point, networks, station};
 
 /// A Wi-Fi interface that wpa_supplicant controls: a station, an access point, or off.
 ///
@@ -142,8 +143,10 @@ impl WifiDriver for WpaSupplicant {
         let session = self.session().await?;
         let snapshot = PlatformSnapshot::from_snapshot(snapshot);
         let snapshot = snapshot.as_ref();
-        session.cancel_wps().await?;
-        exchange::reset(&session, snapshot).await?;
+        exchange::cancel(&session).await?;
+        if let Some(snapshot) = snapshot {
+            snapshot.variables.restore(&session).await?;
+        }
         let off = settings.mode() == Mode::Off;
         // Anything but `On` is flight mode, to which the radio returns.
         let power_to_restore = match snapshot {
@@ -187,9 +190,9 @@ impl WifiDriver for WpaSupplicant {
                 AppliedConfig::from_network(&session, id, &access_point.network.ssid).await?
             }
             Settings::AccessPoint { .. } | Settings::Off { .. } => {
-                let flags = session.enabled_flags(snapshot).await?;
-                session.remove_ours().await?;
-                session.set_enabled_flags(&flags).await?;
+                let flags = networks::enabled_flags(&session, snapshot).await?;
+                networks::remove_ours(&session).await?;
+                networks::set_enabled_flags(&session, &flags).await?;
                 if off { AppliedConfig::RadioOff } else { AppliedConfig::Nothing }
             }
         };
@@ -214,10 +217,12 @@ impl WifiDriver for WpaSupplicant {
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, LinuxError> {
         self.idle_watch.pause();
         let session = self.session().await?;
-        session.cancel_wps().await?;
+        exchange::cancel(&session).await?;
         context.report_progress(SearchProgress::Looking);
         self.turn_radio_on(&session).await?;
-        let router = find_pressed_router(&session, &self.freq_list, context).await?;
+        let stop_access_point = async || access_point::stop(&session).await;
+        let router =
+            find_pressed_router(&session, &self.freq_list, context, stop_access_point).await?;
         context.before_disconnect().await;
         context.report_progress(SearchProgress::Exchanging { ssid: router.ssid.clone() });
         exchange(&session, &router).await
@@ -227,17 +232,20 @@ impl WifiDriver for WpaSupplicant {
         self.idle_watch = IdleWatch::default();
         let session = self.session().await?;
         let snapshot = PlatformSnapshot::from_snapshot(snapshot);
-        session.cancel_wps().await?;
+        exchange::cancel(&session).await?;
         self.turn_radio_on(&session).await?;
         let id = station::join(&session, network, snapshot.as_ref()).await?;
         self.applied_config = AppliedConfig::from_network(&session, id, &network.ssid).await?;
-        Ok(exchange::reset(&session, snapshot.as_ref()).await?)
+        if let Some(snapshot) = snapshot {
+            snapshot.variables.restore(&session).await?;
+        }
+        Ok(())
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {
         self.idle_watch.pause();
         let session = self.checked_session().await?;
-        let Networks { platform, pairing, .. } = session.networks().await?;
+        let Networks { platform, pairing, .. } = Networks::read(&session).await?;
         // That pairing has disabled all other networks, so this state is not worth restoring.
         if pairing.iter().any(|network| network.enabled) {
             return Err(LinuxError::ManagedByOther(format!(
@@ -246,8 +254,7 @@ impl WifiDriver for WpaSupplicant {
             )));
         }
         let mut snapshot = PlatformSnapshot::new(&platform);
-        snapshot.cred_processing = exchange::cred_processing(&session).await?;
-        snapshot.config_methods_unset = exchange::are_config_methods_unset(&session).await?;
+        snapshot.variables = ExchangeVariables::read(&session).await?;
         snapshot.power = if self.applied_config == AppliedConfig::RadioOff {
             Power::On
         } else {

@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 use crate::control_socket::ControlSocketError;
 use crate::error::LinuxError;
 use crate::event::Event;
-use crate::platform_snapshot::PlatformSnapshot;
+use crate::network_block::list_networks;
+use crate::reply::Network;
 use crate::session::Session;
 
 /// The value of `wps_cred_processing` that makes wpa_supplicant pass credentials in plain text to
@@ -29,13 +30,44 @@ const MAX_SCANS: u32 = 3;
 /// one pairing device.
 const CONFIG_ERROR_MULTIPLE_PBC: u16 = 12;
 
+/// wpa_supplicant's global variables that the exchange changes. Read them before it, and restore
+/// them after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ExchangeVariables {
+    /// `wps_cred_processing`.
+    pub(crate) cred_processing: u8,
+    /// Whether `config_methods` was not set.
+    pub(crate) config_methods_unset: bool,
+}
+
+impl ExchangeVariables {
+    /// Reads the variables.
+    pub(crate) async fn read(session: &Session) -> Result<Self, ControlSocketError> {
+        let cred_processing = session.request("GET wps_cred_processing").await?;
+        Ok(Self {
+            cred_processing: cred_processing.trim().parse().unwrap_or(0),
+            config_methods_unset: are_config_methods_unset(session).await?,
+        })
+    }
+
+    /// Sets the variables to these values.
+    pub(crate) async fn restore(&self, session: &Session) -> Result<(), ControlSocketError> {
+        let Self { cred_processing, config_methods_unset } = self;
+        session.command(&format!("SET wps_cred_processing {cred_processing}")).await?;
+        if *config_methods_unset {
+            session.command("SET config_methods ").await?;
+        }
+        Ok(())
+    }
+}
+
 /// Leaves the current network and runs the exchange with `router`. Returns its credentials.
 pub(crate) async fn exchange(session: &Session, router: &Router) -> Result<Offer, LinuxError> {
     session.command(&format!("SET wps_cred_processing {CRED_PROCESSING_EXTERNAL}")).await?;
     if are_config_methods_unset(session).await? {
         session.command(&format!("SET config_methods {CONFIG_METHODS}")).await?;
     }
-    let id = session.add_wps_network(&router.bssid.to_string(), router.frequency_mhz).await?;
+    let id = add_wps_network(session, router).await?;
     session.discard_events();
     session.select_network(id).await?;
     let mut received = Zeroizing::new(Vec::new());
@@ -92,29 +124,47 @@ pub(crate) async fn exchange(session: &Session, router: &Router) -> Result<Offer
     offer.ok_or(LinuxError::Credentials(CredentialError::NoNetwork))
 }
 
-/// Restores the variables that were set for the exchange.
-pub(crate) async fn reset(
-    session: &Session,
-    snapshot: Option<&PlatformSnapshot>,
-) -> Result<(), ControlSocketError> {
-    if let Some(snapshot) = snapshot {
-        session.command(&format!("SET wps_cred_processing {}", snapshot.cred_processing)).await?;
-        if snapshot.config_methods_unset {
-            session.command("SET config_methods ").await?;
-        }
+/// Adds a network that pairs by push button with `router` only. Returns its id.
+async fn add_wps_network(session: &Session, router: &Router) -> Result<u32, LinuxError> {
+    let id = session.add_network().await?;
+    for (variable, value) in [
+        ("key_mgmt", "WPS"),
+        ("eap", "WSC"),
+        ("identity", "\"WFA-SimpleConfig-Enrollee-1-0\""),
+        ("phase1", "\"pbc=1\""),
+        ("bssid", &router.bssid.to_string()),
+        ("scan_freq", &router.frequency_mhz.to_string()),
+    ] {
+        session.set_variable(id, variable, value).await?;
+    }
+    Ok(id)
+}
+
+/// Cancels a running pairing and removes its network. `WPS_CANCEL` without a pairing would drop a
+/// good connection, so it is only sent if wpa_supplicant lists an enabled network for WPS.
+pub(crate) async fn cancel(session: &Session) -> Result<(), ControlSocketError> {
+    if pairing_networks(session).await?.iter().any(|network| network.enabled) {
+        session.command("WPS_CANCEL").await?;
+    }
+    for network in pairing_networks(session).await? {
+        session.remove_network(network.id).await?;
     }
     Ok(())
 }
 
-/// Returns wpa_supplicant's `wps_cred_processing`.
-pub(crate) async fn cred_processing(session: &Session) -> Result<u8, ControlSocketError> {
-    Ok(session.request("GET wps_cred_processing").await?.trim().parse().unwrap_or(0))
+/// Returns the networks of a running pairing, started by this driver or by another program.
+async fn pairing_networks(session: &Session) -> Result<Vec<Network>, ControlSocketError> {
+    let mut pairing = Vec::new();
+    for network in list_networks(session.control()).await? {
+        if session.is_wps_network(network.id).await? {
+            pairing.push(network);
+        }
+    }
+    Ok(pairing)
 }
 
 /// Returns whether wpa_supplicant's `config_methods` is not set.
-pub(crate) async fn are_config_methods_unset(
-    session: &Session,
-) -> Result<bool, ControlSocketError> {
+async fn are_config_methods_unset(session: &Session) -> Result<bool, ControlSocketError> {
     let reply = session.request("GET config_methods").await?;
     Ok(matches!(reply.trim(), "" | "null" | "FAIL"))
 }

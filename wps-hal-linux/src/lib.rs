@@ -62,6 +62,8 @@ mod led;
 mod line;
 mod link;
 mod manager;
+mod network_block;
+mod networks;
 mod platform_snapshot;
 mod radio_switch;
 mod reply;

@@ -4,6 +4,7 @@
 use crc::{CRC_32_ISO_HDLC, Crc};
 use wps_core::Snapshot;
 
+use crate::exchange::ExchangeVariables;
 use crate::radio_switch::Power;
 use crate::reply::Network;
 
@@ -27,10 +28,8 @@ const MAX_NETWORKS: usize = (Snapshot::MAX_LEN - HEADER_LEN) * 8;
 /// the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlatformSnapshot {
-    /// wpa_supplicant's `wps_cred_processing`.
-    pub(crate) cred_processing: u8,
-    /// Whether wpa_supplicant's `config_methods` was not set.
-    pub(crate) config_methods_unset: bool,
+    /// The variables that the exchange changes.
+    pub(crate) variables: ExchangeVariables,
     /// Whether and how the radio was turned off outside of our settings (flight mode). `On` if our
     /// settings had turned it off.
     pub(crate) power: Power,
@@ -59,8 +58,7 @@ impl PlatformSnapshot {
         let count = u16::try_from(platform.len()).unwrap_or(u16::MAX);
         let fingerprint = fingerprint(known_networks(platform, count));
         Self {
-            cred_processing: 0,
-            config_methods_unset: false,
+            variables: ExchangeVariables::default(),
             power: Power::On,
             current,
             count,
@@ -71,13 +69,14 @@ impl PlatformSnapshot {
 
     /// Encodes the state for the record.
     pub(crate) fn to_snapshot(&self) -> Snapshot {
-        let bits = if self.config_methods_unset { CONFIG_METHODS_UNSET } else { 0 }
+        let ExchangeVariables { cred_processing, config_methods_unset } = self.variables;
+        let bits = if config_methods_unset { CONFIG_METHODS_UNSET } else { 0 }
             | match self.power {
                 Power::On => 0,
                 Power::InterfaceDown => INTERFACE_DOWN,
                 Power::SoftBlocked | Power::HardBlocked => BLOCKED,
             };
-        let mut bytes = vec![FORMAT, self.cred_processing, bits];
+        let mut bytes = vec![FORMAT, cred_processing, bits];
         bytes.extend(self.current.unwrap_or(NO_CURRENT_NETWORK).to_le_bytes());
         bytes.extend(self.count.to_le_bytes());
         bytes.extend(self.fingerprint.to_le_bytes());
@@ -94,8 +93,10 @@ impl PlatformSnapshot {
         };
         let current = u16::from_le_bytes([a, b]);
         Some(Self {
-            cred_processing,
-            config_methods_unset: bits & CONFIG_METHODS_UNSET != 0,
+            variables: ExchangeVariables {
+                cred_processing,
+                config_methods_unset: bits & CONFIG_METHODS_UNSET != 0,
+            },
             power: match (bits & BLOCKED != 0, bits & INTERFACE_DOWN != 0) {
                 (true, _) => Power::SoftBlocked,
                 (false, true) => Power::InterfaceDown,
@@ -175,14 +176,15 @@ mod tests {
         ] {
             let snapshot = PlatformSnapshot {
                 power,
-                config_methods_unset,
+                variables: ExchangeVariables { cred_processing: 0, config_methods_unset },
                 ..PlatformSnapshot::new(&platform)
             };
             assert_eq!(PlatformSnapshot::from_snapshot(&snapshot.to_snapshot()), Some(snapshot));
         }
-        let expected = PlatformSnapshot { cred_processing: 2, ..PlatformSnapshot::new(&platform) };
+        let variables = ExchangeVariables { cred_processing: 2, config_methods_unset: false };
+        let expected = PlatformSnapshot { variables, ..PlatformSnapshot::new(&platform) };
         let snapshot = PlatformSnapshot::from_snapshot(&expected.to_snapshot()).unwrap();
-        assert_eq!((snapshot.cred_processing, snapshot.current()), (2, Some(3)));
+        assert_eq!((snapshot.variables.cred_processing, snapshot.current()), (2, Some(3)));
         assert_eq!(
             [0, 1, 2].map(|index| snapshot.enabled(index)),
             [Some(false), Some(true), Some(true)]

@@ -1,17 +1,113 @@
-//! A scan for all access points in range, with or without WPS.
+//! Scans that stay connected: of a few channels, or of all access points in range.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wps_core::{ErrorKind, ScanResults};
 
+use crate::bss_table::bss_list;
+use crate::control_socket::ControlSocketError;
 use crate::error::LinuxError;
 use crate::event::Event;
-use crate::session::{EOPNOTSUPP, Session};
+use crate::reply::{self, Values};
+use crate::session::{EVENT_TIMEOUT, Session};
 
+/// How many times a scan is requested again while another scan runs. With a wait after each, this
+/// is longer than a scan of all bands.
+const MAX_BUSY_REPLIES: u32 = 100;
+/// The longest wait for the end of another scan before the next request.
+const BUSY_RETRY_INTERVAL: Duration = Duration::from_millis(200);
+/// The longest time that a scan may spend on one channel.
+const CHANNEL_SCAN_TIMEOUT: Duration = Duration::from_millis(200);
 /// The longest wait for a scan of all bands. After that, the results are those in the BSS table.
 const SCAN_TIMEOUT: Duration = Duration::from_secs(12);
 /// Access points seen at most this many seconds ago count as in range.
 const MAX_BSS_AGE_SECONDS: u64 = 30;
+
+/// The outcome of a scan.
+pub(crate) enum ScanOutcome {
+    /// The scan succeeded. It started at this instant.
+    Done(Instant),
+    /// The card refuses these channels.
+    ChannelsRefused,
+    /// The card cannot scan in its present state.
+    NotSupported,
+    /// The scan failed for another reason, which may be temporary.
+    Failed,
+    /// Another program is scanning all the time.
+    Busy,
+}
+
+/// The kernel's error number for channels that a card refuses.
+const EINVAL: i32 = 22;
+/// The kernel's error number for an operation that a card does not support.
+const EOPNOTSUPP: i32 = 95;
+
+impl Session {
+    /// Returns the frequencies that this card may use, in MHz.
+    pub(crate) async fn frequencies(&self) -> Result<Vec<u16>, ControlSocketError> {
+        let reply = self.request("GET_CAPABILITY freq").await?;
+        Ok(reply::channels(&reply).map(|channel| channel.frequency_mhz).collect())
+    }
+
+    /// Scans these channels without leaving the current network.
+    pub(crate) async fn scan(
+        &self,
+        frequencies_mhz: &[u16],
+    ) -> Result<ScanOutcome, ControlSocketError> {
+        let list: Vec<_> = frequencies_mhz.iter().map(u16::to_string).collect();
+        let request = format!("SCAN TYPE=ONLY freq={}", list.join(","));
+        let mut busy_replies = 0;
+        loop {
+            self.discard_events();
+            let reply = self.request(&request).await?;
+            match reply.trim() {
+                "OK" => break,
+                "FAIL-BUSY" if busy_replies == MAX_BUSY_REPLIES => return Ok(ScanOutcome::Busy),
+                "FAIL-BUSY" => self.wait_for_other_scan().await?,
+                _ => return Ok(ScanOutcome::Failed),
+            }
+            busy_replies += 1;
+        }
+        let started = Instant::now();
+        let timeout =
+            frequencies_mhz.iter().fold(EVENT_TIMEOUT, |time, _| time + CHANNEL_SCAN_TIMEOUT);
+        loop {
+            match self.event_within(timeout).await? {
+                Some(Event::ScanResults) => return Ok(ScanOutcome::Done(started)),
+                Some(Event::ScanFailed(error)) if error == -EINVAL => {
+                    return Ok(ScanOutcome::ChannelsRefused);
+                }
+                Some(Event::ScanFailed(error)) if error == -EOPNOTSUPP => {
+                    return Ok(ScanOutcome::NotSupported);
+                }
+                // There is no event if the radio was switched off during the scan.
+                Some(Event::ScanFailed(_)) | None => return Ok(ScanOutcome::Failed),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Waits until a scan that is not ours ends. Without a link, wpa_supplicant scans all bands
+    /// again and again for a network to join. This method stops that until `apply` or `join`.
+    async fn wait_for_other_scan(&self) -> Result<(), ControlSocketError> {
+        let status = self.request("STATUS").await?;
+        // Not if there is a link, or one is just being established.
+        let state = Values::parse(&status).text("wpa_state");
+        if matches!(state, Some("SCANNING" | "DISCONNECTED" | "INACTIVE")) {
+            self.command("DISCONNECT").await?;
+        }
+        let scan_end = async {
+            loop {
+                match self.next_event().await? {
+                    Event::ScanResults | Event::ScanFailed(_) => return Ok(()),
+                    _ => {}
+                }
+            }
+        };
+        // Do not wait for long: the event may have come before this wait started.
+        tokio::time::timeout(BUSY_RETRY_INTERVAL, scan_end).await.unwrap_or(Ok(()))
+    }
+}
 
 /// Scans all channels without leaving the current network or joining another one.
 pub(crate) async fn scan_all_channels(
@@ -43,7 +139,7 @@ pub(crate) async fn scan_all_channels(
     };
     tokio::time::timeout(SCAN_TIMEOUT, scan).await.unwrap_or(Ok(()))?;
     let mut results = ScanResults::default();
-    for bss in session.bss_list(MAX_BSS_AGE_SECONDS, |_| true).await? {
+    for bss in bss_list(session.control(), MAX_BSS_AGE_SECONDS, |_| true).await? {
         results.add(bss.info);
     }
     Ok(results)

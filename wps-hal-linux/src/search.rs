@@ -8,11 +8,12 @@ use wps_core::driver::{PairContext, SearchProgress};
 use wps_core::wsc::{Bssid, Decision, Router, ScanPlan};
 use wps_core::{ErrorKind, ScanResults};
 
-use crate::access_point;
 use crate::bss::{Bss, WpsBss};
+use crate::bss_table::bss_list;
 use crate::error::LinuxError;
 use crate::reply::Values;
-use crate::session::{ScanOutcome, Session};
+use crate::scan::ScanOutcome;
+use crate::session::Session;
 
 /// The delay before the next scan step if one failed.
 const SCAN_RETRY_DELAY: Duration = Duration::from_millis(200);
@@ -30,11 +31,13 @@ const MAX_PRESSED_AGE_SECONDS: u64 = 5;
 /// all channels of the card if the list is empty.
 ///
 /// Stays connected. An access point that the device serves keeps running, too, unless the card
-/// cannot scan at the same time.
+/// cannot scan at the same time. This then calls `stop_access_point`, which must not let the card
+/// join another network.
 pub(crate) async fn find_pressed_router(
     session: &Session,
     freq_list: &[u16],
     context: &mut PairContext<'_>,
+    stop_access_point: impl AsyncFn() -> Result<(), LinuxError>,
 ) -> Result<Router, LinuxError> {
     let is_allowed = |frequency: &u16| freq_list.is_empty() || freq_list.contains(frequency);
     let mut plan = ScanPlan::new(session.frequencies().await?.into_iter().filter(is_allowed));
@@ -72,7 +75,7 @@ pub(crate) async fn find_pressed_router(
                 if session.access_point_network_id().await?.is_some() =>
             {
                 context.before_disconnect().await;
-                access_point::stop(session).await?;
+                stop_access_point().await?;
                 continue;
             }
             ScanOutcome::NotSupported => {
@@ -104,7 +107,7 @@ pub(crate) async fn find_pressed_router(
             }
             summary.text("flags").is_some_and(|flags| flags.contains("[WPS"))
         };
-        let found = session.bss_list(MAX_BSS_AGE_SECONDS, has_wps).await?;
+        let found = bss_list(session.control(), MAX_BSS_AGE_SECONDS, has_wps).await?;
         let found: Vec<_> = found.into_iter().filter_map(Bss::into_wps).collect();
         let mut results = ScanResults::default();
         found.iter().for_each(|it| results.add(it.info.clone()));

@@ -4,6 +4,7 @@ use wps_core::{Credentials, ErrorKind};
 
 use crate::error::LinuxError;
 use crate::event::{Event, RefusedBy};
+use crate::networks;
 use crate::platform_snapshot::PlatformSnapshot;
 use crate::reply::Values;
 use crate::session::Session;
@@ -17,8 +18,8 @@ pub(crate) async fn apply_platform(
     session: &Session,
     snapshot: Option<&PlatformSnapshot>,
 ) -> Result<(), LinuxError> {
-    let flags = session.enabled_flags(snapshot).await?;
-    let was_ours = session.remove_ours().await?;
+    let flags = networks::enabled_flags(session, snapshot).await?;
+    let was_ours = networks::remove_ours(session).await?;
     if let Some(snapshot) = snapshot {
         let connected = session.connected_network_id().await?;
         let exists = |id: &u32| flags.iter().any(|(other, _)| other == id);
@@ -38,7 +39,7 @@ pub(crate) async fn apply_platform(
     } else if was_ours {
         session.request("REASSOCIATE").await?;
     }
-    Ok(session.set_enabled_flags(&flags).await?)
+    Ok(networks::set_enabled_flags(session, &flags).await?)
 }
 
 /// Configures our network in addition to the platform's own networks. Returns its id.
@@ -47,21 +48,21 @@ pub(crate) async fn apply_station(
     network: &Credentials,
     snapshot: Option<&PlatformSnapshot>,
 ) -> Result<u32, LinuxError> {
-    let flags = session.enabled_flags(snapshot).await?;
+    let flags = networks::enabled_flags(session, snapshot).await?;
     let id = match connected_id(session, network).await? {
         Some(id) => id,
         None => {
-            session.remove_ours().await?;
-            let id = session.add_station(network).await?;
+            networks::remove_ours(session).await?;
+            let id = networks::add_station(session, network).await?;
             match snapshot {
                 Some(_) => session.select_network(id).await?,
                 // Without a snapshot, leave the flags alone. Our network has the highest priority.
-                None => session.enable_network(id).await?,
+                None => networks::enable_network(session, id).await?,
             }
             id
         }
     };
-    session.set_enabled_flags(&flags).await?;
+    networks::set_enabled_flags(session, &flags).await?;
     Ok(id)
 }
 
@@ -71,11 +72,11 @@ pub(crate) async fn join(
     network: &Credentials,
     snapshot: Option<&PlatformSnapshot>,
 ) -> Result<u32, LinuxError> {
-    let flags = session.enabled_flags(snapshot).await?;
-    session.remove_ours().await?;
-    let id = session.add_station(network).await?;
+    let flags = networks::enabled_flags(session, snapshot).await?;
+    networks::remove_ours(session).await?;
+    let id = networks::add_station(session, network).await?;
     connect(session, id).await?;
-    session.set_enabled_flags(&flags).await?;
+    networks::set_enabled_flags(session, &flags).await?;
     Ok(id)
 }
 
@@ -133,6 +134,6 @@ async fn connected_id(session: &Session, network: &Credentials) -> Result<Option
     let Some(id) = session.connected_network_id().await? else { return Ok(None) };
     let status = session.request("STATUS").await?;
     let is_same_ssid = Values::parse(&status).ssid().is_some_and(|ssid| ssid == network.ssid);
-    let is_same = is_same_ssid && session.is_added_for(id, network).await?;
+    let is_same = is_same_ssid && networks::is_added_for(session, id, network).await?;
     Ok(is_same.then_some(id))
 }
