@@ -3,7 +3,7 @@
 #![no_main]
 #![allow(dead_code, reason = "this program uses only a part of the file")]
 
-#[path = "../../wps-hal-linux/src/event.rs"]
+#[path = "../../wps-hal-linux/src/supplicant/event.rs"]
 mod event;
 
 use base16ct::lower;

@@ -3,9 +3,9 @@
 #![no_main]
 #![allow(dead_code, reason = "this program uses only a part of the files")]
 
-#[path = "../../wps-hal-linux/src/bss.rs"]
+#[path = "../../wps-hal-linux/src/supplicant/bss.rs"]
 mod bss;
-#[path = "../../wps-hal-linux/src/reply.rs"]
+#[path = "../../wps-hal-linux/src/supplicant/reply.rs"]
 mod reply;
 
 use bss::Bss;

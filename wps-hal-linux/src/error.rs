@@ -9,7 +9,7 @@ use std::fmt;
 use wps_core::wsc::CredentialError;
 use wps_core::{DriverError, ErrorKind};
 
-use crate::control_socket::ControlSocketError;
+use crate::supplicant::control_socket::ControlSocketError;
 
 /// The error of the Linux driver. `Debug` prints the same sentence as `Display`, since the runner
 /// logs errors with `Debug`. The sentence contains the cause, so `source` returns `None`.

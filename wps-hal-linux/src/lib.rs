@@ -41,50 +41,24 @@
     reason = "wpa_supplicant has many events, and each function handles only a few"
 )]
 
-mod access_point;
-mod applied_config;
-mod bss;
-mod bss_table;
 mod clock;
-#[cfg_attr(not(feature = "_test"), expect(unreachable_pub, reason = "for the tests"))]
-mod control_socket;
-mod driver;
 mod error;
-#[cfg_attr(not(feature = "_test"), expect(unreachable_pub, reason = "for the tests"))]
-mod event;
-mod exchange;
-mod idle_watch;
 #[cfg(feature = "key")]
 mod key;
 #[cfg(feature = "led")]
 mod led;
 #[cfg(feature = "gpio")]
 mod line;
-mod link;
 mod manager;
-mod network_block;
-mod networks;
-mod platform_snapshot;
 mod radio_switch;
-mod reply;
-mod scan;
-mod search;
-mod session;
-mod station;
 mod store;
+mod supplicant;
+mod wpa_supplicant;
 
 pub use clock::BootClock;
-pub use control_socket::ControlSocketError;
-#[cfg(feature = "_test")]
-#[doc(hidden)]
-pub use control_socket::{ControlSocket, Events};
-pub use driver::WpaSupplicant;
 pub use error::LinuxError;
 #[cfg(feature = "key")]
 pub use evdev::KeyCode;
-#[cfg(feature = "_test")]
-#[doc(hidden)]
-pub use event::Event;
 #[cfg(feature = "key")]
 pub use key::Key;
 #[cfg(feature = "led")]
@@ -92,3 +66,11 @@ pub use led::{Led, LedError, LedName};
 #[cfg(feature = "gpio")]
 pub use line::{Line, LineError};
 pub use store::{FileStore, StoreError};
+pub use supplicant::control_socket::ControlSocketError;
+#[cfg(feature = "_test")]
+#[doc(hidden)]
+pub use supplicant::control_socket::{ControlSocket, Events};
+#[cfg(feature = "_test")]
+#[doc(hidden)]
+pub use supplicant::event::Event;
+pub use wpa_supplicant::WpaSupplicant;

@@ -8,12 +8,12 @@ use wps_core::driver::{PairContext, SearchProgress};
 use wps_core::wsc::{Bssid, Decision, Router, ScanPlan};
 use wps_core::{ErrorKind, ScanResults};
 
-use crate::bss::{Bss, WpsBss};
-use crate::bss_table::bss_list;
+use super::bss::{Bss, WpsBss};
+use super::bss_table::bss_list;
+use super::reply::Values;
+use super::scan::ScanOutcome;
+use super::session::Session;
 use crate::error::LinuxError;
-use crate::reply::Values;
-use crate::scan::ScanOutcome;
-use crate::session::Session;
 
 /// The delay before the next scan step if one failed.
 const SCAN_RETRY_DELAY: Duration = Duration::from_millis(200);

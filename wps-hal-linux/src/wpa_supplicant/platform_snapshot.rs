@@ -4,9 +4,9 @@
 use crc::{CRC_32_ISO_HDLC, Crc};
 use wps_core::Snapshot;
 
-use crate::exchange::ExchangeVariables;
 use crate::radio_switch::Power;
-use crate::reply::Network;
+use crate::supplicant::exchange::ExchangeVariables;
+use crate::supplicant::reply::Network;
 
 /// The version of the byte format.
 const FORMAT: u8 = 1;

@@ -1,5 +1,12 @@
 //! The [`WifiDriver`] that controls wpa_supplicant through its control socket.
 
+mod access_point;
+mod applied_config;
+mod idle_watch;
+mod networks;
+mod platform_snapshot;
+mod station;
+
 use std::future::pending;
 use std::path::{Path, PathBuf};
 
@@ -8,20 +15,19 @@ use wps_core::driver::{IdleEvent, Offer, PairContext, SearchProgress};
 use wps_core::Link;
 use wps_core::{Credentials, Mode, ScanResults, Settings, Snapshot, WifiDriver};
 
-use crate::applied_config::AppliedConfig;
-use crate::control_socket::{ControlSocket, ControlSocketError};
 use crate::error::LinuxError;
-use crate::exchange::{self, ExchangeVariables, exchange};
-use crate::idle_watch::IdleWatch;
-use crate::link::read_link;
 use crate::manager::managed_by_other;
-use crate::networks::Networks;
-use crate::platform_snapshot::PlatformSnapshot;
 use crate::radio_switch::{Power, RadioSwitch};
-use crate::scan::scan_all_channels;
-use crate::search::find_pressed_router;
-use crate::session::Session;
-use crate::{access_point, networks, station};
+use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
+use crate::supplicant::exchange::{self, ExchangeVariables, exchange};
+use crate::supplicant::link::read_link;
+use crate::supplicant::scan::scan_all_channels;
+use crate::supplicant::search::find_pressed_router;
+use crate::supplicant::session::Session;
+use applied_config::AppliedConfig;
+use idle_watch::IdleWatch;
+use networks::Networks;
+use platform_snapshot::PlatformSnapshot;
 
 /// A Wi-Fi interface that wpa_supplicant controls: a station, an access point, or off.
 ///

@@ -7,12 +7,12 @@ use wps_core::driver::Offer;
 use wps_core::wsc::{CredentialError, Router, credentials};
 use zeroize::Zeroizing;
 
-use crate::control_socket::ControlSocketError;
+use super::control_socket::ControlSocketError;
+use super::event::Event;
+use super::network_block::list_networks;
+use super::reply::Network;
+use super::session::Session;
 use crate::error::LinuxError;
-use crate::event::Event;
-use crate::network_block::list_networks;
-use crate::reply::Network;
-use crate::session::Session;
 
 /// The value of `wps_cred_processing` that makes wpa_supplicant pass credentials in plain text to
 /// this process only, and not save them itself.

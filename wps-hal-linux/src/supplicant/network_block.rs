@@ -2,10 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use crate::control_socket::{ControlSocket, ControlSocketError};
+use super::control_socket::{ControlSocket, ControlSocketError};
+use super::reply::{self, Network};
+use super::session::Session;
 use crate::error::LinuxError;
-use crate::reply::{self, Network};
-use crate::session::Session;
 
 /// The bands on which WPS is possible, in MHz. Leaves out 6 GHz, where there is no WPS and whose
 /// channels make a scan three times as long.

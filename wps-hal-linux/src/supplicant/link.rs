@@ -3,8 +3,8 @@
 use wps_core::Mode;
 use wps_core::{Cipher, Link, Security};
 
-use crate::control_socket::{ControlSocket, ControlSocketError};
-use crate::reply::Values;
+use super::control_socket::{ControlSocket, ControlSocketError};
+use super::reply::Values;
 
 /// Reads the state of the link.
 pub(crate) async fn read_link(control: &ControlSocket) -> Result<Link, ControlSocketError> {

@@ -6,12 +6,12 @@ use std::sync::LazyLock;
 use wps_core::{AccessPoint, Credentials, Passphrase, Ssid};
 use zeroize::Zeroizing;
 
-use crate::control_socket::ControlSocketError;
+use super::platform_snapshot::PlatformSnapshot;
 use crate::error::LinuxError;
-use crate::network_block::list_networks;
-use crate::platform_snapshot::PlatformSnapshot;
-use crate::reply::Network;
-use crate::session::Session;
+use crate::supplicant::control_socket::ControlSocketError;
+use crate::supplicant::network_block::list_networks;
+use crate::supplicant::reply::Network;
+use crate::supplicant::session::Session;
 
 /// The start of the `id_str` of our network, by which we recognize it. wpa_supplicant keeps this
 /// variable and does not use it.

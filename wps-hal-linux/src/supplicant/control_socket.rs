@@ -10,7 +10,7 @@ use rustix::net::{RecvFlags, SendFlags, SocketAddrUnix};
 use tokio::net::UnixDatagram;
 use zeroize::Zeroizing;
 
-use crate::event::Event;
+use super::event::Event;
 
 /// The longest wait for a reply. wpa_supplicant answers within milliseconds, or it hangs.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,10 +9,10 @@ use wps_core::Ssid;
 use wps_core::driver::IdleEvent;
 use wps_core::wsc::Bssid;
 
-use crate::applied_config::{AppliedConfig, Condition, ReturnDelay};
-use crate::bss_table;
-use crate::control_socket::{ControlSocket, ControlSocketError, Events};
-use crate::event::{Event, RefusedBy};
+use super::applied_config::{AppliedConfig, Condition, ReturnDelay};
+use crate::supplicant::bss_table;
+use crate::supplicant::control_socket::{ControlSocket, ControlSocketError, Events};
+use crate::supplicant::event::{Event, RefusedBy};
 
 /// The time between two checks. Polling is necessary: a wpa_supplicant that was killed sends no
 /// event.

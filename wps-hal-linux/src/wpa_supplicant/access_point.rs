@@ -2,12 +2,12 @@
 
 use wps_core::AccessPoint;
 
+use super::networks;
+use super::platform_snapshot::PlatformSnapshot;
 use crate::error::LinuxError;
-use crate::event::Event;
-use crate::networks;
-use crate::platform_snapshot::PlatformSnapshot;
-use crate::reply::{Channel, channels};
-use crate::session::Session;
+use crate::supplicant::event::Event;
+use crate::supplicant::reply::{Channel, channels};
+use crate::supplicant::session::Session;
 
 /// The frequency if the settings name no channel: channel 11, as in wpa_supplicant.
 const DEFAULT_FREQUENCY_MHZ: u16 = 2462;

@@ -4,7 +4,7 @@ use wps_core::wsc::{Advertisement, Router};
 use wps_core::{BssInfo, Ssid};
 use wps_core::{Cipher, Security};
 
-use crate::reply::Values;
+use super::reply::Values;
 
 /// Splits a reply to `BSS RANGE=…` into its entries, each with its id.
 pub(crate) fn bss_entries(reply: &str) -> impl Iterator<Item = (u32, Values<'_>)> {

@@ -4,9 +4,9 @@ use wps_core::Ssid;
 use wps_core::wsc::Bssid;
 use zeroize::Zeroizing;
 
-use crate::bss::{Bss, bss_entries};
-use crate::control_socket::{ControlSocket, ControlSocketError};
-use crate::reply::Values;
+use super::bss::{Bss, bss_entries};
+use super::control_socket::{ControlSocket, ControlSocketError};
+use super::reply::Values;
 
 // Fields of a `BSS` reply (`WPA_BSS_MASK_*` in hostap).
 /// The fields that describe an entry: id, BSSID, frequency, level, age and flags.

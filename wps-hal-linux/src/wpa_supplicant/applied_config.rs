@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wps_core::{Settings, Ssid};
 
-use crate::bss_table;
-use crate::control_socket::{ControlSocket, ControlSocketError};
-use crate::link::read_link;
-use crate::network_block::list_networks;
-use crate::reply::Values;
-use crate::session::Session;
+use crate::supplicant::bss_table;
+use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
+use crate::supplicant::link::read_link;
+use crate::supplicant::network_block::list_networks;
+use crate::supplicant::reply::Values;
+use crate::supplicant::session::Session;
 
 /// How long wpa_supplicant may be in another network, or in none, without trying ours while it is
 /// enabled and in range. After a failed association it ignores the access point for 10 s

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use wps_core::{ErrorKind, ScanResults};
 
-use crate::bss_table::bss_list;
-use crate::control_socket::ControlSocketError;
+use super::bss_table::bss_list;
+use super::control_socket::ControlSocketError;
+use super::event::Event;
+use super::reply::{self, Values};
+use super::session::{EVENT_TIMEOUT, Session};
 use crate::error::LinuxError;
-use crate::event::Event;
-use crate::reply::{self, Values};
-use crate::session::{EVENT_TIMEOUT, Session};
 
 /// How many times a scan is requested again while another scan runs. With a wait after each, this
 /// is longer than a scan of all bands.

@@ -2,12 +2,12 @@
 
 use wps_core::{Credentials, ErrorKind};
 
+use super::networks;
+use super::platform_snapshot::PlatformSnapshot;
 use crate::error::LinuxError;
-use crate::event::{Event, RefusedBy};
-use crate::networks;
-use crate::platform_snapshot::PlatformSnapshot;
-use crate::reply::Values;
-use crate::session::Session;
+use crate::supplicant::event::{Event, RefusedBy};
+use crate::supplicant::reply::Values;
+use crate::supplicant::session::Session;
 
 /// How many times a join is retried if the router rejects it although the key is right.
 const MAX_REJECTIONS: u32 = 3;

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::control_socket::{ControlSocket, ControlSocketError, Events};
+use super::control_socket::{ControlSocket, ControlSocketError, Events};
+use super::event::Event;
+use super::reply::Values;
 use crate::error::LinuxError;
-use crate::event::Event;
 use crate::radio_switch::Power;
-use crate::reply::Values;
 
 /// How long to wait for an event before checking that wpa_supplicant still runs.
-pub(crate) const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How many times [`Session::wait_for_power`] asks wpa_supplicant for its state: for 3 s in all.
 const MAX_POWER_POLLS: u32 = 60;
 /// The time between two of these requests.
@@ -83,7 +83,7 @@ impl Session {
     }
 
     /// Waits for the next event. Returns `None` if there is none within `timeout`.
-    pub(crate) async fn event_within(
+    pub(super) async fn event_within(
         &self,
         timeout: Duration,
     ) -> Result<Option<Event>, ControlSocketError> {
