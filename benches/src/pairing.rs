@@ -5,7 +5,7 @@ use core::time::Duration;
 use wps_core::command::{Command, Input};
 use wps_core::driver::{ErrorKind, Offer};
 use wps_core::{
-    AccessPoint, AfterFailure, Credentials, Instant, Loaded, Machine, Record, RequestError,
+    AccessPoint, AfterFailure, Credentials, Instant, KeptBy, Loaded, Machine, Record, RequestError,
     Settings, Snapshot,
 };
 use wps_testkit::network;
@@ -83,6 +83,7 @@ pub fn pair(machine: &mut impl PairingMachine) -> u32 {
                 joins += 1;
                 Input::Joined(if joins == 1 { Err(ErrorKind::NotFound) } else { Ok(()) })
             }
+            Command::Keep(..) => Input::Kept(Ok(KeptBy::Record)),
         };
         machine.handle(now, input);
         steps += 1;

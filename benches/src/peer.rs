@@ -61,6 +61,10 @@ impl Peer {
                 let settings = machine.settings_to_apply().clone();
                 Command::Apply(settings, machine.snapshot.clone(), *until)
             }
+            State::Keeping { until } => {
+                let network = machine.target_network().clone();
+                Command::Keep(network, machine.snapshot.clone(), *until)
+            }
             State::Saving { until } => {
                 Command::Save(Record::Settled(machine.settings_to_apply().clone()), *until)
             }
@@ -94,7 +98,9 @@ impl Peer {
                 (phase_of_task(Phase::Joining { ssid }), None, machine.last_error)
             }
             State::Applying { .. } => (Phase::Configuring, None, None),
-            State::Saving { .. } => (phase_of_task(Phase::Saving), None, None),
+            State::Keeping { .. } | State::Saving { .. } => {
+                (phase_of_task(Phase::Saving), None, None)
+            }
             State::Restoring { .. }
             | State::RestorePause { .. }
             | State::Closing { .. }

@@ -11,13 +11,19 @@ use wps_core::command::{Command, Input};
 use wps_core::driver::Offer;
 use wps_core::wsc::Bssid;
 use wps_core::{
-    AccessPoint, AfterFailure, Cause, Credentials, ErrorKind, Instant, Loaded, Machine, Record,
-    Settings, Snapshot,
+    AccessPoint, AfterFailure, Cause, Credentials, ErrorKind, Instant, KeptBy, KeptId, Loaded,
+    Machine, Record, Secret, Settings, Snapshot,
 };
 use wps_testkit::network;
 
+const KEPT_ID: KeptId = KeptId([7; 16]);
+
 fn net(name: &[u8]) -> Credentials {
     network(name, b"correct horse")
+}
+
+fn kept(name: &[u8]) -> Credentials {
+    Credentials { secret: Secret::Kept(KEPT_ID), ..net(name) }
 }
 
 fn any_settings() -> impl Strategy<Value = Settings> {
@@ -27,6 +33,8 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         Settings::Station { network: net(b"old") },
         Settings::AccessPoint { access_point, remembered: Some(net(b"old")) },
         Settings::Off { remembered: None },
+        Settings::Station { network: kept(b"kept") },
+        Settings::Off { remembered: Some(kept(b"kept")) },
     ])
 }
 
@@ -38,6 +46,11 @@ fn failure() -> impl Strategy<Value = ErrorKind> {
 fn any_input() -> impl Strategy<Value = Input> {
     let done = || prop_oneof![3 => Just(Ok(())), 1 => failure().prop_map(Err)];
     let reply_grace = || (0_u64..3).prop_map(|it| Duration::from_millis(it * 300));
+    let kept_by = prop_oneof![
+        Just(Ok(KeptBy::Record)),
+        Just(Ok(KeptBy::Platform(KEPT_ID))),
+        failure().prop_map(Err),
+    ];
     let offer = Offer::new([net(b"guest"), net(b"home")]).expect("two");
     prop_oneof![
         (reply_grace(), prop::option::of(Just(Bssid([2, 0, 0, 0, 0, 1]))))
@@ -52,12 +65,14 @@ fn any_input() -> impl Strategy<Value = Input> {
         Just(Input::ConfigLost),
         Just(Input::KeyRefused),
         Just(Input::KeyAccepted),
+        Just(Input::NetworkRemoved),
         failure().prop_map(|kind| Input::SnapshotTaken(Err(kind))),
         Just(Input::SnapshotTaken(Ok(Snapshot::new(b"snapshot").expect("short")))),
         Just(Input::Saved(Ok(()))),
         Just(Input::Saved(Err(()))),
         done().prop_map(Input::Applied),
         done().prop_map(Input::Joined),
+        kept_by.prop_map(Input::Kept),
         Just(Input::Offered(Ok(offer))),
         failure().prop_map(|kind| Input::Offered(Err(kind))),
         // These are counted if they come twice in a row.
@@ -74,7 +89,8 @@ fn answers(command: &Command, input: &Input) -> bool {
         | Input::Configure { .. }
         | Input::ConfigLost
         | Input::KeyRefused
-        | Input::KeyAccepted => matches!(command, Command::Idle(_)),
+        | Input::KeyAccepted
+        | Input::NetworkRemoved => matches!(command, Command::Idle(_)),
         Input::Cancel | Input::WaitElapsed => false,
         Input::SearchElapsed(_) => matches!(command, Command::Pair { .. }),
         Input::Elapsed => matches!(command, Command::Pause(_)),
@@ -83,6 +99,7 @@ fn answers(command: &Command, input: &Input) -> bool {
         Input::Applied(_) => matches!(command, Command::Apply(..)),
         Input::Offered(_) => matches!(command, Command::Pair { .. }),
         Input::Joined(_) => matches!(command, Command::Join(..)),
+        Input::Kept(_) => matches!(command, Command::Keep(..)),
     }
 }
 

@@ -3,10 +3,10 @@ import { byId, quote, request, setText } from "./device.js";
 
 const POLL_INTERVAL_MS = 1000;
 
-/** Shows the state of the routers. */
-async function showRouters() {
+/** Shows the state of the routers, and what a platform that keeps networks has. */
+async function showState() {
   try {
-    const [router, second] = (await request("/api/v1/sim")).routers;
+    const { routers: [router, second], kept } = await request("/api/v1/sim");
     const pressedText = (it) => (it.pressed ? ", its WPS button is pressed" : "");
     const describe = (it) => (it.on ? "switched on" : "switched off") + (it.wps ? pressedText(it) : ", without WPS") + (it.wrong_key ? ", with a wrong key to hand over" : "");
     let text = quote(router.ssid) + " (password: " + router.key + ") is " + describe(router) + ".";
@@ -16,15 +16,19 @@ async function showRouters() {
     for (const [key, isOn] of Object.entries(toggles)) {
       document.querySelector(`[data-sim="${key}"]`).setAttribute("aria-pressed", String(isOn));
     }
+    const remove = document.querySelector('[data-sim="remove-kept"]');
+    byId("sim-kept").hidden = remove.hidden = kept === null;
+    remove.disabled = !kept?.length;
+    setText("sim-kept", kept?.length ? "The platform keeps " + kept.map(quote).join(", ") + "." : "The platform keeps no network.");
   } catch {
     // The device cannot be reached just now, and the page says so.
   }
 }
 
 /** Shows the state again and again, since keys in the terminal change it, too. */
-async function pollRouters() {
-  if (!document.hidden) await showRouters();
-  setTimeout(pollRouters, POLL_INTERVAL_MS);
+async function pollState() {
+  if (!document.hidden) await showState();
+  setTimeout(pollState, POLL_INTERVAL_MS);
 }
 
 for (const button of document.querySelectorAll("[data-sim]")) {
@@ -34,7 +38,7 @@ for (const button of document.querySelectorAll("[data-sim]")) {
     } catch {
       // The panel shows the actual state in any case.
     }
-    showRouters();
+    showState();
   });
 }
-pollRouters();
+pollState();

@@ -21,8 +21,17 @@ fn ended(how: &str) -> impl Fn(&Value) -> bool {
 
 #[test]
 fn the_daemon_never_prints_a_secret() {
+    check_all_outputs(&["--name", "device.example"]);
+}
+
+#[test]
+fn the_daemon_never_prints_a_secret_of_a_kept_network() {
+    check_all_outputs(&["--platform-keeps-networks"]);
+}
+
+fn check_all_outputs(flags: &[&str]) {
     let mut command = command(env!("CARGO_BIN_EXE_wpsd"));
-    let command = command.args(["--name", "device.example"]).env("RUST_LOG", "trace");
+    let command = command.args(flags).env("RUST_LOG", "trace");
     let daemon = Daemon::spawn(command);
     let wait_for =
         |is_wanted: &dyn Fn(&Value) -> bool| daemon.wait_for_response(is_wanted).to_string();
@@ -45,6 +54,8 @@ fn the_daemon_never_prints_a_secret() {
     post("/api/v1/sim/second");
     all.push(post(WPS));
     all.push(wait_for(&ended("overlap")));
+    // What a platform keeps is removed.
+    post("/api/v1/sim/remove-kept");
     // Settings by hand, valid and invalid.
     for body in [
         r#"{"enable":true,"name":"Home","password":"typed by hand"}"#,

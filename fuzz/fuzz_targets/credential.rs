@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wps_core::Credentials;
 use wps_core::wsc::{MAX_CREDENTIALS, credentials};
+use wps_core::{Credentials, Secret};
 use wps_testkit::wsc::SentCredential;
 
 fuzz_target!(|received: &[u8]| {
@@ -14,7 +14,7 @@ fuzz_target!(|received: &[u8]| {
         assert!(!networks[..index].contains(network), "a duplicate");
         let ssid = network.ssid.as_bytes();
         assert!((1..=32).contains(&ssid.len()) && sent(ssid), "a name that was not sent");
-        if let Some(key) = &network.passphrase {
+        if let Secret::Key(key) = &network.secret {
             let key = key.reveal();
             assert!((8..=64).contains(&key.len()) && sent(key), "a key that was not sent");
             assert!(!key.iter().any(u8::is_ascii_control));
@@ -30,6 +30,6 @@ fuzz_target!(|received: &[u8]| {
 });
 
 fn encoded(network: &Credentials) -> Vec<u8> {
-    let key = network.passphrase.as_ref().map(|key| key.reveal());
+    let key = network.secret.key().expect("a router hands over the key").map(|key| key.reveal());
     SentCredential::new(network.ssid.as_bytes(), key).bytes()
 }

@@ -4,7 +4,8 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use common::scenario::{
-    Action, DISK_FAULTS, RADIO_FAULTS, ROUTER_KEYS, ROUTER_KINDS, ROUTERS, Scenario, known_settings,
+    Action, DISK_FAULTS, PLATFORMS, RADIO_FAULTS, ROUTER_KEYS, ROUTER_KINDS, ROUTERS, Scenario,
+    known_settings,
 };
 use libfuzzer_sys::fuzz_target;
 use wps_core::AfterFailure;
@@ -24,6 +25,7 @@ fuzz_target!(|scenario: ArbitraryScenario| {
 
 impl<'a> Arbitrary<'a> for ArbitraryScenario {
     fn arbitrary(data: &mut Unstructured<'a>) -> Result<Self> {
+        let platform = *data.choose(&PLATFORMS)?;
         let settings = known_settings();
         let initial = if data.ratio(1, 9)? { None } else { Some(data.choose(&settings)?.clone()) };
         let back = data.arbitrary()?;
@@ -38,12 +40,20 @@ impl<'a> Arbitrary<'a> for ArbitraryScenario {
         while !data.is_empty() && actions.len() < MAX_ACTIONS {
             actions.push((data.int_in_range(0..=40_000)?, action(data)?));
         }
-        Ok(Self(Scenario { initial, after_failure, poll_seed, drop_after, power_cuts, actions }))
+        Ok(Self(Scenario {
+            platform,
+            initial,
+            after_failure,
+            poll_seed,
+            drop_after,
+            power_cuts,
+            actions,
+        }))
     }
 }
 
 fn action(data: &mut Unstructured<'_>) -> Result<Action> {
-    Ok(match data.int_in_range(0..=22)? {
+    Ok(match data.int_in_range(0..=24)? {
         0..=5 => Action::Start(data.arbitrary()?),
         6 => Action::Cancel,
         7 => Action::Configure(data.choose(&known_settings())?.clone()),
@@ -56,6 +66,8 @@ fn action(data: &mut Unstructured<'_>) -> Result<Action> {
         18 => Action::RestartPlatform,
         19 => Action::StartWith(data.choose(&ROUTERS)?),
         20 => Action::SetKey(data.choose(&ROUTERS)?, data.choose(&ROUTER_KEYS)?),
+        21 => Action::RemoveKept(data.arbitrary()?),
+        22 => Action::Enable(data.arbitrary()?),
         _ => Action::SetDiskFault(optional(data, &DISK_FAULTS)?),
     })
 }

@@ -6,7 +6,7 @@
 
 use core::time::Duration;
 
-use crate::driver::{ErrorKind, IdleEvent, Offer};
+use crate::driver::{ErrorKind, IdleEvent, KeptBy, Offer};
 use crate::record::Record;
 use crate::settings::{Credentials, Settings, Snapshot};
 use crate::status::Cause;
@@ -29,6 +29,8 @@ pub const REQUEST_WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time for the driver to make the radio match the settings.
 pub const APPLY_TIMEOUT: Duration = Duration::from_secs(15);
+/// The time for the driver to make the platform keep a network.
+pub const KEEP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time for the store to save a record.
 pub const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The delay between two tries inside the window, and the first delay between two tries to restore.
@@ -75,6 +77,8 @@ pub enum Command {
     },
     /// Join this network.
     Join(Credentials, Snapshot, Instant),
+    /// Make the platform keep this network, which was joined, if the platform keeps networks.
+    Keep(Credentials, Snapshot, Instant),
 }
 
 impl Command {
@@ -87,7 +91,8 @@ impl Command {
             | Self::Save(_, until)
             | Self::Apply(_, _, until)
             | Self::Pair { until, .. }
-            | Self::Join(_, _, until) => Some(*until),
+            | Self::Join(_, _, until)
+            | Self::Keep(_, _, until) => Some(*until),
         }
     }
 }
@@ -125,6 +130,8 @@ pub enum Input {
     KeyRefused,
     /// The network in use accepts its key again.
     KeyAccepted,
+    /// The platform no longer has the network that it kept.
+    NetworkRemoved,
     /// The answer to [`Command::Snapshot`].
     SnapshotTaken(Result<Snapshot, ErrorKind>),
     /// The answer to [`Command::Save`].
@@ -135,6 +142,8 @@ pub enum Input {
     Offered(Result<Offer, ErrorKind>),
     /// The answer to [`Command::Join`].
     Joined(Result<(), ErrorKind>),
+    /// The answer to [`Command::Keep`].
+    Kept(Result<KeptBy, ErrorKind>),
 }
 
 impl From<IdleEvent> for Input {
@@ -143,6 +152,7 @@ impl From<IdleEvent> for Input {
             IdleEvent::ConfigLost => Self::ConfigLost,
             IdleEvent::KeyRefused => Self::KeyRefused,
             IdleEvent::KeyAccepted => Self::KeyAccepted,
+            IdleEvent::NetworkRemoved => Self::NetworkRemoved,
         }
     }
 }
@@ -160,11 +170,13 @@ impl Input {
             Self::ConfigLost => "ConfigLost",
             Self::KeyRefused => "KeyRefused",
             Self::KeyAccepted => "KeyAccepted",
+            Self::NetworkRemoved => "NetworkRemoved",
             Self::SnapshotTaken(_) => "SnapshotTaken",
             Self::Saved(_) => "Saved",
             Self::Applied(_) => "Applied",
             Self::Offered(_) => "Offered",
             Self::Joined(_) => "Joined",
+            Self::Kept(_) => "Kept",
         }
     }
 }

@@ -27,7 +27,12 @@
 //!    has the configuration that was applied last, at once and then every few seconds. It is also
 //!    needed if the radio gives up after some time without a link. Its future is dropped as soon as
 //!    there is other work, so the instant of the next check or try is stored in the driver.
-//! 7. **Errors** have the [kind](crate::ErrorKind) that says what happened. A
+//! 7. **`keep`** is needed only if the platform
+//!    [keeps networks](crate::driver#platforms-that-keep-networks). Then `snapshot` chooses the
+//!    identifier, and `maintain` removes what was kept in vain. Any other driver returns
+//!    [`KeptElsewhere`](crate::ErrorKind::KeptElsewhere) for a network that only the platform has:
+//!    use [`Secret::key`](crate::Secret::key), and never take a missing key for an open network.
+//! 8. **Errors** have the [kind](crate::ErrorKind) that says what happened. A
 //!    [final](crate::ErrorKind::is_final) kind ends the whole pairing; a lost router is not final.
 //!
 //! # Running the suite
@@ -39,6 +44,9 @@
 //! check that needs one that failed is skipped, too. [`Report::is_ok`] only means that no check
 //! failed. So compare [`Report::not_passed`] with a list of the gaps that you know, as the example
 //! does.
+//!
+//! If the platform keeps networks, the test bed says so with [`TestBed::keeps_networks`], and lists
+//! them. On any other platform, the checks of `keep` are skipped.
 //!
 //! A method must return within [its time](crate::driver#time-limits) in the machine. The test bed's
 //! clock limits every wait, so a driver that never responds fails instead of blocking the suite.
@@ -80,6 +88,7 @@ mod credentials;
 mod drops;
 mod fixtures;
 mod futures;
+mod keeping;
 mod methods;
 mod modes;
 mod pairing;
@@ -92,10 +101,11 @@ use core::time::Duration;
 use context::TestContext;
 use report::Stop;
 
+use crate::settings::Credentials;
 use crate::time::Clock;
 
 pub use report::{CheckResult, Drops, Failure, Finding, Outcome, Report, TestCase};
-pub use test_bed::{Limits, ObservedState, TestBed, Unavailable};
+pub use test_bed::{Limits, ObservedState, PlatformNetwork, TestBed, Unavailable};
 
 /// A part of the contract that can be checked. Every check resets the test bed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -164,13 +174,33 @@ pub enum Check {
     WrongKey,
     /// `join` of a network out of range never succeeds.
     NotInRange,
-    /// The platform stores nothing of new credentials, neither after a failure nor after a success.
+    /// The platform stores nothing of new credentials before `keep`, neither after a failure nor
+    /// after a success.
     NothingStored,
+    /// On a platform that keeps networks, `keep` stores exactly the network that was joined, also
+    /// for the time after a power cut. `apply` and `join` use it then, and `join` proves it.
+    Keeps,
+    /// After a failure, `apply` returns to the previous network and removes nothing from the disk.
+    /// `maintain` removes what was kept in vain, also if `link` is called every second. While the
+    /// platform does not have the network of the settings, it removes nothing. Neither does it if
+    /// the settings name none and there was no task yet.
+    KeptInVain,
+    /// `maintain` reports once that the user has removed the kept network, and never before. It
+    /// does so also if `link` is called every second. `apply` succeeds without it.
+    KeptRemoved,
+    /// A network that is kept again replaces the earlier one at rest. A network of the user with
+    /// that name is untouched.
+    KeptSameName,
+    /// `apply` and `join` of a network that only another platform has fail as such, with every
+    /// driver. The radio then leaves the network of a task that has failed, joins no open network
+    /// of that name, and remains usable. While such a network is remembered, `maintain` neither
+    /// reports it as removed nor removes anything.
+    KeptElsewhere,
 }
 
 impl Check {
     /// All checks.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 34] = [
         Self::Station,
         Self::KeepsLink,
         Self::JoinsLater,
@@ -200,6 +230,11 @@ impl Check {
         Self::WrongKey,
         Self::NotInRange,
         Self::NothingStored,
+        Self::Keeps,
+        Self::KeptInVain,
+        Self::KeptRemoved,
+        Self::KeptSameName,
+        Self::KeptElsewhere,
     ];
 
     /// Returns the name of the variant in lower case, as words.
@@ -234,6 +269,22 @@ impl Check {
             Self::WrongKey => "wrong key",
             Self::NotInRange => "not in range",
             Self::NothingStored => "nothing stored",
+            Self::Keeps => "keeps",
+            Self::KeptInVain => "kept in vain",
+            Self::KeptRemoved => "kept removed",
+            Self::KeptSameName => "kept same name",
+            Self::KeptElsewhere => "kept elsewhere",
+        }
+    }
+
+    /// Returns the network in the platform's own configuration, if the check needs one.
+    fn platform_network(self) -> Option<Credentials> {
+        if self == Self::Platform {
+            Some(fixtures::old())
+        } else if self == Self::KeptSameName {
+            Some(fixtures::home_with_another_key())
+        } else {
+            None
         }
     }
 
@@ -244,6 +295,8 @@ impl Check {
             (Check::Station, Unavailable("it needs the check \"station\", which failed"));
         const PAIRING: (Check, Unavailable) =
             (Check::Pairing, Unavailable("it needs the check \"pairing\", which failed"));
+        const KEEPS: (Check, Unavailable) =
+            (Check::Keeps, Unavailable("it needs the check \"keeps\", which failed"));
         match self {
             Self::Station => &[],
             Self::KeepsLink
@@ -273,18 +326,20 @@ impl Check {
             | Self::OnlyOne
             | Self::RouterVanishes
             | Self::OddCredentials
-            | Self::NothingStored => &[STATION, PAIRING],
+            | Self::NothingStored
+            | Self::Keeps
+            | Self::KeptElsewhere => &[STATION, PAIRING],
+            Self::KeptInVain | Self::KeptRemoved | Self::KeptSameName => &[STATION, PAIRING, KEEPS],
         }
     }
 }
 
 /// Runs one check. It resets the test bed first.
 pub async fn run<S: TestBed>(check: Check, test_bed: &mut S) -> CheckResult {
-    let network = fixtures::old();
-    let platform = (check == Check::Platform).then_some(&network);
+    let platform = check.platform_network();
     let (clock, mut log) = (test_bed.clock(), context::Log::default());
     let start = clock.now();
-    let result = match TestContext::new(test_bed, platform, &mut log).await {
+    let result = match TestContext::new(test_bed, platform.as_ref(), &mut log).await {
         Ok(context) => run_check(check, context).await,
         Err(stop) => Err(stop),
     };
@@ -330,6 +385,11 @@ async fn run_check<S: TestBed>(check: Check, context: TestContext<'_, S>) -> Res
         Check::WrongKey => credentials::wrong_key(context).await,
         Check::NotInRange => credentials::not_in_range(context).await,
         Check::NothingStored => credentials::nothing_stored(context).await,
+        Check::Keeps => keeping::keeps(context).await,
+        Check::KeptInVain => keeping::kept_in_vain(context).await,
+        Check::KeptRemoved => keeping::kept_removed(context).await,
+        Check::KeptSameName => keeping::kept_same_name(context).await,
+        Check::KeptElsewhere => keeping::kept_elsewhere(context).await,
     }
 }
 

@@ -3,8 +3,9 @@
 //! # For driver authors
 //!
 //! Three methods change what the radio does (`apply`, `pair`, `join`). Three only observe it
-//! (`snapshot`, `link`, `scan`). While the device is idle, `maintain` looks after its link. The
-//! machine decides *what* to do and *when*; a driver only does it. The rules:
+//! (`snapshot`, `link`, `scan`). While the device is idle, `maintain` looks after its link. `keep`
+//! is only for [platforms that keep networks](#platforms-that-keep-networks). The machine decides
+//! *what* to do and *when*; a driver only does it. The rules:
 //!
 //! 1. **Any method may be called in any radio state**, even twice in a row.
 //! 2. **Any future may be dropped at any await.** The next call must find out the radio's actual
@@ -12,8 +13,10 @@
 //! 3. **A driver has no timeouts.** The machine owns the pairing window, the join timeout and every
 //!    other timeout, and drops the future when one expires. The one exception: a driver may limit
 //!    how long it waits for the hardware to respond, and then returns [`ErrorKind::NoResponse`].
-//! 4. **A driver stores nothing on disk**, and tells its platform not to. The machine saves the
-//!    credentials after a join has proven them.
+//! 4. **A driver stores nothing on disk before the network was proven**, and tells its platform not
+//!    to. After `join` has proven it, the machine saves the credentials, or the platform does in
+//!    `keep`: then exactly this network. After a failure, once `maintain` was called, nothing is
+//!    left of it.
 //! 5. `pair` **stays connected until a router's button has been pressed**, if the radio can scan
 //!    without leaving its network or stopping its own access point. It awaits
 //!    [`PairContext::before_disconnect`] before it disconnects, because the client that requested
@@ -27,15 +30,53 @@
 //!    The machine then applies the settings again. If the radio gives up after it has lost its
 //!    network, `maintain` joins the network again.
 //! 8. **`apply` of the settings that are in force keeps the link**, or the access point. The
-//!    machine applies them again whenever it is not sure that the radio has them.
+//!    machine applies them again whenever it is not sure that the radio has them. After
+//!    [`ErrorKind::KeptElsewhere`], the radio is in no network of ours.
 //! 9. **`join` proves the key**, even if the network is already joined with another one: the
 //!    machine saves what `join` has accepted.
 //! 10. **`link` reports what the radio does now**, as far as it reports anything.
 //!
+//! # Platforms that keep networks
+//!
+//! Some platforms keep networks themselves, for example NetworkManager, or a module with a store of
+//! its own. There the network of a pairing becomes one of the platform's own saved networks. The
+//! record has only its name and its [identifier](crate::KeptId), and no key
+//! ([`Secret::Kept`](crate::Secret::Kept)). The network stays if this software is uninstalled. A
+//! driver for such a platform marks the networks that it adds (below: *ours*), and never changes
+//! any other. All other drivers return [`ErrorKind::KeptElsewhere`] for such a record, which
+//! [`Secret::key`](crate::Secret::key) does for them, and need nothing of the following.
+//!
+//! * `snapshot` chooses the identifier of the network that this task may add, and puts it into the
+//!   snapshot, so that it is in the journal.
+//! * `join` adds the network under this identifier in memory only. If the secret is `Kept`, it
+//!   activates that network of the platform, and proves it as usual.
+//! * `keep` follows a `join` that has succeeded, and does not interrupt the link. It stores the
+//!   network on disk under the identifier, and returns after the disk is synced. A network that is
+//!   there under the same identifier is of an earlier try, and is replaced.
+//! * `apply` removes networks of ours that are only in memory. On disk it removes nothing. With a
+//!   snapshot it ends a task that has failed: it leaves the network of that task and returns to
+//!   what the snapshot names. Without one, the platform decides which network it joins: if the
+//!   secret is `Kept`, `apply` activates that network only if the platform has no connection and
+//!   makes none. It also succeeds if the platform does not have this network.
+//! * `maintain` is the only method that removes networks of ours from the disk: those under another
+//!   identifier than that of `settings`. If the platform does not have the network that `settings`
+//!   name, it removes nothing and returns [`IdleEvent::NetworkRemoved`]. The machine then forgets
+//!   the network. If the platform does not answer, `maintain` neither removes nor reports anything.
+//! * If `settings` name no network that the platform keeps, a network of ours may be what a device
+//!   with a lost record still has. Then `maintain` removes networks only after a task in this run
+//!   of the driver, or an interrupted one: after `join`, `keep` or `apply` has got a snapshot that
+//!   is not empty. What a power cut between the end of a task and the removal leaves is removed
+//!   after the next task.
+//! * If `settings` have a key and no identifier, the network is ours and in memory, as on any other
+//!   platform.
+//! * The identifiers of a driver are recognizable, for example by a fixed first half. For any other
+//!   identifier, `apply` and `join` return [`ErrorKind::KeptElsewhere`]; `maintain` neither reports
+//!   it as removed nor removes anything.
+//!
 //! # Time limits
 //!
 //! The runner drops a method's future when its time is over. A driver that needs longer never
-//! succeeds. For `snapshot` and `apply` that counts
+//! succeeds. For `snapshot`, `apply` and `keep` that counts
 //! as [`ErrorKind::NoResponse`], for `pair` and `join` as an ordinary end of the try.
 //!
 //! | method | time |
@@ -45,6 +86,7 @@
 //! | `pair` | until the window closes, 120 s after the start ([`PAIRING_WINDOW`]) |
 //! | `join` | 20 s ([`JOIN_TIMEOUT`]), and at most until the window closes |
 //! | `join` in a change of settings | the same, with a window of 30 s ([`CONFIGURE_WINDOW`]) |
+//! | `keep` | 10 s ([`KEEP_TIMEOUT`]), also after the window has closed |
 //! | `link` | 2 s, then the link is unknown |
 //! | `scan` | 15 s, then there are no results |
 //! | `maintain` | no limit, but it is dropped whenever there is other work |
@@ -66,6 +108,7 @@
 //! [`MAX_RETRY_DELAY`]: crate::command::MAX_RETRY_DELAY
 //! [`SNAPSHOT_TIMEOUT`]: crate::command::SNAPSHOT_TIMEOUT
 //! [`APPLY_TIMEOUT`]: crate::command::APPLY_TIMEOUT
+//! [`KEEP_TIMEOUT`]: crate::command::KEEP_TIMEOUT
 //! [`PAIRING_WINDOW`]: crate::command::PAIRING_WINDOW
 //! [`JOIN_TIMEOUT`]: crate::command::JOIN_TIMEOUT
 //! [`CONFIGURE_WINDOW`]: crate::command::CONFIGURE_WINDOW
@@ -75,17 +118,20 @@
 //! Each error has a [kind](ErrorKind), and the kind decides what the machine does. After a
 //! [final](ErrorKind::is_final) kind the pairing ends: `Overlap`, `RefusedOrOverlap`, `Insecure`,
 //! `Wep`, `TkipOnly`, `EmptyKey`, `InvalidKey`, `NoNetwork`, `Unsupported`, `NoDevice`, `Blocked`,
-//! `ManagedByOther`, `NotPermitted`. After any other kind, `pair` and `join` are called again after
-//! a pause, until the window closes. If `pair` returns `Refused` twice in a row, the pairing ends.
-//! A network for which `join` returns `WrongKey` or `Refused` twice in a row is not tried again,
-//! and the task ends if it was the last one. An error of `apply` ends a change of settings. While
-//! settings are being restored, every kind leads to another try. A method may return these kinds:
+//! `ManagedByOther`, `KeptElsewhere`, `NotPermitted`. After any other kind, `pair` and `join` are
+//! called again after a pause, until the window closes. If `pair` returns `Refused` twice in a row,
+//! the pairing ends. A network for which `join` returns `WrongKey` or `Refused` twice in a row is
+//! not tried again, and the task ends if it was the last one. An error of `apply` ends a change of
+//! settings, and an error of `keep` ends any task. While settings are being restored, every kind
+//! leads to another try. A method may return these kinds:
 //!
 //! * each method: `Unsupported`, `NoDevice`, `Blocked`, `ManagedByOther`, `NotPermitted`,
 //!   `NoResponse`, `Other`;
 //! * `pair` also: `Overlap`, `Refused`, `RouterBusy`, `RouterLost`, `Insecure`, the kinds of a
-//!   [`CredentialError`], and `RefusedOrOverlap` if the radio cannot distinguish the two;
-//! * `join` also: `WrongKey`, `NotFound`, `Refused`, `Insecure`.
+//!   [`CredentialError`](crate::wsc::CredentialError), and `RefusedOrOverlap` if the radio cannot
+//!   distinguish the two;
+//! * `join` also: `WrongKey`, `NotFound`, `Refused`, `Insecure`;
+//! * `apply` and `join` also: `KeptElsewhere`.
 //!
 //! # Questions
 //!
@@ -107,7 +153,7 @@
 //! For a radio that exists only in memory:
 //!
 //! ```
-//! use wps_core::driver::{PairContext, DriverError, ErrorKind, Offer, WifiDriver};
+//! use wps_core::driver::{ErrorKind, Offer, PairContext, WifiDriver};
 //! use wps_core::{Credentials, Settings, Snapshot};
 //!
 //! #[derive(Default)]
@@ -116,24 +162,19 @@
 //!     pressed: Option<Credentials>,
 //! }
 //!
-//! #[derive(Debug)]
-//! struct NotInRange;
-//!
-//! impl DriverError for NotInRange {
-//!     fn kind(&self) -> ErrorKind {
-//!         ErrorKind::NotFound
-//!     }
-//! }
-//!
 //! impl WifiDriver for MemoryRadio {
-//!     type Error = NotInRange;
+//!     type Error = ErrorKind;
 //!
-//!     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), NotInRange> {
+//!     async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), ErrorKind> {
+//!         self.active = None;
+//!         if let Settings::Station { network } = settings {
+//!             network.secret.key()?; // an error if only another network manager has the key
+//!         }
 //!         self.active = Some(settings.clone());
 //!         Ok(())
 //!     }
 //!
-//!     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, NotInRange> {
+//!     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, ErrorKind> {
 //!         context.before_disconnect().await;
 //!         match self.pressed.take() {
 //!             Some(network) => Ok(Offer::from(network)),
@@ -141,16 +182,17 @@
 //!         }
 //!     }
 //!
-//!     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), NotInRange> {
+//!     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), ErrorKind> {
+//!         network.secret.key()?;
 //!         self.active = Some(Settings::Station { network: network.clone() });
 //!         Ok(())
 //!     }
 //! }
 //! ```
 
+mod error;
+
 use core::cell::RefCell;
-use core::convert::Infallible;
-use core::fmt;
 use core::future::{Future, poll_fn};
 use core::iter;
 use core::pin::Pin;
@@ -160,10 +202,10 @@ use heapless::Vec;
 
 use crate::link::Link;
 use crate::scan::ScanResults;
-use crate::settings::{Credentials, Settings, Snapshot, Ssid};
-use crate::wsc::{
-    Bssid, CredentialError, Decision, MAX_CREDENTIALS, OverlapDetector, Router, ScanPlan,
-};
+use crate::settings::{Credentials, KeptId, Settings, Snapshot, Ssid};
+use crate::wsc::{Bssid, Decision, MAX_CREDENTIALS, OverlapDetector, Router, ScanPlan};
+
+pub use error::{DriverError, ErrorKind};
 
 /// A Wi-Fi radio. See [For driver authors](self#for-driver-authors) for the rules.
 #[allow(async_fn_in_trait, reason = "embedded executors are single-threaded: no Send bound wanted")]
@@ -181,7 +223,9 @@ pub trait WifiDriver {
     ///
     /// # Errors
     /// The [kinds of every method](self#errors). `Unsupported` if the radio cannot have these
-    /// settings, `Blocked` if it is switched off by somebody else.
+    /// settings, `Blocked` if it is switched off by somebody else, `KeptElsewhere` if only another
+    /// network manager has the key. After `KeptElsewhere`, the radio is in no network of ours, such
+    /// as that of a task that has failed.
     async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), Self::Error>;
 
     /// Searches for a router whose button was pressed and returns the credentials that it hands
@@ -198,9 +242,25 @@ pub trait WifiDriver {
     ///
     /// # Errors
     /// The [kinds of every method](self#errors), and `WrongKey`, `NotFound`, `Refused`,
-    /// `Insecure`.
+    /// `Insecure`, `KeptElsewhere`.
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot)
     -> Result<(), Self::Error>;
+
+    /// Makes the platform keep `network`, which `join` has just proven, and returns who has its key
+    /// now. A platform that [keeps networks](self#platforms-that-keep-networks) stores it under the
+    /// identifier in `snapshot`. On any other platform, the record has the key.
+    ///
+    /// # Errors
+    /// The [kinds of every method](self#errors). An error ends the task: the previous settings are
+    /// restored.
+    async fn keep(
+        &mut self,
+        network: &Credentials,
+        snapshot: &Snapshot,
+    ) -> Result<KeptBy, Self::Error> {
+        let _ = (network, snapshot);
+        Ok(KeptBy::Record)
+    }
 
     /// Checks whether a pairing can start at all, and records what must be restored afterwards in
     /// addition to the settings. Called before anything is changed. Must not touch the radio.
@@ -242,6 +302,9 @@ pub trait WifiDriver {
     /// * The network no longer accepts its key: [`IdleEvent::KeyRefused`], once. If it accepts the
     ///   key later: [`IdleEvent::KeyAccepted`], once. `join`, and `apply` of
     ///   other settings, reset this.
+    /// * The platform no longer has the network that it kept: [`IdleEvent::NetworkRemoved`].
+    ///   Otherwise networks of ours that `settings` do not name are removed ([platforms that keep
+    ///   networks](self#platforms-that-keep-networks)).
     /// * The link is down: that is no event. If the radio does not reconnect by itself, this method
     ///   tries it, with growing pauses.
     ///
@@ -270,6 +333,14 @@ impl<T: WifiDriver + ?Sized> WifiDriver for &mut T {
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), T::Error> {
         T::join(self, network, snapshot).await
+    }
+
+    async fn keep(
+        &mut self,
+        network: &Credentials,
+        snapshot: &Snapshot,
+    ) -> Result<KeptBy, T::Error> {
+        T::keep(self, network, snapshot).await
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, T::Error> {
@@ -304,136 +375,21 @@ pub enum IdleEvent {
     KeyRefused,
     /// The network accepts the saved key again, after [`Self::KeyRefused`].
     KeyAccepted,
+    /// The platform answers, and does not have the network that it kept
+    /// ([`Secret::Kept`](crate::Secret::Kept)): somebody has removed it. The machine forgets it.
+    NetworkRemoved,
 }
 
-/// An error of a driver, which belongs to one of the general kinds.
-///
-/// The runner logs it with `Debug`, as a warning. A driver without an error type of its own can use
-/// [`ErrorKind`], and a driver that cannot fail [`Infallible`].
-pub trait DriverError: fmt::Debug {
-    /// Returns the kind of this error, for code that does not know the driver.
-    fn kind(&self) -> ErrorKind;
-}
-
-impl DriverError for ErrorKind {
-    fn kind(&self) -> ErrorKind {
-        *self
-    }
-}
-
-impl DriverError for Infallible {
-    fn kind(&self) -> ErrorKind {
-        match *self {}
-    }
-}
-
-impl DriverError for CredentialError {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Wep => ErrorKind::Wep,
-            Self::TkipOnly => ErrorKind::TkipOnly,
-            Self::EmptyKey => ErrorKind::EmptyKey,
-            Self::InvalidKey => ErrorKind::InvalidKey,
-            Self::NoNetwork => ErrorKind::NoNetwork,
-        }
-    }
-}
-
-/// The kinds of driver failure that generic code may act on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+/// Who has the key of a network after [`WifiDriver::keep`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The buttons of more than one router were pressed within the window (session overlap).
-    #[error("more than one router is pairing")]
-    Overlap,
-    /// The router ended the exchange.
-    #[error("the router refused")]
-    Refused,
-    /// The exchange failed, and the radio cannot say whether the router refused or the buttons of
-    /// more than one router were pressed. Only for radios that cannot distinguish the two.
-    #[error("the router refused, or more than one router is pairing")]
-    RefusedOrOverlap,
-    /// The router is pairing with another device (configuration error 12).
-    #[error("the router is pairing with another device")]
-    RouterBusy,
-    /// The router disappeared in the middle of the exchange.
-    #[error("the router went away")]
-    RouterLost,
-    /// The router offers only WEP or TKIP, both of which can be broken within minutes.
-    #[error("the router offers only an outdated encryption (WEP or TKIP)")]
-    Insecure,
-    /// The router handed over a network with WEP.
-    #[error("the router's network uses WEP, which is broken")]
-    Wep,
-    /// The router handed over a network with TKIP only.
-    #[error("the router's network uses TKIP only, which is broken")]
-    TkipOnly,
-    /// The router handed over an empty key for a network that needs one.
-    #[error("the router handed over no key")]
-    EmptyKey,
-    /// The router handed over a key that no WPA network can have.
-    #[error("the router handed over an impossible key")]
-    InvalidKey,
-    /// The router handed over no network that can be joined with a password.
-    #[error("the router handed over no usable network")]
-    NoNetwork,
-    /// The network does not accept its key.
-    #[error("the network did not accept its key")]
-    WrongKey,
-    /// The network is not in range.
-    #[error("the network is not in range")]
-    NotFound,
-    /// This radio or its software does not support the operation.
-    #[error("the radio cannot do this")]
-    Unsupported,
-    /// There is no radio, or its software is not running.
-    #[error("the radio is gone")]
-    NoDevice,
-    /// Something outside this program has switched the radio off (rfkill).
-    #[error("the radio is blocked")]
-    Blocked,
-    /// Other software manages the radio.
-    #[error("another program manages the radio")]
-    ManagedByOther,
-    /// This program lacks a permission.
-    #[error("this program may not do that with the radio")]
-    NotPermitted,
-    /// The radio does not answer.
-    #[error("the radio does not answer")]
-    NoResponse,
-    /// Anything else.
-    #[error("the radio failed")]
-    Other,
-}
-
-impl ErrorKind {
-    /// Returns whether another try within the window is pointless, or forbidden (after an overlap,
-    /// by the standard).
-    pub fn is_final(self) -> bool {
-        match self {
-            Self::Overlap
-            | Self::RefusedOrOverlap
-            | Self::Insecure
-            | Self::Wep
-            | Self::TkipOnly
-            | Self::EmptyKey
-            | Self::InvalidKey
-            | Self::NoNetwork
-            | Self::Unsupported
-            | Self::NoDevice
-            | Self::Blocked
-            | Self::ManagedByOther
-            | Self::NotPermitted => true,
-            Self::Refused
-            | Self::RouterBusy
-            | Self::RouterLost
-            | Self::WrongKey
-            | Self::NotFound
-            | Self::NoResponse
-            | Self::Other => false,
-        }
-    }
+pub enum KeptBy {
+    /// The platform keeps no networks. The record has the key, and the driver adds the network to
+    /// the radio at each start.
+    Record,
+    /// The platform has stored the network under this identifier, also for the time after a power
+    /// cut.
+    Platform(KeptId),
 }
 
 /// The networks that a router handed over: one to three, in the router's order of preference.
@@ -641,4 +597,20 @@ pub enum SearchProgress {
         /// The router's network, if known.
         ssid: Option<Ssid>,
     },
+}
+
+impl SearchProgress {
+    /// Returns a number that is greater the further the search has come. `Cause::of_search` has the
+    /// cause of each.
+    pub(crate) fn rank(&self) -> u8 {
+        match self {
+            Self::Looking => 0,
+            Self::CannotScan => 1,
+            Self::NoRouter => 2,
+            Self::NoWps => 3,
+            Self::NotPressed => 4,
+            Self::Pressed { .. } => 5,
+            Self::Exchanging { .. } => 6,
+        }
+    }
 }

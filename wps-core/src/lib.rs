@@ -106,7 +106,7 @@ pub mod wsc;
 pub use channel::{Band, Channel};
 pub use command::RequestError;
 pub use control::{Control, StatusListener};
-pub use driver::{DriverError, ErrorKind, IdleEvent, WifiDriver};
+pub use driver::{DriverError, ErrorKind, IdleEvent, KeptBy, WifiDriver};
 /// The version of embassy-sync whose mutexes [`Control`] uses. Another version in your program has
 /// other types with the same names.
 pub use embassy_sync;
@@ -116,8 +116,8 @@ pub use record::{Record, RecordError};
 pub use runner::{Config, Runner};
 pub use scan::{BssInfo, ScanResults};
 pub use settings::{
-    AccessPoint, AfterFailure, Credentials, InvalidValue, Mode, Passphrase, Settings, Snapshot,
-    Ssid,
+    AccessPoint, AfterFailure, Credentials, InvalidValue, KeptId, Mode, Passphrase, Secret,
+    Settings, Snapshot, Ssid,
 };
 pub use status::{ADVICE_AFTER_SUCCESS, Cause, Phase, Status, TaskKind, TaskResult};
 pub use store::{Loaded, SettingsStore};

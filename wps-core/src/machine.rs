@@ -7,10 +7,10 @@
 //! ```text
 //! boot                 Restoring → Idle
 //! boot after power cut Restoring → Closing → Idle
-//! pairing              Idle → Snapshotting → Journaling → Searching → Joining → Saving → Idle
-//! failed pairing       Idle → Snapshotting → Journaling → Searching → Restoring → Closing → Idle
-//! change of network    Idle → Snapshotting → Journaling → ReplyGrace → Joining → Saving → Idle
-//! change of mode       Idle → Snapshotting → Journaling → ReplyGrace → Applying → Saving → Idle
+//! pairing              Snapshotting → Journaling → Searching → Joining → Keeping → Saving → Idle
+//! failed pairing       Snapshotting → Journaling → Searching → Restoring → Closing → Idle
+//! change of network    Snapshotting → Journaling → ReplyGrace → Joining → Keeping → Saving → Idle
+//! change of mode       Snapshotting → Journaling → ReplyGrace → Applying → Saving → Idle
 //! ```
 //!
 //! | state        | input                   | next state                  |
@@ -20,6 +20,7 @@
 //! | Idle         | Configure               | Snapshotting                |
 //! | Idle         | KeyAccepted             | Idle                        |
 //! | Idle         | KeyRefused              | Idle                        |
+//! | Idle         | NetworkRemoved          | Restoring                   |
 //! | Idle         | Start                   | Snapshotting                |
 //! | Snapshotting | Cancel                  | Idle, Restoring             |
 //! | Snapshotting | Elapsed                 | Idle, Restoring             |
@@ -48,11 +49,14 @@
 //! | Joining      | Elapsed, window closed  | Restoring                   |
 //! | Joining      | Joined(Err), not final  | Joining, Restoring          |
 //! | Joining      | Joined(Err), final      | Restoring                   |
-//! | Joining      | Joined(Ok)              | Saving                      |
+//! | Joining      | Joined(Ok)              | Keeping, Saving             |
 //! | Applying     | Applied(Err)            | Restoring                   |
 //! | Applying     | Applied(Ok)             | Saving                      |
 //! | Applying     | Cancel                  | Restoring                   |
 //! | Applying     | Elapsed                 | Restoring                   |
+//! | Keeping      | Elapsed                 | Restoring                   |
+//! | Keeping      | Kept(Err)               | Restoring                   |
+//! | Keeping      | Kept(Ok)                | Saving                      |
 //! | Saving       | Elapsed                 | Restoring                   |
 //! | Saving       | Saved(Err)              | Restoring                   |
 //! | Saving       | Saved(Ok)               | Idle                        |
@@ -75,6 +79,7 @@
 //! Where an input has several next states, the task or a request that waits decides:
 //!
 //! * After Journaling, a pairing continues with Searching, a change of settings with ReplyGrace.
+//! * After Joining follows Keeping, unless the platform already keeps the network.
 //! * After ReplyGrace follows Joining if the new settings name a network, otherwise Applying.
 //! * A task that was started from Restoring returns there if it ends before the radio is touched.
 //! * After Restoring follows Closing if there is a result: a journal may be on disk.
@@ -93,6 +98,7 @@
 //! * The requester gets time to receive its reply: the reply grace. During this time a pairing
 //!   already scans, but the radio does not leave its network yet. A change of settings waits in
 //!   ReplyGrace.
+//! * Keeping makes a platform that keeps networks itself keep the one that was joined.
 //! * Saving writes the new settings and closes the journal in one save.
 //! * Restoring puts the radio back, and Closing closes the journal.
 //!
@@ -108,7 +114,7 @@ use core::time::Duration;
 use crate::command::{APPLY_TIMEOUT, Command, Input, RequestError};
 use crate::driver::{Offer, SearchProgress};
 use crate::record::Record;
-use crate::settings::{AfterFailure, Credentials, Settings, Snapshot};
+use crate::settings::{AfterFailure, Credentials, Secret, Settings, Snapshot};
 use crate::status::{Cause, Phase, Status, TaskKind, TaskResult};
 use crate::store::Loaded;
 use crate::time::Instant;
@@ -167,6 +173,11 @@ enum State {
         task: Task,
         until: Instant,
     },
+    /// The network of the target was joined, and the platform may keep it.
+    Keeping {
+        task: Task,
+        until: Instant,
+    },
     Saving {
         task: Task,
         until: Instant,
@@ -192,6 +203,7 @@ impl State {
             Self::Searching { .. } => "Searching",
             Self::Joining { .. } => "Joining",
             Self::Applying { .. } => "Applying",
+            Self::Keeping { .. } => "Keeping",
             Self::Saving { .. } => "Saving",
             Self::Restoring { .. } => "Restoring",
             Self::Closing { .. } => "Closing",
@@ -226,6 +238,15 @@ impl Target {
                 Settings::Platform | Settings::AccessPoint { .. } | Settings::Off { .. },
             ) => None,
         }
+    }
+
+    fn is_kept(&self) -> bool {
+        matches!(
+            self,
+            Self::Settings(Settings::Station {
+                network: Credentials { secret: Secret::Kept(_), .. }
+            })
+        )
     }
 
     /// Removes the network at `index`, which does not accept its key. Returns `false` if no other
@@ -333,6 +354,7 @@ impl Machine {
     }
 
     /// Returns the command to execute now.
+    #[inline(never)] // smaller: `benches/size/measure`
     pub fn command(&self) -> Command {
         let (settings, snapshot) = (&self.settings, &self.snapshot);
         match self.state {
@@ -357,13 +379,10 @@ impl Machine {
                 let until = task.deadline.max(disconnect_after);
                 Command::Pair { only: self.only(), until, disconnect_after }
             }
-            State::Joining { task, index, step: Step::Try(until), .. } => {
-                match self.target.network(index) {
-                    Some(network) => Command::Join(network.clone(), snapshot.clone(), until),
-                    // Unreachable: Joining always has a network. If not, the window would end it.
-                    None => Command::Pause(task.deadline),
-                }
+            State::Joining { index, step: Step::Try(until), .. } => {
+                self.with_network(index, until, false)
             }
+            State::Keeping { until, .. } => self.with_network(0, until, true),
             State::Applying { until, .. } => {
                 Command::Apply(self.target_settings().clone(), snapshot.clone(), until)
             }
@@ -377,6 +396,17 @@ impl Machine {
             State::Closing { retry: Backoff { step: Step::Try(until), .. }, .. } => {
                 Command::Save(Record::Settled(settings.clone()), until)
             }
+        }
+    }
+
+    fn with_network(&self, index: usize, until: Instant, keep: bool) -> Command {
+        // Unreachable: these states always have a network.
+        let Some(network) = self.target.network(index) else { return Command::Pause(until) };
+        let (network, snapshot) = (network.clone(), self.snapshot.clone());
+        if keep {
+            Command::Keep(network, snapshot, until)
+        } else {
+            Command::Join(network, snapshot, until)
         }
     }
 
@@ -431,6 +461,7 @@ impl Machine {
     }
 
     /// Returns the kind of the task that waits or runs.
+    #[inline(always)] // smaller: `benches/size/measure`
     fn requested(&self) -> Option<TaskKind> {
         match self.state {
             State::Idle { .. } | State::Restoring { .. } | State::Closing { .. } => {
@@ -442,6 +473,7 @@ impl Machine {
             | State::Searching { task, .. }
             | State::Joining { task, .. }
             | State::Applying { task, .. }
+            | State::Keeping { task, .. }
             | State::Saving { task, .. } => Some(task.kind),
         }
     }
@@ -457,6 +489,7 @@ impl Machine {
             | State::Searching { .. }
             | State::Joining { .. }
             | State::Applying { .. }
+            | State::Keeping { .. }
             | State::Saving { .. } => None,
         }
     }
@@ -504,9 +537,11 @@ impl Machine {
                 (phase_of(task, joining), Some(task), task.last_error)
             }
             State::Applying { task, .. } => (Phase::Configuring, Some(task), None),
-            State::Saving { task, .. } => (phase_of(task, Phase::Saving), Some(task), None),
+            State::Keeping { task, .. } | State::Saving { task, .. } => {
+                (phase_of(task, Phase::Saving), Some(task), None)
+            }
         };
-        let settings = if matches!(self.state, State::Saving { .. }) {
+        let settings = if matches!(self.state, State::Keeping { .. } | State::Saving { .. }) {
             self.target_settings()
         } else {
             &self.settings

@@ -33,7 +33,7 @@ pub enum Record {
 
 impl Record {
     /// The maximum number of bytes that [`encode`](Self::encode) needs.
-    pub const MAX_LEN: usize = 512;
+    pub const MAX_LEN: usize = 288;
 
     /// Encodes the record into `buffer` and returns the bytes used: a version byte, the record, and
     /// a CRC-32 of both.
@@ -43,10 +43,12 @@ impl Record {
     /// # Errors
     /// [`RecordError::Space`] if `buffer` is too short. [`Self::MAX_LEN`] bytes are always enough.
     pub fn encode<'a>(&self, buffer: &'a mut [u8]) -> Result<&'a [u8], RecordError> {
-        let mut writer = Writer { buffer: &mut *buffer, len: 0 };
-        writer.byte(VERSION);
+        let mut writer = Writer { buffer: &mut *buffer, len: 1, version: 1 };
         writer.record(self);
-        let end = writer.len;
+        let (end, version) = (writer.len, writer.version);
+        if let Some(first) = buffer.first_mut() {
+            *first = version;
+        }
         let crc = CRC.checksum(buffer.get(..end).ok_or(RecordError::Space)?);
         let tail = buffer.get_mut(end..end + CRC_LEN).ok_or(RecordError::Space)?;
         tail.copy_from_slice(&crc.to_le_bytes());
@@ -75,7 +77,7 @@ impl Record {
             return Err(RecordError::Corrupt);
         }
         match body.split_first() {
-            Some((&VERSION, body)) => {
+            Some((1..=VERSION, body)) => {
                 let mut reader = Reader(body);
                 let record = reader.record().ok_or(RecordError::Corrupt)?;
                 if reader.0.is_empty() { Ok(record) } else { Err(RecordError::Corrupt) }
@@ -102,7 +104,8 @@ pub enum RecordError {
     Version(u8),
 }
 
-const VERSION: u8 = 1;
+/// The latest version.
+const VERSION: u8 = 2;
 /// Computed without a table, which would take 1 KiB of flash for a rare computation.
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 const CRC_LEN: usize = 4;

@@ -75,8 +75,8 @@ pub struct Runner<'d, D, S, C, M: RawMutex, const SLOTS: usize = 4, const LISTEN
     clock: C,
     control: &'d Control<M, SLOTS, LISTENERS>,
     overlap_detector: OverlapDetector,
-    /// Why the present search found nothing so far: the cause of its furthest progress.
-    furthest: Cell<Cause>,
+    /// The rank of the furthest progress of the present search.
+    furthest: Cell<u8>,
     /// The earliest instant of the next scan, or `None` before the first one.
     #[cfg(feature = "scan")]
     next_scan: Option<Instant>,
@@ -112,7 +112,7 @@ where
             clock,
             control,
             overlap_detector: OverlapDetector::default(),
-            furthest: Cell::new(Cause::TimedOut),
+            furthest: Cell::new(0),
             #[cfg(feature = "scan")]
             next_scan: None,
         })
@@ -185,13 +185,16 @@ where
                     Activity::RunCommand => {
                         log_timeout(machine, &command);
                         break ActivityResult::Command(match &command {
-                            Command::Pair { .. } => Input::SearchElapsed(furthest.get()),
+                            Command::Pair { .. } => {
+                                Input::SearchElapsed(Cause::of_search(furthest.get()))
+                            }
                             Command::Idle(_)
                             | Command::Pause(_)
                             | Command::Snapshot { .. }
                             | Command::Save(..)
                             | Command::Apply(..)
-                            | Command::Join(..) => Input::Elapsed,
+                            | Command::Join(..)
+                            | Command::Keep(..) => Input::Elapsed,
                         });
                     }
                     Activity::ReadLink => break ActivityResult::Link(None),
@@ -286,7 +289,7 @@ where
 /// What the tries of the present window have seen.
 struct Search<'r> {
     overlap_detector: &'r mut OverlapDetector,
-    furthest: &'r Cell<Cause>,
+    furthest: &'r Cell<u8>,
 }
 
 /// Passes an input to the machine, publishes what it has become, and sends its reply. Returns
@@ -353,25 +356,12 @@ fn log_timeout(machine: &Machine, command: &Command) {
     }
     let _ = machine;
     match command {
-        Command::Snapshot { .. } | Command::Apply(..) => warn!("radio: no answer in time"),
+        Command::Snapshot { .. } | Command::Apply(..) | Command::Keep(..) => {
+            warn!("radio: no answer in time");
+        }
         Command::Save(..) => warn!("store: no answer in time"),
         Command::Idle(_) | Command::Pause(_) | Command::Pair { .. } | Command::Join(..) => {}
     }
-}
-
-/// Returns the cause of the further of two progresses of a search.
-fn furthest_progress(one: Cause, other: Cause) -> Cause {
-    const IN_ORDER: [Cause; 7] = [
-        Cause::TimedOut,
-        Cause::CannotScan,
-        Cause::NoRouter,
-        Cause::NoWps,
-        Cause::NotPressed,
-        Cause::PressedLate,
-        Cause::ExchangeTimedOut,
-    ];
-    let place = |cause| IN_ORDER.iter().position(|it| *it == cause);
-    if place(other) > place(one) { other } else { one }
 }
 
 /// Performs an activity. The caller enforces the time limit.
@@ -423,7 +413,7 @@ async fn perform<
         }
         Command::Snapshot { .. } => {
             *overlap_detector = OverlapDetector::default();
-            furthest.set(Cause::TimedOut);
+            furthest.set(0);
             Input::SnapshotTaken(driver.snapshot().await.map_err(kind))
         }
         Command::Save(record, _) => Input::Saved(store.save(record).await.map_err(|error| {
@@ -436,7 +426,7 @@ async fn perform<
             let failure = {
                 let on_event = |event| {
                     if let PairEvent::Progress(progress) = &event {
-                        furthest.set(furthest_progress(furthest.get(), progress.into()));
+                        furthest.set(furthest.get().max(progress.rank()));
                     }
                     control.on_pair_event(event);
                 };
@@ -461,6 +451,9 @@ async fn perform<
         }
         Command::Join(network, snapshot, _) => {
             Input::Joined(driver.join(network, snapshot).await.map_err(kind))
+        }
+        Command::Keep(network, snapshot, _) => {
+            Input::Kept(driver.keep(network, snapshot).await.map_err(kind))
         }
     })
 }

@@ -6,6 +6,8 @@ use core::fmt;
 use heapless::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::driver::{ErrorKind, KeptBy};
+
 /// A network name: 1 to 32 bytes in any encoding (IEEE 802.11-2020, 9.4.2.2), so not a `str`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Ssid(Vec<u8, 32, u8>);
@@ -110,8 +112,74 @@ impl defmt::Format for Passphrase {
 pub struct Credentials {
     /// The network's name.
     pub ssid: Ssid,
-    /// The network's secret, or `None` for an open network.
-    pub passphrase: Option<Passphrase>,
+    /// The network's secret.
+    pub secret: Secret,
+}
+
+impl Credentials {
+    /// Wipes the key if the platform keeps it.
+    pub(crate) fn set_kept_by(&mut self, kept_by: KeptBy) {
+        match kept_by {
+            KeptBy::Record => {}
+            KeptBy::Platform(id) => self.secret = Secret::Kept(id),
+        }
+    }
+}
+
+/// What a network needs to be joined besides its name, and who has it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Secret {
+    /// The network is open.
+    Open,
+    /// The key itself.
+    Key(Passphrase),
+    /// The platform or the radio keeps the network, with its key, under this identifier.
+    Kept(KeptId),
+}
+
+impl Secret {
+    /// Returns the key for a driver that must know it, or `None` for an open network.
+    ///
+    /// # Errors
+    /// [`ErrorKind::KeptElsewhere`] if only the platform has the key. A driver whose platform does
+    /// not keep networks returns this error.
+    pub fn key(&self) -> Result<Option<&Passphrase>, ErrorKind> {
+        match self {
+            Self::Open => Ok(None),
+            Self::Key(passphrase) => Ok(Some(passphrase)),
+            Self::Kept(_) => Err(ErrorKind::KeptElsewhere),
+        }
+    }
+
+    /// Returns the identifier of a network that the platform keeps.
+    pub fn kept_id(&self) -> Option<KeptId> {
+        match self {
+            Self::Open | Self::Key(_) => None,
+            Self::Kept(id) => Some(*id),
+        }
+    }
+}
+
+/// The identifier of a network that the platform keeps, for example the UUID of a NetworkManager
+/// profile. [`WifiDriver::snapshot`](crate::WifiDriver::snapshot) chooses it, so that no other
+/// network has it. A driver recognizes its own identifiers, for example by a fixed first half. Any
+/// other one is of another network manager. It is not a secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeptId(pub [u8; 16]);
+
+/// Formats the identifier in hex.
+impl fmt::Debug for KeptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeptId({:032x})", u128::from_be_bytes(self.0))
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for KeptId {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "KeptId({=[u8; 16]:x})", self.0);
+    }
 }
 
 /// The device's own network.
@@ -143,7 +211,8 @@ pub enum Settings {
     /// Station mode with the networks in the platform's own configuration, as they were before this
     /// software was used. Their keys cannot be read back.
     Platform,
-    /// Station mode with this network. The platform's own networks stay available.
+    /// Station mode with this network. The platform's own networks stay available. If the platform
+    /// keeps this network, the platform decides which one it joins.
     Station {
         /// The network that the device is paired with.
         network: Credentials,
@@ -163,10 +232,21 @@ pub enum Settings {
 }
 
 impl Settings {
-    /// Returns the settings after a successful pairing: station mode with the new network.
+    /// Returns the settings after `network` was joined and kept: station mode with this network.
+    /// The key is part of them only if the platform does not keep it.
     #[must_use]
-    pub fn after_success(network: Credentials) -> Self {
+    pub fn after_success(mut network: Credentials, kept_by: KeptBy) -> Self {
+        network.set_kept_by(kept_by);
         Self::Station { network }
+    }
+
+    /// Forgets the network that the device is paired with, because the platform no longer has it.
+    pub(crate) fn forget_network(&mut self) {
+        match self {
+            Self::Platform => {}
+            Self::Station { .. } => *self = Self::Platform,
+            Self::AccessPoint { remembered, .. } | Self::Off { remembered } => *remembered = None,
+        }
     }
 
     /// Returns the settings after a failed pairing, given the previous ones: the same settings,
@@ -194,6 +274,12 @@ impl Settings {
         }
     }
 
+    /// Returns the identifier of the network that the device is paired with, if the platform keeps
+    /// it.
+    pub fn kept_id(&self) -> Option<KeptId> {
+        self.network()?.secret.kept_id()
+    }
+
     /// Returns the mode of the radio with these settings.
     pub fn mode(&self) -> Mode {
         match self {
@@ -216,10 +302,11 @@ pub enum AfterFailure {
 }
 
 /// What a driver must restore after a pairing in addition to the [`Settings`]: which of the
-/// platform's networks were enabled, and which one was in use.
+/// platform's networks were enabled, and which one was in use. If the platform keeps networks, also
+/// the [identifier](KeptId) under which it may keep the new one.
 ///
 /// The format belongs to the driver. The snapshot is empty if the platform has no networks of its
-/// own.
+/// own and keeps none.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Snapshot(pub(crate) Vec<u8, { Snapshot::MAX_LEN }, u8>);
 

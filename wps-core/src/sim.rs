@@ -7,8 +7,10 @@
 mod air;
 mod clock;
 mod disk;
+mod platform;
 pub mod samples;
 
 pub use air::{Air, Radio, RadioFault, Router, RouterKind, SimError};
 pub use clock::ManualClock;
 pub use disk::{Disk, DiskError, DiskFault, SimStore};
+pub use platform::{KeptNetwork, Owner, Place};

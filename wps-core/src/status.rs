@@ -58,15 +58,15 @@ impl Status {
 /// These states of the machine belong to each phase. `docs/machine.svg` draws them.
 ///
 // Generated. To update it: UPDATE_DIAGRAM=1 cargo test -p wps-core --test model
-/// | phase         | states                                                          |
-/// |---------------|-----------------------------------------------------------------|
-/// | `Idle`        | Idle                                                            |
-/// | `Journaling`  | Snapshotting, Journaling                                        |
-/// | `Searching`   | Searching                                                       |
-/// | `Joining`     | Joining                                                         |
-/// | `Saving`      | Saving                                                          |
-/// | `Configuring` | Snapshotting, Journaling, ReplyGrace, Joining, Applying, Saving |
-/// | `Restoring`   | Restoring, Closing                                              |
+/// | phase         | states                                                                   |
+/// |---------------|--------------------------------------------------------------------------|
+/// | `Idle`        | Idle                                                                     |
+/// | `Journaling`  | Snapshotting, Journaling                                                 |
+/// | `Searching`   | Searching                                                                |
+/// | `Joining`     | Joining                                                                  |
+/// | `Saving`      | Keeping, Saving                                                          |
+/// | `Configuring` | Snapshotting, Journaling, ReplyGrace, Joining, Applying, Keeping, Saving |
+/// | `Restoring`   | Restoring, Closing                                                       |
 // End of the generated part.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -111,6 +111,15 @@ impl TaskResult {
     pub fn new(task: TaskKind, result: Result<(), Cause>, at: Instant) -> Self {
         Self { task, result, at }
     }
+
+    /// Returns whether somebody has requested this task. The device reports two results by itself,
+    /// as a change of settings that has failed: [`Cause::Corrupt`] and [`Cause::NetworkRemoved`].
+    pub fn is_requested(&self) -> bool {
+        !matches!(
+            (self.task, self.result),
+            (TaskKind::Configure, Err(Cause::Corrupt | Cause::NetworkRemoved))
+        )
+    }
 }
 
 /// The two kinds of task that can be requested.
@@ -144,6 +153,10 @@ impl TaskKind {
             (Self::Configure, Cause::Driver(ErrorKind::NotFound)) => {
                 "No network of this name is in range. Check the name, move closer to the router, \
                  and try again."
+            }
+            (Self::Configure, Cause::Driver(ErrorKind::KeptElsewhere)) => {
+                "Another network manager has the password of this network, and does not manage \
+                 this radio now. Enter the network's name and password, or pair again."
             }
             (Self::Configure, Cause::Driver(ErrorKind::Unsupported)) => {
                 "This device's radio cannot do it. Choose other settings."
@@ -200,6 +213,12 @@ pub enum Cause {
     /// The network no longer accepts the saved key. The device is idle and keeps trying.
     #[error("the network no longer accepts its saved key")]
     KeyRefused,
+    /// The network was joined, but the platform could not save it.
+    #[error("the system could not save the network")]
+    NotKept,
+    /// The platform no longer has the network that it kept. The device forgets it.
+    #[error("the saved network was removed by another program")]
+    NetworkRemoved,
 }
 
 impl Cause {
@@ -216,10 +235,11 @@ impl Cause {
             | Self::ExchangeTimedOut => "timed_out",
             Self::Cancelled => "cancelled",
             Self::NotJoined => "not_joined",
-            Self::Store => "store",
+            Self::Store | Self::NotKept => "store",
             Self::Interrupted => "interrupted",
             Self::Corrupt => "corrupt",
             Self::KeyRefused => "wrong_key",
+            Self::NetworkRemoved => "network_removed",
             Self::Driver(kind) => match kind {
                 ErrorKind::Overlap => "overlap",
                 ErrorKind::Refused
@@ -236,6 +256,7 @@ impl Cause {
                 ErrorKind::NoDevice => "absent",
                 ErrorKind::Blocked => "blocked",
                 ErrorKind::ManagedByOther => "managed",
+                ErrorKind::KeptElsewhere => "kept_elsewhere",
                 ErrorKind::NotPermitted => "not_permitted",
                 ErrorKind::NoResponse => "mute",
                 ErrorKind::Other => "other",
@@ -254,6 +275,7 @@ impl Cause {
             Self::PressedLate => "pressed_late",
             Self::ExchangeTimedOut => "exchange_timed_out",
             Self::KeyRefused => "key_refused",
+            Self::NotKept => "not_kept",
             Self::Driver(kind) => match kind {
                 ErrorKind::RefusedOrOverlap => "refused_or_overlap",
                 ErrorKind::Wep => "wep",
@@ -272,6 +294,7 @@ impl Cause {
                 | ErrorKind::NoDevice
                 | ErrorKind::Blocked
                 | ErrorKind::ManagedByOther
+                | ErrorKind::KeptElsewhere
                 | ErrorKind::NotPermitted
                 | ErrorKind::NoResponse
                 | ErrorKind::Other => return None,
@@ -281,7 +304,8 @@ impl Cause {
             | Self::NotJoined
             | Self::Store
             | Self::Interrupted
-            | Self::Corrupt => return None,
+            | Self::Corrupt
+            | Self::NetworkRemoved => return None,
         })
     }
 
@@ -325,6 +349,13 @@ impl Cause {
             Self::Corrupt => "The device started as new. Set Wi-Fi up again.",
             Self::KeyRefused => {
                 "The password of the network was changed. Pair again, or enter the new password."
+            }
+            Self::NotKept => {
+                "The network works, but the system could not save it. Make sure that it may save \
+                 networks, and that its storage is not full or read-only, and try again."
+            }
+            Self::NetworkRemoved => {
+                "The device has forgotten the network. Pair again, or set Wi-Fi up by hand."
             }
             Self::Driver(kind) => match kind {
                 ErrorKind::Overlap => {
@@ -386,6 +417,10 @@ impl Cause {
                     "Another program manages the radio. Tell it to leave this radio alone, and try \
                      again."
                 }
+                ErrorKind::KeptElsewhere => {
+                    "Another network manager has the password of the saved network, and does not \
+                     manage this radio now. Pair again, or set Wi-Fi up by hand."
+                }
                 ErrorKind::NotPermitted => {
                     "The device's software lacks a permission, which its log names. Grant it and \
                      try again."
@@ -402,15 +437,23 @@ impl Cause {
 /// The cause of a pairing whose window has closed at this progress.
 impl From<&SearchProgress> for Cause {
     fn from(progress: &SearchProgress) -> Self {
-        match progress {
-            SearchProgress::Looking => Self::TimedOut,
-            SearchProgress::CannotScan => Self::CannotScan,
-            SearchProgress::NoRouter => Self::NoRouter,
-            SearchProgress::NoWps => Self::NoWps,
-            SearchProgress::NotPressed => Self::NotPressed,
-            SearchProgress::Pressed { .. } => Self::PressedLate,
-            SearchProgress::Exchanging { .. } => Self::ExchangeTimedOut,
-        }
+        Self::of_search(progress.rank())
+    }
+}
+
+impl Cause {
+    /// Returns the cause of a pairing whose window has closed at the progress of this rank.
+    pub(crate) fn of_search(rank: u8) -> Self {
+        const BY_RANK: [Cause; 7] = [
+            Cause::TimedOut,
+            Cause::CannotScan,
+            Cause::NoRouter,
+            Cause::NoWps,
+            Cause::NotPressed,
+            Cause::PressedLate,
+            Cause::ExchangeTimedOut,
+        ];
+        BY_RANK.get(usize::from(rank)).copied().unwrap_or(Self::TimedOut)
     }
 }
 

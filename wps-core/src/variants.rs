@@ -40,8 +40,8 @@ macro_rules! one_of_each {
 all_variants! {
     ErrorKind: Overlap, Refused, RefusedOrOverlap, RouterBusy, RouterLost, Insecure, Wep, TkipOnly,
         EmptyKey, InvalidKey, NoNetwork, WrongKey, NotFound, Unsupported, NoDevice, Blocked,
-        ManagedByOther, NotPermitted, NoResponse, Other;
-    IdleEvent: ConfigLost, KeyRefused, KeyAccepted;
+        ManagedByOther, KeptElsewhere, NotPermitted, NoResponse, Other;
+    IdleEvent: ConfigLost, KeyRefused, KeyAccepted, NetworkRemoved;
     Security: Open, Owe, Wep, Wpa, WpaWpa2, Wpa2, Wpa2Wpa3, Wpa3, Enterprise;
     Cipher: None, Wep, Tkip, Ccmp, TkipCcmp, Gcmp;
     TaskKind: Pair, Configure;
@@ -52,7 +52,7 @@ all_variants! {
 }
 
 /// One value of each variant. `Driver` comes last.
-const CAUSES: [Cause; 14] = one_of_each! { Cause:
+const CAUSES: [Cause; 16] = one_of_each! { Cause:
     Cause::TimedOut => Cause::TimedOut,
     Cause::CannotScan => Cause::CannotScan,
     Cause::NoRouter => Cause::NoRouter,
@@ -66,6 +66,8 @@ const CAUSES: [Cause; 14] = one_of_each! { Cause:
     Cause::Interrupted => Cause::Interrupted,
     Cause::Corrupt => Cause::Corrupt,
     Cause::KeyRefused => Cause::KeyRefused,
+    Cause::NotKept => Cause::NotKept,
+    Cause::NetworkRemoved => Cause::NetworkRemoved,
     Cause::Driver(_) => Cause::Driver(ErrorKind::Other),
 };
 const WITHOUT_KIND: usize = CAUSES.len() - 1;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use wps_core::command::Input;
 use wps_core::driver::Offer;
-use wps_core::{AfterFailure, Instant, Loaded, Machine, Snapshot};
+use wps_core::{AfterFailure, Instant, KeptBy, Loaded, Machine, Snapshot};
 use wps_testkit::{home, off, station};
 
 static LOG: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
@@ -55,14 +55,19 @@ fn ignored_inputs_are_logged_at_debug_but_not_a_second_start() {
     assert_eq!(log_of(Input::Offered(Ok(Offer::from(home())))), []);
     assert_eq!(log_of(start()), []);
     expect_ignored(log_of(Input::Saved(Ok(()))), "Saved", "Joining");
-    for input in [Input::Joined(Ok(())), start(), Input::Saved(Ok(()))] {
+    assert_eq!(log_of(Input::Joined(Ok(()))), []);
+    expect_ignored(log_of(Input::Cancel), "Cancel", "Keeping");
+    for input in [start(), Input::Kept(Ok(KeptBy::Record)), start(), Input::Saved(Ok(()))] {
         assert_eq!(log_of(input), []);
     }
+    expect_ignored(log_of(Input::NetworkRemoved), "NetworkRemoved", "Idle");
 
     for input in [configure(), snapshot_taken(), Input::Saved(Ok(())), Input::Elapsed] {
         assert_eq!(log_of(input), []);
     }
     expect_ignored(log_of(start()), "Start", "Joining");
     assert_eq!(log_of(Input::Joined(Ok(()))), []);
+    expect_ignored(log_of(start()), "Start", "Keeping");
+    assert_eq!(log_of(Input::Kept(Ok(KeptBy::Record))), []);
     expect_ignored(log_of(start()), "Start", "Saving");
 }

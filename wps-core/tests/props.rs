@@ -5,17 +5,19 @@
 mod common;
 
 use common::scenario::{
-    Action, DISK_FAULTS, RADIO_FAULTS, ROUTER_KEYS, ROUTER_KINDS, ROUTERS, Scenario, known_settings,
+    Action, DISK_FAULTS, PLATFORMS, RADIO_FAULTS, ROUTER_KEYS, ROUTER_KINDS, ROUTERS, Scenario,
+    known_settings,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wps_core::{
-    AccessPoint, AfterFailure, Credentials, Passphrase, Record, RecordError, Settings, Snapshot,
-    Ssid,
+    AccessPoint, AfterFailure, Credentials, KeptId, Passphrase, Record, RecordError, Secret,
+    Settings, Snapshot, Ssid,
 };
 use wps_testkit::{hotspot, network, off, station};
 
-/// The length of the longest record. In order: the version and two variant numbers; the access
+/// The length of the longest record. A network with an identifier is shorter than one with a key.
+/// In order: the version and two variant numbers; the access
 /// point's network, with 32 bytes of name and 64 bytes of key, each after its length; the channel,
 /// with a flag; the remembered network, with a flag; 64 bytes of snapshot after their length; the
 /// checksum.
@@ -26,14 +28,15 @@ fn any_credentials() -> impl Strategy<Value = Credentials> {
     let printable =
         any::<u8>().prop_filter("no control character", |byte| !byte.is_ascii_control());
     let digit = prop::sample::select(b"0123456789abcdefABCDEF".to_vec());
-    let key = prop_oneof![
-        Just(None),
-        vec(printable, 8..=63).prop_map(Some),
-        vec(digit, 64).prop_map(Some),
+    let key = prop_oneof![vec(printable, 8..=63), vec(digit, 64)];
+    let secret = prop_oneof![
+        Just(Secret::Open),
+        key.prop_map(|key| Secret::Key(Passphrase::new(&key).expect("a key"))),
+        any::<[u8; 16]>().prop_map(|id| Secret::Kept(KeptId(id))),
     ];
-    (vec(any::<u8>(), 1..=32), key).prop_map(|(name, key)| Credentials {
+    (vec(any::<u8>(), 1..=32), secret).prop_map(|(name, secret)| Credentials {
         ssid: Ssid::new(&name).expect("1 to 32 bytes"),
-        passphrase: key.map(|key| Passphrase::new(&key).expect("a key")),
+        secret,
     })
 }
 
@@ -59,6 +62,22 @@ fn any_record() -> impl Strategy<Value = Record> {
         1 => Record::Pairing { before, snapshot },
         _ => Record::Configuring { before, snapshot },
     })
+}
+
+/// Returns whether the record names a network that the platform keeps.
+fn has_kept_network(record: &Record) -> bool {
+    let (Record::Settled(settings)
+    | Record::Pairing { before: settings, .. }
+    | Record::Configuring { before: settings, .. }) = record;
+    let networks = match settings {
+        Settings::Platform => [None, None],
+        Settings::Station { network } => [Some(network), None],
+        Settings::AccessPoint { access_point, remembered } => {
+            [Some(&access_point.network), remembered.as_ref()]
+        }
+        Settings::Off { remembered } => [remembered.as_ref(), None],
+    };
+    networks.into_iter().flatten().any(|network| matches!(network.secret, Secret::Kept(_)))
 }
 
 fn encoded(record: &Record) -> Vec<u8> {
@@ -98,6 +117,13 @@ proptest! {
         for short in 0..bytes.len() {
             prop_assert_eq!(record.encode(&mut exact[..short]), Err(RecordError::Space));
         }
+    }
+
+    /// So that an older program can read the record where possible.
+    #[test]
+    fn a_record_is_written_in_the_oldest_version_that_can_hold_it(record in any_record()) {
+        let version = if has_kept_network(&record) { 2 } else { 1 };
+        prop_assert_eq!(encoded(&record)[0], version);
     }
 
     #[test]
@@ -159,7 +185,7 @@ proptest! {
 
     #[test]
     fn a_record_of_a_later_version_is_recognised(
-        version in 2_u8..,
+        version in 3_u8..,
         contents in vec(any::<u8>(), 0..300),
     ) {
         let bytes = with_checksum(&[&[version], &contents[..]].concat());
@@ -225,8 +251,66 @@ fn the_stored_form_of_version_1() {
             [&[1, 2, 3, 0][..], &snapshot].concat(),
         ),
     ] {
-        assert_eq!(encoded(&record), with_checksum(&contents), "{record:?}");
+        let bytes = with_checksum(&contents);
+        assert_eq!(encoded(&record), bytes, "{record:?}");
+        assert_eq!(Record::decode(&bytes), Ok(record));
     }
+}
+
+/// The network "home" as version 2 stores it if the platform keeps it.
+const KEPT_HOME: &[u8] = b"\x04home\x800123456789abcdef";
+
+fn kept_home() -> Credentials {
+    Credentials { secret: Secret::Kept(KeptId(*b"0123456789abcdef")), ..wps_testkit::home() }
+}
+
+/// Devices in the field store these bytes, too. What has no network with an identifier is stored
+/// in version 1.
+#[test]
+fn the_stored_form_of_version_2() {
+    let access_point = b"\x06device\x0con the label\x01\x06";
+    let snapshot = || Snapshot::new(b"noted").expect("short");
+    for (record, contents) in [
+        (Record::Settled(station(kept_home())), [&[2, 0, 1], KEPT_HOME].concat()),
+        (Record::Settled(off(Some(kept_home()))), [&[2, 0, 3, 1], KEPT_HOME].concat()),
+        (
+            Record::Settled(hotspot(Some(kept_home()))),
+            [&[2, 0, 2], &access_point[..], &[1], KEPT_HOME].concat(),
+        ),
+        (
+            Record::Pairing { before: station(kept_home()), snapshot: snapshot() },
+            [&[2, 1, 1], KEPT_HOME, b"\x05noted"].concat(),
+        ),
+        (
+            Record::Pairing { before: hotspot(Some(kept_home())), snapshot: snapshot() },
+            [&[2, 1, 2], &access_point[..], &[1], KEPT_HOME, b"\x05noted"].concat(),
+        ),
+        (
+            Record::Configuring { before: off(Some(kept_home())), snapshot: snapshot() },
+            [&[2, 2, 3, 1], KEPT_HOME, b"\x05noted"].concat(),
+        ),
+    ] {
+        let bytes = with_checksum(&contents);
+        assert_eq!(encoded(&record), bytes, "{record:?}");
+        assert_eq!(Record::decode(&bytes), Ok(record));
+    }
+}
+
+#[test]
+fn a_truncated_identifier_is_corrupt() {
+    let contents = [&[2, 0, 1], KEPT_HOME].concat();
+    for end in contents.len() - 17..contents.len() {
+        let bytes = with_checksum(&contents[..end]);
+        assert_eq!(Record::decode(&bytes), Err(RecordError::Corrupt), "{end}");
+    }
+    let longer = with_checksum(&[&contents[..], b"x"].concat());
+    assert_eq!(Record::decode(&longer), Err(RecordError::Corrupt));
+}
+
+#[test]
+fn version_3_is_not_known_yet() {
+    let bytes = with_checksum(&[&[3, 0, 1], KEPT_HOME].concat());
+    assert_eq!(Record::decode(&bytes), Err(RecordError::Version(3)));
 }
 
 fn any_action() -> impl Strategy<Value = Action> {
@@ -240,6 +324,7 @@ fn any_action() -> impl Strategy<Value = Action> {
         2 => router().prop_map(Action::StartWith),
         1 => Just(Action::Cancel),
         1 => prop::sample::select(known_settings()).prop_map(Action::Configure),
+        1 => any::<bool>().prop_map(Action::Enable),
         1 => Just(Action::QueryLink),
         4 => router().prop_map(Action::PressRouter),
         1 => router().prop_map(Action::ReleaseRouter),
@@ -248,6 +333,7 @@ fn any_action() -> impl Strategy<Value = Action> {
         2 => (router(), key).prop_map(|(router, key)| Action::SetKey(router, key)),
         1 => prop::option::of(fault).prop_map(Action::SetRadioFault),
         1 => Just(Action::RestartPlatform),
+        1 => any::<bool>().prop_map(Action::RemoveKept),
         2 => prop::option::of(disk_fault).prop_map(Action::SetDiskFault),
     ]
 }
@@ -259,6 +345,7 @@ proptest! {
 
     #[test]
     fn every_scenario_keeps_the_invariants(
+        platform in prop::sample::select(PLATFORMS.to_vec()),
         initial in prop::option::of(prop::sample::select(known_settings())),
         back in any::<bool>(),
         poll_seed in any::<u64>(),
@@ -268,6 +355,7 @@ proptest! {
     ) {
         let after_failure =
             if back { AfterFailure::AccessPointBack } else { AfterFailure::AccessPointOff };
-        Scenario { initial, after_failure, poll_seed, drop_after, power_cuts, actions }.run();
+        Scenario { platform, initial, after_failure, poll_seed, drop_after, power_cuts, actions }
+            .run();
     }
 }

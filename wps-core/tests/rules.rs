@@ -12,8 +12,9 @@ use wps_core::command::{Command, Input};
 use wps_core::driver::{Offer, SearchProgress};
 use wps_core::sim::Router;
 use wps_core::{
-    ADVICE_AFTER_SUCCESS, AfterFailure, Cause, Credentials, ErrorKind, Instant, Loaded, Machine,
-    Mode, Passphrase, Phase, Record, RequestError, Settings, Snapshot, TaskKind, TaskResult,
+    ADVICE_AFTER_SUCCESS, AfterFailure, Cause, Credentials, ErrorKind, Instant, KeptBy, KeptId,
+    Loaded, Machine, Mode, Passphrase, Phase, Record, RequestError, Secret, Settings, Snapshot,
+    TaskKind, TaskResult,
 };
 use wps_testkit::{home, hotspot, network, off, old, ssid, station};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -136,6 +137,7 @@ fn pair(before: &Settings, after_failure: AfterFailure, ending: Ending) -> (Reco
             Command::Apply(..) => Input::Applied(Ok(())),
             Command::Pair { .. } => Input::Offered(Ok(Offer::from(home()))),
             Command::Join(..) => Input::Joined(Ok(())),
+            Command::Keep(..) => Input::Kept(Ok(KeptBy::Record)),
         };
         machine.handle(now, answer);
     }
@@ -178,7 +180,10 @@ fn a_success_leaves_station_mode_with_the_new_network() {
         assert_eq!(end.1.status().last.expect("ended").result, Ok(()));
         expect(&end, Mode::Station, Some(&home()), &station(home()));
     }
-    assert_eq!(Settings::after_success(home()), station(home()));
+    assert_eq!(Settings::after_success(home(), KeptBy::Record), station(home()));
+    let id = KeptId([7; 16]);
+    let kept = Credentials { secret: Secret::Kept(id), ..home() };
+    assert_eq!(Settings::after_success(home(), KeptBy::Platform(id)), station(kept));
 }
 
 #[test]
@@ -244,6 +249,20 @@ fn every_cause_has_a_unique_name_and_advice() {
 }
 
 #[test]
+fn only_two_results_are_reported_without_a_request() {
+    let mut unrequested = Vec::new();
+    for &task in TaskKind::ALL {
+        for result in [Ok(())].into_iter().chain(Cause::ALL.iter().copied().map(Err)) {
+            if !TaskResult::new(task, result, Instant::from_millis(0)).is_requested() {
+                unrequested.push((task, result));
+            }
+        }
+    }
+    let expected = [Cause::Corrupt, Cause::NetworkRemoved];
+    assert_eq!(unrequested, expected.map(|cause| (TaskKind::Configure, Err(cause))));
+}
+
+#[test]
 fn the_advice_matches_the_troubleshooting_table() {
     for (cause, words) in [
         (Cause::NotPressed, "WPS button of the router within two minutes"),
@@ -259,13 +278,13 @@ fn the_advice_matches_the_troubleshooting_table() {
 #[test]
 fn the_final_error_kinds() {
     use ErrorKind::{
-        Blocked, EmptyKey, Insecure, InvalidKey, ManagedByOther, NoDevice, NoNetwork, NotPermitted,
-        Overlap, RefusedOrOverlap, TkipOnly, Unsupported, Wep,
+        Blocked, EmptyKey, Insecure, InvalidKey, KeptElsewhere, ManagedByOther, NoDevice,
+        NoNetwork, NotPermitted, Overlap, RefusedOrOverlap, TkipOnly, Unsupported, Wep,
     };
     let last = [
         [Overlap, RefusedOrOverlap].as_slice(),
         &[Insecure, Wep, TkipOnly, EmptyKey, InvalidKey, NoNetwork],
-        &[Unsupported, NoDevice, Blocked, ManagedByOther, NotPermitted],
+        &[Unsupported, NoDevice, Blocked, ManagedByOther, KeptElsewhere, NotPermitted],
     ]
     .concat();
     for &kind in ErrorKind::ALL {
@@ -381,6 +400,7 @@ fn no_type_prints_a_secret() {
     expect_redacted(&snapshot());
     expect_redacted(&Router::new(b"home", SECRET));
     expect_redacted(&Command::Join(secret(), snapshot(), now));
+    expect_redacted(&Command::Keep(secret(), snapshot(), now));
     expect_redacted(&Input::Offered(Ok(offer())));
     expect_redacted(&Input::SnapshotTaken(Ok(snapshot())));
     for settings in settings() {
@@ -419,6 +439,7 @@ fn no_type_prints_a_secret() {
                 Input::Joined(Err(ErrorKind::WrongKey)),
                 Input::Elapsed,
                 Input::Joined(Ok(())),
+                Input::Kept(Ok(KeptBy::Record)),
                 Input::Saved(Err(())),
                 Input::Applied(Err(ErrorKind::NoResponse)),
             ] {

@@ -67,6 +67,11 @@ impl<C: Controller, T: Clock> WifiDriver for Driver<C, T> {
                 "an ESP32 has no platform networks: start with an access point, or with Wi-Fi off",
             )),
             Settings::Station { network } => {
+                if let Err(error) = credentials::key(network) {
+                    // The radio may still be in the network of a task that has failed.
+                    station::switch_off()?;
+                    return Err(error);
+                }
                 if !station::is_joined(network)? {
                     station::start_join(network)?;
                 }
@@ -174,7 +179,7 @@ impl Drop for ScanGuard {
 /// Starts the access point, unless it is running with this configuration: a restart would lose its
 /// stations.
 fn start_access_point(access_point: &AccessPoint) -> Result<(), EspError> {
-    let mut config = access_point_config(access_point);
+    let mut config = access_point_config(access_point)?;
     let is_serving = STATION.state().access_point_started && ffi::mode()? == MODE_ACCESS_POINT;
     if is_serving && is_same(&ffi::access_point_config()?, &config) {
         return Ok(());
@@ -201,10 +206,10 @@ fn is_same(one: &AccessPointConfig, other: &AccessPointConfig) -> bool {
 
 /// Returns the configuration for an access point: WPA2 with AES if there is a key, otherwise open;
 /// up to four stations.
-fn access_point_config(access_point: &AccessPoint) -> AccessPointConfig {
+fn access_point_config(access_point: &AccessPoint) -> Result<AccessPointConfig, EspError> {
     let AccessPoint { network, channel } = access_point;
     let mut config = AccessPointConfig::empty();
-    let key = network.passphrase.as_ref().map_or(&[][..], |key| key.reveal());
+    let key = credentials::key(network)?;
     credentials::write(&mut config.ssid, network.ssid.as_bytes());
     credentials::write(&mut config.password, key);
     config.ssid_len = u8::try_from(network.ssid.as_bytes().len()).unwrap_or_default();
@@ -216,7 +221,7 @@ fn access_point_config(access_point: &AccessPoint) -> AccessPointConfig {
     config.dtim_period = 2;
     config.pairwise_cipher = CIPHER_CCMP;
     config.pmf_capable = 1;
-    config
+    Ok(config)
 }
 
 fn station_link() -> Result<Link, EspError> {

@@ -34,6 +34,9 @@ pub enum EspError {
     /// The radio does not support what was requested.
     #[error("{0}")]
     Unsupported(&'static str),
+    /// The settings name a network whose key only another network manager has.
+    #[error("{}", ErrorKind::KeptElsewhere)]
+    KeptElsewhere,
     /// The credentials that the router handed over cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
@@ -73,6 +76,7 @@ impl DriverError for EspError {
             Self::Library { code: ERR_NOT_INIT, .. } => ErrorKind::NoDevice,
             Self::Library { .. } | Self::Event { .. } => ErrorKind::Other,
             Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::KeptElsewhere => ErrorKind::KeptElsewhere,
             Self::Credentials(error) => error.kind(),
             Self::Exchange { reason } => exchange_error_kind(*reason),
             Self::Overlap => ErrorKind::Overlap,
@@ -165,6 +169,7 @@ mod tests {
             EspError::Library { .. } => EspError::Library { call: "esp_wifi_start", code: 0x101 },
             EspError::Event { .. } => EspError::Event { id: 8, length: 3 },
             EspError::Unsupported(_) => EspError::Unsupported("this radio cannot do this"),
+            EspError::KeptElsewhere => EspError::KeptElsewhere,
             EspError::Credentials(_) => EspError::Credentials(CredentialError::InvalidKey),
             EspError::Exchange { .. } => EspError::Exchange { reason: 1 },
             EspError::Overlap => EspError::Overlap,

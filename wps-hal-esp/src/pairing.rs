@@ -3,6 +3,7 @@
 //!
 //! A search that does not succeed leaves nothing behind that could act later.
 
+use wps_core::Secret;
 use wps_core::driver::Offer;
 use wps_core::wsc::CredentialError;
 
@@ -27,7 +28,7 @@ pub(crate) async fn pair() -> Result<Offer, EspError> {
                 let network = credentials::read(&config.ssid, &config.password)?;
                 // The search began with an empty configuration. The library sets this field only
                 // for a WPA network.
-                if network.passphrase.is_none() && config.threshold.authmode != AUTH_OPEN {
+                if network.secret == Secret::Open && config.threshold.authmode != AUTH_OPEN {
                     return Err(CredentialError::EmptyKey.into());
                 }
                 Offer::from(network)

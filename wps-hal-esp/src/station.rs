@@ -1,6 +1,6 @@
 //! The station: its configuration, and the steps in which the radio enters and leaves station mode.
 
-use wps_core::Credentials;
+use wps_core::{Credentials, Secret};
 
 use crate::layout::{AUTH_OPEN, AUTH_WPA2, MODE_OFF, MODE_STATION, StationConfig};
 use crate::state::{Link, STATION};
@@ -68,7 +68,7 @@ fn station_config(network: &Credentials) -> Result<StationConfig, EspError> {
         ));
     }
     let mut config = StationConfig::empty();
-    let key = network.passphrase.as_ref().map_or(&[][..], |key| key.reveal());
+    let key = credentials::key(network)?;
     credentials::write(&mut config.ssid, network.ssid.as_bytes());
     credentials::write(&mut config.password, key);
     config.scan_method = SCAN_ALL_CHANNELS;
@@ -81,7 +81,10 @@ fn station_config(network: &Credentials) -> Result<StationConfig, EspError> {
 
 /// Returns the weakest security that is accepted: WPA2 if there is a key.
 fn min_authmode(network: &Credentials) -> u32 {
-    if network.passphrase.is_some() { AUTH_WPA2 } else { AUTH_OPEN }
+    match network.secret {
+        Secret::Open => AUTH_OPEN,
+        Secret::Key(_) | Secret::Kept(_) => AUTH_WPA2,
+    }
 }
 
 const SCAN_ALL_CHANNELS: u32 = 1;

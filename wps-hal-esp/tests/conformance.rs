@@ -119,7 +119,7 @@ impl FakeTestBed<'_> {
 
 /// The checks that the driver passes only in part or that are skipped, and why. The library detects
 /// overlap itself, once, and does not say that an exchange begins.
-const GAPS: [(Check, &str); 7] = [
+const GAPS: [(Check, &str); 11] = [
     (Check::ConfigLost, "skipped: the platform never restarts without the driver"),
     (Check::Platform, "skipped: the library has no platform networks"),
     (
@@ -130,6 +130,10 @@ const GAPS: [(Check, &str); 7] = [
     (Check::OnlyOne, "skipped: the driver cannot be limited to one access point"),
     (Check::RouterVanishes, "skipped: the driver does not report when the exchange begins"),
     (Check::OddCredentials, "partly: for the library, a NUL ends the name"),
+    (Check::Keeps, "skipped: the platform keeps no networks"),
+    (Check::KeptInVain, "skipped: the platform keeps no networks"),
+    (Check::KeptRemoved, "skipped: the platform keeps no networks"),
+    (Check::KeptSameName, "skipped: the library has no platform networks"),
 ];
 
 #[test]

@@ -54,7 +54,8 @@ pub enum LinuxError {
     /// The credentials that the router handed over cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
-    /// The pairing with the router, or the connection to the network, failed.
+    /// The pairing with the router, or the connection to the network, failed, or only another
+    /// network manager has the network's key.
     #[error(transparent)]
     Wifi(ErrorKind),
 }

@@ -187,13 +187,13 @@ mod tests {
     use core::future::Future;
     use core::task::{Context, Waker};
 
-    use wps_core::{Credentials, Passphrase, Settings, Ssid};
+    use wps_core::{Credentials, Passphrase, Secret, Settings, Ssid};
 
     use super::*;
 
     fn station(name: &[u8]) -> Record {
-        let passphrase = Some(Passphrase::new(b"correct horse").unwrap());
-        let network = Credentials { ssid: Ssid::new(name).unwrap(), passphrase };
+        let secret = Secret::Key(Passphrase::new(b"correct horse").unwrap());
+        let network = Credentials { ssid: Ssid::new(name).unwrap(), secret };
         Record::Settled(Settings::Station { network })
     }
 

@@ -129,17 +129,13 @@ impl WpaSupplicant {
             Err(LinuxError::Blocked(self.interface.clone()))
         }
     }
-}
 
-/// Returns whether this can be the name of a network interface. The name becomes part of a path.
-fn is_interface_name(interface: &str) -> bool {
-    !matches!(interface, "" | "." | "..") && !interface.contains('/')
-}
-
-impl WifiDriver for WpaSupplicant {
-    type Error = LinuxError;
-
-    async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), LinuxError> {
+    /// Makes the radio match `settings`, whose key is known.
+    async fn apply_settings(
+        &mut self,
+        settings: &Settings,
+        snapshot: &Snapshot,
+    ) -> Result<(), LinuxError> {
         // The machine forgets what `maintain` has reported when other settings are tried.
         if self.applied_config.may_be(settings) {
             self.idle_watch.pause();
@@ -218,6 +214,30 @@ impl WifiDriver for WpaSupplicant {
         }
         self.applied_config = applied_config;
         Ok(())
+    }
+}
+
+/// Returns whether this can be the name of a network interface. The name becomes part of a path.
+fn is_interface_name(interface: &str) -> bool {
+    !matches!(interface, "" | "." | "..") && !interface.contains('/')
+}
+
+impl WifiDriver for WpaSupplicant {
+    type Error = LinuxError;
+
+    async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), LinuxError> {
+        let key = match settings {
+            Settings::Station { network } => network.secret.key().map(drop),
+            Settings::Platform | Settings::AccessPoint { .. } | Settings::Off { .. } => Ok(()),
+        };
+        match key {
+            Ok(()) => self.apply_settings(settings, snapshot).await,
+            // The platform's own networks are better than none.
+            Err(kind) => {
+                self.apply_settings(&Settings::Platform, snapshot).await?;
+                Err(LinuxError::Wifi(kind))
+            }
+        }
     }
 
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, LinuxError> {

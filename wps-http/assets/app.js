@@ -26,7 +26,10 @@ function headline(s) {
     case "joining": return "Connecting to " + name;
     case "saving": return "Connected to " + name + ", saving…";
     case "configuring": return progressText();
-    case "restoring": return s.last ? "Putting the Wi-Fi settings back…" : "The device is starting…";
+    case "restoring":
+      if (cannotSave(s)) return "The Wi-Fi settings could not be saved";
+      if (s.trouble) return "The Wi-Fi settings could not be applied";
+      return s.last ? "Putting the Wi-Fi settings back…" : "The device is starting…";
     case "searching":
       switch (s.seen) {
         case "no_router": return "No router in range";
@@ -39,6 +42,9 @@ function headline(s) {
     default: return "Connect this device to your Wi-Fi";
   }
 }
+
+// The device reports these by itself: nobody has requested a change (TaskResult::is_requested).
+const UNREQUESTED = ["corrupt", "network_removed"];
 
 /** Returns that the network refuses its key, or for an hour how the last task ended. */
 function result(s) {
@@ -56,6 +62,7 @@ function result(s) {
   }
   if (last.cause === "cancelled") return { tone: "calm", text: "Cancelled", advice };
   if (!failed) return null;
+  if (UNREQUESTED.includes(last.cause)) return { tone: "bad", text: last.reason[0].toUpperCase() + last.reason.slice(1), advice };
   const back = last.task === "configure" ? "The previous settings are in force again. " : "";
   return { tone: "bad", text: "Not connected: " + last.reason, advice: back + advice };
 }
@@ -71,6 +78,16 @@ function advice(s) {
     case "no_wps": return "Switch WPS on in your router's settings. If it has no WPS, cancel and set Wi-Fi up by hand.";
     default: return "";
   }
+}
+
+/** Returns whether saving the settings has failed. The device then refuses all requests. */
+function cannotSave(s) {
+  return s.state === "restoring" && s.trouble?.cause === "store";
+}
+
+/** Returns whether the device takes requests. It also does if it cannot apply its settings. */
+function canStart(s) {
+  return s.state === "idle" || (s.state === "restoring" && s.trouble !== undefined && !cannotSave(s));
 }
 
 function offAir(s) {
@@ -93,7 +110,7 @@ function render() {
   const [from, to] = busy ? ["start", "cancel"] : ["cancel", "start"];
   const follow = document.activeElement === byId(from);
   byId("start").hidden = busy;
-  byId("start").disabled = byId("join").disabled = s.state !== "idle";
+  byId("start").disabled = byId("join").disabled = !canStart(s);
   byId("cancel").hidden = !busy;
   byId("cancel").disabled = !CAN_CANCEL.includes(s.state);
   if (follow) byId(to).focus();

@@ -4,7 +4,7 @@ use heapless::Vec;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json_core::from_slice_escaped;
 use serde_json_core::str::EscapedStr;
-use wps_core::{Cause, Credentials, Mode, Passphrase, Phase, Settings, Ssid, TaskKind};
+use wps_core::{Cause, Credentials, Mode, Passphrase, Phase, Secret, Settings, Ssid, TaskKind};
 use zeroize::Zeroizing;
 
 use crate::View;
@@ -21,6 +21,9 @@ struct Station<'a> {
     name: Option<Displayed<'a, Ssid>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name_hex: Option<Hex<'a>>,
+    /// Who keeps the network. Left out without a network, and while the device is not idle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_by: Option<&'static str>,
 }
 
 pub(crate) fn response<'b>(view: &View<'_>, buffer: &'b mut [u8]) -> Response<'b> {
@@ -30,8 +33,16 @@ pub(crate) fn response<'b>(view: &View<'_>, buffer: &'b mut [u8]) -> Response<'b
         enable: status.mode == Mode::Station,
         name: name.map(Displayed::Borrowed),
         name_hex: name.and_then(Hex::if_not_utf8),
+        kept_by: view.settings.and_then(Settings::network).map(kept_by),
     };
     Response::json(&station, buffer)
+}
+
+fn kept_by(network: &Credentials) -> &'static str {
+    match network.secret {
+        Secret::Open | Secret::Key(_) => "record",
+        Secret::Kept(_) => "platform",
+    }
 }
 
 /// How a request changes the current settings.
@@ -106,8 +117,7 @@ fn current_settings<'a>(view: &View<'a>) -> Result<&'a Settings, ChangeError> {
 struct GivenFields {
     enable: Option<bool>,
     name: Option<Ssid>,
-    /// `Some(None)` for an open network.
-    password: Option<Option<Passphrase>>,
+    password: Option<Secret>,
 }
 
 #[derive(Deserialize)]
@@ -164,10 +174,10 @@ impl GivenFields {
             (Some(_), Some(_)) => return Err(INVALID_NAME),
         };
         let password = match body.password {
-            Some(EscapedStr("")) => Some(None),
+            Some(EscapedStr("")) => Some(Secret::Open),
             Some(text) => {
                 let bytes = unescape::<64>(text, INVALID_PASSWORD)?;
-                Some(Some(Passphrase::new(&bytes).map_err(|_| INVALID_PASSWORD)?))
+                Some(Secret::Key(Passphrase::new(&bytes).map_err(|_| INVALID_PASSWORD)?))
             }
             None => None,
         };
@@ -181,8 +191,8 @@ impl GivenFields {
     /// The given fields if not all are given.
     fn all(self) -> Result<(bool, Option<Credentials>), Self> {
         match self {
-            Self { enable: Some(enable), name: Some(ssid), password: Some(passphrase) } => {
-                Ok((enable, Some(Credentials { ssid, passphrase })))
+            Self { enable: Some(enable), name: Some(ssid), password: Some(secret) } => {
+                Ok((enable, Some(Credentials { ssid, secret })))
             }
             some => Err(some),
         }
@@ -196,11 +206,12 @@ impl GivenFields {
             (enable, _, _) => enable.unwrap_or(current.mode() == Mode::Station),
         };
         let network = match (self.name, self.password, current.network()) {
-            (Some(ssid), Some(passphrase), _) => Some(Credentials { ssid, passphrase }),
+            (Some(ssid), Some(secret), _) => Some(Credentials { ssid, secret }),
             (Some(ssid), None, Some(known)) if ssid == known.ssid => Some(known.clone()),
+            // Another network is neither open, nor does it have this key or identifier.
             (Some(_), None, _) => return Err(ChangeError::Body(PASSWORD_MISSING)),
-            (None, Some(passphrase), Some(known)) => {
-                Some(Credentials { ssid: known.ssid.clone(), passphrase })
+            (None, Some(secret), Some(known)) => {
+                Some(Credentials { ssid: known.ssid.clone(), secret })
             }
             (None, Some(_), None) => return Err(ChangeError::Body(NAME_MISSING)),
             (None, None, known) => known.cloned(),

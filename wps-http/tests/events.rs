@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use axum::Router as Routes;
-use common::Situation::{NotPressed, Off};
+use common::Situation::{Kept, NotPressed, Off};
 use common::World;
 use common::listener::Listener;
 use common::wire::{Client, TEST_TIMEOUT, with_server, with_server_on};
@@ -37,6 +37,29 @@ async fn all_listeners_get_the_changes() {
                 // Events that arrive faster than they are read are skipped, except the last one.
                 while listener.event().await["last"]["result"] != "ok" {}
             }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_removal_of_a_kept_network_is_an_event() {
+    World::run(Kept, async |world| {
+        with_server(world.axum_routes(Routes::new()), Limits::default(), async |address| {
+            let mut listener = Listener::to(address).await;
+            assert_eq!(listener.event().await["ssid"], "home");
+            let kept = world.air.kept_networks();
+            kept.iter().for_each(|it| world.air.remove_kept(it.id));
+            world.until(|status| status.network.is_none() && status.phase == Phase::Idle).await;
+            let event = loop {
+                let event = listener.event().await;
+                if event["state"] == "idle" {
+                    break event;
+                }
+            };
+            assert_eq!(event["last"]["cause"], "network_removed");
+            assert_eq!(event.get("ssid"), None, "{event}");
         })
         .await;
     })

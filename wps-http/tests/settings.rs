@@ -5,12 +5,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::Situation::{ByHand, Hotspot, Off};
+use common::Situation::{ByHand, Hotspot, Kept, KeptElsewhere, NetworkRemoved, NotKept, Off};
 use common::wire::{Client, with_server};
-use common::{World, hotspot};
+use common::{World, hotspot, kept};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use wps_core::{Clock, Credentials, Mode, Phase, Settings};
+use wps_core::{Cause, Clock, Credentials, KeptId, Mode, Phase, Settings, Status};
 use wps_http::axum::Limits;
 use wps_http::{Action, BUFFER, Reply, Request, View, handle};
 use wps_testkit::{home, network, off, station};
@@ -118,9 +118,104 @@ fn put_keeps_fields_that_are_not_given() {
     assert_eq!(put(&station(home()), "{}"), Err(400));
 }
 
+/// Returns the network `home` as a platform keeps it.
+fn kept_home() -> Credentials {
+    kept(b"home", KeptId(*b"an identifier..."))
+}
+
+#[test]
+fn put_keeps_the_identifier_of_a_network_that_the_platform_keeps() {
+    for (initial, enabled) in [
+        (station(kept_home()), true),
+        (off(Some(kept_home())), false),
+        (access_point(Some(kept_home())), false),
+    ] {
+        let unchanged = if enabled { station(kept_home()) } else { initial.clone() };
+        for body in [r#"{"name":"home"}"#, r#"{"name_hex":"686F6D65"}"#] {
+            assert_eq!(change(&initial, "PUT", body), Ok(unchanged.clone()), "{body}");
+        }
+        for body in [
+            r#"{"enable":true}"#,
+            r#"{"enable":true,"name":"home"}"#,
+            r#"{"enable":true,"name_hex":"686F6D65"}"#,
+        ] {
+            assert_eq!(change(&initial, "PUT", body), Ok(station(kept_home())), "{body}");
+        }
+        let is_access_point = initial.mode() == Mode::AccessPoint;
+        let switched_off = if is_access_point { initial.clone() } else { off(Some(kept_home())) };
+        assert_eq!(change(&initial, "PUT", r#"{"enable":false}"#), Ok(switched_off));
+    }
+}
+
+#[test]
+fn put_of_another_name_never_takes_the_identifier_and_never_means_open() {
+    for initial in [station(kept_home()), off(Some(kept_home())), access_point(Some(kept_home()))] {
+        for body in [
+            r#"{"name":"other"}"#,
+            r#"{"name":"Home"}"#,
+            r#"{"name":"home "}"#,
+            r#"{"name_hex":"686F6D6500"}"#,
+            r#"{"enable":true,"name":"other"}"#,
+            r#"{"enable":false,"name":"other"}"#,
+        ] {
+            let (status, detail) = change(&initial, "PUT", body).expect_err(body);
+            assert!(status == 400 && detail.contains("password"), "{body}: {detail}");
+        }
+    }
+}
+
+#[test]
+fn a_password_replaces_the_identifier_of_a_kept_network() {
+    let put = |initial: &Settings, body| change(initial, "PUT", body);
+    let with_key = r#"{"password":"correct horse"}"#;
+    assert_eq!(put(&station(kept_home()), with_key), Ok(station(home())));
+    assert_eq!(put(&off(Some(kept_home())), with_key), Ok(off(Some(home()))));
+    assert_eq!(
+        put(&station(kept_home()), r#"{"name":"other","password":"battery staple"}"#),
+        Ok(station(network(b"other", b"battery staple")))
+    );
+    assert_eq!(
+        put(&station(kept_home()), r#"{"password":""}"#),
+        Ok(station(network(b"home", b""))),
+        "only an empty password means open"
+    );
+    let full = r#"{"enable":true,"name":"home","password":"correct horse"}"#;
+    for method in ["PUT", "POST"] {
+        assert_eq!(change(&station(kept_home()), method, full), Ok(station(home())), "{method}");
+    }
+    let (status, detail) =
+        change(&station(kept_home()), "POST", r#"{"enable":true,"name":"home"}"#)
+            .expect_err("POST replaces all fields");
+    assert!(status == 400 && detail.contains("all three"), "{detail}");
+}
+
+#[test]
+fn get_shows_who_keeps_the_network_and_neither_key_nor_identifier() {
+    let shown = |settings: &Settings| {
+        let mut status = Status::new(Phase::Idle, settings.mode());
+        status.network = settings.network().map(|it| it.ssid.clone());
+        let view = View { status: Some(&status), settings: Some(settings), ..View::default() };
+        let request = Request::new("GET", PATH).header("Host", b"127.0.0.1");
+        let mut buffer = [0; BUFFER];
+        let Reply::Response(response) = handle(&request, &view, &mut buffer) else {
+            panic!("a GET needs no action")
+        };
+        serde_json::from_slice::<Value>(response.body()).expect("JSON")
+    };
+    let expected =
+        |enable: bool, kept_by: &str| json!({"enable": enable, "name": "home", "kept_by": kept_by});
+    assert_eq!(shown(&station(home())), expected(true, "record"));
+    assert_eq!(shown(&station(network(b"home", b""))), expected(true, "record"));
+    assert_eq!(shown(&station(kept_home())), expected(true, "platform"));
+    assert_eq!(shown(&off(Some(kept_home()))), expected(false, "platform"));
+    assert_eq!(shown(&access_point(Some(kept_home()))), expected(false, "platform"));
+    assert_eq!(shown(&access_point(None)), json!({"enable": false}));
+    assert_eq!(shown(&Settings::Platform), json!({"enable": true}));
+}
+
 #[test]
 fn delete_forgets_the_network() {
-    for initial in [station(home()), off(Some(home())), Settings::Platform] {
+    for initial in [station(home()), station(kept_home()), off(Some(home())), Settings::Platform] {
         assert_eq!(change(&initial, "DELETE", "ignored"), Ok(off(None)), "{initial:?}");
     }
     assert_eq!(change(&access_point(Some(home())), "DELETE", ""), Ok(access_point(None)));
@@ -372,6 +467,86 @@ async fn switching_off_keeps_the_network_and_delete_forgets_it() {
         let status = change_and_wait(world, "DELETE", "").await;
         assert_eq!((&status["mode"], &status["ssid"]), (&json!("OFF"), &Value::Null));
         assert_eq!(world.control.settings(), Some(off(None)));
+    })
+    .await;
+}
+
+/// Returns the identifiers of the networks that the platform keeps.
+fn kept_ids(world: World) -> Vec<KeptId> {
+    world.air.kept_networks().iter().map(|it| it.id).collect()
+}
+
+#[tokio::test]
+async fn a_kept_network_is_switched_off_and_on_with_the_same_identifier() {
+    World::run(Kept, async |world| {
+        let id = kept_ids(world)[0];
+        let kept = kept(b"home", id);
+        assert_eq!(world.control.settings(), Some(station(kept.clone())));
+        change_and_wait(world, "PUT", r#"{"enable":false}"#).await;
+        assert_eq!(world.control.settings(), Some(off(Some(kept.clone()))));
+        assert_eq!(kept_ids(world), [id], "it is only remembered");
+        change_and_wait(world, "PUT", r#"{"enable":true}"#).await;
+        assert_eq!(world.control.settings(), Some(station(kept)));
+        assert!(world.air.is_linked());
+        assert_eq!(kept_ids(world), [id]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_password_replaces_a_kept_network_and_delete_removes_it() {
+    World::run(Kept, async |world| {
+        let id = kept_ids(world)[0];
+        world.air.set_key(b"home", b"battery staple");
+        world.until(|status| status.trouble == Some(Cause::KeyRefused)).await;
+        change_and_wait(world, "PUT", r#"{"password":"battery staple"}"#).await;
+        world.until(|status| status.phase == Phase::Idle).await;
+        let ids = kept_ids(world);
+        assert!(ids.len() == 1 && ids[0] != id, "{ids:?}");
+        assert_eq!(world.control.settings(), Some(station(kept(b"home", ids[0]))));
+        assert!(world.air.is_linked());
+        change_and_wait(world, "DELETE", "").await;
+        world.until(|status| status.phase == Phase::Idle).await;
+        assert_eq!(world.control.settings(), Some(off(None)));
+        assert_eq!(kept_ids(world), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_network_that_the_platform_does_not_save_is_rolled_back() {
+    World::run(NotKept, async |world| {
+        let status = world.control.status().expect("a status");
+        assert_eq!(status.last.map(|it| it.result), Some(Err(Cause::NotKept)));
+        assert_eq!(world.control.settings(), Some(off(None)));
+        assert_eq!(kept_ids(world), []);
+        world.air.set_fault(None);
+        let body = r#"{"enable":true,"name":"home","password":"correct horse"}"#;
+        assert_eq!(change_and_wait(world, "POST", body).await["last"]["result"], "ok");
+        assert_eq!(kept_ids(world).len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_the_kept_network_was_removed_it_can_be_set_again() {
+    World::run(NetworkRemoved, async |world| {
+        assert_eq!(world.control.settings(), Some(Settings::Platform));
+        let body = r#"{"enable":true,"name":"home","password":"correct horse"}"#;
+        assert_eq!(change_and_wait(world, "POST", body).await["last"]["result"], "ok");
+        assert_eq!(world.control.settings(), Some(station(kept(b"home", kept_ids(world)[0]))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_network_that_another_platform_keeps_can_be_set_again() {
+    World::run(KeptElsewhere, async |world| {
+        assert_eq!(world.control.settings(), None, "they cannot be put in force");
+        let body = r#"{"enable":true,"name":"home","password":"correct horse"}"#;
+        let status = change_and_wait(world, "PUT", body).await;
+        assert_eq!((&status["last"]["result"], &status["trouble"]), (&json!("ok"), &Value::Null));
+        assert_eq!(world.control.settings(), Some(station(home())), "this platform keeps nothing");
     })
     .await;
 }

@@ -103,6 +103,17 @@ fn each_cause_of_each_task_has_its_word_its_reason_and_its_advice() {
 }
 
 #[test]
+fn the_page_knows_the_results_that_nobody_has_requested() {
+    let page = include_str!("../assets/app.js");
+    let (_, rest) = page.split_once("const UNREQUESTED = ").expect("a list");
+    let (list, _) = rest.split_once(';').expect("its end");
+    let listed: BTreeSet<String> = serde_json::from_str(list).expect("a list of words");
+    let is_requested = |cause| TaskResult::new(TaskKind::Configure, Err(cause), NOW).is_requested();
+    let unrequested = Cause::ALL.iter().filter(|cause| !is_requested(**cause));
+    assert_eq!(listed, unrequested.map(|cause| cause.name().to_owned()).collect());
+}
+
+#[test]
 fn each_request_error_has_its_sentence() {
     let detail = |error| {
         let request = Request::new("POST", "/api/v1/wifi/wps");

@@ -1,4 +1,4 @@
-use wps_core::{AccessPoint, Credentials, Passphrase, Settings, Ssid};
+use wps_core::{AccessPoint, Credentials, Passphrase, Secret, Settings, Ssid};
 
 /// Returns the name of a network.
 ///
@@ -13,8 +13,19 @@ pub fn ssid(name: &[u8]) -> Ssid {
 /// # Panics
 /// If the name or the key is invalid.
 pub fn network(name: &[u8], key: &[u8]) -> Credentials {
-    let passphrase = (!key.is_empty()).then(|| Passphrase::new(key).expect("a key"));
-    Credentials { ssid: ssid(name), passphrase }
+    let secret = match key {
+        [] => Secret::Open,
+        key => Secret::Key(Passphrase::new(key).expect("a key")),
+    };
+    Credentials { ssid: ssid(name), secret }
+}
+
+/// Returns the key of a network, which is empty for an open network.
+///
+/// # Panics
+/// If only the platform has the key.
+pub fn key(network: &Credentials) -> &[u8] {
+    network.secret.key().expect("a key in the record").map_or(&[], Passphrase::reveal)
 }
 
 /// Returns the network that the device uses before a pairing.

@@ -16,5 +16,5 @@ pub mod recorded;
 pub mod wsc;
 
 pub use executor::{WakeFlag, block_on};
-pub use fixtures::{home, hotspot, network, off, old, ssid, station};
+pub use fixtures::{home, hotspot, key, network, off, old, ssid, station};
 pub use hex::{address, hex, unhex};

@@ -12,7 +12,8 @@ use wps_core::button::{self, ButtonConfig, Polled};
 use wps_core::driver::{Offer, PairContext};
 use wps_core::{
     AccessPoint, Clock, Config, Control, Credentials, DriverError, ErrorKind, Instant, Loaded,
-    Passphrase, Record, RecordError, Runner, Settings, SettingsStore, Snapshot, Ssid, WifiDriver,
+    Passphrase, Record, RecordError, Runner, Secret, Settings, SettingsStore, Snapshot, Ssid,
+    WifiDriver,
 };
 
 use crate::platform::{flash, now};
@@ -55,7 +56,7 @@ fn offer() -> Result<Offer, Failed> {
 fn network(ssid: &[u8]) -> Option<Credentials> {
     Some(Credentials {
         ssid: Ssid::new(ssid).ok()?,
-        passphrase: Some(Passphrase::new(b"correct horse").ok()?),
+        secret: Secret::Key(Passphrase::new(b"correct horse").ok()?),
     })
 }
 

@@ -10,8 +10,9 @@ use core::time::Duration;
 
 use statig::prelude::*;
 use wps_core::command::{
-    APPLY_TIMEOUT, CONFIGURE_WINDOW, Input, JOIN_TIMEOUT, KEY_RETRY_DELAY, MAX_RETRY_DELAY,
-    PAIRING_WINDOW, REQUEST_WAIT_TIMEOUT, RETRY_DELAY, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT,
+    APPLY_TIMEOUT, CONFIGURE_WINDOW, Input, JOIN_TIMEOUT, KEEP_TIMEOUT, KEY_RETRY_DELAY,
+    MAX_RETRY_DELAY, PAIRING_WINDOW, REQUEST_WAIT_TIMEOUT, RETRY_DELAY, SAVE_TIMEOUT,
+    SNAPSHOT_TIMEOUT,
 };
 use wps_core::driver::{ErrorKind, Offer};
 use wps_core::wsc::Bssid;
@@ -92,6 +93,11 @@ impl Machine {
             Input::KeyAccepted => {
                 self.key_refused = false;
                 Handled
+            }
+            Input::NetworkRemoved if self.settings.kept_id().is_some() => {
+                (self.task, self.key_refused) = (TaskKind::Configure, false);
+                self.forget_network();
+                self.restore(event.now, Cause::NetworkRemoved)
             }
             _ => Super,
         }
@@ -254,9 +260,14 @@ impl Machine {
         let now = event.now;
         match &event.input {
             Input::Joined(Ok(())) => {
-                let joined = self.offer.as_ref().map(|offer| offer.at(*turn).clone());
-                self.target = joined.map(Settings::after_success);
-                Transition(State::saving(now.after(SAVE_TIMEOUT)))
+                let network = self.network(*turn).clone();
+                let is_kept = network.secret.kept_id().is_some();
+                self.target = Some(Settings::Station { network });
+                Transition(if is_kept {
+                    State::saving(now.after(SAVE_TIMEOUT))
+                } else {
+                    State::keeping(now.after(KEEP_TIMEOUT))
+                })
             }
             Input::Joined(Err(kind)) if kind.is_final() => self.roll_back(now, (*kind).into()),
             Input::Joined(Err(kind @ (ErrorKind::WrongKey | ErrorKind::Refused))) => {
@@ -315,6 +326,20 @@ impl Machine {
     fn radio_touched(&mut self, event: &Event) -> Outcome<State> {
         match &event.input {
             Input::Cancel => self.roll_back(event.now, Cause::Cancelled),
+            _ => Super,
+        }
+    }
+
+    #[state]
+    fn keeping(&mut self, until: &Instant, event: &Event) -> Outcome<State> {
+        let _ = until;
+        match &event.input {
+            Input::Kept(Ok(kept_by)) => {
+                let network = self.target_network().clone();
+                self.target = Some(Settings::after_success(network, *kept_by));
+                Transition(State::saving(event.now.after(SAVE_TIMEOUT)))
+            }
+            Input::Kept(Err(_)) | Input::Elapsed => self.roll_back(event.now, Cause::NotKept),
             _ => Super,
         }
     }
@@ -431,6 +456,12 @@ impl Machine {
         self.offer.as_ref().expect("joining only begins with an offer").at(turn)
     }
 
+    /// Returns the network that was joined.
+    pub(super) fn target_network(&self) -> &Credentials {
+        let network = self.target.as_ref().and_then(Settings::network);
+        network.expect("keeping only begins with a network")
+    }
+
     pub(super) fn settings_to_apply(&self) -> &Settings {
         self.target.as_ref().unwrap_or(&self.settings)
     }
@@ -543,6 +574,17 @@ impl Machine {
         self.reply(result.map_err(RequestError::Failed));
         // As in our machine: no secret stays in memory longer than needed.
         (self.target, self.offer) = (None, None);
+    }
+
+    /// Forgets the network that the platform no longer has.
+    fn forget_network(&mut self) {
+        match &mut self.settings {
+            Settings::Station { .. } => self.settings = Settings::Platform,
+            Settings::AccessPoint { remembered, .. } | Settings::Off { remembered } => {
+                *remembered = None;
+            }
+            Settings::Platform => {}
+        }
     }
 
     fn roll_back(&mut self, now: Instant, cause: Cause) -> Outcome<State> {

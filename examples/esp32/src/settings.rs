@@ -7,7 +7,7 @@ use esp_bootloader_esp_idf::partitions::{PARTITION_TABLE_MAX_LEN, read_partition
 use esp_hal::efuse::{self, OPTIONAL_UNIQUE_ID};
 use esp_hal::peripherals::FLASH;
 use esp_storage::FlashStorage;
-use wps_core::{AccessPoint, Credentials, Settings};
+use wps_core::{AccessPoint, Credentials, Secret, Settings};
 use wps_esp32::{LogDisplay, warn};
 use wps_hal_esp::store::FlashStore;
 use wps_label::Name;
@@ -50,7 +50,7 @@ pub(crate) fn factory_settings(name: &Name) -> Settings {
     let network = wps_label::ssid(name).zip(wps_label::key(&unique_id, secret));
     match network {
         Some((ssid, key)) => {
-            let network = Credentials { ssid, passphrase: Some(key) };
+            let network = Credentials { ssid, secret: Secret::Key(key) };
             // The driver chooses the channel.
             let access_point = AccessPoint { network, channel: None };
             Settings::AccessPoint { access_point, remembered: None }

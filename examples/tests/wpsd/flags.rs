@@ -46,7 +46,8 @@ fn the_cause_of_an_error_is_printed_once() {
 
 #[test]
 fn wrong_flags_are_reported() {
-    let wrong: [(&[&str], &str); 7] = [
+    let wrong: [(&[&str], &str); 8] = [
+        (&["--platform-keeps-networks", "--interface", "wlan0"], "--interface"),
         (&["--freq-list", "2412"], "--interface"),
         (&["--interface", "wlan0", "--freq-list", "2412 2.4"], "give frequencies in MHz"),
         (&["--interface", "wlan0", "--freq-list", " "], "give frequencies in MHz"),

@@ -3,9 +3,12 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use wps_testkit::daemon::{Daemon, Response, WPS};
+use serde_json::{Value, json};
+use wps_testkit::daemon::{Daemon, Response, Signal, WPS};
 
 use crate::{start, wpsd};
+
+const SETTINGS: &str = "/api/v1/wifi/sta/settings";
 
 #[test]
 fn simulated_minutes_can_be_skipped() {
@@ -49,6 +52,7 @@ fn keys_control_the_simulated_router() {
     assert!(press(&mut daemon, "o").contains("back"));
     assert!(press(&mut daemon, "k").contains("is changed"));
     assert!(press(&mut daemon, "k").contains("first password"));
+    assert!(press(&mut daemon, "r").contains("does not keep networks"));
     assert!(press(&mut daemon, "w").contains("wrong key"));
     assert!(press(&mut daemon, "m").contains("A minute passed"));
     daemon.post(WPS);
@@ -61,6 +65,81 @@ fn keys_control_the_simulated_router() {
     assert_eq!(daemon.wait_for_result()["last"]["cause"], "overlap");
     drop(keyboard);
     assert_eq!(daemon.status()["state"], "idle", "a closed keyboard does not end the daemon");
+}
+
+fn start_with_platform_that_keeps() -> Daemon {
+    Daemon::spawn(&mut wpsd(&["--platform-keeps-networks"]))
+}
+
+/// Returns the names of the networks that the platform keeps, or `null` if it keeps none at all.
+fn kept(daemon: &Daemon) -> Value {
+    daemon.request("GET", "/api/v1/sim", "").json()["kept"].clone()
+}
+
+fn pair(daemon: &Daemon) {
+    daemon.wait_for(|status| status["state"] == "idle");
+    daemon.post(WPS);
+    daemon.wait_for(|status| status["seen"] == "not_pressed");
+    daemon.post("/api/v1/sim/press");
+    assert_eq!(daemon.wait_for_result()["last"]["result"], "ok");
+}
+
+fn stop(daemon: &mut Daemon) -> Option<i32> {
+    daemon.signal(Signal::TERM);
+    daemon.exit_code()
+}
+
+#[test]
+fn a_platform_that_keeps_networks_has_the_network_of_a_pairing_until_it_is_removed() {
+    let mut daemon = start_with_platform_that_keeps();
+    let get_settings = |daemon: &Daemon| daemon.request("GET", SETTINGS, "").json();
+    daemon.wait_for(|status| status["state"] == "idle");
+    assert_eq!(kept(&daemon), json!([]));
+    assert_eq!(get_settings(&daemon), json!({ "enable": false }));
+    pair(&daemon);
+    assert_eq!(kept(&daemon), json!(["Home"]));
+    assert_eq!(
+        get_settings(&daemon),
+        json!({ "enable": true, "name": "Home", "kept_by": "platform" })
+    );
+
+    daemon.post("/api/v1/sim/remove-kept");
+    let status = daemon.wait_for(|status| {
+        status["state"] == "idle" && status["last"]["cause"] == "network_removed"
+    });
+    let removed = "the saved network was removed by another program";
+    assert_eq!(status["last"]["reason"], removed);
+    assert_eq!(status.get("ssid"), None, "{status}");
+    assert_eq!(kept(&daemon), json!([]));
+    assert_eq!(get_settings(&daemon), json!({ "enable": true }));
+
+    pair(&daemon);
+    assert_eq!(kept(&daemon), json!(["Home"]), "the advice is to pair again");
+    assert_eq!(stop(&mut daemon), Some(0));
+    let log = daemon.log();
+    assert!(log.contains(&format!(" {removed}. The device has forgotten the network.")), "{log}");
+}
+
+/// Both the record and the platform of a simulation are new at each start.
+#[test]
+fn after_a_restart_of_a_simulation_no_network_is_missing() {
+    let mut daemon = start_with_platform_that_keeps();
+    pair(&daemon);
+    assert_eq!(stop(&mut daemon), Some(0));
+    let daemon = start_with_platform_that_keeps();
+    let status = daemon.wait_for(|status| status["state"] == "idle");
+    assert_eq!((status.get("last"), status.get("ssid")), (None, None), "{status}");
+    assert_eq!(kept(&daemon), json!([]));
+}
+
+#[test]
+fn on_a_platform_that_keeps_no_networks_the_record_has_the_key() {
+    let daemon = start();
+    pair(&daemon);
+    assert_eq!(kept(&daemon), Value::Null);
+    assert_eq!(daemon.request("GET", SETTINGS, "").json()["kept_by"], "record");
+    daemon.post("/api/v1/sim/remove-kept");
+    assert_eq!(daemon.status()["ssid"], "Home", "there is nothing to remove");
 }
 
 /// The page of a real device does not have the panel: see the tests of `wps-http`.
@@ -86,7 +165,8 @@ fn the_page_of_a_simulated_device_has_a_panel() {
     let buttons =
         page.split("data-sim=\"").skip(1).map(|it| it.split_once('"').expect("a quote").0);
     let buttons: Vec<_> = buttons.collect();
-    let expected = ["press", "second", "power", "wps-off", "wrong-key", "change-key", "minute"];
+    let expected =
+        ["press", "second", "power", "wps-off", "wrong-key", "change-key", "remove-kept", "minute"];
     assert_eq!(buttons, expected);
     for button in buttons {
         daemon.post(&format!("/api/v1/sim/{button}"));

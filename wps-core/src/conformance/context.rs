@@ -15,14 +15,14 @@ use crate::driver::{DriverError, ErrorKind, IdleEvent, Offer, PairContext, WifiD
 use crate::link::Link;
 use crate::logging::info;
 use crate::runner::LINK_TIMEOUT;
-use crate::settings::{Credentials, Mode, Settings, Snapshot};
+use crate::settings::{Credentials, Mode, Secret, Settings, Snapshot};
 use crate::time::{Clock, Instant};
 use crate::wsc::{Bssid, OverlapDetector};
 
 /// The time between two observations of the radio.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The time within which the radio must be observed as joined after `join` has returned.
-const JOIN_OBSERVED_TIMEOUT: Duration = Duration::from_millis(150);
+pub(super) const JOIN_OBSERVED_TIMEOUT: Duration = Duration::from_millis(150);
 /// The time within which `link` must report what the test bed observes.
 const LINK_UPDATE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The time between two calls of `link` by a web page that shows the link.
@@ -36,9 +36,11 @@ pub(super) struct TestContext<'s, S: TestBed> {
     pub(super) log: &'s mut Log,
     /// Whether `link` is called every second while the driver is idle.
     pub(super) link_is_queried: bool,
+    /// The driver's snapshot of the current task, or `None` if no task has begun.
+    pub(super) task: Option<Snapshot>,
     /// The settings in force. `None` if the machine would not be idle: it would first call another
     /// method, or apply settings.
-    settings: Option<Settings>,
+    pub(super) settings: Option<Settings>,
 }
 
 /// What a report says about a check in addition to its outcome.
@@ -49,6 +51,13 @@ pub(super) struct Log {
     /// The method that was called last.
     pub(super) last_call: Option<&'static str>,
     pub(super) drops: Drops,
+}
+
+impl Log {
+    /// Records a part of the check that could not be tried. The first one is reported.
+    pub(super) fn add_gap(&mut self, gap: Unavailable) {
+        self.gap.get_or_insert(gap);
+    }
 }
 
 impl<'s, S: TestBed> TestContext<'s, S> {
@@ -63,20 +72,57 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         Ok(Self::with_new_driver(test_bed, log).await)
     }
 
-    /// Simulates a power cut of the device: restarts the platform and creates a new driver, while
-    /// the routers keep running. The second value is whether the platform was restarted.
+    /// Restarts the platform and creates a new driver, while the routers keep running. The journal
+    /// still has the snapshot of the task. The second value is whether the platform was restarted.
     pub(super) async fn restart(self) -> (Self, bool) {
-        let Self { test_bed, driver, log, .. } = self;
+        let Self { test_bed, driver, log, task, .. } = self;
         drop(driver);
         let restarted = test_bed.restart_platform().await;
-        log.gap = log.gap.or(restarted.err());
-        (Self::with_new_driver(test_bed, log).await, restarted.is_ok())
+        restarted.err().into_iter().for_each(|gap| log.add_gap(gap));
+        let context = Self::with_new_driver(test_bed, log).await;
+        (Self { task, ..context }, restarted.is_ok())
+    }
+
+    /// Cuts the power of the device, or at least restarts it, as [`restart`](Self::restart) does.
+    pub(super) async fn cut_power(self) -> Self {
+        let Self { test_bed, driver, log, task, link_is_queried, .. } = self;
+        drop(driver);
+        if let Err(gap) = test_bed.cut_power().await {
+            log.add_gap(test_bed.restart_platform().await.err().unwrap_or(gap));
+        }
+        let context = Self::with_new_driver(test_bed, log).await;
+        Self { task, link_is_queried, ..context }
     }
 
     async fn with_new_driver(test_bed: &'s mut S, log: &'s mut Log) -> Self {
         let (driver, clock, limits) =
             (test_bed.driver().await, test_bed.clock(), test_bed.limits());
-        Self { test_bed, driver, clock, limits, log, link_is_queried: false, settings: None }
+        Self {
+            test_bed,
+            driver,
+            clock,
+            limits,
+            log,
+            link_is_queried: false,
+            task: None,
+            settings: None,
+        }
+    }
+
+    /// Begins a task as the machine does: takes the driver's snapshot. Returns the snapshot of the
+    /// current task if one has begun.
+    pub(super) async fn begin_task(&mut self) -> Result<Snapshot, Stop> {
+        let snapshot = match self.task.take() {
+            Some(snapshot) => snapshot,
+            None => self.snapshot("snapshot").await?,
+        };
+        self.task = Some(snapshot.clone());
+        Ok(snapshot)
+    }
+
+    /// Ends the task as the machine does after it was saved.
+    pub(super) fn end_task(&mut self) {
+        self.task = None;
     }
 
     /// Records the call of a method that changes the radio. The settings in force are unknown until
@@ -91,7 +137,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         match result {
             Ok(()) => Ok(true),
             Err(Stop::Skipped(gap)) => {
-                self.log.gap = Some(gap);
+                self.log.add_gap(gap);
                 Ok(false)
             }
             Err(stop) => Err(stop),
@@ -101,18 +147,19 @@ impl<'s, S: TestBed> TestContext<'s, S> {
     // --- methods that must succeed -------------------------------------------------------------
 
     /// Calls `apply` and waits until the radio is observed in that mode. Succeeds at once if nobody
-    /// can observe the radio: the check is then partial.
+    /// can observe the radio: the check is then partial. Ends the task that has begun.
     pub(super) async fn apply_and_expect(
         &mut self,
         step: &'static str,
         settings: &Settings,
     ) -> Result<(), Stop> {
-        self.apply(step, settings, &Snapshot::default()).await?;
+        let snapshot = self.task.take().unwrap_or_default();
+        self.apply(step, settings, &snapshot).await?;
         self.expect_state(step, &expected_state(settings)).await
     }
 
     /// Calls `apply`. If the driver does not support the mode, the check ends as skipped, except
-    /// for station mode.
+    /// for station mode. The task that has begun goes on.
     pub(super) async fn apply(
         &mut self,
         step: &'static str,
@@ -136,6 +183,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         settings: &Settings,
     ) -> Result<(), Stop> {
         self.begin(call_of(settings));
+        self.end_task();
         let snapshot = Snapshot::default();
         let apply = timed(&self.clock, APPLY_TIMEOUT, self.driver.apply(settings, &snapshot));
         let wanted = expected_state(settings);
@@ -151,7 +199,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         step: &'static str,
         network: &Credentials,
     ) -> Result<(), Stop> {
-        let result = self.try_join(network).await;
+        let result = self.try_join(network).await?;
         expect_success(step, result)?;
         let joined = ObservedState::Joined(network.ssid.clone());
         self.expect_state_within(JOIN_OBSERVED_TIMEOUT, step, &joined).await?;
@@ -165,7 +213,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         network: &Credentials,
     ) -> Result<Offer, Stop> {
         self.test_bed.press_button(&network.ssid).await;
-        let result = self.try_pair(&mut OverlapDetector::new(), None).await;
+        let result = self.try_pair(&mut OverlapDetector::new(), None).await?;
         expect_offer(step, network, result)
     }
 
@@ -195,7 +243,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
     ) -> Result<Option<Link>, Stop> {
         match result {
             Err(Finding::Error(_)) => {
-                self.log.gap = Some(Unavailable("the driver could not report its link"));
+                self.log.add_gap(Unavailable("the driver could not report its link"));
                 Ok(None)
             }
             result => {
@@ -229,7 +277,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         &mut self,
         overlap_detector: &mut OverlapDetector,
         only: Option<Bssid>,
-    ) -> Result<Offer, Finding> {
+    ) -> Result<Result<Offer, Finding>, Stop> {
         self.try_pair_within(self.limits.response_timeout, overlap_detector, only).await
     }
 
@@ -239,20 +287,26 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         timeout: Duration,
         overlap_detector: &mut OverlapDetector,
         only: Option<Bssid>,
-    ) -> Result<Offer, Finding> {
+    ) -> Result<Result<Offer, Finding>, Stop> {
+        self.begin_task().await?;
         self.begin("pair");
         let mut pair_context = PairContext::new(overlap_detector, &|_| {}).with_only(only);
         let pair = self.driver.pair(&mut pair_context);
-        timed(&self.clock, timeout, pair).await
+        Ok(timed(&self.clock, timeout, pair).await)
     }
 
     /// Calls `join`.
-    pub(super) async fn try_join(&mut self, network: &Credentials) -> Result<(), Finding> {
+    pub(super) async fn try_join(
+        &mut self,
+        network: &Credentials,
+    ) -> Result<Result<(), Finding>, Stop> {
+        let snapshot = self.begin_task().await?;
         self.begin("join");
-        let snapshot = Snapshot::default();
-        timed(&self.clock, JOIN_TIMEOUT, self.driver.join(network, &snapshot)).await?;
-        self.settings = Some(fixtures::station(network.clone()));
-        Ok(())
+        let result = timed(&self.clock, JOIN_TIMEOUT, self.driver.join(network, &snapshot)).await;
+        if result.is_ok() {
+            self.settings = Some(fixtures::station(network.clone()));
+        }
+        Ok(result)
     }
 
     // --- waiting -------------------------------------------------------------------------------
@@ -320,7 +374,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
             Ok(state) => return Ok(Some(state)),
             Err(unavailable) => unavailable,
         };
-        self.log.gap = Some(unavailable);
+        self.log.add_gap(unavailable);
         // Only the driver can say. Ask it no more often than a web page, so that it is also idle.
         self.link_is_queried = true;
         let Some(Link { up, mode, ssid, .. }) = self.link("link").await? else { return Ok(None) };
@@ -368,7 +422,7 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         self.expect_link(LINK_UPDATE_TIMEOUT, step, wanted).await
     }
 
-    async fn expect_state_within(
+    pub(super) async fn expect_state_within(
         &mut self,
         timeout: Duration,
         step: &'static str,
@@ -393,20 +447,26 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         }
     }
 
-    /// Fails if the radio joins this network within the watch window.
-    pub(super) async fn expect_not_joined(
+    /// Waits until the radio is observed not to be in this network.
+    pub(super) async fn expect_left(
         &mut self,
         step: &'static str,
         network: &Credentials,
     ) -> Result<(), Stop> {
-        let joined = ObservedState::Joined(network.ssid.clone());
-        match self.watch(self.limits.watch_window, step, |state| *state == joined).await? {
-            Some(state) if state == joined => {
-                let wanted = Finding::NotJoined(network.ssid.clone());
-                Err(Failure::new(step, wanted, Finding::Observed(joined)).into())
-            }
-            Some(_) | None => Ok(()),
-        }
+        let is_left = |state: &ObservedState| !is_joined(state, &[network]);
+        let state = self.watch(self.limits.response_timeout, step, is_left).await?;
+        expect_none_joined(step, state, &[network])
+    }
+
+    /// Fails if the radio joins one of these networks within the watch window.
+    pub(super) async fn expect_not_joined(
+        &mut self,
+        step: &'static str,
+        networks: &[&Credentials],
+    ) -> Result<(), Stop> {
+        let is_any = |state: &ObservedState| is_joined(state, networks);
+        let state = self.watch(self.limits.watch_window, step, is_any).await?;
+        expect_none_joined(step, state, networks)
     }
 
     /// Fails if `link` does not report the state `wanted` within `timeout`, in which the radio is.
@@ -515,6 +575,26 @@ pub(super) fn expect_offer(
     Err(Failure::new(step, Finding::Offer(network.ssid.clone()), found).into())
 }
 
+/// Returns whether the radio has joined one of these networks.
+fn is_joined(state: &ObservedState, networks: &[&Credentials]) -> bool {
+    matches!(state, ObservedState::Joined(ssid) if networks.iter().any(|it| it.ssid == *ssid))
+}
+
+/// Fails if the radio was observed in one of these networks.
+fn expect_none_joined(
+    step: &'static str,
+    state: Option<ObservedState>,
+    networks: &[&Credentials],
+) -> Result<(), Stop> {
+    match state {
+        Some(ObservedState::Joined(ssid)) if networks.iter().any(|it| it.ssid == ssid) => {
+            let found = Finding::Observed(ObservedState::Joined(ssid.clone()));
+            Err(Failure::new(step, Finding::NotJoined(ssid), found).into())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Returns the name of `apply` with these settings.
 fn call_of(settings: &Settings) -> &'static str {
     match settings {
@@ -527,9 +607,9 @@ fn call_of(settings: &Settings) -> &'static str {
 
 /// Returns whether two networks have the same name and key. The hex digits of a raw PSK may have
 /// either case.
-fn same_credentials(one: &Credentials, other: &Credentials) -> bool {
-    let keys = match (&one.passphrase, &other.passphrase) {
-        (Some(one), Some(other)) if one.is_raw_psk() => {
+pub(super) fn same_credentials(one: &Credentials, other: &Credentials) -> bool {
+    let keys = match (&one.secret, &other.secret) {
+        (Secret::Key(one), Secret::Key(other)) if one.is_raw_psk() => {
             one.reveal().eq_ignore_ascii_case(other.reveal())
         }
         (one, other) => one == other,

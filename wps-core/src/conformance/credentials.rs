@@ -10,7 +10,7 @@ use crate::settings::Credentials;
 pub(super) async fn odd<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
     for network in fixtures::odd_networks() {
         if let Err(gap) = context.test_bed.start_router(&network).await {
-            context.log.gap = Some(gap);
+            context.log.add_gap(gap);
             continue;
         }
         let joined = context.pair_and_join("pair and join", &network).await;
@@ -51,20 +51,20 @@ async fn expect_join_to_fail<S: TestBed>(
     let old = fixtures::station(fixtures::old());
     context.apply_and_expect("apply(station)", &old).await?;
     context.expect_join_error(step, network, kind).await?;
-    context.expect_not_joined(step, network).await?;
+    context.expect_not_joined(step, &[network]).await?;
     context.apply_and_expect("apply(station) after a join that failed", &old).await
 }
 
 impl<S: TestBed> TestContext<'_, S> {
     /// Calls `join`. Fails unless it returns an error after which another try makes sense, or does
     /// not return. The check is partial if the error is not of this kind.
-    async fn expect_join_error(
+    pub(super) async fn expect_join_error(
         &mut self,
         step: &'static str,
         network: &Credentials,
         kind: ErrorKind,
     ) -> Result<(), Stop> {
-        let found = match self.try_join(network).await {
+        let found = match self.try_join(network).await? {
             Err(Finding::Error(found)) if found == kind => return Ok(()),
             Err(
                 Finding::Pending(_)
@@ -76,7 +76,7 @@ impl<S: TestBed> TestContext<'_, S> {
                     | ErrorKind::Other,
                 ),
             ) => {
-                self.log.gap = Some(if kind == ErrorKind::NotFound {
+                self.log.add_gap(if kind == ErrorKind::NotFound {
                     Unavailable("the driver does not report a missing network as such")
                 } else {
                     Unavailable("the driver does not report a wrong key as such")
@@ -115,7 +115,7 @@ pub(super) async fn nothing_stored<S: TestBed>(
                 context.pair("pair", &home).await?;
                 let wrong = fixtures::home_with_another_key();
                 // How it fails is checked elsewhere.
-                let _ = context.try_join(&wrong).await;
+                let _ = context.try_join(&wrong).await?;
                 "after a join that failed and a restart"
             }
             Ending::Joined => {
@@ -123,6 +123,10 @@ pub(super) async fn nothing_stored<S: TestBed>(
                 "after a join and a restart"
             }
         };
+        let keeps_networks = context.test_bed.keeps_networks().is_ok();
+        if keeps_networks {
+            context.expect_on_disk("before keep", &[]).await?;
+        }
         let restarted;
         (context, restarted) = context.restart().await;
         platform_restarted |= restarted;
@@ -132,13 +136,16 @@ pub(super) async fn nothing_stored<S: TestBed>(
                 expect(step, false, wanted, Finding::Stored(home.ssid.clone()))?;
             }
             Ok(false) => storage_read = true,
-            Err(gap) => context.log.gap = Some(gap),
+            Err(gap) => context.log.add_gap(gap),
         }
         if restarted {
-            context.expect_not_joined(step, &home).await?;
+            context.expect_not_joined(step, &[&home]).await?;
         }
         context.apply_and_expect(step, &old).await?;
         context.expect_stable_state(step, &expected_state(&old)).await?;
+        if keeps_networks {
+            context.expect_at_rest(step, &[]).await?;
+        }
     }
     match (storage_read, platform_restarted) {
         (false, false) => Err(Unavailable(

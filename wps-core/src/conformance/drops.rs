@@ -5,7 +5,7 @@ use super::context::{TestContext, unexpected};
 use super::fixtures::{self, expected_state};
 use super::futures::{drop_at_poll, evenly_spread, with_timeout};
 use super::report::{Failure, Finding, Stop, TestCase};
-use crate::driver::WifiDriver;
+use crate::driver::{KeptBy, WifiDriver};
 use crate::settings::{Settings, Snapshot};
 
 /// A method whose future is dropped.
@@ -14,6 +14,7 @@ enum Method {
     Apply,
     Pair,
     Join,
+    Keep,
     /// All methods that only query the radio, one after the other.
     Query,
     /// `maintain`, while the router is off.
@@ -21,13 +22,15 @@ enum Method {
 }
 
 impl Method {
-    const ALL: [Self; 5] = [Self::Apply, Self::Pair, Self::Join, Self::Query, Self::Maintain];
+    const ALL: [Self; 6] =
+        [Self::Apply, Self::Pair, Self::Join, Self::Keep, Self::Query, Self::Maintain];
 
     fn name(self) -> &'static str {
         match self {
             Self::Apply => "apply",
             Self::Pair => "pair",
             Self::Join => "join",
+            Self::Keep => "keep",
             Self::Query => "snapshot, link and scan",
             Self::Maintain => "maintain",
         }
@@ -45,23 +48,36 @@ impl Method {
     ) -> Result<Option<usize>, Stop> {
         let (old, home) = (fixtures::station(fixtures::old()), fixtures::home());
         match self {
-            Self::Apply => context.join("join", &home).await?,
-            Self::Pair | Self::Join | Self::Query | Self::Maintain => {
+            Self::Apply => {
+                context.join("join", &home).await?;
+                context.keep("keep", &home).await?;
+            }
+            Self::Pair | Self::Join | Self::Keep | Self::Query | Self::Maintain => {
                 context.apply_and_expect("apply(station)", &old).await?;
             }
         }
+        let snapshot = match self {
+            Self::Apply | Self::Join => context.begin_task().await?,
+            Self::Keep => {
+                context.join("join", &home).await?;
+                context.begin_task().await?
+            }
+            Self::Pair | Self::Query | Self::Maintain => Snapshot::default(),
+        };
         match self {
             Self::Apply => context.begin("apply(station)"),
             Self::Pair => return Ok(context.drop_pair(&home, drop_at, false).await?.0),
             Self::Join => context.begin("join"),
+            Self::Keep => context.begin("keep"),
             Self::Query => {}
             Self::Maintain => return drop_maintain(context, &old, drop_at).await,
         }
-        let (driver, log, snapshot) = (&mut context.driver, &mut *context.log, Snapshot::default());
+        let (driver, log) = (&mut context.driver, &mut *context.log);
         let method = async {
             match self {
                 Self::Apply => drop(driver.apply(&old, &snapshot).await),
                 Self::Pair | Self::Join => drop(driver.join(&home, &snapshot).await),
+                Self::Keep => drop(driver.keep(&home, &snapshot).await),
                 Self::Query | Self::Maintain => {
                     log.last_call = Some("snapshot");
                     drop(driver.snapshot().await);
@@ -86,6 +102,15 @@ impl Method {
             }
             Self::Pair => context.pair_and_join("pair and join", &fixtures::home()).await,
             Self::Join => context.join("join", &fixtures::home()).await,
+            Self::Keep => {
+                let home = fixtures::home();
+                context.join("join", &home).await?;
+                let KeptBy::Platform(id) = context.keep("keep", &home).await? else {
+                    return Ok(());
+                };
+                context.end_task();
+                context.expect_at_rest("at rest after keep", &[(id, &home)]).await
+            }
             Self::Query => {
                 context.snapshot("snapshot").await?;
                 context.link("link").await.map(drop)
@@ -93,7 +118,11 @@ impl Method {
             Self::Maintain => {
                 let old = fixtures::station(fixtures::old());
                 context.apply_and_expect("apply(station)", &old).await?;
-                context.expect_stable_state("maintain", &expected_state(&old)).await
+                context.expect_stable_state("maintain", &expected_state(&old)).await?;
+                match context.test_bed.keeps_networks() {
+                    Ok(()) => context.expect_at_rest("at rest after apply(station)", &[]).await,
+                    Err(_) => Ok(()),
+                }
             }
         }
     }
@@ -110,21 +139,40 @@ async fn drop_maintain<S: TestBed>(
 ) -> Result<Option<usize>, Stop> {
     let old = fixtures::old();
     context.test_bed.stop_router(&old.ssid).await;
-    context.begin("maintain");
-    let TestContext { driver, clock, limits, .. } = &mut *context;
-    let maintain = with_timeout(clock, limits.watch_window, driver.maintain(settings));
-    let (polls, event) = drop_at_poll(maintain, drop_at, || true).await.unzip();
-    if let Some(event) = event.flatten() {
-        return Err(unexpected("maintain while the router is off", event));
-    }
+    let polls =
+        context.poll_maintain("maintain while the router is off", settings, drop_at).await?;
     context.test_bed.start_router(&old).await?;
     Ok(polls)
 }
 
 impl<S: TestBed> TestContext<'_, S> {
+    /// Starts `maintain` with `settings`, which are in force, and drops its future at the poll with
+    /// the number `drop_at`. Fails if the driver reports an event.
+    ///
+    /// Returns the number of polls in the watch window, or `None` if the future was dropped before.
+    pub(super) async fn poll_maintain(
+        &mut self,
+        step: &'static str,
+        settings: &Settings,
+        drop_at: usize,
+    ) -> Result<Option<usize>, Stop> {
+        self.log.last_call = Some("maintain");
+        let window = self.limits.watch_window;
+        let maintain = with_timeout(&self.clock, window, self.driver.maintain(settings));
+        let (polls, event) = drop_at_poll(maintain, drop_at, || true).await.unzip();
+        match event.flatten() {
+            Some(event) => Err(unexpected(step, event)),
+            None => Ok(polls),
+        }
+    }
+
     /// Returns the numbers of the drops to try of those that are possible, in rows of `columns`.
     /// Records how many there are.
-    fn drops(&mut self, possible: usize, columns: usize) -> impl Iterator<Item = usize> + use<S> {
+    pub(super) fn drops(
+        &mut self,
+        possible: usize,
+        columns: usize,
+    ) -> impl Iterator<Item = usize> + use<S> {
         self.log.drops.possible += possible;
         evenly_spread(possible, self.limits.max_drops, columns)
     }

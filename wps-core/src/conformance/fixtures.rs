@@ -1,7 +1,7 @@
 //! The networks and settings that the checks use.
 
 use super::{ObservedState, Unavailable};
-use crate::settings::{AccessPoint, Credentials, Passphrase, Settings, Ssid};
+use crate::settings::{AccessPoint, Credentials, KeptId, Passphrase, Secret, Settings, Ssid};
 
 /// The network in use before a pairing.
 pub(super) fn old() -> Credentials {
@@ -28,16 +28,27 @@ pub(super) fn home_with_another_key() -> Credentials {
     network(b"home", b"not the key of it")
 }
 
+/// An open network, which a driver must not join for a network with a key of this name.
+pub(super) fn open() -> Credentials {
+    network(b"open", b"")
+}
+
+/// Returns the network as the record names it if the platform keeps it under this identifier.
+pub(super) fn kept(network: &Credentials, id: KeptId) -> Credentials {
+    Credentials { ssid: network.ssid.clone(), secret: Secret::Kept(id) }
+}
+
 pub(super) fn station(network: Credentials) -> Settings {
     Settings::Station { network }
 }
 
 pub(super) fn hotspot() -> Settings {
+    hotspot_with(None)
+}
+
+pub(super) fn hotspot_with(remembered: Option<Credentials>) -> Settings {
     let network = network(b"device", b"on the label");
-    Settings::AccessPoint {
-        access_point: AccessPoint { network, channel: Some(6) },
-        remembered: None,
-    }
+    Settings::AccessPoint { access_point: AccessPoint { network, channel: Some(6) }, remembered }
 }
 
 /// Off, with a remembered network that the driver must not join.
@@ -102,6 +113,9 @@ pub(super) fn reason_if_optional(settings: &Settings) -> Option<Unavailable> {
 fn network(ssid: &[u8], key: &[u8]) -> Credentials {
     Credentials {
         ssid: Ssid::new(ssid).expect("a network name"),
-        passphrase: (!key.is_empty()).then(|| Passphrase::new(key).expect("a key")),
+        secret: match key {
+            [] => Secret::Open,
+            key => Secret::Key(Passphrase::new(key).expect("a key")),
+        },
     }
 }

@@ -31,6 +31,7 @@ impl<S: TestBed> TestContext<'_, S> {
         drop_at: usize,
         from_exchange: bool,
     ) -> Result<(Option<usize>, bool), Stop> {
+        self.begin_task().await?;
         self.begin("pair");
         self.test_bed.press_button(&network.ssid).await;
         let exchanging = Cell::new(false);

@@ -13,12 +13,21 @@ enum Method {
     Off,
     Pair,
     Join,
+    /// `keep` of a network that `join` has just proven.
+    Keep,
     Read,
 }
 
 impl Method {
-    const ALL: [Self; 6] =
-        [Self::Station, Self::AccessPoint, Self::Off, Self::Pair, Self::Join, Self::Read];
+    const ALL: [Self; 7] = [
+        Self::Station,
+        Self::AccessPoint,
+        Self::Off,
+        Self::Pair,
+        Self::Join,
+        Self::Keep,
+        Self::Read,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -27,6 +36,7 @@ impl Method {
             Self::Off => "apply(off)",
             Self::Pair => "pair",
             Self::Join => "join",
+            Self::Keep => "keep",
             Self::Read => "snapshot and link",
         }
     }
@@ -36,15 +46,25 @@ impl Method {
             Self::Station => Some(fixtures::station(fixtures::old())),
             Self::AccessPoint => Some(fixtures::hotspot()),
             Self::Off => Some(fixtures::off()),
-            Self::Pair | Self::Join | Self::Read => None,
+            Self::Pair | Self::Join | Self::Keep | Self::Read => None,
         }
     }
 
     async fn run<S: TestBed>(self, context: &mut TestContext<'_, S>) -> Result<(), Stop> {
         match (self, self.settings()) {
-            (_, Some(settings)) => context.apply_and_expect(self.name(), &settings).await,
+            (_, Some(settings)) => {
+                // As between two searches: the task goes on.
+                let task = context.task.clone();
+                let applied = context.apply_and_expect(self.name(), &settings).await;
+                context.task = task;
+                applied
+            }
             (Self::Pair, None) => context.pair(self.name(), &fixtures::home()).await.map(drop),
             (Self::Join, None) => context.join(self.name(), &fixtures::home()).await,
+            (Self::Keep, None) => {
+                context.join("join", &fixtures::home()).await?;
+                context.keep(self.name(), &fixtures::home()).await.map(drop)
+            }
             (Self::Read | Self::Station | Self::AccessPoint | Self::Off, None) => {
                 context.snapshot("snapshot").await?;
                 context.link("link").await.map(drop)
@@ -64,6 +84,7 @@ impl Method {
 
 pub(super) async fn twice<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
     context.test_bed.start_router(&fixtures::home()).await?;
+    context.begin_task().await?;
     for method in Method::ALL {
         let first = method.run(&mut context).await;
         if context.skip_part(first)? {
@@ -75,6 +96,7 @@ pub(super) async fn twice<S: TestBed>(mut context: TestContext<'_, S>) -> Result
 
 pub(super) async fn any_order<S: TestBed>(mut context: TestContext<'_, S>) -> Result<(), Stop> {
     context.test_bed.start_router(&fixtures::home()).await?;
+    context.begin_task().await?;
     let mut methods = heapless::Vec::<Method, { Method::ALL.len() }>::new();
     for method in Method::ALL {
         let result = method.run(&mut context).await;

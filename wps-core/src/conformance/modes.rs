@@ -159,8 +159,8 @@ pub(super) async fn platform<S: TestBed>(mut context: TestContext<'_, S>) -> Res
     let platform = Settings::Platform;
     context.apply_and_expect("apply(platform)", &platform).await?;
     context.test_bed.start_router(&fixtures::home()).await?;
-    let snapshot = context.snapshot("snapshot").await?;
     for is_dropped in [true, false] {
+        let snapshot = context.begin_task().await?;
         if is_dropped {
             context.drop_pair(&fixtures::home(), 0, true).await?;
         } else {
@@ -170,6 +170,7 @@ pub(super) async fn platform<S: TestBed>(mut context: TestContext<'_, S>) -> Res
             context.apply(STEP, &platform, &snapshot).await?;
             context.expect_state(STEP, &expected_state(&platform)).await?;
         }
+        context.end_task();
         context.expect_stable_state("after apply(platform)", &expected_state(&platform)).await?;
     }
     Ok(())

@@ -31,6 +31,7 @@ pub(super) async fn no_button_press<S: TestBed>(
         PairEvent::OffAir | PairEvent::OnAir => {}
     };
     let pressed = Cell::new(false);
+    context.begin_task().await?;
     context.begin("pair");
     let result = {
         let TestContext { test_bed, driver, clock, limits, .. } = &mut context;
@@ -53,7 +54,7 @@ pub(super) async fn no_button_press<S: TestBed>(
         return Err(Failure::new(STEP, wanted, to_finding(result)).into());
     }
     match progress_before_press.take() {
-        None => context.log.gap = Some(Unavailable("the driver does not report search progress")),
+        None => context.log.add_gap(Unavailable("the driver does not report search progress")),
         Some(SearchProgress::Looking | SearchProgress::NotPressed) => {}
         Some(
             progress @ (SearchProgress::CannotScan
@@ -70,8 +71,7 @@ pub(super) async fn no_button_press<S: TestBed>(
     }
     expect_offer("pair after a late button press", &home, result)?;
     if context.limits.no_press_window <= PAIRING_WINDOW {
-        context.log.gap =
-            Some(Unavailable("the test bed did not wait for longer than two minutes"));
+        context.log.add_gap(Unavailable("the test bed did not wait for longer than two minutes"));
     }
     Ok(())
 }
@@ -111,6 +111,7 @@ async fn expect_to_stay<'p, S: TestBed>(
     settings: &Settings,
     reply_grace: Pin<&'p mut (dyn Future<Output = ()> + 'p)>,
 ) -> Result<(), Stop> {
+    context.begin_task().await?;
     context.begin("pair");
     let mut overlap_detector = OverlapDetector::new();
     let mut pair_context =
@@ -147,7 +148,7 @@ impl<S: TestBed> TestContext<'_, S> {
         let accepted =
             accepted.find(|(of, kind, _)| *of == check && *found == Finding::Error(*kind));
         if let Some((.., gap)) = accepted {
-            self.log.gap = Some(gap);
+            self.log.add_gap(gap);
         }
         accepted.is_some()
     }
@@ -169,7 +170,7 @@ pub(super) async fn overlap<S: TestBed>(mut context: TestContext<'_, S>) -> Resu
         context.test_bed.start_router(&network).await?;
         context.test_bed.press_button(&network.ssid).await;
     }
-    let result = context.try_pair(&mut OverlapDetector::new(), None).await;
+    let result = context.try_pair(&mut OverlapDetector::new(), None).await?;
     context.expect_overlap(Check::Overlap, "pair with two routers pressed", result)
 }
 
@@ -181,7 +182,7 @@ pub(super) async fn overlap_memory<S: TestBed>(
     let (home, neighbour) = (fixtures::home(), fixtures::neighbour());
     context.test_bed.start_router(&home).await?;
     context.test_bed.press_button(&home.ssid).await;
-    let result = context.try_pair(&mut overlap_detector, None).await;
+    let result = context.try_pair(&mut overlap_detector, None).await?;
     expect_offer("pair", &home, result)?;
     if !has_recorded_router(&overlap_detector) {
         return Err(Unavailable("the driver leaves session overlap to its platform").into());
@@ -190,7 +191,7 @@ pub(super) async fn overlap_memory<S: TestBed>(
     context.apply_and_expect("apply(station)", &fixtures::station(fixtures::old())).await?;
     context.test_bed.start_router(&neighbour).await?;
     context.test_bed.press_button(&neighbour.ssid).await;
-    let result = context.try_pair(&mut overlap_detector, None).await;
+    let result = context.try_pair(&mut overlap_detector, None).await?;
     context.expect_overlap(Check::OverlapMemory, STEP, result)
 }
 
@@ -207,11 +208,11 @@ pub(super) async fn only_one<S: TestBed>(mut context: TestContext<'_, S>) -> Res
     let only = Some(context.test_bed.bssid(&chosen.ssid).await?);
     let (window, mut overlap_detector) = (context.limits.watch_window, OverlapDetector::new());
     context.test_bed.press_button(&other.ssid).await;
-    let result = context.try_pair_within(window, &mut overlap_detector, only).await;
+    let result = context.try_pair_within(window, &mut overlap_detector, only).await?;
     let (wanted, found) = (Finding::Pending(window), to_finding(result));
     expect(WAIT_STEP, found == wanted, wanted, found)?;
     context.test_bed.press_button(&chosen.ssid).await;
-    let result = context.try_pair(&mut overlap_detector, only).await;
+    let result = context.try_pair(&mut overlap_detector, only).await?;
     expect_offer("pair with one of two pressed routers", &chosen, result).map(drop)
 }
 
@@ -237,6 +238,7 @@ pub(super) async fn router_vanishes<S: TestBed>(
             exchanging.set(true);
         }
     };
+    context.begin_task().await?;
     context.begin("pair");
     let result = {
         let TestContext { test_bed, driver, clock, limits, .. } = &mut context;

@@ -27,7 +27,7 @@ async fn read_and_observe<S: TestBed>(
     settings: &Settings,
 ) -> Result<(), Stop> {
     if let Err(gap) = context.test_bed.observe().await {
-        context.log.gap = Some(gap);
+        context.log.add_gap(gap);
     }
     let wanted = expected_state(settings);
     let deadline = context.clock.now().after(context.limits.watch_window);
@@ -43,7 +43,7 @@ async fn read_and_observe<S: TestBed>(
         match context.reported_link("link", link)?.map(|link| context.compare(&link, &wanted)) {
             None => {
                 let gap = Unavailable("the driver does not report its link");
-                context.log.gap.get_or_insert(gap);
+                context.log.add_gap(gap);
             }
             Some(Ok(())) => {}
             Some(Err((wanted, found))) => return Err(Failure::new("link", wanted, found).into()),
@@ -72,7 +72,7 @@ async fn scan_and_observe<S: TestBed>(
     let wanted = expected_state(settings);
     let TestContext { test_bed, driver, clock, log, .. } = &mut *context;
     if let Err(gap) = test_bed.observe().await {
-        log.gap = Some(gap);
+        log.add_gap(gap);
     }
     log.last_call = Some("scan");
     let scan = timed(clock, SCAN_TIMEOUT, driver.scan());
@@ -81,7 +81,7 @@ async fn scan_and_observe<S: TestBed>(
     if !(is_optional && matches!(result, Err(Finding::Error(_)))) {
         let results = expect_success("scan", result)?;
         if !is_optional && results.iter().next().is_none() {
-            log.gap = Some(Unavailable("the driver does not scan"));
+            log.add_gap(Unavailable("the driver does not scan"));
         }
     }
     context.expect_stable_state("after scan", &wanted).await

@@ -6,7 +6,7 @@ use core::time::Duration;
 use heapless::Vec;
 
 use super::{Check, ObservedState, Unavailable};
-use crate::driver::{ErrorKind, IdleEvent, SearchProgress};
+use crate::driver::{ErrorKind, IdleEvent, KeptBy, SearchProgress};
 use crate::settings::{Mode, Ssid};
 
 /// The outcome of one check.
@@ -239,6 +239,18 @@ pub enum Finding {
     Stored(Ssid),
     /// The platform has stored nothing of this network.
     NotStored(Ssid),
+    /// The platform has stored the network of this name with another key.
+    StoredWithAnotherKey(Ssid),
+    /// The driver has left this network in the platform's memory.
+    InMemory(Ssid),
+    /// Nothing of this network is in the platform's memory.
+    NotInMemory(Ssid),
+    /// [`keep`](crate::WifiDriver::keep) has stored the network on the platform.
+    KeptByPlatform,
+    /// [`keep`](crate::WifiDriver::keep) has used an identifier that no earlier network has.
+    NewIdentifier,
+    /// [`keep`](crate::WifiDriver::keep) returned this.
+    KeptBy(KeptBy),
 }
 
 impl fmt::Display for Finding {
@@ -277,6 +289,16 @@ impl fmt::Display for Finding {
             Self::NotStored(ssid) => {
                 write!(f, "nothing of the network {ssid:?} stored by the platform")
             }
+            Self::StoredWithAnotherKey(ssid) => {
+                write!(f, "the network {ssid:?} stored by the platform with another key")
+            }
+            Self::InMemory(ssid) => write!(f, "the network {ssid:?} in the platform's memory"),
+            Self::NotInMemory(ssid) => {
+                write!(f, "nothing of the network {ssid:?} in the platform's memory")
+            }
+            Self::KeptByPlatform => write!(f, "the network kept by the platform"),
+            Self::NewIdentifier => write!(f, "keep() with an identifier that is new"),
+            Self::KeptBy(kept_by) => write!(f, "keep() with the result {kept_by:?}"),
         }
     }
 }
@@ -362,6 +384,12 @@ mod tests {
             Finding::CorrectProgress => Finding::CorrectProgress,
             Finding::Stored(_) => Finding::Stored(ssid()),
             Finding::NotStored(_) => Finding::NotStored(ssid()),
+            Finding::StoredWithAnotherKey(_) => Finding::StoredWithAnotherKey(ssid()),
+            Finding::InMemory(_) => Finding::InMemory(ssid()),
+            Finding::NotInMemory(_) => Finding::NotInMemory(ssid()),
+            Finding::KeptByPlatform => Finding::KeptByPlatform,
+            Finding::NewIdentifier => Finding::NewIdentifier,
+            Finding::KeptBy(_) => Finding::KeptBy(KeptBy::Record),
         });
     }
 }

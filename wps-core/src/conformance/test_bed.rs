@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::driver::WifiDriver;
-use crate::settings::{Credentials, Ssid};
+use crate::settings::{Credentials, KeptId, Ssid};
 use crate::time::Clock;
 use crate::wsc::Bssid;
 
@@ -98,6 +98,57 @@ pub trait TestBed {
         Err(Unavailable("the test bed cannot read what the platform stores"))
     }
 
+    /// Checks that the platform [keeps networks](crate::driver#platforms-that-keep-networks). Then
+    /// [`keep`](WifiDriver::keep) must store them there.
+    ///
+    /// # Errors
+    /// Fails if the platform keeps no networks. Then `keep` must leave the key to the record.
+    fn keeps_networks(&self) -> Result<(), Unavailable> {
+        Err(Unavailable("the platform keeps no networks"))
+    }
+
+    /// Passes each network that the platform has to `on_network`, in any order: those of the user,
+    /// and those that the driver has added, in memory and on disk.
+    ///
+    /// # Errors
+    /// Fails if the test bed cannot list them.
+    async fn platform_networks(
+        &mut self,
+        on_network: impl FnMut(PlatformNetwork),
+    ) -> Result<(), Unavailable> {
+        let _ = on_network;
+        Err(Unavailable("the test bed cannot list the platform's networks"))
+    }
+
+    /// Removes the network that the driver has kept under this identifier, as a user does with the
+    /// platform's own tools.
+    ///
+    /// # Errors
+    /// Fails if the test bed cannot do that.
+    async fn remove_kept(&mut self, id: KeptId) -> Result<(), Unavailable> {
+        let _ = id;
+        Err(Unavailable("the test bed cannot remove a network from the platform"))
+    }
+
+    /// Cuts the power of the device. The platform loses what is not synced to its disk, and starts
+    /// again. The routers keep running.
+    ///
+    /// # Errors
+    /// Fails if the test bed cannot do that. The suite then
+    /// [restarts](Self::restart_platform) the platform instead.
+    async fn cut_power(&mut self) -> Result<(), Unavailable> {
+        Err(Unavailable("the test bed cannot cut the power of the platform"))
+    }
+
+    /// Makes the platform stop answering the driver, or answer again, without a restart.
+    ///
+    /// # Errors
+    /// Fails if the test bed cannot do that.
+    async fn set_platform_responsive(&mut self, is_responsive: bool) -> Result<(), Unavailable> {
+        let _ = is_responsive;
+        Err(Unavailable("the test bed cannot make the platform unresponsive"))
+    }
+
     /// Checks that this radio can scan without leaving its network.
     ///
     /// # Errors
@@ -105,6 +156,18 @@ pub trait TestBed {
     fn supports_background_scan(&self) -> Result<(), Unavailable> {
         Ok(())
     }
+}
+
+/// A network that a platform has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct PlatformNetwork {
+    /// The identifier under which the driver has added it, or `None` for a network of the user.
+    pub id: Option<KeptId>,
+    /// The network, with its key.
+    pub network: Credentials,
+    /// Whether the platform has it on disk, not only in memory.
+    pub is_on_disk: bool,
 }
 
 /// The reason why something could not be tried, as a phrase for people.

@@ -5,8 +5,9 @@ use core::time::Duration;
 
 use super::{Backoff, Machine, SearchStep, State, Step, Target, Task, Waiting};
 use crate::command::{
-    APPLY_TIMEOUT, CONFIGURE_WINDOW, Input, JOIN_TIMEOUT, KEY_RETRY_DELAY, MAX_RETRY_DELAY,
-    PAIRING_WINDOW, REQUEST_WAIT_TIMEOUT, RETRY_DELAY, SAVE_TIMEOUT, SNAPSHOT_TIMEOUT,
+    APPLY_TIMEOUT, CONFIGURE_WINDOW, Input, JOIN_TIMEOUT, KEEP_TIMEOUT, KEY_RETRY_DELAY,
+    MAX_RETRY_DELAY, PAIRING_WINDOW, REQUEST_WAIT_TIMEOUT, RETRY_DELAY, SAVE_TIMEOUT,
+    SNAPSHOT_TIMEOUT,
 };
 use crate::driver::ErrorKind;
 use crate::logging::debug;
@@ -61,6 +62,12 @@ impl Machine {
             (state @ State::Idle { .. }, Input::KeyAccepted) => {
                 self.key_refused = false;
                 state
+            }
+            // Only for a network that the platform keeps: a report must not cost us a key.
+            (State::Idle { .. }, Input::NetworkRemoved) if self.settings.kept_id().is_some() => {
+                self.key_refused = false;
+                self.settings.forget_network();
+                self.restore(TaskKind::Configure, now, Cause::NetworkRemoved)
             }
 
             (State::Snapshotting { task, .. }, Input::SnapshotTaken(Ok(snapshot))) => {
@@ -140,11 +147,16 @@ impl Machine {
             }
 
             (State::Joining { task, index, step: Step::Try(_), .. }, Input::Joined(Ok(()))) => {
+                let is_kept = self.target.is_kept();
                 if let Target::Networks(offer) = &self.target {
-                    let settings = Settings::after_success(offer.at(index).clone());
-                    self.target = Target::Settings(settings);
+                    let network = offer.at(index).clone();
+                    self.target = Target::Settings(Settings::Station { network });
                 }
-                State::Saving { task, until: now.after(SAVE_TIMEOUT) }
+                if is_kept {
+                    task.save(now)
+                } else {
+                    State::Keeping { task, until: now.after(KEEP_TIMEOUT) }
+                }
             }
             (State::Joining { task, step: Step::Try(_), .. }, Input::Joined(Err(kind)))
                 if kind.is_final() =>
@@ -179,9 +191,17 @@ impl Machine {
                 task.join(now, index, is_retry)
             }
 
-            (State::Applying { task, .. }, Input::Applied(Ok(()))) => {
-                State::Saving { task, until: now.after(SAVE_TIMEOUT) }
+            (State::Keeping { task, .. }, Input::Kept(Ok(kept_by))) => {
+                if let Target::Settings(Settings::Station { network }) = &mut self.target {
+                    network.set_kept_by(kept_by);
+                }
+                task.save(now)
             }
+            (State::Keeping { task, .. }, Input::Kept(Err(_)) | Input::Elapsed) => {
+                self.roll_back(task, now, Cause::NotKept)
+            }
+
+            (State::Applying { task, .. }, Input::Applied(Ok(()))) => task.save(now),
             (State::Applying { task, .. }, Input::Applied(Err(kind))) => {
                 self.roll_back(task, now, kind.into())
             }
@@ -200,7 +220,7 @@ impl Machine {
                 if let Target::Settings(settings) = &self.target {
                     self.settings = settings.clone();
                 }
-                let result = self.finish(task, now, Ok(()));
+                let result = self.finish(task.kind, now, Ok(()));
                 self.become_idle(Some(result))
             }
             (State::Saving { task, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
@@ -250,11 +270,13 @@ impl Machine {
                 | Input::ConfigLost
                 | Input::KeyRefused
                 | Input::KeyAccepted
+                | Input::NetworkRemoved
                 | Input::SnapshotTaken(_)
                 | Input::Saved(_)
                 | Input::Applied(_)
                 | Input::Offered(_)
-                | Input::Joined(_)),
+                | Input::Joined(_)
+                | Input::Kept(_)),
             ) => {
                 debug!("machine: ignored {} in {}", input.name(), state.name());
                 state
@@ -307,36 +329,36 @@ impl Machine {
         if task.kind == TaskKind::Pair {
             self.settings = self.settings.clone().after_failure(self.after_failure);
         }
-        self.restore(task, now, cause)
+        self.restore(task.kind, now, cause)
     }
 
     /// Ends a task before the radio was touched, when the journal may be on disk.
     fn abort_journaled(&mut self, task: Task, now: Instant, cause: Cause) -> State {
         if task.restore_error.is_some() {
-            return self.restore(task, now, cause);
+            return self.restore(task.kind, now, cause);
         }
-        let result = self.finish(task, now, Err(cause));
+        let result = self.finish(task.kind, now, Err(cause));
         self.close_journal(result, now)
     }
 
     /// Ends a task before anything was touched.
     fn abort_untouched(&mut self, task: Task, now: Instant, cause: Cause) -> State {
         if task.restore_error.is_some() {
-            return self.restore(task, now, cause);
+            return self.restore(task.kind, now, cause);
         }
-        let result = self.finish(task, now, Err(cause));
+        let result = self.finish(task.kind, now, Err(cause));
         self.become_idle(Some(result))
     }
 
-    fn restore(&mut self, task: Task, now: Instant, cause: Cause) -> State {
+    fn restore(&mut self, task: TaskKind, now: Instant, cause: Cause) -> State {
         let result = Some(self.finish(task, now, Err(cause)));
         State::Restoring { result, retry: Backoff::start(now.after(APPLY_TIMEOUT)) }
     }
 
     /// Clears what belongs to the task, and returns its result.
-    fn finish(&mut self, task: Task, at: Instant, result: Result<(), Cause>) -> TaskResult {
+    fn finish(&mut self, task: TaskKind, at: Instant, result: Result<(), Cause>) -> TaskResult {
         self.forget_request();
-        TaskResult { task: task.kind, result, at }
+        TaskResult { task, result, at }
     }
 
     /// Clears what was requested.
@@ -365,12 +387,19 @@ impl Task {
     }
 
     /// Joins the network at `index`, within the window.
+    #[inline(never)] // smaller: `benches/size/measure`
     fn join(self, now: Instant, index: usize, is_retry: bool) -> State {
         let step = Step::Try(self.deadline.min(now.after(JOIN_TIMEOUT)));
         State::Joining { task: self, index, is_retry, step }
     }
 
+    /// Saves the settings of the target.
+    fn save(self, now: Instant) -> State {
+        State::Saving { task: self, until: now.after(SAVE_TIMEOUT) }
+    }
+
     /// Remembers why a join failed, and pauses before the join at `index`, within the window.
+    #[inline(never)] // smaller: `benches/size/measure`
     fn pause_join(
         self,
         now: Instant,

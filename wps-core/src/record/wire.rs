@@ -9,22 +9,33 @@
 //! | settings of a station | 1, network |
 //! | settings of an access point | 2, network, optional channel, optional network |
 //! | settings with the radio off | 3, optional network |
-//! | network | name, key; an empty key is an open network |
-//! | name, key, snapshot | the number of bytes, then the bytes |
+//! | network | name, secret |
+//! | secret of an open network | 0 |
+//! | secret that is a key | the number of bytes (8 to 64), then the bytes |
+//! | secret that the platform keeps | 128, the 16 bytes of the identifier (since version 2) |
+//! | name, snapshot | the number of bytes, then the bytes |
 //! | optional value | 0; or 1, then the value |
 //!
-//! New tags may only be appended. Never reorder tags. Any other change needs a new version.
+//! New tags may only be appended, each with a new version. Never reorder tags. A record is written
+//! in the oldest version that has its tags, so that an older program can read it where possible.
 
 use super::Record;
-use crate::settings::{AccessPoint, Credentials, Passphrase, Settings, Snapshot, Ssid};
+use crate::settings::{
+    AccessPoint, Credentials, KeptId, Passphrase, Secret, Settings, Snapshot, Ssid,
+};
 
 const _: () = assert!(Snapshot::MAX_LEN < 128, "the length no longer fits into one byte");
+
+/// The tag of a secret that the platform keeps. No key is that long.
+const KEPT: u8 = 128;
 
 /// Writes a record into a buffer. It counts on past the end of the buffer, so that the caller can
 /// check once, at the end, whether everything has fitted.
 pub(super) struct Writer<'a> {
     pub(super) buffer: &'a mut [u8],
     pub(super) len: usize,
+    /// The oldest version that has everything that was written so far.
+    pub(super) version: u8,
 }
 
 impl Writer<'_> {
@@ -36,7 +47,11 @@ impl Writer<'_> {
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        self.byte(bytes.len() as u8);
+        self.tagged(bytes.len() as u8, bytes);
+    }
+
+    fn tagged(&mut self, tag: u8, bytes: &[u8]) {
+        self.byte(tag);
         for byte in bytes {
             self.byte(*byte);
         }
@@ -87,7 +102,18 @@ impl Writer<'_> {
 
     fn network(&mut self, network: &Credentials) {
         self.bytes(network.ssid.as_bytes());
-        self.bytes(network.passphrase.as_ref().map_or(&[], Passphrase::reveal));
+        let (tag, bytes) = match &network.secret {
+            Secret::Open => (0, &[][..]),
+            Secret::Key(passphrase) => {
+                let key = passphrase.reveal();
+                (key.len() as u8, key)
+            }
+            Secret::Kept(KeptId(id)) => {
+                self.version = 2;
+                (KEPT, &id[..])
+            }
+        };
+        self.tagged(tag, bytes);
     }
 }
 
@@ -104,6 +130,10 @@ impl<'a> Reader<'a> {
 
     fn bytes(&mut self) -> Option<&'a [u8]> {
         let len = self.byte()?;
+        self.take(len)
+    }
+
+    fn take(&mut self, len: u8) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(len.into())?;
         self.0 = rest;
         Some(bytes)
@@ -152,8 +182,18 @@ impl<'a> Reader<'a> {
     }
 
     fn network(&mut self) -> Option<Credentials> {
-        let (ssid, key) = (Ssid::new(self.bytes()?).ok()?, self.bytes()?);
-        let passphrase = if key.is_empty() { None } else { Some(Passphrase::new(key).ok()?) };
-        Some(Credentials { ssid, passphrase })
+        let ssid = Ssid::new(self.bytes()?).ok()?;
+        let secret = match self.byte()? {
+            0 => Secret::Open,
+            KEPT => {
+                let mut id = [0; 16];
+                for byte in &mut id {
+                    *byte = self.byte()?;
+                }
+                Secret::Kept(KeptId(id))
+            }
+            len => Secret::Key(Passphrase::new(self.take(len)?).ok()?),
+        };
+        Some(Credentials { ssid, secret })
     }
 }

@@ -1,32 +1,23 @@
-//! Simulated Wi-Fi routers, and a simulated radio that can pair with them.
+//! Simulated Wi-Fi routers, and the state of the simulated radio and of its platform.
+
+mod radio;
 
 use core::cell::RefCell;
-use core::future::pending;
-use core::time::Duration;
 
-use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::signal::Signal;
 use heapless::Vec;
 
-use crate::driver::{
-    DriverError, ErrorKind, IdleEvent, Offer, PairContext, SearchProgress, WifiDriver,
-};
-use crate::link::{Link, Security};
+use super::platform::{KeptNetwork, NETWORKS_MAX, Owner, Place, PlatformStore, id_in, is_known};
+use crate::driver::ErrorKind;
+use crate::link::Security;
 use crate::scan::{BssInfo, ScanResults};
-use crate::settings::{Credentials, Mode, Passphrase, Settings, Snapshot, Ssid};
+use crate::settings::{Credentials, KeptId, Mode, Passphrase, Secret, Settings, Snapshot, Ssid};
 use crate::time::Clock;
-use crate::wsc::{self, Bssid, Decision, ScanPlan, Uuid};
+use crate::wsc::{self, Bssid, Uuid};
 
-/// The time that `apply` takes.
-const APPLY_DELAY: Duration = Duration::from_millis(100);
-/// The time that one scan step takes.
-const SCAN_STEP_DELAY: Duration = Duration::from_millis(300);
-/// The time that the WPS exchange with a router takes.
-const EXCHANGE_DELAY: Duration = Duration::from_millis(400);
-/// The time that joining a network takes.
-const JOIN_DELAY: Duration = Duration::from_millis(500);
+pub use radio::{Radio, SimError};
 
 /// The centre frequencies of the channels in use, in MHz.
 const CHANNELS: [u16; 3] = [2412, 2437, 2462];
@@ -69,7 +60,10 @@ impl Router {
     pub fn new(ssid: &[u8], key: &[u8]) -> Self {
         let network = Credentials {
             ssid: Ssid::new(ssid).expect("a network name"),
-            passphrase: (!key.is_empty()).then(|| Passphrase::new(key).expect("a key")),
+            secret: match key {
+                [] => Secret::Open,
+                key => Secret::Key(Passphrase::new(key).expect("a key")),
+            },
         };
         Self { network, kind: RouterKind::Ordinary, is_on: true, is_pressed: false }
     }
@@ -95,6 +89,10 @@ pub enum RadioFault {
     Unresponsive,
     /// `apply` of this mode fails with [`ErrorKind::NotPermitted`].
     RejectsMode(Mode),
+    /// `keep` fails before it has stored anything, on a platform that keeps networks.
+    CannotKeep,
+    /// `keep` fails although the network is on the disk, on a platform that keeps networks.
+    FailsAfterKeep,
 }
 
 /// The simulated radio environment: up to eight routers, and the radio under test.
@@ -102,8 +100,8 @@ pub struct Air<M: RawMutex> {
     inner: Mutex<M, RefCell<Inner>>,
     /// Signalled when the radio has lost its configuration.
     config_lost: Signal<M, ()>,
-    /// Signalled when a router has changed.
-    router_changed: Signal<M, ()>,
+    /// Signalled when a router or the platform's store has changed.
+    changed: Signal<M, ()>,
 }
 
 struct Inner {
@@ -112,17 +110,20 @@ struct Inner {
     radio: Option<Settings>,
     /// The network in the platform's own configuration.
     platform: Option<Credentials>,
+    /// The networks that the platform keeps, if it does.
+    store: Option<PlatformStore>,
     fault: Option<RadioFault>,
 }
 
 impl<M: RawMutex> Air<M> {
     /// Creates an environment without routers.
     pub const fn new() -> Self {
-        let inner = Inner { routers: Vec::new(), radio: None, platform: None, fault: None };
+        let inner =
+            Inner { routers: Vec::new(), radio: None, platform: None, store: None, fault: None };
         Self {
             inner: Mutex::new(RefCell::new(inner)),
             config_lost: Signal::new(),
-            router_changed: Signal::new(),
+            changed: Signal::new(),
         }
     }
 
@@ -132,7 +133,7 @@ impl<M: RawMutex> Air<M> {
             inner.routers.retain(|other| other.network.ssid != router.network.ssid);
             inner.routers.push(router).ok();
         });
-        self.router_changed.signal(());
+        self.changed.signal(());
     }
 
     /// Presses the WPS button of the router called `ssid`.
@@ -171,12 +172,61 @@ impl<M: RawMutex> Air<M> {
         self.with(|inner| inner.routers.retain(|it| it.network.ssid.as_bytes() != ssid));
     }
 
+    /// Makes the platform keep networks itself, as NetworkManager does. Its store is empty at
+    /// first.
+    pub fn keep_networks(&self) {
+        self.with(|inner| {
+            inner.store.get_or_insert(PlatformStore::new());
+        });
+    }
+
+    /// Adds a network to the disk of a platform that keeps networks, and returns its identifier.
+    /// Returns `None` if the platform keeps none, or is full.
+    pub fn add_kept(&self, network: Credentials, owner: Owner) -> Option<KeptId> {
+        self.with(|inner| inner.store.as_mut()?.add(network, owner))
+    }
+
+    /// Returns the networks that the device has added to a platform that keeps networks.
+    pub fn kept_networks(&self) -> Vec<KeptNetwork, NETWORKS_MAX> {
+        self.with(|inner| inner.networks_of(Owner::Device))
+    }
+
+    /// Returns the networks that the user has added to a platform that keeps networks.
+    pub fn user_networks(&self) -> Vec<KeptNetwork, NETWORKS_MAX> {
+        self.with(|inner| inner.networks_of(Owner::User))
+    }
+
+    /// Replaces the networks that the device has added to a platform that keeps networks. For tests
+    /// of what a faulty driver does there.
+    pub fn set_kept_networks(&self, networks: Vec<KeptNetwork, NETWORKS_MAX>) {
+        self.with(|inner| inner.store.iter_mut().for_each(|store| store.set(networks.clone())));
+        self.changed.signal(());
+    }
+
+    /// Removes a network from the platform, as a user does with the platform's own tools.
+    pub fn remove_kept(&self, id: KeptId) {
+        self.with(|inner| inner.store.iter_mut().for_each(|store| store.remove(id)));
+        self.changed.signal(());
+    }
+
     /// Restarts the platform below the radio, with `network` as the only network in its own
-    /// configuration, or with none. The radio loses the settings that it applied.
+    /// configuration, or with none. The radio loses the settings that it applied, and the platform
+    /// the networks that are only in memory.
     pub fn restart_platform(&self, network: Option<Credentials>) {
         self.with(|inner| {
-            inner.radio = network.is_some().then_some(Settings::Platform);
+            inner.store.iter_mut().for_each(PlatformStore::clear_memory);
             inner.platform = network;
+            inner.forget_radio_settings();
+        });
+        self.config_lost.signal(());
+    }
+
+    /// Cuts the power of the platform and restores it. As a restart of the platform, but files that
+    /// are not synced are also lost.
+    pub fn cut_power(&self) {
+        self.with(|inner| {
+            inner.store.iter_mut().for_each(PlatformStore::cut_power);
+            inner.forget_radio_settings();
         });
         self.config_lost.signal(());
     }
@@ -184,6 +234,11 @@ impl<M: RawMutex> Air<M> {
     /// Returns whether the radio has lost its settings and the driver has not noticed yet.
     pub fn has_lost_config(&self) -> bool {
         self.config_lost.signaled()
+    }
+
+    /// Returns whether anything has changed that `maintain` has not looked at yet.
+    pub fn has_unseen_changes(&self) -> bool {
+        self.has_lost_config() || self.changed.signaled()
     }
 
     /// Returns all routers: the name, the kind, whether it is on and whether its button is pressed.
@@ -197,6 +252,12 @@ impl<M: RawMutex> Air<M> {
     /// Gives the radio a fault, or repairs it.
     pub fn set_fault(&self, fault: Option<RadioFault>) {
         self.with(|inner| inner.fault = fault);
+        self.changed.signal(()); // what could not be looked at before
+    }
+
+    /// Returns whether the platform below the radio answers: it has no fault that prevents it.
+    pub fn answers(&self) -> bool {
+        self.with(|inner| inner.answers())
     }
 
     /// Returns the settings that the radio applied last.
@@ -210,9 +271,8 @@ impl<M: RawMutex> Air<M> {
     /// Returns whether the radio has joined a network in range, or is an access point itself.
     pub fn is_linked(&self) -> bool {
         self.with(|inner| match &inner.radio {
-            Some(Settings::Station { network }) => inner.check_join(network).is_ok(),
-            Some(Settings::Platform) => {
-                inner.platform.as_ref().is_some_and(|network| inner.check_join(network).is_ok())
+            Some(Settings::Station { .. } | Settings::Platform) => {
+                inner.station_network().is_some_and(|network| inner.check_join(network).is_ok())
             }
             Some(Settings::AccessPoint { .. }) => true,
             Some(Settings::Off { .. }) | None => false,
@@ -221,14 +281,14 @@ impl<M: RawMutex> Air<M> {
 
     /// Returns a driver for the radio. Its methods take time on `clock`.
     pub fn radio<C: Clock>(&self, clock: C) -> Radio<'_, M, C> {
-        Radio { air: self, clock, applied: None, key_refused: false }
+        Radio::new(self, clock)
     }
 
     fn with_router(&self, ssid: &[u8], act: impl FnOnce(&mut Router)) {
         self.with(|inner| {
             inner.routers.iter_mut().find(|it| it.network.ssid.as_bytes() == ssid).map(act);
         });
-        self.router_changed.signal(());
+        self.changed.signal(());
     }
 
     fn with<R>(&self, act: impl FnOnce(&mut Inner) -> R) -> R {
@@ -243,12 +303,47 @@ impl<M: RawMutex> Default for Air<M> {
 }
 
 impl Inner {
+    fn networks_of(&self, owner: Owner) -> Vec<KeptNetwork, NETWORKS_MAX> {
+        self.store.as_ref().map(|store| store.networks_of(owner)).unwrap_or_default()
+    }
+
+    /// Leaves the radio with the networks in the platform's own configuration.
+    fn forget_radio_settings(&mut self) {
+        self.radio = self.platform.is_some().then_some(Settings::Platform);
+    }
+
+    /// Returns the network that the radio joins as a station.
+    fn station_network(&self) -> Option<&Credentials> {
+        match self.radio.as_ref()? {
+            Settings::Station { network } => match network.secret {
+                Secret::Open | Secret::Key(_) => Some(network),
+                // A platform that does not have the network joins its own one.
+                Secret::Kept(id) => self.kept_network(id).or(self.platform.as_ref()),
+            },
+            Settings::Platform => self.platform.as_ref(),
+            Settings::AccessPoint { .. } | Settings::Off { .. } => None,
+        }
+    }
+
+    fn kept_network(&self, id: KeptId) -> Option<&Credentials> {
+        self.store.as_ref()?.get(id)
+    }
+
+    /// Returns the network, with its key if the platform keeps it.
+    fn with_key(&self, network: &Credentials) -> Result<Credentials, SimError> {
+        let known = match network.secret {
+            Secret::Open | Secret::Key(_) => Some(network),
+            Secret::Kept(id) => self.kept_network(id),
+        };
+        known.cloned().ok_or(SimError(ErrorKind::KeptElsewhere))
+    }
+
     /// Returns `Ok` if a router is on that has this name and this key.
     fn check_join(&self, network: &Credentials) -> Result<(), SimError> {
         let mut in_range =
             self.routers.iter().filter(|it| it.is_on && it.network.ssid == network.ssid);
         match in_range.next() {
-            Some(router) if router.network.passphrase == network.passphrase => Ok(()),
+            Some(router) if router.network.secret == network.secret => Ok(()),
             Some(_) => Err(SimError(ErrorKind::WrongKey)),
             None => Err(SimError(ErrorKind::NotFound)),
         }
@@ -288,11 +383,78 @@ impl Inner {
     /// range.
     fn is_key_refused(&self, settings: &Settings) -> Option<bool> {
         let Settings::Station { network } = settings else { return None };
-        match self.check_join(network) {
+        match self.check_join(&self.with_key(network).ok()?) {
             Ok(()) => Some(false),
             Err(SimError(ErrorKind::WrongKey)) => Some(true),
             Err(_) => None,
         }
+    }
+
+    /// Adds a network that is to be joined to a platform that keeps networks, in memory only. The
+    /// snapshot has its identifier. The network of an earlier try is removed.
+    fn put_in_memory(
+        &mut self,
+        network: &Credentials,
+        snapshot: &Snapshot,
+    ) -> Result<(), SimError> {
+        self.clear_memory();
+        let (Some(store), Some(id)) = (&mut self.store, id_in(snapshot)) else { return Ok(()) };
+        let is_put =
+            network.secret.kept_id().is_some() || store.put(id, network.clone(), Place::Memory);
+        is_put.then_some(()).ok_or(SimError(ErrorKind::Other))
+    }
+
+    /// Removes the networks of the device that are only in memory. The radio leaves them.
+    fn clear_memory(&mut self) {
+        let Some(store) = &mut self.store else { return };
+        if let Some(Settings::Station { network }) = &self.radio
+            && store.is_in_memory(network)
+        {
+            self.radio = None;
+        }
+        store.clear_memory();
+    }
+
+    /// Returns an error if the radio cannot have these settings.
+    fn check_apply(&mut self, settings: &Settings) -> Result<(), SimError> {
+        if self.fault == Some(RadioFault::RejectsMode(settings.mode())) {
+            return Err(SimError(ErrorKind::NotPermitted));
+        }
+        match settings {
+            Settings::Station { network: Credentials { secret: Secret::Kept(id), .. } }
+                if self.store.is_none() || !is_known(*id) =>
+            {
+                // It may still be in the network of a task that has failed.
+                self.radio = None;
+                Err(SimError(ErrorKind::KeptElsewhere))
+            }
+            Settings::Platform
+            | Settings::Station { .. }
+            | Settings::AccessPoint { .. }
+            | Settings::Off { .. } => Ok(()),
+        }
+    }
+
+    fn answers(&self) -> bool {
+        match self.fault {
+            Some(RadioFault::Fails(_) | RadioFault::Unresponsive) => false,
+            Some(
+                RadioFault::RejectsMode(_) | RadioFault::CannotKeep | RadioFault::FailsAfterKeep,
+            )
+            | None => true,
+        }
+    }
+
+    /// Removes from the disk what the device has kept in vain. Returns whether the platform no
+    /// longer has the network that `settings` name. Does neither if the platform does not answer.
+    ///
+    /// If `settings` name none and there was no task yet, the record may be lost: then a network of
+    /// the device is all that it still has, and stays.
+    fn look_after_store(&mut self, settings: &Settings, had_task: bool) -> bool {
+        let named = settings.kept_id();
+        let looks_after = self.answers() && (named.is_some() || had_task);
+        let store = self.store.as_mut().filter(|_| looks_after);
+        store.is_some_and(|store| store.remove_unnamed(named))
     }
 
     /// Returns the routers that are on, or only the one that the user has chosen.
@@ -319,199 +481,9 @@ fn bssid(number: usize) -> Bssid {
     Bssid([2, 0, 0, 0, 0, number as u8])
 }
 
-/// The [`WifiDriver`] of the radio in an [`Air`].
-pub struct Radio<'a, M: RawMutex, C> {
-    air: &'a Air<M>,
-    clock: C,
-    /// The network of the last `apply` or `join`.
-    applied: Option<Ssid>,
-    /// What `maintain` has reported.
-    key_refused: bool,
-}
-
-/// An error of the simulated radio.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the simulated radio: {0}")]
-pub struct SimError(pub ErrorKind);
-
-impl DriverError for SimError {
-    fn kind(&self) -> ErrorKind {
-        self.0
-    }
-}
-
-impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
-    /// Waits for `time`, or fails as the fault of the radio demands.
-    async fn work(&self, time: Duration) -> Result<(), SimError> {
-        match self.air.with(|inner| inner.fault) {
-            Some(RadioFault::Fails(kind)) => Err(SimError(kind)),
-            Some(RadioFault::Unresponsive) => pending().await,
-            Some(RadioFault::RejectsMode(_)) | None => {
-                self.clock.sleep_until(self.clock.now().after(time)).await;
-                Ok(())
-            }
-        }
-    }
-
-    /// Records the network that is applied. `maintain` reports the key of another one again.
-    fn set_applied(&mut self, ssid: Option<&Ssid>) {
-        self.key_refused &= self.applied.as_ref() == ssid;
-        self.applied = ssid.cloned();
-    }
-
-    /// Scans until exactly one router has its button pressed.
-    async fn find_pressed(&self, context: &mut PairContext<'_>) -> Result<wsc::Router, SimError> {
-        let (mut plan, only) = (ScanPlan::new(CHANNELS), context.only());
-        loop {
-            let step = plan.next_step();
-            self.work(SCAN_STEP_DELAY).await?;
-            plan.mark_scanned(&step);
-            #[cfg(feature = "scan")] // the results need kilobytes of stack
-            context.report_scan_results(&self.air.with(|inner| inner.scan_results()));
-            let pressed = self.air.with(|inner| inner.pressed_routers());
-            match context.decide(&pressed, &plan) {
-                Decision::Pair(router) => return Ok(router),
-                Decision::Overlap => return Err(SimError(ErrorKind::Overlap)),
-                Decision::KeepScanning => {
-                    let ssid = pressed.first().and_then(|router| router.ssid.clone());
-                    context.report_progress(SearchProgress::Pressed { ssid });
-                }
-                Decision::NoRouter if self.air.with(|inner| inner.has_wps(only)) => {
-                    context.report_progress(SearchProgress::NotPressed);
-                }
-                Decision::NoRouter if self.air.with(|inner| inner.has_router(only)) => {
-                    context.report_progress(SearchProgress::NoWps);
-                }
-                Decision::NoRouter => context.report_progress(SearchProgress::NoRouter),
-            }
-        }
-    }
-}
-
-impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
-    type Error = SimError;
-
-    async fn apply(&mut self, settings: &Settings, _: &Snapshot) -> Result<(), SimError> {
-        self.set_applied(match settings {
-            Settings::Station { network } => Some(&network.ssid),
-            Settings::Platform | Settings::AccessPoint { .. } | Settings::Off { .. } => None,
-        });
-        self.work(APPLY_DELAY).await?;
-        self.air.with(|inner| {
-            if inner.fault == Some(RadioFault::RejectsMode(settings.mode())) {
-                return Err(SimError(ErrorKind::NotPermitted));
-            }
-            inner.radio = Some(settings.clone());
-            self.air.config_lost.reset();
-            Ok(())
-        })
-    }
-
-    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, SimError> {
-        context.report_progress(SearchProgress::Looking);
-        let found = self.find_pressed(context).await?;
-        context.before_disconnect().await;
-        context.report_progress(SearchProgress::Exchanging { ssid: found.ssid.clone() });
-        self.air.with(|inner| inner.radio = None);
-        let ssid = found.ssid.as_ref().map_or(&[][..], Ssid::as_bytes);
-        let router = self.air.with(|inner| {
-            let mut routers = inner.routers.iter();
-            routers.find(|it| it.is_on && it.network.ssid.as_bytes() == ssid).cloned()
-        });
-        let router = router.ok_or(SimError(ErrorKind::RouterLost))?;
-        self.work(EXCHANGE_DELAY).await?;
-        let own = router.network.clone();
-        match router.kind {
-            RouterKind::Ordinary | RouterKind::WrongKey | RouterKind::GuestFirst => {
-                self.air.stop_pairing(ssid);
-            }
-            RouterKind::Vanishes => self.air.set_power(ssid, false),
-            RouterKind::WithoutWps | RouterKind::Refuses | RouterKind::Insecure => {}
-        }
-        match router.kind {
-            RouterKind::Ordinary => Ok(own.into()),
-            RouterKind::WrongKey => {
-                let passphrase = Passphrase::new(b"not the right key").ok();
-                Ok(Credentials { passphrase, ..own }.into())
-            }
-            RouterKind::GuestFirst => {
-                let guest = Router::new(b"guest", b"").network;
-                Ok(Offer::new([guest, own.clone()]).unwrap_or_else(|| own.into()))
-            }
-            RouterKind::Insecure => Err(SimError(ErrorKind::Insecure)),
-            RouterKind::WithoutWps | RouterKind::Refuses => Err(SimError(ErrorKind::Refused)),
-            RouterKind::Vanishes => Err(SimError(ErrorKind::RouterLost)),
-        }
-    }
-
-    async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), SimError> {
-        self.key_refused = false;
-        self.set_applied(Some(&network.ssid));
-        self.air.with(|inner| inner.radio = None);
-        self.work(JOIN_DELAY).await?;
-        self.air.with(|inner| {
-            inner.check_join(network)?;
-            inner.radio = Some(Settings::Station { network: network.clone() });
-            self.air.config_lost.reset();
-            Ok(())
-        })
-    }
-
-    async fn snapshot(&mut self) -> Result<Snapshot, SimError> {
-        self.work(Duration::ZERO).await?;
-        Ok(Snapshot::default())
-    }
-
-    async fn link(&mut self) -> Result<Link, SimError> {
-        self.work(Duration::ZERO).await?;
-        let (up, radio) = (self.air.is_linked(), self.air.radio_settings());
-        let network = match &radio {
-            Some(Settings::Station { network }) if up => Some(network),
-            Some(Settings::AccessPoint { access_point, .. }) => Some(&access_point.network),
-            Some(Settings::Station { .. } | Settings::Platform | Settings::Off { .. }) | None => {
-                None
-            }
-        };
-        Ok(Link {
-            up,
-            mode: radio.as_ref().map(Settings::mode),
-            ssid: network.map(|network| network.ssid.clone()),
-            security: network.map(security),
-            ..Link::default()
-        })
-    }
-
-    async fn scan(&mut self) -> Result<ScanResults, SimError> {
-        for _ in CHANNELS {
-            self.work(SCAN_STEP_DELAY).await?;
-        }
-        Ok(self.air.with(|inner| inner.scan_results()))
-    }
-
-    fn can_pair_with_one(&self) -> bool {
-        true
-    }
-
-    async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
-        loop {
-            match self.air.with(|inner| inner.is_key_refused(settings)) {
-                Some(refused) if refused != self.key_refused => {
-                    self.key_refused = refused;
-                    return if refused { IdleEvent::KeyRefused } else { IdleEvent::KeyAccepted };
-                }
-                Some(_) | None => {}
-            }
-            match select(self.air.config_lost.wait(), self.air.router_changed.wait()).await {
-                Either::First(()) => return IdleEvent::ConfigLost,
-                Either::Second(()) => {}
-            }
-        }
-    }
-}
-
 fn security(network: &Credentials) -> Security {
-    match network.passphrase {
-        Some(_) => Security::Wpa2,
-        None => Security::Open,
+    match network.secret {
+        Secret::Open => Security::Open,
+        Secret::Key(_) | Secret::Kept(_) => Security::Wpa2,
     }
 }

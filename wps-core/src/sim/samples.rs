@@ -64,6 +64,6 @@ pub fn record_errors() -> [RecordError; 3] {
     one_of_each! { RecordError:
         RecordError::Space => RecordError::Space,
         RecordError::Corrupt => RecordError::Corrupt,
-        RecordError::Version(_) => RecordError::Version(2),
+        RecordError::Version(_) => RecordError::Version(3),
     }
 }

@@ -8,7 +8,7 @@
 use heapless::Vec;
 
 use super::attribute::{self, attributes};
-use crate::settings::{Credentials, Passphrase, Ssid};
+use crate::settings::{Credentials, Passphrase, Secret, Ssid};
 
 /// The maximum number of networks that a router may hand over. Further ones are ignored.
 pub const MAX_CREDENTIALS: usize = 3;
@@ -121,15 +121,15 @@ fn credential(value: &[u8]) -> Result<Credentials, CredentialError> {
         return Err(CredentialError::TkipOnly);
     }
     // Both flags mean a mixed network. It is joined as WPA2, because the PSK is the same.
-    let passphrase = if authentication & (AUTH_WPA_PSK | AUTH_WPA2_PSK) != 0 {
+    let secret = if authentication & (AUTH_WPA_PSK | AUTH_WPA2_PSK) != 0 {
         let key = key.filter(|key| !key.is_empty()).ok_or(CredentialError::EmptyKey)?;
-        Some(Passphrase::new(key).map_err(|_| CredentialError::InvalidKey)?)
+        Secret::Key(Passphrase::new(key).map_err(|_| CredentialError::InvalidKey)?)
     } else if authentication == AUTH_OPEN && encryption == ENCR_NONE {
-        None
+        Secret::Open
     } else {
         return Err(CredentialError::NoNetwork);
     };
-    Ok(Credentials { ssid, passphrase })
+    Ok(Credentials { ssid, secret })
 }
 
 /// Removes trailing NULs. Some registrars send a whole buffer of fixed length, others include the

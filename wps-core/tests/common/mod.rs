@@ -14,16 +14,18 @@ use std::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use wps_core::Link;
-use wps_core::command::SAVE_TIMEOUT;
+use wps_core::command::{KEEP_TIMEOUT, SAVE_TIMEOUT};
 use wps_core::driver::{Offer, PairContext, SearchProgress};
-use wps_core::sim::{Air, Disk, DiskError, ManualClock, Radio, Router, SimError, SimStore};
+use wps_core::sim::{
+    Air, Disk, DiskError, KeptNetwork, ManualClock, Owner, Place, Radio, Router, SimError, SimStore,
+};
 use wps_core::wsc::Bssid;
 use wps_core::{
-    AfterFailure, Cause, Clock, Config, Control, Credentials, IdleEvent, Instant, Loaded, Mode,
-    Phase, Record, RequestError, Runner, ScanResults, Settings, SettingsStore, Snapshot, Status,
-    WifiDriver,
+    AfterFailure, Cause, Clock, Config, Control, Credentials, IdleEvent, Instant, KeptBy, KeptId,
+    Loaded, Mode, Phase, Record, RequestError, Runner, ScanResults, Secret, Settings,
+    SettingsStore, Snapshot, Status, WifiDriver,
 };
-use wps_testkit::{WakeFlag, off, station};
+use wps_testkit::{WakeFlag, network, off, station};
 
 pub(crate) type Raw = NoopRawMutex;
 /// How many requests may wait for a reply, and how many listeners may follow the status.
@@ -44,14 +46,25 @@ pub(crate) struct Environment {
     pub(crate) clock: ManualClock<Raw>,
     pub(crate) after_failure: AfterFailure,
     pub(crate) factory_settings: Settings,
+    /// What the user has on a platform that keeps networks.
+    user_networks: Vec<Credentials>,
     controls: [Control<Raw, SLOTS, SLOTS>; 3],
     boot_count: Cell<usize>,
     /// The record on the disk at each power cut.
     pub(crate) records_at_cuts: RefCell<Vec<Option<Record>>>,
+    /// The networks of the device on the platform at each power cut.
+    pub(crate) kept_at_cuts: RefCell<Vec<Vec<KeptNetwork>>>,
     /// The settings that are proven to work: the radio joined the network or applied the settings.
     pub(crate) proven: RefCell<Vec<Settings>>,
     /// Whether `pair` was called on the radio since this flag was last taken.
     pub(crate) pair_called: Cell<bool>,
+    /// Whether the latest method of the radio is `maintain`.
+    is_looked_after: Cell<bool>,
+    /// Whether the radio has got a snapshot since the boot: there was a task.
+    had_task: Cell<bool>,
+    /// Whether a power cut also reaches the platform below the radio, as with one power supply for
+    /// all. Otherwise only the program restarts.
+    pub(crate) cuts_reach_platform: Cell<bool>,
     can_pair_with_one: Cell<bool>,
     poll_count: Cell<usize>,
     interruptions_stopped: Cell<bool>,
@@ -69,11 +82,16 @@ impl Environment {
             clock: ManualClock::new(),
             after_failure: AfterFailure::default(),
             factory_settings,
+            user_networks: Vec::new(),
             controls: [Control::new(), Control::new(), Control::new()],
             boot_count: Cell::new(0),
             records_at_cuts: RefCell::default(),
+            kept_at_cuts: RefCell::default(),
             proven: RefCell::default(),
             pair_called: Cell::new(false),
+            is_looked_after: Cell::new(false),
+            had_task: Cell::new(false),
+            cuts_reach_platform: Cell::new(false),
             can_pair_with_one: Cell::new(true),
             poll_count: Cell::new(0),
             interruptions_stopped: Cell::new(false),
@@ -88,6 +106,74 @@ impl Environment {
         let env = Self::never_set_up(off(None));
         env.disk.write_record(&Record::Settled(settings));
         env
+    }
+
+    /// Puts the device onto a platform that keeps networks, where the user has a network called
+    /// "home", too.
+    pub(crate) fn on_platform_that_keeps(self) -> Self {
+        self.air.keep_networks();
+        self.air.add_kept(user_network(), Owner::User).expect("room");
+        Self { user_networks: vec![user_network()], ..self }
+    }
+
+    /// Makes the platform keep the network that the device is paired with, as an earlier pairing
+    /// has done. Returns what the record has instead of the key.
+    pub(crate) fn keep(&self, network: Credentials) -> Credentials {
+        let id = self.air.add_kept(network.clone(), Owner::Device).expect("room");
+        Credentials { secret: Secret::Kept(id), ..network }
+    }
+
+    /// Returns the settings in the record, or those before the task that it names.
+    pub(crate) fn settings_on_disk(&self) -> Option<Settings> {
+        self.disk.record().map(|record| match record {
+            Record::Settled(settings)
+            | Record::Pairing { before: settings, .. }
+            | Record::Configuring { before: settings, .. } => settings,
+        })
+    }
+
+    /// Returns the identifier of the network that the record names, if the platform keeps it.
+    pub(crate) fn kept_id_on_disk(&self) -> Option<KeptId> {
+        let settings = self.settings_on_disk()?;
+        match settings.network()?.secret {
+            Secret::Kept(id) => Some(id),
+            Secret::Open | Secret::Key(_) => None,
+        }
+    }
+
+    /// Asserts that the platform has, on its disk, the network that the record names, and no other
+    /// one of the device. What is the user's is untouched.
+    #[track_caller]
+    pub(crate) fn expect_only_named_kept(&self) {
+        let kept: Vec<_> = self.air.kept_networks().iter().map(|it| (it.id, it.place)).collect();
+        let named: Vec<_> =
+            self.kept_id_on_disk().into_iter().map(|id| (id, Place::Disk)).collect();
+        assert_eq!(kept, named, "kept by the platform, and named in the record");
+        self.expect_user_networks_untouched();
+    }
+
+    /// Asserts the same after `maintain` has looked after the platform. If the record names no kept
+    /// network, those of the device stay until there was a task: the record may have been lost.
+    #[track_caller]
+    pub(crate) fn expect_looked_after(&self) {
+        if self.had_task.get() || self.kept_id_on_disk().is_some() {
+            self.expect_only_named_kept();
+        } else {
+            let kept = self.air.kept_networks();
+            assert!(kept.iter().all(|it| it.place != Place::Memory), "left in memory: {kept:?}");
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_user_networks_untouched(&self) {
+        let users: Vec<_> = self.air.user_networks().iter().map(|it| it.network.clone()).collect();
+        assert_eq!(users, self.user_networks, "the user's");
+    }
+
+    /// Returns whether `maintain` has looked at the platform since the last change of it, and still
+    /// runs.
+    pub(crate) fn is_looked_after(&self) -> bool {
+        self.is_looked_after.get() && !self.air.has_unseen_changes()
     }
 
     pub(crate) fn with_after_failure(self, after_failure: AfterFailure) -> Self {
@@ -106,7 +192,8 @@ impl Environment {
     }
 
     fn radio(&self) -> CheckedRadio<'_> {
-        CheckedRadio(self.air.radio(&self.clock), self)
+        self.had_task.set(false);
+        CheckedRadio { radio: self.air.radio(&self.clock), env: self, joined: None }
     }
 
     /// Returns the [`Control`] of the current boot.
@@ -117,6 +204,10 @@ impl Environment {
     /// Cuts power and restores it: the next runner uses the next [`Control`].
     pub(crate) fn cut_power(&self) {
         self.records_at_cuts.borrow_mut().push(self.disk.record());
+        self.kept_at_cuts.borrow_mut().push(self.air.kept_networks().into_iter().collect());
+        if self.cuts_reach_platform.get() {
+            self.air.cut_power();
+        }
         self.boot_count.set(self.boot_count.get() + 1);
     }
 
@@ -194,53 +285,133 @@ impl Environment {
     }
 }
 
-/// The simulated radio with a check: it must pair and join only while a journal is on the disk.
-/// Also records which settings are proven to work.
-pub(crate) struct CheckedRadio<'s>(Radio<'s, Raw, &'s ManualClock<Raw>>, &'s Environment);
+/// The network called "home" that the user has added to a platform that keeps networks.
+fn user_network() -> Credentials {
+    network(b"home", b"of the user")
+}
+
+/// The simulated radio with checks of when its methods are called: it must pair, join and keep only
+/// while a journal is on the disk, keep only what it has joined, and look after its networks only
+/// while the settings in force are on the disk. Also records which settings are proven to work.
+pub(crate) struct CheckedRadio<'s> {
+    radio: Radio<'s, Raw, &'s ManualClock<Raw>>,
+    env: &'s Environment,
+    /// The network that `join` has proven.
+    joined: Option<Credentials>,
+}
+
+impl CheckedRadio<'_> {
+    /// Notes that a method other than `maintain` is called.
+    fn on_call(&mut self) {
+        self.env.is_looked_after.set(false);
+    }
+
+    /// Notes that a method of a task is called, if it gets a snapshot.
+    fn on_task_call(&mut self, snapshot: &Snapshot) {
+        self.on_call();
+        self.env.had_task.set(self.env.had_task.get() || !snapshot.as_bytes().is_empty());
+    }
+
+    /// Asserts that a journal with this snapshot is on the disk.
+    fn expect_journal(&self, snapshot: &Snapshot) {
+        match self.env.disk.record() {
+            Some(
+                Record::Pairing { snapshot: journaled, .. }
+                | Record::Configuring { snapshot: journaled, .. },
+            ) => assert_eq!(journaled, *snapshot, "another snapshot than in the journal"),
+            record @ (None | Some(Record::Settled(_))) => panic!("no journal: {record:?}"),
+        }
+    }
+
+    fn on_platform_disk(&self) -> Vec<KeptNetwork> {
+        let kept = self.env.air.kept_networks();
+        kept.into_iter().filter(|it| it.place != Place::Memory).collect()
+    }
+}
 
 impl WifiDriver for CheckedRadio<'_> {
     type Error = SimError;
 
     async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), SimError> {
-        self.0.apply(settings, snapshot).await?;
-        if matches!(self.1.disk.record(), Some(Record::Configuring { .. })) {
-            self.1.proven.borrow_mut().push(settings.clone());
+        self.on_task_call(snapshot);
+        self.joined = None;
+        self.radio.apply(settings, snapshot).await?;
+        if matches!(self.env.disk.record(), Some(Record::Configuring { .. })) {
+            self.env.proven.borrow_mut().push(settings.clone());
         }
         Ok(())
     }
 
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, SimError> {
-        assert!(matches!(self.1.disk.record(), Some(Record::Pairing { .. })), "no journal");
-        self.1.pair_called.set(true);
-        self.0.pair(context).await
+        self.on_call();
+        assert!(matches!(self.env.disk.record(), Some(Record::Pairing { .. })), "no journal");
+        self.joined = None;
+        self.env.pair_called.set(true);
+        self.radio.pair(context).await
     }
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), SimError> {
-        let journal = self.1.disk.record();
-        assert!(!matches!(journal, None | Some(Record::Settled(_))), "no journal: {journal:?}");
-        self.0.join(network, snapshot).await?;
-        self.1.proven.borrow_mut().push(station(network.clone()));
+        self.on_task_call(snapshot);
+        self.joined = None;
+        self.expect_journal(snapshot);
+        let before = self.on_platform_disk();
+        self.radio.join(network, snapshot).await?;
+        let after = self.on_platform_disk();
+        assert!(after.iter().all(|it| before.contains(it)), "kept before it was proven: {after:?}");
+        match network.secret {
+            // Kept already, so nothing is left to keep.
+            Secret::Kept(_) => self.env.proven.borrow_mut().push(station(network.clone())),
+            Secret::Open | Secret::Key(_) => self.joined = Some(network.clone()),
+        }
         Ok(())
     }
 
+    async fn keep(
+        &mut self,
+        network: &Credentials,
+        snapshot: &Snapshot,
+    ) -> Result<KeptBy, SimError> {
+        self.on_task_call(snapshot);
+        self.expect_journal(snapshot);
+        assert_eq!(self.joined.as_ref(), Some(network), "keeps what was not joined");
+        let kept_by = self.radio.keep(network, snapshot).await?;
+        let proven = match kept_by {
+            KeptBy::Record => network.clone(),
+            KeptBy::Platform(id) => {
+                assert_eq!(snapshot.as_bytes(), id.0, "not the identifier in the journal");
+                Credentials { secret: Secret::Kept(id), ssid: network.ssid.clone() }
+            }
+        };
+        self.env.proven.borrow_mut().push(station(proven));
+        Ok(kept_by)
+    }
+
     async fn snapshot(&mut self) -> Result<Snapshot, SimError> {
-        self.0.snapshot().await
+        self.on_call();
+        self.radio.snapshot().await
     }
 
     async fn link(&mut self) -> Result<Link, SimError> {
-        self.0.link().await
+        self.on_call();
+        self.radio.link().await
     }
 
     async fn scan(&mut self) -> Result<ScanResults, SimError> {
-        self.0.scan().await
+        self.on_call();
+        self.radio.scan().await
     }
 
     fn can_pair_with_one(&self) -> bool {
-        self.1.can_pair_with_one.get()
+        self.env.can_pair_with_one.get()
     }
 
     async fn maintain(&mut self, settings: &Settings) -> IdleEvent {
-        self.0.maintain(settings).await
+        match self.env.disk.record() {
+            None => assert_eq!(*settings, self.env.factory_settings, "in force, but not saved"),
+            Some(record) => assert_eq!(record, Record::Settled(settings.clone()), "not saved"),
+        }
+        self.env.is_looked_after.set(true);
+        self.radio.maintain(settings).await
     }
 }
 
@@ -356,13 +527,13 @@ impl<'s> Simulation<'s> {
         }
     }
 
-    /// Asserts that no pairing continues after its window has closed. Only the save of its success
-    /// may take longer.
+    /// Asserts that no pairing continues after its window has closed. Only keeping and saving the
+    /// network that was joined may take longer.
     fn expect_within_window(&self) {
         let status = self.status();
         let extra = match status.phase {
             Phase::Searching | Phase::Joining { .. } => Duration::ZERO,
-            Phase::Saving => SAVE_TIMEOUT,
+            Phase::Saving => KEEP_TIMEOUT + SAVE_TIMEOUT,
             Phase::Idle | Phase::Journaling | Phase::Configuring | Phase::Restoring => return,
             _ => panic!("the tests do not know {status:?}"),
         };

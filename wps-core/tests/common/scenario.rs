@@ -3,20 +3,27 @@
 
 use wps_core::sim::{DiskFault, RadioFault, RouterKind};
 use wps_core::{
-    AfterFailure, Cause, ErrorKind, Mode, Phase, Record, Settings, TaskKind, TaskResult,
+    AfterFailure, Cause, Credentials, ErrorKind, KeptId, Mode, Phase, Record, Secret, Settings,
+    TaskKind, TaskResult,
 };
 use wps_testkit::{home, hotspot, off, old, station};
 
 use super::{Environment, REPLY_GRACE_DELAY, Simulation};
 
 /// The invariants that a scenario checks, as sentences to print.
-pub(crate) const INVARIANTS: [&str; 8] = [
+pub(crate) const INVARIANTS: [&str; 12] = [
     "when idle, the radio, the disk and the status agree on the settings",
     "when idle, the status shows it if the network refuses its key",
     "when idle, the settings are the previous ones, those of the failure rule, or proven ones",
     "after a failed pairing an access point stays off, except with AfterFailure::AccessPointBack",
-    "the radio pairs and joins only while a journal is on the disk",
-    "a pairing ends when its window closes; saving a success takes at most ten seconds more",
+    "the radio pairs, joins and keeps a network only while a journal is on the disk",
+    "a platform keeps only what was joined, under the identifier that the journal names",
+    "when idle and looked after, the platform has the network that the record names, and no other \
+     one of the device, unless the record names none and there was no task since the boot",
+    "the device forgets a kept network only if somebody else has removed it",
+    "what the user has on the platform is never touched",
+    "a pairing ends when its window closes; keeping and saving a success take at most ten seconds \
+     more each",
     "once all faults are gone, the device becomes idle within three minutes",
     "every request gets a reply, unless power was cut",
 ];
@@ -36,16 +43,32 @@ pub(crate) const ROUTER_KINDS: [RouterKind; 7] = [
     RouterKind::Vanishes,
 ];
 /// The faults that the radio may have.
-pub(crate) const RADIO_FAULTS: [RadioFault; 5] = [
+pub(crate) const RADIO_FAULTS: [RadioFault; 7] = [
     RadioFault::Unresponsive,
     RadioFault::Fails(ErrorKind::Other),
     RadioFault::Fails(ErrorKind::NoDevice),
     RadioFault::RejectsMode(Mode::AccessPoint),
     RadioFault::RejectsMode(Mode::Off),
+    RadioFault::CannotKeep,
+    RadioFault::FailsAfterKeep,
 ];
 /// The faults that the disk may have.
 pub(crate) const DISK_FAULTS: [DiskFault; 3] =
     [DiskFault::Full, DiskFault::FailsAfterWrite, DiskFault::Hangs];
+
+/// The platform below the radio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Platform {
+    /// It keeps no networks.
+    KeepsNothing,
+    /// It keeps networks, and the record of the device is from a time before that.
+    Keeps,
+    /// It keeps networks, also the one that the device is paired with at first.
+    HasKept,
+}
+
+pub(crate) const PLATFORMS: [Platform; 3] =
+    [Platform::KeepsNothing, Platform::Keeps, Platform::HasKept];
 
 /// Returns the settings that a device may start with or change to.
 pub(crate) fn known_settings() -> Vec<Settings> {
@@ -71,6 +94,9 @@ pub(crate) enum Action {
     StartWith(&'static str),
     Cancel,
     Configure(Settings),
+    /// Wi-Fi is switched off if false. If true, the network that the device is paired with is
+    /// joined again, without naming its key.
+    Enable(bool),
     QueryLink,
     PressRouter(&'static str),
     ReleaseRouter(&'static str),
@@ -81,12 +107,16 @@ pub(crate) enum Action {
     SetRadioFault(Option<RadioFault>),
     /// The radio's software restarts and loses the settings.
     RestartPlatform,
+    /// The user removes a network of the device from the platform: the newest if true, the oldest
+    /// if false.
+    RemoveKept(bool),
     SetDiskFault(Option<DiskFault>),
 }
 
 /// A device and what happens to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
+    pub(crate) platform: Platform,
     /// The settings on the disk, or `None` for a device that was never set up.
     pub(crate) initial: Option<Settings>,
     pub(crate) after_failure: AfterFailure,
@@ -95,7 +125,8 @@ pub(crate) struct Scenario {
     /// The number of polls after which the runner's future is dropped and run again. Unused if
     /// there are power cuts.
     pub(crate) drop_after: usize,
-    /// For each power cut, the number of polls since the boot. At most two.
+    /// For each power cut, the number of polls since the boot. At most two. If the last number is
+    /// odd, the cuts reach also the platform. Otherwise only the program restarts.
     pub(crate) power_cuts: Vec<usize>,
     /// The actions, each with the number of milliseconds until the next one. An odd number means
     /// that the next one follows at once.
@@ -108,12 +139,7 @@ impl Scenario {
     /// # Panics
     /// If an invariant is violated.
     pub(crate) fn run(&self) -> Vec<TaskResult> {
-        let factory_settings = hotspot(None);
-        let env = self
-            .initial
-            .clone()
-            .map_or_else(|| Environment::never_set_up(factory_settings), Environment::settled);
-        let env = env.with_after_failure(self.after_failure);
+        let env = self.environment();
         let mut sim = match &self.power_cuts[..] {
             [] => env.boot_and_drop_after(self.drop_after),
             power_cuts => env.boot_and_cut_power_after(power_cuts.to_vec()),
@@ -121,11 +147,15 @@ impl Scenario {
         sim.shuffle_poll_order(self.poll_seed);
         let mut allowed = AllowedSettings::new(&env);
         let mut results = Vec::new();
-        let mut check = |sim: &Simulation<'_>| {
+        let mut check = |sim: &Simulation<'_>, allowed: &mut AllowedSettings| {
+            env.expect_user_networks_untouched();
             // While the runner queries the link it does not notice a lost configuration yet.
             if sim.status().phase == Phase::Idle && !env.air.has_lost_config() {
                 expect_consistent(sim);
                 allowed.expect(sim);
+                if env.is_looked_after() && env.air.answers() {
+                    env.expect_looked_after();
+                }
                 let last = sim.status().last.filter(|last| last.task == TaskKind::Pair);
                 if let (true, Some(Err(_))) = (env.pair_called.take(), last.map(|last| last.result))
                 {
@@ -139,12 +169,12 @@ impl Scenario {
             }
         };
         for (delay_ms, action) in &self.actions {
-            action.perform(&mut sim);
+            allowed.forget(action.perform(&mut sim), &env);
             // Half of the actions happen at the same instant as the next one.
             if delay_ms % 2 == 0 {
                 sim.advance(f64::from(*delay_ms) / 1000.0);
             }
-            check(&sim);
+            check(&sim, &mut allowed);
         }
         env.stop_interruptions();
         env.air.set_fault(None);
@@ -157,7 +187,8 @@ impl Scenario {
             let trouble = is_refused.then_some(Cause::KeyRefused);
             assert_eq!(sim.status().trouble, trouble, "the key of the network in use");
         }
-        check(&sim);
+        assert!(env.is_looked_after(), "nobody looks after the radio");
+        check(&sim, &mut allowed);
         assert!(
             !self.power_cuts.is_empty() || !sim.has_pending_requests(),
             "a request got no reply"
@@ -166,8 +197,41 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    fn environment(&self) -> Environment {
+        let env = match &self.initial {
+            Some(settings) => Environment::settled(settings.clone()),
+            None => Environment::never_set_up(hotspot(None)),
+        };
+        let mut env = env.with_after_failure(self.after_failure);
+        if self.platform != Platform::KeepsNothing {
+            env = env.on_platform_that_keeps();
+        }
+        if let (Platform::HasKept, Some(settings)) = (self.platform, &self.initial)
+            && let Some(network) = settings.network()
+        {
+            let kept = env.keep(network.clone());
+            env.disk.write_record(&Record::Settled(with_network(settings.clone(), kept)));
+        }
+        env.cuts_reach_platform.set(self.power_cuts.last().is_some_and(|polls| polls % 2 == 1));
+        env
+    }
+}
+
+/// Returns the same settings, but paired with this network.
+fn with_network(settings: Settings, network: Credentials) -> Settings {
+    match settings {
+        Settings::Platform | Settings::Station { .. } => station(network),
+        Settings::AccessPoint { access_point, .. } => {
+            Settings::AccessPoint { access_point, remembered: Some(network) }
+        }
+        Settings::Off { .. } => off(Some(network)),
+    }
+}
+
 impl Action {
-    fn perform(&self, sim: &mut Simulation<'_>) {
+    /// Performs the action. Returns the identifier of the network that the user has removed.
+    fn perform(&self, sim: &mut Simulation<'_>) -> Option<KeptId> {
         let (air, disk) = (&sim.env.air, &sim.env.disk);
         match self {
             Self::Start(over_wifi) => {
@@ -187,6 +251,13 @@ impl Action {
             Self::Configure(settings) => {
                 sim.request_configure(settings.clone());
             }
+            Self::Enable(on) => {
+                let network = sim.env.settings_on_disk().and_then(|it| it.network().cloned());
+                match network {
+                    Some(network) if *on => sim.request_configure(station(network)),
+                    network => sim.request_configure(off(network)),
+                };
+            }
             Self::QueryLink => {
                 sim.request_link();
             }
@@ -200,8 +271,15 @@ impl Action {
                 air.restart_platform(None);
                 sim.run_until_stalled();
             }
+            Self::RemoveKept(newest) => {
+                let kept = air.kept_networks();
+                let id = if *newest { kept.last() } else { kept.first() }.map(|it| it.id);
+                id.into_iter().for_each(|id| air.remove_kept(id));
+                return id;
+            }
             Self::SetDiskFault(fault) => disk.set_fault(*fault),
         }
+        None
     }
 }
 
@@ -228,40 +306,66 @@ fn is_key_refused(env: &Environment) -> Option<bool> {
 }
 
 /// The settings that the device may have when it is idle.
-struct AllowedSettings(Vec<Settings>);
+struct AllowedSettings {
+    allowed: Vec<Settings>,
+    /// What the user has removed from the platform.
+    removed: Vec<KeptId>,
+}
 
 impl AllowedSettings {
     fn new(env: &Environment) -> Self {
-        let mut allowed = Self(Vec::new());
-        let recorded = env.disk.record().map(|record| match record {
-            Record::Settled(settings)
-            | Record::Pairing { before: settings, .. }
-            | Record::Configuring { before: settings, .. } => settings,
-        });
+        let mut allowed = Self { allowed: Vec::new(), removed: Vec::new() };
+        let recorded = env.settings_on_disk();
         allowed.add(recorded.unwrap_or_else(|| env.factory_settings.clone()), env.after_failure);
         allowed
     }
 
-    /// Adds these settings and what the failure rule makes of them. States the rule again instead
-    /// of calling the function under test.
+    /// Adds these settings, what the failure rule makes of them, and what is left of them if the
+    /// user has removed their network. States the rules again instead of calling the functions
+    /// under test.
     fn add(&mut self, settings: Settings, after_failure: AfterFailure) {
         if let (Settings::AccessPoint { remembered, .. }, AfterFailure::AccessPointOff) =
             (&settings, after_failure)
         {
-            self.0.push(off(remembered.clone()));
+            self.add(off(remembered.clone()), after_failure);
         }
-        self.0.push(settings);
+        let network = settings.network();
+        if let Some(Credentials { secret: Secret::Kept(id), .. }) = network
+            && self.removed.contains(id)
+        {
+            self.add(without_network(settings.clone()), after_failure);
+        }
+        if !self.allowed.contains(&settings) {
+            self.allowed.push(settings);
+        }
+    }
+
+    /// Adds what is left of the settings after the user has removed this network.
+    fn forget(&mut self, id: Option<KeptId>, env: &Environment) {
+        self.removed.extend(id);
+        for settings in self.allowed.clone() {
+            self.add(settings, env.after_failure);
+        }
     }
 
     /// Adds the settings that were proven by now, then asserts that the radio has allowed settings.
     fn expect(&mut self, sim: &Simulation<'_>) {
         let env = sim.env;
         for proven in env.proven.take() {
-            if !self.0.contains(&proven) {
-                self.add(proven, env.after_failure);
-            }
+            self.add(proven, env.after_failure);
         }
         let on_air = env.air.radio_settings().expect("settings on the radio");
-        assert!(self.0.contains(&on_air), "neither requested nor proven: {on_air:?}");
+        assert!(self.allowed.contains(&on_air), "neither requested nor proven: {on_air:?}");
+    }
+}
+
+/// Returns the settings after their network was removed from the platform.
+fn without_network(settings: Settings) -> Settings {
+    match settings {
+        Settings::Platform | Settings::Station { .. } => Settings::Platform,
+        Settings::AccessPoint { access_point, .. } => {
+            Settings::AccessPoint { access_point, remembered: None }
+        }
+        Settings::Off { .. } => off(None),
     }
 }

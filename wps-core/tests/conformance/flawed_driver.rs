@@ -8,15 +8,16 @@ use std::time::Duration;
 use embassy_futures::select::{Either, select};
 use wps_core::Link;
 use wps_core::conformance::ObservedState;
-use wps_core::driver::{Offer, PairContext, PairEvent, SearchProgress};
+use wps_core::driver::{KeptBy, Offer, PairContext, PairEvent, SearchProgress};
 use wps_core::sim::{ManualClock, Radio, SimError};
 use wps_core::wsc::OverlapDetector;
 use wps_core::{
-    Clock, Credentials, ErrorKind, IdleEvent, Instant, Mode, Passphrase, ScanResults, Settings,
-    Snapshot, Ssid, WifiDriver,
+    Clock, Credentials, ErrorKind, IdleEvent, Instant, Mode, Passphrase, ScanResults, Secret,
+    Settings, Snapshot, Ssid, WifiDriver,
 };
 
 use crate::flaw::Flaw;
+use crate::flawed_keeping::Memory;
 use crate::simulation::{Raw, Simulation};
 
 /// The WPS walk time, after which a flawed driver gives up.
@@ -30,8 +31,8 @@ const LINK_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The simulated driver with one [`Flaw`].
 pub(crate) struct FlawedDriver<'s> {
-    radio: Radio<'s, Raw, &'s ManualClock<Raw>>,
-    sim: &'s Simulation,
+    pub(crate) radio: Radio<'s, Raw, &'s ManualClock<Raw>>,
+    pub(crate) sim: &'s Simulation,
     /// Whether the next method fails.
     is_busy: bool,
     mode: Mode,
@@ -49,6 +50,7 @@ pub(crate) struct FlawedDriver<'s> {
     kept_offer: Cell<Option<Offer>>,
     /// Whether every later `pair` fails.
     is_stuck: Cell<bool>,
+    pub(crate) memory: Memory,
 }
 
 impl<'s> FlawedDriver<'s> {
@@ -66,19 +68,20 @@ impl<'s> FlawedDriver<'s> {
             joined: None,
             kept_offer: Cell::default(),
             is_stuck: Cell::default(),
+            memory: Memory::default(),
         }
     }
 
-    fn has(&self, flaw: Flaw) -> bool {
+    pub(crate) fn has(&self, flaw: Flaw) -> bool {
         self.sim.flaw == Some(flaw)
     }
 
-    async fn sleep(&self, time: Duration) {
-        self.sim.clock.sleep_until(self.sim.clock.now().after(time)).await;
+    pub(crate) async fn sleep(&self, time: Duration) {
+        self.sim.sleep(time).await;
     }
 
     /// Sleeps longer than the runner waits for a method, if the driver has this flaw.
-    async fn take_too_long(&self, flaw: Flaw, seconds: u64) {
+    pub(crate) async fn take_too_long(&self, flaw: Flaw, seconds: u64) {
         if self.has(flaw) {
             self.sleep(Duration::from_secs(seconds)).await;
         }
@@ -157,7 +160,11 @@ impl<'s> FlawedDriver<'s> {
         if self.has(Flaw::ApplyInterruptsTheLink) {
             self.sim.force_settings(&Settings::Off { remembered: None });
         }
-        self.radio.apply(&settings, snapshot).await?;
+        if let Settings::Station { network } = &mut settings {
+            *network = self.network_to_join(network);
+        }
+        let applied = self.apply_to_platform(&settings, snapshot).await;
+        applied.map_err(|error| self.report_kept_elsewhere(error))?;
         if let (true, Settings::Station { network }) =
             (self.has(Flaw::ApplyGivesUpWithoutRouter), &settings)
             && !self.sim.is_on(&network.ssid)
@@ -178,7 +185,9 @@ impl<'s> FlawedDriver<'s> {
         if let Some(offer) = self.kept_offer.take() {
             return Ok(offer);
         }
-        if self.is_stuck.get() {
+        if self.is_stuck.get()
+            || self.memory.kept_elsewhere && self.has(Flaw::StuckAfterKeptElsewhere)
+        {
             return Err(SimError(ErrorKind::Other));
         }
         let previous_mode = std::mem::replace(&mut self.mode, Mode::Station);
@@ -268,8 +277,8 @@ impl<'s> FlawedDriver<'s> {
             (Ok(offer), Some(Flaw::NamesAreText)) => Ok(as_text(offer.at(0)).into()),
             (Ok(offer), Some(Flaw::NamesEndAtNul)) => Ok(until_nul(offer.at(0)).into()),
             (Ok(offer), Some(Flaw::ReturnsAnotherKey)) => {
-                let passphrase = Passphrase::new(b"another key").ok();
-                Ok(Credentials { passphrase, ..offer.at(0).clone() }.into())
+                let secret = Secret::Key(Passphrase::new(b"another key").expect("a key"));
+                Ok(Credentials { secret, ..offer.at(0).clone() }.into())
             }
             (result, _) => result,
         }
@@ -299,7 +308,8 @@ impl<'s> FlawedDriver<'s> {
             return Ok(());
         }
         self.take_too_long(Flaw::JoinTakesTooLong, 21).await;
-        let result = self.radio.join(network, snapshot).await;
+        let result = self.join_on_platform(network, snapshot).await;
+        let result = result.map_err(|error| self.report_kept_elsewhere(error));
         if result.is_ok() {
             self.applied = Some(Settings::Station { network: network.clone() });
         }
@@ -312,7 +322,10 @@ impl<'s> FlawedDriver<'s> {
             (Err(SimError(ErrorKind::WrongKey)), Some(Flaw::ReportsWrongKeyAsBusyRouter)) => {
                 Err(SimError(ErrorKind::RouterBusy))
             }
-            (Err(_), Some(Flaw::ReportsNoJoinFailure)) => Err(SimError(ErrorKind::Other)),
+            (
+                Err(SimError(ErrorKind::WrongKey | ErrorKind::NotFound)),
+                Some(Flaw::ReportsNoJoinFailure),
+            ) => Err(SimError(ErrorKind::Other)),
             (Err(SimError(ErrorKind::NotFound)), Some(Flaw::NotFoundIsFinal)) => {
                 Err(SimError(ErrorKind::Unsupported))
             }
@@ -352,13 +365,28 @@ impl WifiDriver for FlawedDriver<'_> {
         result
     }
 
+    async fn keep(
+        &mut self,
+        network: &Credentials,
+        snapshot: &Snapshot,
+    ) -> Result<KeptBy, SimError> {
+        self.sim.log("keep");
+        self.start_method(false)?;
+        if self.has(Flaw::BusyAfterDroppedKeep) {
+            self.is_busy = true;
+        }
+        let result = self.keep_with_flaw(network, snapshot).await;
+        self.is_busy = false;
+        result
+    }
+
     async fn snapshot(&mut self) -> Result<Snapshot, SimError> {
         self.sim.log("snapshot");
         self.take_too_long(Flaw::SnapshotTakesTooLong, 6).await;
         self.interrupt_link(Flaw::SnapshotDisconnects).await;
         match self.has(Flaw::SnapshotFails) {
             true => Err(SimError(ErrorKind::Other)),
-            false => self.radio.snapshot().await,
+            false => self.snapshot_with_flaw().await,
         }
     }
 
@@ -438,7 +466,7 @@ impl WifiDriver for FlawedDriver<'_> {
                     Either::Second(()) => unreachable!("it checks for ever"),
                 }
             }
-            _ => self.radio.maintain(settings).await,
+            _ => self.maintain_platform(settings).await,
         };
         match (event, self.sim.flaw) {
             (IdleEvent::ConfigLost, Some(Flaw::MissesConfigLoss))

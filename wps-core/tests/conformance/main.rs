@@ -3,16 +3,17 @@
 
 mod flaw;
 mod flawed_driver;
+mod flawed_keeping;
 mod simulation;
 
 use std::time::Duration;
 
 use flaw::Flaw;
 use flawed_driver::FlawedDriver;
-use simulation::{MINIMAL, SimTestBed, Simulation};
-use wps_core::conformance::{Check, Limits, Outcome, Report, Unavailable, run, run_all};
+use simulation::{KEEPS_NOTHING, MINIMAL, SimTestBed, Simulation};
+use wps_core::conformance::{Check, Finding, Limits, Outcome, Report, Unavailable, run, run_all};
 use wps_core::sim::RadioFault;
-use wps_core::{Clock, ErrorKind, WifiDriver};
+use wps_core::{Clock, ErrorKind, KeptBy, WifiDriver};
 
 fn report_for<'s, D: WifiDriver>(sim: &'s Simulation, driver: fn(&'s Simulation) -> D) -> Report {
     sim.block_on(run_all(&mut SimTestBed { sim, driver }, |_| {}))
@@ -31,21 +32,41 @@ fn failed(report: &Report) -> Vec<Check> {
     failures.map(|(check, _)| check).collect()
 }
 
-/// The checks that the simulated driver passes only in part, or that are skipped: none.
-const GAPS: [(Check, Outcome); 0] = [];
+/// The checks that the simulated driver passes only in part, or that are skipped, if its platform
+/// keeps no networks.
+const GAPS: [(Check, Outcome); 4] = [
+    (Check::Keeps, Outcome::Skipped(KEEPS_NOTHING)),
+    (Check::KeptInVain, Outcome::Skipped(KEEPS_NOTHING)),
+    (Check::KeptRemoved, Outcome::Skipped(KEEPS_NOTHING)),
+    (Check::KeptSameName, Outcome::Skipped(KEEPS_NOTHING)),
+];
+
+/// Asserts that the checks that did not pass are `expected` and [`GAPS`].
+#[track_caller]
+fn assert_gaps<const N: usize>(report: &Report, expected: [(Check, Outcome); N]) {
+    let mut expected: Vec<_> = expected.into_iter().chain(GAPS).collect();
+    expected.sort_by_key(|(check, _)| Check::ALL.iter().position(|it| it == check));
+    assert_eq!(not_passed(report), expected, "\n{report}");
+}
 
 #[test]
 fn the_simulated_driver_passes() {
     let report = report_for_simulated_driver(&Simulation::new(None));
-    assert_eq!(not_passed(&report), GAPS, "\n{report}");
+    assert_gaps(&report, []);
     assert!(report.is_ok());
+}
+
+#[test]
+fn the_simulated_driver_passes_on_a_platform_that_keeps_networks() {
+    let report = report_for_simulated_driver(&Simulation::new(None).with_kept_networks());
+    assert_eq!(not_passed(&report), [], "\n{report}");
 }
 
 #[test]
 fn a_driver_may_reconnect_while_it_is_idle() {
     let sim = Simulation::new(Some(Flaw::ReconnectsWhileIdle));
     let report = report_for(&sim, FlawedDriver::new);
-    assert_eq!(not_passed(&report), GAPS, "\n{report}");
+    assert_gaps(&report, []);
 }
 
 #[test]
@@ -62,17 +83,33 @@ fn a_driver_may_notice_a_lost_link_while_it_is_idle() {
 
 #[test]
 fn every_flaw_is_detected_by_the_expected_checks() {
-    for (flaw, detected_by) in Flaw::ALL {
-        let report = report_for(&Simulation::new(Some(*flaw)), FlawedDriver::new);
-        assert_eq!(failed(&report), *detected_by, "{flaw:?}\n{report}");
-        assert!(!report.is_ok());
+    assert_detected(Flaw::ALL, Simulation::new);
+}
+
+#[test]
+fn every_flaw_of_keeping_is_detected_by_the_expected_checks() {
+    assert_detected(Flaw::KEEPING, |flaw| Simulation::new(flaw).with_kept_networks());
+}
+
+/// Asserts that each flaw is detected by exactly these checks.
+#[track_caller]
+fn assert_detected(flaws: &[(Flaw, &[Check])], simulation: fn(Option<Flaw>) -> Simulation) {
+    let mut differences = String::new();
+    for (flaw, detected_by) in flaws {
+        let report = report_for(&simulation(Some(*flaw)), FlawedDriver::new);
+        let found = failed(&report);
+        if found != *detected_by || report.is_ok() {
+            differences += &format!("{flaw:?} is detected by {found:?}\n{report}\n");
+        }
     }
+    assert!(differences.is_empty(), "{differences}");
 }
 
 #[test]
 fn every_check_detects_a_flaw() {
     for check in Check::ALL {
-        assert!(Flaw::ALL.iter().any(|(_, detected_by)| detected_by.contains(&check)), "{check:?}");
+        let mut flaws = Flaw::ALL.iter().chain(Flaw::KEEPING);
+        assert!(flaws.any(|(_, detected_by)| detected_by.contains(&check)), "{check:?}");
     }
 }
 
@@ -87,6 +124,11 @@ fn the_any_order_check_tries_every_ordered_pair() {
         let is_tried = calls.windows(2).any(|pair| pair == [first, second]);
         assert!(is_tried || first == second, "{second} after {first}");
     }
+    // `keep` always follows `join`.
+    for next in METHODS {
+        assert!(calls.windows(2).any(|pair| pair == ["keep", next]), "{next} after keep");
+    }
+    assert!(calls.windows(2).any(|pair| pair == ["join", "keep"]));
 }
 
 #[test]
@@ -128,7 +170,7 @@ fn each_result_is_reported_when_it_comes() {
         lines += &format!("{result}\n");
     }));
     assert_eq!(report.to_string(), lines);
-    let last = "  34.6 s  nothing stored           passed";
+    let last = "  18.3 s  kept elsewhere           passed";
     assert_eq!(lines.lines().last(), Some(last));
 }
 
@@ -138,8 +180,8 @@ fn the_number_of_drops_has_a_limit_and_is_reported() {
     sim.limits = Limits { max_drops: 3, ..Limits::default() };
     let mut test_bed = SimTestBed { sim: &sim, driver: |sim| sim.air.radio(&sim.clock) };
     let result = sim.block_on(run(Check::Dropped, &mut test_bed));
-    assert!(result.drops.tried <= 5 * 3, "{result}");
-    assert!(result.to_string().ends_with("passed (9 of 45 possible drops)"), "{result}");
+    assert!(result.drops.tried <= 6 * 3, "{result}");
+    assert!(result.to_string().ends_with("passed (9 of 54 possible drops)"), "{result}");
 }
 
 #[test]
@@ -151,21 +193,22 @@ fn a_driver_that_supports_only_station_mode_does_not_fail() {
         (Check::KeepsLink, Outcome::Partial(access_point)),
         (Check::AccessPoint, Outcome::Skipped(access_point)),
         (Check::Off, Outcome::Skipped(off)),
-        (Check::ReadOnly, Outcome::Partial(off)),
-        (Check::Scan, Outcome::Partial(off)),
-        (Check::Pairing, Outcome::Partial(off)),
-        (Check::Twice, Outcome::Partial(off)),
-        (Check::AnyOrder, Outcome::Partial(off)),
+        (Check::ReadOnly, Outcome::Partial(access_point)),
+        (Check::Scan, Outcome::Partial(access_point)),
+        (Check::Pairing, Outcome::Partial(access_point)),
+        (Check::Twice, Outcome::Partial(access_point)),
+        (Check::AnyOrder, Outcome::Partial(access_point)),
         (Check::WaitsBeforeDisconnect, Outcome::Partial(access_point)),
+        (Check::KeptElsewhere, Outcome::Partial(off)),
     ];
-    assert_eq!(not_passed(&report), expected, "\n{report}");
+    assert_gaps(&report, expected);
 }
 
 #[test]
 fn a_driver_that_reports_no_refused_key_does_not_fail() {
     let report = report_for(&Simulation::new(Some(Flaw::ReportsNoRefusedKey)), FlawedDriver::new);
     let gap = Unavailable("the driver does not report a refused key");
-    assert_eq!(not_passed(&report), [(Check::KeyRefused, Outcome::Skipped(gap))], "\n{report}");
+    assert_gaps(&report, [(Check::KeyRefused, Outcome::Skipped(gap))]);
 }
 
 #[test]
@@ -176,7 +219,7 @@ fn a_join_that_fails_without_a_reason_passes_in_part() {
         (Check::WrongKey, partial("the driver does not report a wrong key as such")),
         (Check::NotInRange, partial("the driver does not report a missing network as such")),
     ];
-    assert_eq!(not_passed(&report), expected, "\n{report}");
+    assert_gaps(&report, expected);
 }
 
 #[test]
@@ -195,11 +238,7 @@ fn an_error_that_may_be_an_overlap_passes_in_part() {
         report_for(&Simulation::new(Some(Flaw::CannotDistinguishOverlap)), FlawedDriver::new);
     let gap = Unavailable("the radio cannot distinguish a refusal from a session overlap");
     let checks = [Check::Overlap, Check::OverlapMemory, Check::RouterVanishes];
-    assert_eq!(
-        not_passed(&report),
-        checks.map(|check| (check, Outcome::Partial(gap))),
-        "\n{report}"
-    );
+    assert_gaps(&report, checks.map(|check| (check, Outcome::Partial(gap))));
 }
 
 #[test]
@@ -207,7 +246,7 @@ fn overlap_memory_is_skipped_if_the_radio_detects_overlap_itself() {
     let report =
         report_for(&Simulation::new(Some(Flaw::FirmwareDetectsOverlap)), FlawedDriver::new);
     let gap = Unavailable("the driver leaves session overlap to its platform");
-    assert_eq!(not_passed(&report), [(Check::OverlapMemory, Outcome::Skipped(gap))], "\n{report}");
+    assert_gaps(&report, [(Check::OverlapMemory, Outcome::Skipped(gap))]);
 }
 
 #[test]
@@ -226,7 +265,11 @@ fn what_a_test_bed_cannot_do_is_reported() {
             Check::Platform,
             Check::StaysOnAir,
             Check::WaitsBeforeDisconnect,
-            Check::OnlyOne
+            Check::OnlyOne,
+            Check::Keeps,
+            Check::KeptInVain,
+            Check::KeptRemoved,
+            Check::KeptSameName
         ],
         "\n{report}"
     );
@@ -234,6 +277,34 @@ fn what_a_test_bed_cannot_do_is_reported() {
     let passed = |check| report.outcome(check) == Some(&Outcome::Passed);
     let passed: Vec<_> = Check::ALL.into_iter().filter(|check| passed(*check)).collect();
     assert_eq!(passed, [Check::Overlap], "\n{report}");
+}
+
+#[test]
+fn a_test_bed_that_cannot_see_kept_networks_says_so() {
+    let mut sim = Simulation::new(None).with_kept_networks();
+    sim.is_minimal = true;
+    let report = report_for_simulated_driver(&sim);
+    for (check, outcome) in [
+        (Check::Keeps, Outcome::Partial(MINIMAL)),
+        (Check::KeptInVain, Outcome::Partial(MINIMAL)),
+        (Check::KeptRemoved, Outcome::Skipped(MINIMAL)),
+        (Check::KeptSameName, Outcome::Skipped(MINIMAL)),
+    ] {
+        assert_eq!(report.outcome(check), Some(&outcome), "\n{report}");
+    }
+}
+
+#[test]
+fn a_driver_that_keeps_networks_where_the_platform_keeps_none_fails() {
+    let sim = Simulation::new(None);
+    sim.air.keep_networks(); // the test bed does not know it
+    let report = report_for_simulated_driver(&sim);
+    for check in [Check::Keeps, Check::KeptElsewhere] {
+        let outcome = report.outcome(check);
+        let Some(Outcome::Failed(failure)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(failure.wanted, Finding::KeptBy(KeptBy::Record));
+        assert!(matches!(failure.found, Finding::KeptBy(KeptBy::Platform(_))), "{failure}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A test bed on the simulator, and an executor on virtual time.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use embassy_futures::block_on;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use wps_core::conformance::{Limits, ObservedState, TestBed, Unavailable};
-use wps_core::sim::{Air, ManualClock, Router};
+use wps_core::conformance::{Limits, ObservedState, PlatformNetwork, TestBed, Unavailable};
+use wps_core::sim::{Air, ManualClock, Place, RadioFault, Router};
 use wps_core::wsc::Bssid;
-use wps_core::{Clock, Credentials, Instant, Passphrase, Settings, Ssid, WifiDriver};
+use wps_core::{
+    Clock, Credentials, Instant, KeptId, Passphrase, Secret, Settings, Ssid, WifiDriver,
+};
 
 use crate::flaw::Flaw;
 
@@ -21,6 +23,9 @@ pub(crate) type Raw = NoopRawMutex;
 
 /// The reason that a minimal test bed gives.
 pub(crate) const MINIMAL: Unavailable = Unavailable("this test bed has only the required methods");
+
+/// The reason why the checks of `keep` are skipped.
+pub(crate) const KEEPS_NOTHING: Unavailable = Unavailable("the platform keeps no networks");
 
 /// A virtual time that no run of the suite needs.
 const RUN_TIMEOUT: Duration = Duration::from_secs(1_000_000);
@@ -36,7 +41,11 @@ pub(crate) struct Simulation {
     /// Settings that the radio applies by itself at this time.
     pub(crate) delayed_settings: RefCell<Option<(Instant, Settings)>>,
     /// The network in the platform's own configuration.
-    platform: RefCell<Option<Credentials>>,
+    pub(crate) platform: RefCell<Option<Credentials>>,
+    /// Whether the platform keeps networks.
+    keeps_networks: bool,
+    /// Whether the platform does not answer.
+    pub(crate) is_unresponsive: Cell<bool>,
     /// The networks of all routers that were ever started.
     networks: RefCell<Vec<Credentials>>,
     /// The methods that were called on a [`FlawedDriver`](crate::flawed_driver::FlawedDriver).
@@ -55,11 +64,23 @@ impl Simulation {
             stored: RefCell::default(),
             delayed_settings: RefCell::default(),
             platform: RefCell::default(),
+            keeps_networks: false,
+            is_unresponsive: Cell::default(),
             networks: RefCell::default(),
             calls: RefCell::default(),
             is_minimal: false,
             limits: Limits::default(),
         }
+    }
+
+    /// Returns the same simulation with a platform that keeps networks.
+    pub(crate) fn with_kept_networks(self) -> Self {
+        self.air.keep_networks();
+        Self { keeps_networks: true, ..self }
+    }
+
+    pub(crate) async fn sleep(&self, time: Duration) {
+        self.clock.sleep_until(self.clock.now().after(time)).await;
     }
 
     /// Records a call of `method`.
@@ -76,9 +97,9 @@ impl Simulation {
 
     /// Lets the radio give up `network`: it does not join it, although it is a station.
     pub(crate) fn lose_link(&self, network: &Credentials) {
-        let passphrase = Passphrase::new(b"a key of nobody").ok();
+        let secret = Secret::Key(Passphrase::new(b"a key of nobody").expect("a key"));
         self.force_settings(&Settings::Station {
-            network: Credentials { passphrase, ..network.clone() },
+            network: Credentials { secret, ..network.clone() },
         });
     }
 
@@ -96,15 +117,28 @@ impl Simulation {
             self.force_settings(&settings);
         }
         match self.air.radio_settings().filter(|_| self.air.is_linked()) {
+            Some(Settings::Station { network }) if self.platform_decides(&network) => {
+                self.observe_platform()
+            }
             Some(Settings::Station { network }) => ObservedState::Joined(network.ssid),
             Some(Settings::AccessPoint { access_point, .. }) => {
                 ObservedState::Serving(access_point.network.ssid)
             }
-            Some(Settings::Platform) => match &*self.platform.borrow() {
-                Some(network) => ObservedState::Joined(network.ssid.clone()),
-                None => ObservedState::Nothing,
-            },
+            Some(Settings::Platform) => self.observe_platform(),
             Some(Settings::Off { .. }) | None => ObservedState::Nothing,
+        }
+    }
+
+    /// Returns whether the platform does not have the network that it should have kept.
+    fn platform_decides(&self, network: &Credentials) -> bool {
+        let id = network.secret.kept_id();
+        id.is_some_and(|id| !self.air.kept_networks().iter().any(|it| it.id == id))
+    }
+
+    fn observe_platform(&self) -> ObservedState {
+        match &*self.platform.borrow() {
+            Some(network) => ObservedState::Joined(network.ssid.clone()),
+            None => ObservedState::Nothing,
         }
     }
 
@@ -112,6 +146,10 @@ impl Simulation {
         for (name, ..) in self.air.routers() {
             self.air.remove_router(name.as_bytes());
         }
+        if self.is_unresponsive.take() {
+            self.air.set_fault(None);
+        }
+        self.air.set_kept_networks(heapless::Vec::new());
         self.air.restart_platform(platform.cloned());
         self.platform.replace(platform.cloned());
         self.stored.take();
@@ -187,8 +225,8 @@ impl<'s, D: WifiDriver> TestBed for SimTestBed<'s, D> {
     }
 
     async fn start_router(&mut self, network: &Credentials) -> Result<(), Unavailable> {
-        let key = network.passphrase.as_ref().map_or(&[][..], |key| key.reveal());
-        if self.sim.is_minimal && network.passphrase.is_none() {
+        let key = wps_testkit::key(network);
+        if self.sim.is_minimal && key.is_empty() {
             return Err(MINIMAL);
         }
         self.sim.networks.borrow_mut().push(network.clone());
@@ -252,7 +290,56 @@ impl<'s, D: WifiDriver> TestBed for SimTestBed<'s, D> {
         if self.sim.is_minimal || self.sim.flaw == Some(Flaw::FirmwareRejoins) {
             return Err(MINIMAL);
         }
-        Ok(self.sim.stored.borrow().as_ref() == Some(network))
+        let is_kept = self.sim.air.kept_networks().iter().any(|it| it.network == *network);
+        Ok(is_kept || self.sim.stored.borrow().as_ref() == Some(network))
+    }
+
+    fn keeps_networks(&self) -> Result<(), Unavailable> {
+        match (self.sim.is_minimal, self.sim.keeps_networks) {
+            (_, true) => Ok(()),
+            (true, false) => Err(MINIMAL),
+            (false, false) => Err(KEEPS_NOTHING),
+        }
+    }
+
+    async fn platform_networks(
+        &mut self,
+        mut on_network: impl FnMut(PlatformNetwork),
+    ) -> Result<(), Unavailable> {
+        if self.sim.is_minimal {
+            return Err(MINIMAL);
+        }
+        if let Some(network) = self.sim.platform.borrow().clone() {
+            on_network(PlatformNetwork { id: None, network, is_on_disk: true });
+        }
+        for it in self.sim.air.kept_networks() {
+            let is_on_disk = it.place != Place::Memory;
+            on_network(PlatformNetwork { id: Some(it.id), network: it.network, is_on_disk });
+        }
+        Ok(())
+    }
+
+    async fn remove_kept(&mut self, id: KeptId) -> Result<(), Unavailable> {
+        if self.sim.is_minimal {
+            return Err(MINIMAL);
+        }
+        self.sim.air.remove_kept(id);
+        Ok(())
+    }
+
+    async fn cut_power(&mut self) -> Result<(), Unavailable> {
+        self.restart_platform().await?;
+        self.sim.air.cut_power();
+        Ok(())
+    }
+
+    async fn set_platform_responsive(&mut self, is_responsive: bool) -> Result<(), Unavailable> {
+        if self.sim.is_minimal {
+            return Err(MINIMAL);
+        }
+        self.sim.is_unresponsive.set(!is_responsive);
+        self.sim.air.set_fault((!is_responsive).then_some(RadioFault::Unresponsive));
+        Ok(())
     }
 
     fn supports_background_scan(&self) -> Result<(), Unavailable> {

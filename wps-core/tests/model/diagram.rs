@@ -21,7 +21,7 @@ const END: &str = "// End of the generated part.";
 type State = usize;
 
 /// What the model has observed of the machine. It is the same for each value of `AfterFailure`.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Observed {
     /// The states in which a device boots.
     boots: BTreeSet<State>,
@@ -69,6 +69,21 @@ impl Observed {
         observed
     }
 
+    /// Adds what was observed in another exploration.
+    pub(crate) fn merge(mut self, other: &Self) -> Self {
+        self.boots.extend(&other.boots);
+        for (key, conditions) in &other.targets {
+            let targets = self.targets.entry(key.clone()).or_default();
+            for (condition, states) in conditions {
+                targets.entry(*condition).or_default().extend(states);
+            }
+        }
+        for (phase, states) in &other.phases {
+            self.phases.entry(phase.clone()).or_default().extend(states);
+        }
+        self
+    }
+
     /// Returns the transitions, sorted by state and input. The condition is part of the input's
     /// name where it decides what follows.
     fn edges(&self) -> Vec<Edge> {
@@ -111,6 +126,8 @@ impl Condition {
             | Input::ConfigLost
             | Input::KeyRefused
             | Input::KeyAccepted
+            | Input::NetworkRemoved
+            | Input::Kept(_)
             | Input::SnapshotTaken(Ok(_))
             | Input::Saved(_)
             | Input::Applied(Ok(()))
@@ -221,29 +238,38 @@ fn with_prefix(prefix: &str, lines: Vec<String>) -> Vec<String> {
     lines.into_iter().map(|line| format!("{prefix} {line}").trim_end().to_string()).collect()
 }
 
-/// Returns the states that typical tasks pass through, as text.
+/// Returns the states that typical tasks pass through, as text. A task begins in Idle.
 fn paths() -> Vec<String> {
-    use InputId::{Applied, Configure, Elapsed, Joined, OfferedA, Overlap, Saved, SnapshotTaken};
+    use InputId::{
+        Applied, Configure, Elapsed, Joined, KeptByRecord, OfferedA, Overlap, Saved, SnapshotTaken,
+    };
     let mut explorer = Explorer::default();
     let mut boot = |disk| explorer.boot_from(disk, AfterFailure::AccessPointOff);
-    let booted = boot(Disk::Settled(SettingsId::StationOld));
-    let interrupted = boot(Disk::Pairing(SettingsId::StationOld, true));
+    let booted = boot(Disk::Settled(SettingsId::Platform));
+    let interrupted = boot(Disk::Pairing(SettingsId::Platform, Some(0)));
+    let snapshot = SnapshotTaken(0);
     let (idle, _) = explorer.transition(booted, Applied, TimePoint::InWindow);
     let pair = InputId::StartOverWifi;
-    let to_network = Configure(SettingsId::StationB);
-    let to_off = Configure(SettingsId::Off);
+    let [to_network, _, to_off] = InputId::CONFIGURE;
     let samples: [(&str, NodeId, &[InputId]); 6] = [
         ("boot", booted, &[Applied]),
         ("boot after power cut", interrupted, &[Applied, Saved]),
-        ("pairing", idle, &[pair, SnapshotTaken, Saved, OfferedA, Joined, Saved]),
-        ("failed pairing", idle, &[pair, SnapshotTaken, Saved, Overlap, Applied, Saved]),
-        ("change of network", idle, &[to_network, SnapshotTaken, Saved, Elapsed, Joined, Saved]),
-        ("change of mode", idle, &[to_off, SnapshotTaken, Saved, Elapsed, Applied, Saved]),
+        ("pairing", idle, &[pair, snapshot, Saved, OfferedA, Joined, KeptByRecord, Saved]),
+        ("failed pairing", idle, &[pair, snapshot, Saved, Overlap, Applied, Saved]),
+        (
+            "change of network",
+            idle,
+            &[to_network, snapshot, Saved, Elapsed, Joined, KeptByRecord, Saved],
+        ),
+        ("change of mode", idle, &[to_off, snapshot, Saved, Elapsed, Applied, Saved]),
     ];
     let mut lines = vec!["```text".to_string()];
     for (label, start, inputs) in samples {
         let mut id = start;
-        let mut names = vec![STATES[state_of(&explorer.node(id).machine)].0];
+        let mut names = Vec::new();
+        if explorer.boots().any(|boot| boot == start) {
+            names.push(STATES[state_of(&explorer.node(id).machine)].0);
+        }
         for input in inputs {
             let is_request = matches!(input, InputId::StartOverWifi | Configure(_));
             let at = if is_request { TimePoint::Start } else { TimePoint::InWindow };
@@ -318,7 +344,7 @@ impl Place {
 
 /// The states in the order of a task, and where they are drawn. Pairings take the middle row,
 /// changes of settings the row above it. What fails falls into Restoring.
-static STATES: [(&str, Place); 10] = [
+static STATES: [(&str, Place); 11] = [
     ("Idle", Place::new(60, 60, 130, 350)),
     ("Snapshotting", Place::new(350, 360, 120, 40)),
     ("Journaling", Place::new(640, 360, 120, 40)),
@@ -326,8 +352,9 @@ static STATES: [(&str, Place); 10] = [
     ("Searching", Place::new(890, 360, 120, 40)),
     ("Joining", Place::new(1110, 360, 120, 40)),
     ("Applying", Place::new(1270, 210, 120, 40)),
-    ("Saving", Place::new(1490, 210, 120, 190)),
-    ("Restoring", Place::new(60, 520, 1550, 40)),
+    ("Keeping", Place::new(1430, 300, 120, 40)),
+    ("Saving", Place::new(1640, 210, 120, 190)),
+    ("Restoring", Place::new(60, 520, 1700, 40)),
     ("Closing", Place::new(590, 120, 360, 40)),
 ];
 
@@ -350,7 +377,7 @@ type Route = (&'static [(i32, i32)], Label);
 const ROUTES: &[(&str, &str, Route)] = &[
     ("Idle", "Idle", (&[(190, 200), (215, 200), (215, 240), (190, 240)], Label::From(223, 216))),
     ("Idle", "Snapshotting", (&[(190, 370), (350, 370)], Label::Above(198, 363))),
-    ("Idle", "Restoring", (&[(85, 410), (85, 520)], Label::From(92, 465))),
+    ("Idle", "Restoring", (&[(70, 410), (70, 520)], Label::From(76, 465))),
     (
         "Snapshotting",
         "Snapshotting",
@@ -388,13 +415,16 @@ const ROUTES: &[(&str, &str, Route)] = &[
         "Joining",
         (&[(1160, 360), (1160, 340), (1200, 340), (1200, 360)], Label::Above(1145, 333)),
     ),
-    ("Joining", "Saving", (&[(1230, 380), (1490, 380)], Label::Above(1238, 373))),
+    ("Joining", "Keeping", (&[(1230, 370), (1460, 370), (1460, 340)], Label::Above(1340, 363))),
+    ("Joining", "Saving", (&[(1230, 390), (1640, 390)], Label::From(1340, 406))),
     ("Joining", "Restoring", (&[(1130, 400), (1130, 520)], Label::From(1137, 430))),
-    ("Applying", "Saving", (&[(1390, 230), (1490, 230)], Label::Above(1398, 223))),
+    ("Applying", "Saving", (&[(1390, 230), (1640, 230)], Label::Above(1398, 223))),
     ("Applying", "Restoring", (&[(1320, 250), (1320, 520)], Label::From(1327, 275))),
-    ("Saving", "Idle", (&[(1550, 210), (1550, 80), (190, 80)], Label::Above(1470, 73))),
-    ("Saving", "Restoring", (&[(1550, 400), (1550, 520)], Label::From(1557, 430))),
-    ("Restoring", "Idle", (&[(165, 520), (165, 410)], Label::From(172, 465))),
+    ("Keeping", "Saving", (&[(1550, 320), (1640, 320)], Label::Above(1558, 313))),
+    ("Keeping", "Restoring", (&[(1520, 340), (1520, 520)], Label::From(1527, 440))),
+    ("Saving", "Idle", (&[(1700, 210), (1700, 80), (190, 80)], Label::Above(1620, 73))),
+    ("Saving", "Restoring", (&[(1700, 400), (1700, 520)], Label::From(1707, 430))),
+    ("Restoring", "Idle", (&[(180, 520), (180, 410)], Label::From(187, 465))),
     ("Restoring", "Snapshotting", (&[(375, 520), (375, 400)], Label::To(369, 450))),
     (
         "Restoring",
@@ -412,7 +442,7 @@ const ROUTES: &[(&str, &str, Route)] = &[
 ];
 
 const HEAD: &str = "\
-<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1640 670\" role=\"img\" \
+<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1790 670\" role=\"img\" \
 aria-label=\"The states of the pairing machine, and the inputs that lead from one to another\">";
 
 const STYLE: &str = "\

@@ -93,7 +93,8 @@ impl Node {
     /// Returns whether this is a pairing or a change of settings whose result is still open.
     pub(crate) fn is_cancellable(&self) -> bool {
         self.has_waiting_request
-            || self.deadline.is_some() && !matches!(self.command, CommandId::Save(Disk::Settled(_)))
+            || self.deadline.is_some()
+                && !matches!(self.command, CommandId::Save(Disk::Settled(_)) | CommandId::Keep(..))
     }
 }
 
@@ -232,6 +233,10 @@ fn check_invariants(node: &Node) -> Result<(), String> {
             }
         }
     }
+    let kept = node.settings_in_force.and_then(SettingsId::kept);
+    if is_idle && kept.is_none() && !is_unchanged_by(InputId::NetworkRemoved) {
+        return Err("a report that the platform lost a network has cost us a key".into());
+    }
     let is_wait_unchanged = is_unchanged_by(InputId::WaitElapsed);
     if is_wait_unchanged == node.has_waiting_request {
         return Err("only a request that waits can have waited too long".into());
@@ -258,7 +263,11 @@ fn check_invariants(node: &Node) -> Result<(), String> {
         },
         // The previous settings are restored between two searches.
         CommandId::Apply(..) if *phase == Phase::Searching => node.until <= *deadline,
-        CommandId::Idle | CommandId::Snapshot | CommandId::Save(_) | CommandId::Apply(..) => true,
+        CommandId::Idle
+        | CommandId::Snapshot
+        | CommandId::Save(_)
+        | CommandId::Apply(..)
+        | CommandId::Keep(..) => true,
     };
     if !ends_in_window {
         return Err("continues after the window has closed".into());
@@ -276,6 +285,7 @@ fn check_error_kind(node: &Node, kind: ErrorKind) -> Result<(), String> {
         CommandId::Apply(..) => |kind| Input::Applied(Err(kind)),
         CommandId::Pair => |kind| Input::Offered(Err(kind)),
         CommandId::Join(..) => |kind| Input::Joined(Err(kind)),
+        CommandId::Keep(..) => |kind| Input::Kept(Err(kind)),
         CommandId::Idle | CommandId::Pause | CommandId::Save(_) => return Ok(()),
     };
     let machine_after = |kind| {
@@ -323,6 +333,7 @@ fn modelled_kind(kind: ErrorKind) -> ErrorKind {
             | ErrorKind::NoDevice
             | ErrorKind::Blocked
             | ErrorKind::ManagedByOther
+            | ErrorKind::KeptElsewhere
             | ErrorKind::NotPermitted
     );
     if is_final { ErrorKind::NoDevice } else { ErrorKind::Other }

@@ -1,18 +1,20 @@
 //! One world of the model: a machine, a disk, a radio and the requesters. Defines everything that
 //! can happen to it, and the invariants that hold in every world.
 
-use std::time::Duration;
+mod invariants;
 
 use wps_core::{AfterFailure, RequestError};
 
 use crate::explorer::{Explorer, Node, NodeId, Reply};
-use crate::ids::{CommandId, Disk, InputId, REPLY_GRACE_DELAY, SettingsId, TimePoint};
+use crate::ids::{CommandId, Disk, Id, InputId, NetworkId, Platform, SettingsId, TimePoint};
+use crate::store::Store;
 
 /// A state of the whole model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct World {
     pub(crate) machine: NodeId,
     pub(crate) after_failure: AfterFailure,
+    platform: Platform,
     /// The window of the running task has closed.
     pub(crate) window_closed: bool,
     pub(crate) disk: Disk,
@@ -20,6 +22,8 @@ pub(crate) struct World {
     radio: Option<SettingsId>,
     /// The platform's own networks may differ from the driver's snapshot.
     platform_disturbed: bool,
+    /// What a platform that keeps networks has of ours.
+    store: Store,
     /// The contents of a save that timed out. It may still be written before the next save starts.
     late_save: Option<Disk>,
     /// A requester waits for its reply.
@@ -40,8 +44,8 @@ pub(crate) struct World {
     proven: Option<SettingsId>,
     /// The radio may have been touched.
     radio_touched: bool,
-    /// The driver has taken its snapshot.
-    has_snapshot: bool,
+    /// The snapshot that the driver has taken.
+    snapshot: Option<Id>,
     /// At least one of the requesters gets its reply over Wi-Fi.
     over_wifi: bool,
     /// The settings that the device booted with, if it was never idle since the boot.
@@ -63,7 +67,24 @@ enum Task {
     Configure(SettingsId),
     /// The driver reported that the radio has lost its settings.
     Reapply,
+    /// The driver reported that the user has removed the network from the platform.
+    Forget,
 }
+
+/// What does not happen on a platform that keeps networks: failures that the machine treats like
+/// one that does happen. There are also no requests that wait, no reports about the key, no change
+/// to an access point, none from settings that cannot be restored, and no record with a key. All
+/// that happens on the other kind of platform.
+const LEFT_OUT: [&str; 8] = [
+    "config lost, a false report",
+    "snapshot: no device",
+    "apply: no device",
+    "offered A and B",
+    "router lost",
+    "refused",
+    "no button pressed, stayed on the air",
+    "wrong key",
+];
 
 /// The description of an invariant that was violated.
 pub(crate) type Violation = &'static str;
@@ -75,15 +96,22 @@ pub(crate) type Replies = Vec<Result<(), RequestError>>;
 
 impl World {
     /// Creates a world in which the device boots.
-    pub(crate) fn initial(machine: NodeId, disk: Disk, after_failure: AfterFailure) -> Self {
+    pub(crate) fn initial(
+        machine: NodeId,
+        disk: Disk,
+        after_failure: AfterFailure,
+        platform: Platform,
+    ) -> Self {
         let (before, _) = disk.recover(after_failure);
         Self {
             machine,
             after_failure,
+            platform,
             window_closed: false,
             disk,
             radio: None,
             platform_disturbed: false,
+            store: Store::with(before.kept()),
             late_save: None,
             request_pending: false,
             waiting: None,
@@ -92,7 +120,7 @@ impl World {
             task: Task::None,
             proven: None,
             radio_touched: false,
-            has_snapshot: false,
+            snapshot: None,
             over_wifi: false,
             booted_with: Some(before),
         }
@@ -102,14 +130,17 @@ impl World {
     pub(crate) fn steps(self, explorer: &mut Explorer, replies: &mut Replies) -> Vec<Step> {
         let node = explorer.node(self.machine).clone();
         let mut steps = vec![
-            ("start", self.request(explorer, &node, InputId::StartOverWifi, replies)),
-            ("button", self.request(explorer, &node, InputId::StartByButton, replies)),
             ("cancel", self.apply_input(explorer, InputId::Cancel, replies)),
             ("power cut", self.cut_power(explorer)),
         ];
-        let configure = ["configure: to B", "configure: a hotspot", "configure: off"];
-        for (label, input) in configure.into_iter().zip(InputId::CONFIGURE) {
+        for (label, input) in self.requests(&node) {
             steps.push((label, self.request(explorer, &node, input, replies)));
+        }
+        // Those that a record may name. Nothing depends on the others.
+        let in_use = [self.before.kept(), self.proven.and_then(SettingsId::kept)];
+        for (id, _) in in_use.into_iter().flatten() {
+            let removed = self.store.removed_by_user(id);
+            steps.extend(removed.map(|store| ("the user removes one", Ok(Self { store, ..self }))));
         }
         if let Some(disk) = self.late_save {
             let inherited = Inherited { disk: self.inherited.late_save, late_save: false };
@@ -128,13 +159,28 @@ impl World {
         };
         // A command that runs until the window closes does not elapse earlier.
         let can_elapse = self.window_closed || !node.ends_with_window();
+        // The networks of a platform that keeps ours are not modelled.
+        let disturbs = self.platform == Platform::KeepsNothing;
         match node.command {
             CommandId::Idle => {
                 let reapply = Self { task: Task::Reapply, ..self };
                 answer("config lost", Self { radio: None, ..reapply }, InputId::ConfigLost);
                 answer("config lost, a false report", reapply, InputId::ConfigLost);
-                answer("key refused", self, InputId::KeyRefused);
-                answer("key accepted", self, InputId::KeyAccepted);
+                let kept = node.settings_in_force.and_then(SettingsId::kept);
+                match (self.platform, kept) {
+                    (Platform::KeepsNothing, _) => {
+                        answer("key refused", self, InputId::KeyRefused);
+                        answer("key accepted", self, InputId::KeyAccepted);
+                    }
+                    (Platform::KeepsNetworks, Some(network)) if !self.store.has(network) => {
+                        let forget = Self { task: Task::Forget, ..self };
+                        answer("network removed", forget, InputId::NetworkRemoved);
+                    }
+                    (Platform::KeepsNetworks, kept) => {
+                        let store = self.store.without_others(kept.map(|(id, _)| id));
+                        steps.push(("looked after", Ok(Self { store, ..self })));
+                    }
+                }
             }
             CommandId::Pause => {
                 if can_elapse {
@@ -142,11 +188,9 @@ impl World {
                 }
             }
             CommandId::Snapshot => {
-                answer(
-                    "snapshot taken",
-                    Self { has_snapshot: true, ..self },
-                    InputId::SnapshotTaken,
-                );
+                let id = self.new_id();
+                let snapshot = self.snapshot.or(Some(id));
+                answer("snapshot taken", Self { snapshot, ..self }, InputId::SnapshotTaken(id));
                 answer("snapshot: no device", self, InputId::SnapshotFailed);
                 answer("snapshot: no response", self, InputId::Elapsed);
             }
@@ -164,10 +208,11 @@ impl World {
                 answer("save hangs, but written", written, InputId::Elapsed);
                 steps.push(("save dropped, but written", Ok(written)));
             }
-            CommandId::Apply(settings, has_snapshot) => {
+            CommandId::Apply(settings, snapshot) => {
                 let lost = Self { radio: None, ..self };
-                let platform_disturbed = self.platform_disturbed && !has_snapshot;
-                let mut done = Self { radio: Some(settings), platform_disturbed, ..self };
+                let platform_disturbed = self.platform_disturbed && snapshot.is_none();
+                let store = self.store.without_memory();
+                let mut done = Self { radio: Some(settings), platform_disturbed, store, ..self };
                 if node.deadline.is_some() && self.task == Task::Configure(settings) {
                     done.proven = Some(settings);
                 }
@@ -188,7 +233,7 @@ impl World {
                 steps.push(("apply dropped", Ok(lost)));
             }
             CommandId::Pair => {
-                let lost = Self { radio: None, platform_disturbed: true, ..self };
+                let lost = Self { radio: None, platform_disturbed: disturbs, ..self };
                 answer("offered A", lost, InputId::OfferedA);
                 answer("offered A and B", lost, InputId::OfferedBoth);
                 answer("router lost", lost, InputId::RouterLost);
@@ -200,26 +245,113 @@ impl World {
                 }
                 steps.push(("pair dropped", Ok(lost)));
             }
-            CommandId::Join(network, has_snapshot) => {
-                let lost = Self { radio: None, platform_disturbed: true, ..self };
+            CommandId::Join(network, snapshot) => {
+                let store = self.store_after_join(network, snapshot);
+                let lost = Self { radio: None, platform_disturbed: disturbs, store, ..self };
+                let is_missing = network.kept().is_some_and(|kept| !self.store.has(kept));
                 let up = Self {
                     radio: Some(network),
-                    platform_disturbed: self.platform_disturbed && !has_snapshot,
+                    platform_disturbed: self.platform_disturbed && snapshot.is_none(),
+                    store,
                     ..self
+                };
+                answer("join: no device", lost, InputId::JoinNoDevice);
+                if can_elapse {
+                    answer("not joined in time", lost, InputId::Elapsed);
+                }
+                steps.push(("join dropped", Ok(lost)));
+                if is_missing {
+                    return steps;
+                }
+                let mut answer = |label, world: Self, input| {
+                    steps.push((label, world.apply_input(explorer, input, replies)));
                 };
                 answer("joined", Self { proven: Some(network), ..up }, InputId::Joined);
                 answer("wrong key", lost, InputId::WrongKey);
-                answer("join: no device", lost, InputId::JoinNoDevice);
                 // The timeout of one try, or the end of the window.
                 if can_elapse {
-                    answer("not joined in time", lost, InputId::Elapsed);
                     answer("joined, but reported too late", up, InputId::Elapsed);
                 }
-                steps.push(("join dropped", Ok(lost)));
                 steps.push(("join dropped, link up", Ok(up)));
             }
+            CommandId::Keep(network, snapshot) => {
+                let mut answer = |label, world: Self, input| {
+                    steps.push((label, world.apply_input(explorer, input, replies)));
+                };
+                answer("keep failed, not stored", self, InputId::KeepFailed);
+                answer("keep hangs, not stored", self, InputId::Elapsed);
+                let (Platform::KeepsNetworks, Some(id)) = (self.platform, snapshot) else {
+                    answer("kept by the record", self, InputId::KeptByRecord);
+                    return steps;
+                };
+                let Some(NetworkId { name, kept: None }) = network.network() else {
+                    steps.push(("keep", Err("keeps a network that is kept already")));
+                    return steps;
+                };
+                let kept = SettingsId::Station(NetworkId::kept(name, id));
+                let store = |is_synced| self.store.stored(id, name, is_synced);
+                let unsynced = Self { store: store(false), ..self };
+                let stored = Self { store: store(true), ..self };
+                let done = Self { radio: Some(kept), proven: Some(kept), ..stored };
+                answer("kept", done, InputId::KeptByPlatform(id));
+                answer("keep failed, but stored", unsynced, InputId::KeepFailed);
+                answer("keep hangs, not synced", unsynced, InputId::Elapsed);
+                answer("keep hangs, but stored", stored, InputId::Elapsed);
+                steps.push(("keep dropped, not synced", Ok(unsynced)));
+                steps.push(("keep dropped, but stored", Ok(stored)));
+            }
+        }
+        if self.platform == Platform::KeepsNetworks {
+            steps.retain(|(label, _)| !LEFT_OUT.contains(label));
         }
         steps
+    }
+
+    /// Returns the requests that are made in this world.
+    fn requests(&self, node: &Node) -> Vec<(&'static str, InputId)> {
+        let button = ("button", InputId::StartByButton);
+        match self.platform {
+            Platform::KeepsNothing => {
+                let configure = ["configure: to B", "configure: a hotspot", "configure: off"];
+                let mut requests = vec![("start", InputId::StartOverWifi), button];
+                requests.extend(configure.into_iter().zip(InputId::CONFIGURE));
+                requests
+            }
+            Platform::KeepsNetworks if node.restore_failing => vec![button],
+            Platform::KeepsNetworks => {
+                let Some(settings) = node.settings_in_force else { return Vec::new() };
+                let known = settings.network();
+                let enable = known.map(|it| ("configure: on", SettingsId::Station(it)));
+                let remember = ("configure: off, remembered", SettingsId::Off(known));
+                let forget = ("configure: forgotten", SettingsId::Off(None));
+                let configure = enable.into_iter().chain([remember, forget]);
+                let configure = configure.map(|(label, to)| (label, InputId::Configure(to)));
+                configure.chain([button, ("configure: to B", InputId::CONFIGURE[0])]).collect()
+            }
+        }
+    }
+
+    /// Returns the number of the next snapshot, and of the network that the platform may keep.
+    fn new_id(&self) -> Id {
+        let in_record = |disk: Disk| disk.recover(self.after_failure).0.kept().map(|(id, _)| id);
+        let before = self.before.kept().map(|(id, _)| id);
+        match self.platform {
+            Platform::KeepsNothing => 0,
+            // While a snapshot is not restored yet, the machine ignores a later one.
+            Platform::KeepsNetworks => self
+                .snapshot
+                .unwrap_or_else(|| self.store.unused_id(&[before, in_record(self.disk)])),
+        }
+    }
+
+    /// Returns what a platform that keeps networks has while `network` is being joined.
+    fn store_after_join(&self, network: SettingsId, snapshot: Option<Id>) -> Store {
+        match (self.platform, snapshot, network.network()) {
+            (Platform::KeepsNetworks, Some(id), Some(NetworkId { name, kept: None })) => {
+                self.store.added(id, name)
+            }
+            _ => self.store,
+        }
     }
 
     /// Returns whether the device was never idle since its boot.
@@ -292,9 +424,9 @@ impl World {
     /// Checks that a requester of `task` may get a positive reply.
     fn check_accepted(self, task: Task) -> Result<(), Violation> {
         let journaled = match task {
-            Task::None | Task::Reapply => false,
-            Task::Pair => self.disk == Disk::Pairing(self.before, true),
-            Task::Configure(_) => self.disk == Disk::Configuring(self.before, true),
+            Task::None | Task::Reapply | Task::Forget => false,
+            Task::Pair => self.disk == Disk::Pairing(self.before, self.snapshot),
+            Task::Configure(_) => self.disk == Disk::Configuring(self.before, self.snapshot),
         };
         // While a success is being saved, it may already be on the disk.
         let committed = self.proven.is_some_and(|proven| self.disk == Disk::Settled(proven));
@@ -308,14 +440,15 @@ impl World {
     /// Cuts power and boots the device again.
     fn cut_power(self, explorer: &mut Explorer) -> Result<Self, Violation> {
         let machine = explorer.boot_from(self.disk, self.after_failure);
-        let (settings, has_snapshot) = self.disk.recover(self.after_failure);
-        if explorer.node(machine).command != CommandId::Apply(settings, has_snapshot) {
+        let (settings, snapshot) = self.disk.recover(self.after_failure);
+        if explorer.node(machine).command != CommandId::Apply(settings, snapshot) {
             return Err("the device does not boot with the settings of its record");
         }
         let (window_closed, request_pending, waiting, radio) = (false, false, None, None);
         let (late_save, over_wifi, booted_with) = (None, false, Some(settings));
         let inherited = Inherited { late_save: false, ..self.inherited };
-        Ok(Self {
+        let store = self.store.after_power_cut();
+        let booted = Self {
             machine,
             window_closed,
             late_save,
@@ -323,11 +456,21 @@ impl World {
             request_pending,
             waiting,
             radio,
-            has_snapshot,
+            store,
+            snapshot,
             over_wifi,
             booted_with,
             ..self
-        })
+        };
+        Ok(booted.in_task(explorer.node(machine)))
+    }
+
+    /// Notes that the driver of a platform that keeps networks gets a snapshot with this command.
+    fn in_task(self, node: &Node) -> Self {
+        let keeps = self.platform == Platform::KeepsNetworks;
+        let store =
+            if keeps && node.command.has_snapshot() { self.store.in_task() } else { self.store };
+        Self { store, ..self }
     }
 
     /// Passes an input to the machine.
@@ -362,6 +505,7 @@ impl World {
         let previous = explorer.node(self.machine);
         self.machine = next;
         let node = explorer.node(next);
+        self = self.in_task(node);
         let was_waiting = self.waiting.is_some();
         if let (Some((task, over_wifi)), true) = (self.waiting, node.deadline.is_some()) {
             self = self.start_waiting_task(previous, input)?;
@@ -400,7 +544,7 @@ impl World {
                 task: Task::None,
                 proven: None,
                 radio_touched: false,
-                has_snapshot: false,
+                snapshot: None,
                 over_wifi: false,
                 booted_with: None,
                 ..self
@@ -429,7 +573,8 @@ impl World {
             | CommandId::Save(_)
             | CommandId::Apply(..)
             | CommandId::Pair
-            | CommandId::Join(..) => None,
+            | CommandId::Join(..)
+            | CommandId::Keep(..) => None,
         };
         let mut world = self;
         match restored {
@@ -437,7 +582,7 @@ impl World {
                 Self { request_pending: false, ..self }.check_idle(previous, settings)?;
                 world.before = settings;
                 world.inherited = Inherited::default();
-                world.has_snapshot = false;
+                world.snapshot = None;
             }
             None => {
                 world.before = self.settings_to_restore();
@@ -446,142 +591,6 @@ impl World {
         }
         (world.proven, world.radio_touched, world.booted_with) = (None, false, None);
         Ok(world)
-    }
-
-    /// Checks that an idle device has the right settings, on the disk and on the radio.
-    fn check_idle(&self, node: &Node, settings: SettingsId) -> Result<(), Violation> {
-        let never_set_up = self.disk == Disk::Empty && settings == SettingsId::FACTORY;
-        if self.disk != Disk::Settled(settings) && !never_set_up {
-            return Err("idle, but the disk holds something else");
-        }
-        if self.radio != Some(settings) {
-            return Err("idle, but the radio has other settings");
-        }
-        if self.platform_disturbed {
-            return Err("idle, but the platform's own networks were not restored");
-        }
-        if self.request_pending {
-            return Err("idle, but a requester still waits for its reply");
-        }
-        let expected = match (node.last.map(|last| last.result), self.booted_with) {
-            // The result of the last pairing does not matter.
-            (_, None) if self.task == Task::Reapply => Some(self.before),
-            (Some(Ok(())), None) => self.proven,
-            (Some(Ok(())), Some(_)) => None,
-            (_, Some(booted_with)) => Some(booted_with),
-            (None, None) => None,
-            (Some(Err(_)), None) if self.radio_touched => Some(self.settings_after_failure()),
-            (Some(Err(_)), None) => Some(self.before),
-        };
-        if expected != Some(settings) {
-            return Err("idle, but not with the settings that the rules require");
-        }
-        Ok(())
-    }
-
-    /// Returns the settings that a failure of the current task leaves.
-    fn settings_after_failure(&self) -> SettingsId {
-        match self.task {
-            Task::Pair => self.before.after_failure(self.after_failure),
-            Task::None | Task::Configure(_) | Task::Reapply => self.before,
-        }
-    }
-
-    /// Returns the settings to restore.
-    fn settings_to_restore(&self) -> SettingsId {
-        match self.booted_with {
-            Some(booted_with) => booted_with,
-            None if self.radio_touched => self.settings_after_failure(),
-            None => self.before,
-        }
-    }
-
-    /// Checks the invariants that hold in every world.
-    pub(crate) fn check_invariants(&self, explorer: &Explorer) -> Result<(), Violation> {
-        let node = explorer.node(self.machine);
-        let is_allowed = |settings| {
-            [self.proven, self.booted_with].contains(&Some(settings))
-                || settings == self.before
-                || settings == self.settings_after_failure()
-        };
-        if !self.inherited.disk && !is_allowed(self.disk.recover(self.after_failure).0) {
-            return Err("after a power cut now the settings would be neither old nor proven");
-        }
-        let deadline = node.deadline.map(wps_core::Instant::as_millis);
-        let expected = match self.task {
-            Task::None | Task::Reapply => None,
-            Task::Pair => Some(120_000),
-            Task::Configure(_) => Some(30_000),
-        };
-        if deadline.is_some() && deadline != expected {
-            return Err("the deadline has changed since the start");
-        }
-        let reply_grace = if self.over_wifi { REPLY_GRACE_DELAY } else { Duration::ZERO };
-        if node.reply_grace().is_some_and(|it| it != reply_grace) {
-            return Err("the reply grace is too short or too long");
-        }
-        let in_task = deadline.is_some();
-        let journaled = match self.task {
-            Task::None | Task::Reapply => false,
-            Task::Pair => self.disk == Disk::Pairing(self.before, true),
-            Task::Configure(_) => self.disk == Disk::Configuring(self.before, true),
-        };
-        match node.command {
-            CommandId::Pair | CommandId::Join(..) | CommandId::Apply(..)
-                if in_task && !journaled =>
-            {
-                Err("the radio is touched without a journal")
-            }
-            CommandId::Join(_, has_snapshot) | CommandId::Apply(_, has_snapshot)
-                if in_task && !has_snapshot =>
-            {
-                Err("the driver's snapshot is missing")
-            }
-            CommandId::Apply(settings, _) if in_task && self.task == Task::Pair => {
-                if settings == self.before {
-                    Ok(())
-                } else {
-                    Err("restores something else than the previous settings within the window")
-                }
-            }
-            CommandId::Apply(settings, _) if !in_task && settings != self.settings_to_restore() => {
-                Err("restores something else than the rules require")
-            }
-            CommandId::Apply(_, has_snapshot) if !in_task && has_snapshot != self.has_snapshot => {
-                Err("the driver's snapshot is missing, or is left over from an earlier task")
-            }
-            CommandId::Save(Disk::Settled(settings)) if in_task => {
-                if self.proven == Some(settings) {
-                    Ok(())
-                } else {
-                    Err("saves settings that are not proven")
-                }
-            }
-            CommandId::Save(Disk::Settled(settings)) => {
-                if settings == self.settings_to_restore() {
-                    Ok(())
-                } else {
-                    Err("closes the journal with the wrong settings")
-                }
-            }
-            CommandId::Save(Disk::Pairing(before, has_snapshot)) => {
-                let correct =
-                    (before, has_snapshot) == (self.before, true) && self.task == Task::Pair;
-                if correct { Ok(()) } else { Err("the journal is wrong") }
-            }
-            CommandId::Save(Disk::Configuring(before, has_snapshot)) => {
-                let correct = (before, has_snapshot) == (self.before, true)
-                    && matches!(self.task, Task::Configure(_));
-                if correct { Ok(()) } else { Err("the journal is wrong") }
-            }
-            CommandId::Save(Disk::Empty) => Err("saves an empty record"),
-            CommandId::Idle
-            | CommandId::Pause
-            | CommandId::Snapshot
-            | CommandId::Pair
-            | CommandId::Join(..)
-            | CommandId::Apply(..) => Ok(()),
-        }
     }
 }
 

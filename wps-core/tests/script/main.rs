@@ -9,6 +9,7 @@ mod causes;
 mod failure;
 mod faults;
 mod idle;
+mod keeping;
 mod one_access_point;
 mod requests;
 mod success;

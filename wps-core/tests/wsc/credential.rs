@@ -1,6 +1,7 @@
 //! The parser of the credentials that a router sends.
 
 use proptest::prelude::*;
+use wps_core::Secret;
 use wps_core::wsc::{CredentialError, MAX_CREDENTIALS, credentials};
 use wps_testkit::unhex;
 use wps_testkit::wsc::{
@@ -21,7 +22,7 @@ type Pair = (Vec<u8>, Option<Vec<u8>>);
 fn read(bytes: &[u8]) -> Result<Vec<Pair>, CredentialError> {
     let networks = credentials(bytes)?;
     let plain = networks.iter().map(|network| {
-        let key = network.passphrase.as_ref().map(|key| key.reveal().to_vec());
+        let key = network.secret.key().expect("not kept").map(|key| key.reveal().to_vec());
         (network.ssid.as_bytes().to_vec(), key)
     });
     Ok(plain.collect())
@@ -113,12 +114,8 @@ fn key_of_64_hex_digits_is_a_raw_psk() {
     let psk = b"0123456789abcdefABCDEF98765432100123456789abcdefABCDEF9876543210";
     let sent = SentCredential { key: Some(psk), ..HOME };
     assert_eq!(read(&sent.bytes()), Ok(vec![pair(b"home", psk)]));
-    assert!(
-        credentials(&sent.bytes()).unwrap()[0]
-            .passphrase
-            .as_ref()
-            .is_some_and(|key| key.is_raw_psk())
-    );
+    let secret = &credentials(&sent.bytes()).unwrap()[0].secret;
+    assert!(matches!(secret, Secret::Key(key) if key.is_raw_psk()));
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl<F: NorFlash> EraseBlocks<F> {
     pub(super) const MIN_BLOCK_LEN: usize = {
         let word = if F::WRITE_SIZE > F::READ_SIZE { F::WRITE_SIZE } else { F::READ_SIZE };
         let item = Queue::<F>::item_overhead_size() as usize;
-        let longest = (NUMBER_LEN + Record::MAX_LEN).next_multiple_of(word);
+        let longest = (NUMBER_LEN + RECORD_MAX_LEN).next_multiple_of(word);
         2 * word + item + longest + item + NUMBER_LEN.next_multiple_of(word)
     };
 
@@ -129,8 +129,13 @@ where
 /// The length of an item's number in bytes.
 pub(super) const NUMBER_LEN: usize = size_of::<u32>();
 
+/// The longest record that can be read, in bytes. One of a later version may be longer than those
+/// of this version. It must be recognized as such, and not taken for damage.
+const RECORD_MAX_LEN: usize = 512;
+const _: () = assert!(Record::MAX_LEN <= RECORD_MAX_LEN);
+
 /// Room for the longest item, in words of up to 32 bytes.
-const BUFFER_LEN: usize = (NUMBER_LEN + Record::MAX_LEN).next_multiple_of(32);
+const BUFFER_LEN: usize = (NUMBER_LEN + RECORD_MAX_LEN).next_multiple_of(32);
 
 /// A buffer for one item. It is aligned because some flash drivers would otherwise copy it through
 /// a buffer of their own. It is wiped when dropped.

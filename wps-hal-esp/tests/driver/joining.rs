@@ -5,7 +5,7 @@ use crate::fake::{
     fresh_library, overwrite_station, post, post_connected, post_disconnected, station_credentials,
     with_library,
 };
-use wps_core::{AccessPoint, DriverError, ErrorKind};
+use wps_core::{AccessPoint, DriverError, ErrorKind, KeptId, Secret};
 
 /// The calls that start an attempt to join from any mode.
 const JOIN_CALLS: [&str; 7] = [
@@ -36,6 +36,23 @@ fn join_returns_once_the_link_is_up() {
     join(post_connected).unwrap();
     assert_eq!(take_calls(), JOIN_CALLS);
     assert_eq!(station_credentials(), (b"home".to_vec(), b"correct horse".to_vec()));
+}
+
+#[test]
+fn a_network_that_is_kept_elsewhere_is_an_error_and_ends_the_link() {
+    let _guard = fresh_library();
+    let mut driver = driver();
+    let snapshot = Snapshot::default();
+    expect_ready(driver.apply(&station(home()), &snapshot)).unwrap();
+    post_connected();
+    take_calls();
+    let kept = Credentials { secret: Secret::Kept(KeptId([9; 16])), ..home() };
+    let error = expect_ready(driver.apply(&station(kept.clone()), &snapshot)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::KeptElsewhere);
+    assert_eq!(error.to_string(), ErrorKind::KeptElsewhere.to_string());
+    assert_eq!(take_calls(), JOIN_CALLS[..3], "switched off");
+    let error = expect_ready(driver.join(&kept, &snapshot)).unwrap_err();
+    assert_eq!(error, EspError::KeptElsewhere);
 }
 
 #[test]

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use wps_core::{Clock, Credentials, Instant, Ssid};
+use wps_core::{Clock, Credentials, Instant, Secret, Ssid};
 
 use super::{
     AP_AUTHMODE_AT, FAILED, Library, OVERLAP, Record, SUCCESS, TIMED_OUT, WPA2_PSK, post,
@@ -150,7 +150,7 @@ impl Simulation {
         let mut routers = self.routers.iter();
         let router = routers.find(|router| router.network.ssid.as_bytes() == name);
         let network = &router.ok_or(NO_AP_FOUND)?.network;
-        let expected = network.passphrase.as_ref().map_or(&[][..], |key| key.reveal());
+        let expected = wps_testkit::key(network);
         if expected == &key[..end] { Ok(network.ssid.clone()) } else { Err(HANDSHAKE_TIMEOUT) }
     }
 }
@@ -233,7 +233,7 @@ impl Library {
                 };
                 router.pressed = false;
                 let network = router.network.clone();
-                let key = network.passphrase.as_ref().map_or(&[][..], |key| key.reveal());
+                let key = wps_testkit::key(&network);
                 overwrite(&mut self.station[..32], ssid.as_bytes());
                 overwrite(&mut self.station[32..96], key);
                 simulation.wps = Wps::Disabled;
@@ -271,6 +271,6 @@ fn record(network: &Credentials, number: u8) -> Record {
     record[5] = number;
     overwrite(&mut record[6..], network.ssid.as_bytes());
     record[39] = 6;
-    record[AP_AUTHMODE_AT] = if network.passphrase.is_some() { WPA2_PSK } else { 0 };
+    record[AP_AUTHMODE_AT] = if network.secret == Secret::Open { 0 } else { WPA2_PSK };
     record
 }

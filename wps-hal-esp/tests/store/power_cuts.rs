@@ -6,7 +6,7 @@ use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
 use embassy_futures::block_on;
-use wps_core::{Credentials, Loaded, Record, Settings, SettingsStore, Ssid};
+use wps_core::{Credentials, Loaded, Record, Secret, Settings, SettingsStore, Ssid};
 use wps_hal_esp::store::FlashStore;
 
 use super::flash::{Esp, Flash, TornErase};
@@ -79,7 +79,7 @@ fn cut_twice<const BLOCKS: usize, const WORD: usize, const WORDS: usize>(
 
 /// The shortest record with a network, which has the fewest steps to cut at.
 fn short(name: u8) -> Record {
-    let network = Credentials { ssid: Ssid::new(&[name]).unwrap(), passphrase: None };
+    let network = Credentials { ssid: Ssid::new(&[name]).unwrap(), secret: Secret::Open };
     Record::Settled(Settings::Station { network })
 }
 

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use wps_core::{Credentials, Loaded, Passphrase, Record, Settings, Ssid};
+use wps_core::{Credentials, Loaded, Passphrase, Record, Secret, Settings, Ssid};
 
 use super::directory::Directory;
 use super::{read_record, replace_file};
@@ -178,8 +178,8 @@ impl Directory for SimulatedDirectory {
 const UNLIMITED: usize = usize::MAX;
 
 fn station(name: &str) -> Record {
-    let passphrase = Some(Passphrase::new(b"correct horse").unwrap());
-    let network = Credentials { ssid: Ssid::new(name.as_bytes()).unwrap(), passphrase };
+    let secret = Secret::Key(Passphrase::new(b"correct horse").unwrap());
+    let network = Credentials { ssid: Ssid::new(name.as_bytes()).unwrap(), secret };
     Record::Settled(Settings::Station { network })
 }
 

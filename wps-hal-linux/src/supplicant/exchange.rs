@@ -30,8 +30,8 @@ const MAX_SCANS: u32 = 3;
 /// one pairing device.
 const CONFIG_ERROR_MULTIPLE_PBC: u16 = 12;
 
-/// wpa_supplicant's global variables that the exchange changes. Read them before it, and restore
-/// them after it.
+/// wpa_supplicant's global variables that the exchange changes. The driver reads them before it and
+/// restores them after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ExchangeVariables {
     /// `wps_cred_processing`.
@@ -61,7 +61,8 @@ impl ExchangeVariables {
     }
 }
 
-/// Leaves the current network and runs the exchange with `router`. Returns its credentials.
+/// Leaves the current network and runs the exchange with `router`. Returns its credentials. All
+/// other networks are disabled afterwards: the driver enables them again.
 pub(crate) async fn exchange(session: &Session, router: &Router) -> Result<Offer, LinuxError> {
     session.command(&format!("SET wps_cred_processing {CRED_PROCESSING_EXTERNAL}")).await?;
     if are_config_methods_unset(session).await? {

@@ -84,6 +84,7 @@ pub(crate) async fn add_station(
     session: &Session,
     network: &Credentials,
 ) -> Result<u32, LinuxError> {
+    let key = network.secret.key().map_err(LinuxError::Wifi)?;
     let mut priority = 0_i32;
     for other in Networks::read(session).await?.platform {
         let reply = session.request(&format!("GET_NETWORK {} priority", other.id)).await?;
@@ -93,7 +94,7 @@ pub(crate) async fn add_station(
     session.set_variable(id, "id_str", format!("\"{}\"", id_str_for(network))).await?;
     set_ssid(session, id, &network.ssid).await?;
     session.set_variable(id, "priority", priority.saturating_add(1).to_string()).await?;
-    set_security(session, id, network.passphrase.as_ref(), "WPA-PSK WPA-PSK-SHA256").await?;
+    set_security(session, id, key, "WPA-PSK WPA-PSK-SHA256").await?;
     Ok(id)
 }
 
@@ -104,6 +105,7 @@ pub(crate) async fn add_access_point(
     frequency_mhz: u16,
 ) -> Result<u32, LinuxError> {
     let network = &access_point.network;
+    let key = network.secret.key().map_err(LinuxError::Wifi)?;
     let id = session.add_network().await?;
     session.set_variable(id, "id_str", format!("\"{}\"", id_str_for(access_point))).await?;
     set_ssid(session, id, &network.ssid).await?;
@@ -111,12 +113,12 @@ pub(crate) async fn add_access_point(
     session.set_variable(id, "frequency", frequency_mhz.to_string()).await?;
     // No registrar, so no device can join our access point by push button.
     session.set_variable(id, "wps_disabled", "1").await?;
-    if network.passphrase.is_some() {
+    if key.is_some() {
         for (variable, value) in [("proto", "RSN"), ("pairwise", "CCMP"), ("group", "CCMP")] {
             session.set_variable(id, variable, value).await?;
         }
     }
-    set_security(session, id, network.passphrase.as_ref(), "WPA-PSK").await?;
+    set_security(session, id, key, "WPA-PSK").await?;
     Ok(id)
 }
 

@@ -1,6 +1,6 @@
 //! Restoring the platform's networks: their flags, the link, and nothing else.
 
-use wps_core::Settings;
+use wps_core::{Credentials, KeptId, Secret, Settings};
 
 use super::*;
 
@@ -41,6 +41,26 @@ fn a_failed_join_is_undone_by_a_driver_with_only_the_snapshot() {
         let snapshot = Snapshot::new(snapshot.as_bytes()).unwrap();
         fake.driver().apply(&Settings::Platform, &snapshot).await.unwrap();
         assert_eq!(fake.networks_and_current(), before);
+    });
+}
+
+/// Then the platform's own networks are better than none. No network is added without its key.
+#[test]
+fn a_network_whose_key_is_elsewhere_leaves_the_platforms_networks() {
+    run(async || {
+        let fake = connected_station();
+        let before = fake.networks_and_current();
+        let kept = Secret::Kept(KeptId(*b"of another kind!"));
+        let network = Credentials { secret: kept, ..network(b"home", b"") };
+        let settings = Settings::Station { network: network.clone() };
+        let snapshot = take_snapshot(&fake).await;
+        assert_eq!(kind(fake.driver().join(&network, &snapshot).await), ErrorKind::KeptElsewhere);
+        pair(&fake).await.0.unwrap();
+        for snapshot in [&snapshot, &Snapshot::default()] {
+            let result = fake.driver().apply(&settings, snapshot).await;
+            assert_eq!(kind(result), ErrorKind::KeptElsewhere);
+            assert_eq!(fake.networks_and_current(), before);
+        }
     });
 }
 

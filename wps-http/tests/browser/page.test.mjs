@@ -114,6 +114,64 @@ test("an idle device whose network has a new password says so, and pairs again",
     await waitForText(page, "message", "Connected to “Home”");
   }));
 
+test("a kept network that another program has removed is reported, and pairs again", () =>
+  withPage(
+    async ({ page }) => {
+      const remove = page.getByRole("button", { name: "Remove the kept network" });
+      await waitForText(page, "sim-kept", "The platform keeps no network.");
+      assert.equal(await remove.isDisabled(), true);
+      await click(page, START);
+      await waitForText(page, "message", FOUND);
+      await click(page, "Press its WPS button");
+      await waitForText(page, "message", "Connected to “Home”");
+      await waitForText(page, "sim-kept", "The platform keeps “Home”.");
+      await remove.click();
+      await waitForText(page, "message", "The saved network was removed by another program");
+      const advice = "The device has forgotten the network. Pair again, or set Wi-Fi up by hand.";
+      assert.equal(await page.locator("#advice").textContent(), advice);
+      await waitForText(page, "network", "Not connected");
+      await waitForText(page, "sim-kept", "The platform keeps no network.");
+      assert.equal(await page.locator("#pairing").getAttribute("data-tone"), "bad");
+      await click(page, START);
+      await waitForText(page, "message", FOUND);
+      await click(page, "Press its WPS button");
+      await waitForText(page, "message", "Connected to “Home”");
+      await waitForText(page, "sim-kept", "The platform keeps “Home”.");
+    },
+    { daemon: { flags: ["--platform-keeps-networks"] } },
+  ));
+
+test("a device that cannot apply its settings can pair and be set up by hand", () =>
+  withPage(async ({ page }) => {
+    assert.equal(await page.locator("#sim-kept").isVisible(), false, "this platform keeps nothing");
+    const trouble = { cause: "kept_elsewhere", reason: "only another program has the key", advice: "Pair again." };
+    const status = { state: "restoring", mode: "STA", ssid: "Home" };
+    await page.route("**/events", (route) => route.abort());
+    await page.route("**/api/v1/wifi/wps", (route) => route.fulfill({ json: status }));
+    await page.reload();
+    await waitForText(page, "message", "The device is starting…");
+    assert.equal(await page.locator("#start").isDisabled(), true);
+    status.trouble = trouble;
+    await waitForText(page, "message", "The Wi-Fi settings could not be applied");
+    await waitForText(page, "advice", "The last try failed: only another program has the key. Pair again.");
+    for (const id of ["start", "join"]) assert.equal(await page.locator("#" + id).isDisabled(), false, id);
+  }));
+
+test("a device that cannot save its settings says so, and takes no requests until it can", () =>
+  withPage(async ({ page }) => {
+    const trouble = { cause: "store", reason: "the settings could not be saved", advice: "Make sure that its storage is not full." };
+    const status = { state: "restoring", mode: "STA", ssid: "Home", trouble };
+    await page.route("**/events", (route) => route.abort());
+    await page.route("**/api/v1/wifi/wps", (route) => route.fulfill({ json: status }));
+    await page.reload();
+    await waitForText(page, "message", "The Wi-Fi settings could not be saved");
+    await waitForText(page, "advice", "The last try failed: the settings could not be saved. Make sure that its storage is not full.");
+    for (const id of ["start", "join"]) assert.equal(await page.locator("#" + id).isDisabled(), true, id);
+    Object.assign(status, { state: "idle", trouble: undefined });
+    await waitForText(page, "message", IDLE);
+    for (const id of ["start", "join"]) assert.equal(await page.locator("#" + id).isDisabled(), false, id);
+  }));
+
 test("the window closes if no button is pressed", () =>
   withPage(async ({ page }) => {
     await click(page, START);

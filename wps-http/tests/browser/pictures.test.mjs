@@ -79,8 +79,12 @@ for (const [screen, size] of Object.entries(SCREENS)) {
           await click(page, "A second router presses too");
           await waitForText(page, "choice", "Neighbour");
           await picture("choice");
+          await click(page, "Remove the kept network");
+          await waitForText(page, "message", "removed by another program");
+          await waitForText(page, "sim-kept", "The platform keeps no network.");
+          await picture("network-removed");
         },
-        { context: { ...size, colorScheme } },
+        { context: { ...size, colorScheme }, daemon: { flags: ["--platform-keeps-networks"] } },
       ));
   }
 }

@@ -13,11 +13,14 @@ use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use wps_core::sim::{Air, Disk, DiskFault, ManualClock, RadioFault, Router, RouterKind};
-use wps_core::{AccessPoint, Clock, Control, ErrorKind, Instant, Phase, Runner, Settings, Status};
+use wps_core::{
+    AccessPoint, Clock, Control, Credentials, ErrorKind, Instant, KeptId, Phase, Record, Runner,
+    Secret, Settings, Status,
+};
 use wps_http::axum::Config;
 use wps_http::picoserve::{self, Server};
 use wps_http::{AllowedHosts, Device, DigestAuth};
-use wps_testkit::{network, off, station};
+use wps_testkit::{network, off, ssid, station};
 
 use radio::TestRadio;
 
@@ -76,10 +79,18 @@ pub enum Situation {
     RolledBack,
     /// On a network that was set by hand, whose password was changed after that.
     KeyRefused,
+    /// On a network that was set by hand, and that the platform keeps.
+    Kept,
+    /// The platform could not save a network that was set by hand.
+    NotKept,
+    /// Another program has removed the network that the platform kept.
+    NetworkRemoved,
+    /// The record names a network that only another platform keeps.
+    KeptElsewhere,
 }
 
 impl Situation {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
         Self::Starting,
         Self::Booting,
         Self::Unresponsive,
@@ -103,13 +114,18 @@ impl Situation {
         Self::Configuring,
         Self::RolledBack,
         Self::KeyRefused,
+        Self::Kept,
+        Self::NotKept,
+        Self::NetworkRemoved,
+        Self::KeptElsewhere,
     ];
 
     /// Returns whether a pairing has been started.
     fn has_started(self) -> bool {
         let idle = [Self::Off, Self::Hotspot, Self::NoRadio, Self::NoChoice, Self::DiskFull];
         let by_hand = [Self::ByHand, Self::Configuring, Self::RolledBack, Self::KeyRefused];
-        ![&[Self::Starting, Self::Opening][..], &Self::BOOTING, &idle, &by_hand]
+        let kept = [Self::KeptElsewhere].into_iter().chain(Self::KEEPING).collect::<Vec<_>>();
+        ![&[Self::Starting, Self::Opening][..], &Self::BOOTING, &idle, &by_hand, &kept]
             .concat()
             .contains(&self)
     }
@@ -117,6 +133,9 @@ impl Situation {
     /// The situations in which a request waits until the settings are applied, so that it needs
     /// time.
     const BOOTING: [Self; 2] = [Self::Booting, Self::Unresponsive];
+
+    /// The situations with a platform that keeps networks.
+    const KEEPING: [Self; 3] = [Self::Kept, Self::NotKept, Self::NetworkRemoved];
 
     /// Returns whether a request in this situation needs simulated time.
     pub fn needs_time(self) -> bool {
@@ -166,6 +185,15 @@ impl World {
         if situation == Situation::Unresponsive {
             air.set_fault(Some(RadioFault::Unresponsive));
         }
+        if Situation::KEEPING.contains(&situation) {
+            air.keep_networks();
+        }
+        if situation == Situation::KeptElsewhere {
+            disk.write_record(&Record::Settled(station(kept(
+                b"home",
+                KeptId(*b"of another kind."),
+            ))));
+        }
         let config = wps_core::Config::new(factory_settings);
         let can_pair_with_one = situation != Situation::NoChoice;
         let radio = TestRadio { radio: air.radio(clock), can_pair_with_one };
@@ -183,6 +211,9 @@ impl World {
     async fn enter(&self, situation: Situation, name: &[u8]) {
         if situation.needs_time() {
             return self.yield_to_runner().await;
+        }
+        if situation == Situation::KeptElsewhere {
+            return self.until(|status| status.trouble.is_some()).await;
         }
         self.until(|status| status.phase == Phase::Idle).await;
         let start = self.clock.now();
@@ -243,7 +274,23 @@ impl World {
                 self.control.cancel().await;
                 self.until(|status| status.trouble.is_some()).await;
             }
-            Situation::ByHand => {
+            Situation::NotKept => {
+                self.air.set_fault(Some(RadioFault::CannotKeep));
+                self.configure_network(b"correct horse").await;
+                self.until(|status| status.phase == Phase::Idle).await;
+            }
+            Situation::NetworkRemoved => {
+                self.configure_network(b"correct horse").await;
+                self.until(|status| status.phase == Phase::Idle).await;
+                for network in self.air.kept_networks() {
+                    self.air.remove_kept(network.id);
+                }
+                self.until(|status| status.phase == Phase::Restoring).await;
+                self.until(|status| status.phase == Phase::Idle).await;
+            }
+            // The device starts only once: see above.
+            Situation::KeptElsewhere => {}
+            Situation::ByHand | Situation::Kept => {
                 self.configure_network(b"correct horse").await;
                 self.until(|status| status.phase == Phase::Idle).await;
                 self.clock.advance(Duration::from_secs(60));
@@ -346,4 +393,9 @@ pub fn config() -> Config {
 
 pub fn hotspot() -> AccessPoint {
     AccessPoint { network: network(b"gadget-setup", b"own hotspot key"), channel: Some(6) }
+}
+
+/// Returns a network that the platform keeps.
+pub fn kept(name: &[u8], id: KeptId) -> Credentials {
+    Credentials { ssid: ssid(name), secret: Secret::Kept(id) }
 }

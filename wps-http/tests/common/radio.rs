@@ -1,6 +1,6 @@
 //! A radio that may be one of those that cannot be limited to one access point.
 
-use wps_core::driver::{Offer, PairContext};
+use wps_core::driver::{KeptBy, Offer, PairContext};
 use wps_core::{Credentials, IdleEvent, Link, ScanResults, Settings, Snapshot, WifiDriver};
 
 pub struct TestRadio<D> {
@@ -21,6 +21,14 @@ impl<D: WifiDriver> WifiDriver for TestRadio<D> {
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), D::Error> {
         self.radio.join(network, snapshot).await
+    }
+
+    async fn keep(
+        &mut self,
+        network: &Credentials,
+        snapshot: &Snapshot,
+    ) -> Result<KeptBy, D::Error> {
+        self.radio.keep(network, snapshot).await
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, D::Error> {

@@ -6,7 +6,8 @@ use fastrand::Rng;
 use wps_core::AfterFailure;
 
 use crate::common::scenario::{
-    Action, DISK_FAULTS, RADIO_FAULTS, ROUTER_KEYS, ROUTER_KINDS, ROUTERS, Scenario, known_settings,
+    Action, DISK_FAULTS, PLATFORMS, RADIO_FAULTS, ROUTER_KEYS, ROUTER_KINDS, ROUTERS, Scenario,
+    known_settings,
 };
 
 /// The time that the device gets to boot, in milliseconds.
@@ -22,6 +23,7 @@ pub(crate) fn random(seed: u64) -> Scenario {
     let power_cuts = if one_in(rng, 6) { rng.usize(1..=2) } else { 0 };
     let power_cuts = (0..power_cuts).map(|_| rng.usize(0..400)).collect();
     Scenario {
+        platform: pick(rng, &PLATFORMS),
         initial,
         after_failure,
         poll_seed: rng.u64(..),
@@ -44,7 +46,7 @@ fn actions(rng: &mut Rng) -> Vec<(u32, Action)> {
         actions.push(Action::PressRouter("home"));
     }
     for _ in 0..rng.usize(0..4) {
-        let action = match rng.u32(0..13) {
+        let action = match rng.u32(0..15) {
             0 => Action::Cancel,
             1 => Action::Start(rng.bool()),
             2 => rng.choice(known_settings()).map_or(Action::QueryLink, Action::Configure),
@@ -57,6 +59,8 @@ fn actions(rng: &mut Rng) -> Vec<(u32, Action)> {
             9 => Action::RestartPlatform,
             10 => Action::StartWith(pick(rng, &ROUTERS)),
             11 => Action::SetKey(pick(rng, &ROUTERS), pick(rng, &ROUTER_KEYS)),
+            12 => Action::RemoveKept(rng.bool()),
+            13 => Action::Enable(rng.bool()),
             _ => fault(rng),
         };
         let after_the_first = rng.usize(1..=actions.len());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
-use wps_core::{AccessPoint, Credentials, Passphrase, Settings, Ssid};
+use wps_core::{AccessPoint, Credentials, Passphrase, Secret, Settings, Ssid};
 
 use crate::secret::first_line;
 
@@ -83,15 +83,15 @@ impl FactorySettings {
     fn access_point(&self) -> anyhow::Result<Settings> {
         let name = self.access_point_name.as_deref().unwrap_or_default();
         let ssid = Ssid::new(name.as_bytes()).context("see --access-point-name")?;
-        let passphrase = match &self.access_point_key_file {
-            Some(file) => Some(key(file)?),
-            None if self.access_point_open => None,
+        let secret = match &self.access_point_key_file {
+            Some(file) => Secret::Key(key(file)?),
+            None if self.access_point_open => Secret::Open,
             None => bail!(
                 "an access point needs a key: give --access-point-key-file FILE, or \
                  --access-point-open for one without a key"
             ),
         };
-        let network = Credentials { ssid, passphrase };
+        let network = Credentials { ssid, secret };
         let access_point = AccessPoint { network, channel: self.access_point_channel };
         Ok(Settings::AccessPoint { access_point, remembered: None })
     }

@@ -66,6 +66,12 @@ struct Flags {
     #[arg(long, value_name = "\"MHZ...\"", requires = "interface")]
     freq_list: Option<linux::FreqList>,
 
+    /// Simulate a platform that keeps networks itself, as NetworkManager does: the network of a
+    /// pairing becomes one of its own, and the page shows it and can remove it. Like everything
+    /// simulated, it lasts until wpsd ends
+    #[arg(long, conflicts_with = "interface")]
+    platform_keeps_networks: bool,
+
     #[command(flatten)]
     button_and_lamp: button_and_lamp::ButtonAndLamp,
 
@@ -76,6 +82,7 @@ struct Flags {
 const AFTER_HELP: &str = "\
 Examples:
   wpsd                                             a simulated radio to try it out
+  wpsd --platform-keeps-networks                   the same, with a platform that keeps networks
   wpsd --interface wlan0 --listen 0.0.0.0:80       a real radio, reachable from the whole network
   wpsd --interface wlan0 --listen 0.0.0.0:80 --password-file /etc/wpsd/password
   wpsd --interface wlan0 --button-key gpio-keys --lamp-led green:wps
@@ -125,6 +132,7 @@ fn run(flags: Flags) -> anyhow::Result<()> {
         state_dir,
         control_dir,
         freq_list,
+        platform_keeps_networks,
         button_and_lamp,
         factory_settings,
     } = flags;
@@ -135,14 +143,14 @@ fn run(flags: Flags) -> anyhow::Result<()> {
         after_failure: factory_settings.after_failure(),
         button_and_lamp,
     };
-    let work = async {
+    let work = async move {
         match interface {
             Some(interface) => {
                 let options =
                     linux::Options { interface, state_dir, control_dir, freq_list, http, device };
                 linux::run(options).await
             }
-            None => simulated::run(http, device).await,
+            None => simulated::run(http, device, platform_keeps_networks).await,
         }
     };
     // In a separate task: see `Runner::run`.

@@ -45,7 +45,8 @@ fn advice(status: &Status, cause: Cause) -> &'static str {
 }
 
 /// Describes the result of a task.
-fn sentence(TaskResult { task, result, .. }: TaskResult) -> String {
+fn sentence(ended: TaskResult) -> String {
+    let TaskResult { task, result, .. } = ended;
     let name = match task {
         TaskKind::Pair => "pairing",
         TaskKind::Configure => "change of settings",
@@ -53,6 +54,7 @@ fn sentence(TaskResult { task, result, .. }: TaskResult) -> String {
     };
     match result {
         Ok(()) => format!("{name} succeeded"),
+        Err(cause) if !ended.is_requested() => format!("{cause}. {}", task.advice(cause)),
         Err(cause) => format!("{name} failed: {cause}. {}", task.advice(cause)),
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{self, sleep};
 use wps_core::command::PAIRING_WINDOW;
-use wps_core::sim::{Air, Disk, Router, RouterKind};
+use wps_core::sim::{Air, Disk, Place, Router, RouterKind};
 use wps_core::{Clock, Instant, Settings};
 
 use crate::panel;
@@ -34,15 +34,23 @@ const SECOND_ROUTER_KEY: &str = "battery staple";
 
 const HELP: &str = "p presses its WPS button, o takes it away or brings it back, 2 adds a second \
                     router and presses both buttons, w gives it a wrong key, k changes its \
-                    password, n switches its WPS off, m skips a minute, h shows this help";
+                    password, n switches its WPS off, r removes the network that the platform keeps, \
+                    m skips a minute, h shows this help";
 /// A longer line ends the keyboard input.
 const LINE_MAX: u64 = 80;
 
 /// Runs the daemon until a signal ends it.
-pub(crate) async fn run(http: HttpOptions, device: DeviceOptions) -> anyhow::Result<()> {
+///
+/// Neither the record nor what the platform keeps is on a disk, so each start is that of a new
+/// device, and the two never disagree.
+pub(crate) async fn run(
+    http: HttpOptions,
+    device: DeviceOptions,
+    platform_keeps_networks: bool,
+) -> anyhow::Result<()> {
     let listener = http.bind().await?;
     let clock = SimulatedClock::start();
-    let simulator = Arc::new(Simulator::start(clock.clone()));
+    let simulator = Arc::new(Simulator::start(clock.clone(), platform_keeps_networks));
 
     println!(
         "Open http://{} and choose \"Connect by WPS\"; the radio is simulated.",
@@ -76,6 +84,8 @@ enum UserAction {
     /// Changes the password of the router's network, or changes it back.
     ChangeKey,
     WpsOff,
+    /// Removes what the platform keeps, as another program would.
+    RemoveKept,
     /// Skips a minute, so that nobody has to wait two minutes until the window closes.
     SkipMinute,
 }
@@ -83,6 +93,7 @@ enum UserAction {
 /// The simulated routers and the clock.
 struct Simulator {
     clock: SimulatedClock,
+    platform_keeps_networks: bool,
     has_changed_key: AtomicBool,
     runtime: Handle,
     /// The task that ends the pairing mode of the routers after the walk time.
@@ -90,12 +101,16 @@ struct Simulator {
 }
 
 impl Simulator {
-    fn start(clock: SimulatedClock) -> Self {
+    fn start(clock: SimulatedClock, platform_keeps_networks: bool) -> Self {
+        if platform_keeps_networks {
+            AIR.keep_networks();
+        }
         AIR.add_router(Router::new(ROUTER.as_bytes(), ROUTER_KEY.as_bytes()));
         AIR.add_router(Router::new(SECOND_ROUTER.as_bytes(), SECOND_ROUTER_KEY.as_bytes()));
         AIR.set_power(SECOND_ROUTER.as_bytes(), false);
         Self {
             clock,
+            platform_keeps_networks,
             has_changed_key: AtomicBool::new(false),
             runtime: Handle::current(),
             end_of_pairing: Mutex::new(None),
@@ -164,6 +179,18 @@ impl Simulator {
                 AIR.set_kind(ROUTER.as_bytes(), RouterKind::WithoutWps);
                 "The router's WPS is switched off."
             }
+            UserAction::RemoveKept if !self.platform_keeps_networks => {
+                "This platform does not keep networks: see --platform-keeps-networks."
+            }
+            UserAction::RemoveKept => {
+                let kept = AIR.kept_networks();
+                kept.iter().for_each(|it| AIR.remove_kept(it.id));
+                if kept.is_empty() {
+                    "The platform keeps no network."
+                } else {
+                    "The network is removed from the platform."
+                }
+            }
             UserAction::SkipMinute => {
                 self.clock.skip(Duration::from_secs(60));
                 "A minute passed."
@@ -212,17 +239,18 @@ fn routes(simulator: Arc<Simulator>) -> Routes {
     };
     let shown = simulator.clone();
     panel::routes()
-        .route("/api/v1/sim", get(async move || routers_as_json(&shown)))
+        .route("/api/v1/sim", get(async move || state_as_json(&shown)))
         .route("/api/v1/sim/press", action(UserAction::Press))
         .route("/api/v1/sim/power", action(UserAction::Power))
         .route("/api/v1/sim/second", action(UserAction::Second))
         .route("/api/v1/sim/wrong-key", action(UserAction::WrongKey))
         .route("/api/v1/sim/change-key", action(UserAction::ChangeKey))
         .route("/api/v1/sim/wps-off", action(UserAction::WpsOff))
+        .route("/api/v1/sim/remove-kept", action(UserAction::RemoveKept))
         .route("/api/v1/sim/minute", action(UserAction::SkipMinute))
 }
 
-fn routers_as_json(simulator: &Simulator) -> impl IntoResponse + use<> {
+fn state_as_json(simulator: &Simulator) -> impl IntoResponse + use<> {
     let router = |name, key| {
         let RouterState { kind, on, pressed } = RouterState::of(name);
         serde_json::json!({
@@ -235,10 +263,15 @@ fn routers_as_json(simulator: &Simulator) -> impl IntoResponse + use<> {
             "changed_key": key == CHANGED_ROUTER_KEY,
         })
     };
-    let routers = serde_json::json!({
+    let kept = AIR.kept_networks();
+    let on_disk = kept.iter().filter(|it| it.place == Place::Disk);
+    let on_disk: Vec<_> = on_disk.map(|it| it.network.ssid.to_string()).collect();
+    let state = serde_json::json!({
         "routers": [router(ROUTER, simulator.router_key()), router(SECOND_ROUTER, SECOND_ROUTER_KEY)],
+        // `null` on a platform that keeps no networks.
+        "kept": simulator.platform_keeps_networks.then_some(on_disk),
     });
-    ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], routers.to_string())
+    ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], state.to_string())
 }
 
 /// Reads keys until the end of standard input. For a daemon in the background that is at once.
@@ -258,6 +291,7 @@ fn read_keys(simulator: &Simulator) {
             b"w" => UserAction::WrongKey,
             b"k" => UserAction::ChangeKey,
             b"n" => UserAction::WpsOff,
+            b"r" => UserAction::RemoveKept,
             b"m" => UserAction::SkipMinute,
             b"" => continue,
             _ => {
