@@ -145,6 +145,8 @@ fn pattern_of_result(task: TaskKind, result: Result<(), Cause>) -> Pattern {
                 | Cause::Interrupted
                 | Cause::Corrupt
                 | Cause::KeyRefused
+                | Cause::NotKept
+                | Cause::NetworkRemoved
                 | Cause::Driver(
                     ErrorKind::Refused
                     | ErrorKind::RefusedOrOverlap
@@ -162,6 +164,7 @@ fn pattern_of_result(task: TaskKind, result: Result<(), Cause>) -> Pattern {
                     | ErrorKind::NoDevice
                     | ErrorKind::Blocked
                     | ErrorKind::ManagedByOther
+                    | ErrorKind::KeptElsewhere
                     | ErrorKind::NotPermitted
                     | ErrorKind::NoResponse
                     | ErrorKind::Other,

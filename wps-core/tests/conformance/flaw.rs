@@ -262,7 +262,11 @@ impl Flaw {
             Self::IdlePollStartsOver,
             &[Check::ConfigLost, Check::KeyRefused, Check::KeptInVain, Check::KeptRemoved],
         ),
-        (Self::KeepsInJoin, &[Check::NothingStored, Check::KeptInVain, Check::KeptElsewhere]),
+        // What is never removed fills the store.
+        (
+            Self::KeepsInJoin,
+            &[Check::Dropped, Check::NothingStored, Check::KeptInVain, Check::KeptElsewhere],
+        ),
         (
             Self::KeepFails,
             &[Check::Twice, Check::AnyOrder, Check::Dropped, Check::Keeps, Check::KeptElsewhere],
@@ -282,7 +286,7 @@ impl Flaw {
         (Self::KeepsInRecord, &[Check::Keeps]),
         (Self::KeepsWithoutSync, &[Check::Keeps]),
         (Self::KeepsEarlierKey, &[Check::Keeps]),
-        (Self::KeepsUnderAnotherId, &[Check::Dropped, Check::Keeps]),
+        (Self::KeepsUnderAnotherId, &[Check::AnyOrder, Check::Dropped, Check::Keeps]),
         (Self::KeepReplacesSameName, &[Check::KeptSameName]),
         (Self::BusyAfterDroppedKeep, &[Check::Dropped]),
         (Self::ReusesIds, &[Check::KeptInVain, Check::KeptSameName, Check::KeptElsewhere]),
