@@ -240,6 +240,7 @@ impl Target {
         }
     }
 
+    /// Returns whether the platform keeps the network of these settings already.
     fn is_kept(&self) -> bool {
         matches!(
             self,
@@ -399,6 +400,7 @@ impl Machine {
         }
     }
 
+    /// Returns the command to keep, or to join, the network at `index`.
     fn with_network(&self, index: usize, until: Instant, keep: bool) -> Command {
         // Unreachable: these states always have a network.
         let Some(network) = self.target.network(index) else { return Command::Pause(until) };

@@ -117,7 +117,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Wipes the key if the platform keeps it.
+    /// Replaces the key, which is wiped, with the identifier if the platform keeps the network. The
+    /// rule of [`Settings::after_success`], in place: another copy would need flash.
     pub(crate) fn set_kept_by(&mut self, kept_by: KeptBy) {
         match kept_by {
             KeptBy::Record => {}

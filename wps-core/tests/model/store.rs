@@ -93,7 +93,7 @@ impl Store {
     }
 
     /// Returns the identifier for a new network: one that neither the platform nor a record has. If
-    /// there is none, it is that of a network that was kept in vain. A driver never has to do that.
+    /// all are in use, returns that of a network that was kept in vain, which no driver does.
     pub(crate) fn unused_id(&self, in_records: &[Option<Id>]) -> Id {
         let is_free = |id: &Id| !in_records.contains(&Some(*id));
         let is_unused = |id: &Id| is_free(id) && self.files[usize::from(*id)].is_none();
