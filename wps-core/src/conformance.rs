@@ -191,6 +191,9 @@ pub enum Check {
     /// A network that is kept again replaces the earlier one at rest. A network of the user with
     /// that name is untouched.
     KeptSameName,
+    /// After a restart, the platform decides which of its networks it joins: `apply` of a kept
+    /// network leaves a connection to another one as it is.
+    PlatformDecides,
     /// `apply` and `join` of a network that only another platform has fail as such, with every
     /// driver. The radio then leaves the network of a task that has failed, joins no open network
     /// of that name, and remains usable. While such a network is remembered, `maintain` neither
@@ -200,7 +203,7 @@ pub enum Check {
 
 impl Check {
     /// All checks.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Station,
         Self::KeepsLink,
         Self::JoinsLater,
@@ -234,6 +237,7 @@ impl Check {
         Self::KeptInVain,
         Self::KeptRemoved,
         Self::KeptSameName,
+        Self::PlatformDecides,
         Self::KeptElsewhere,
     ];
 
@@ -273,13 +277,14 @@ impl Check {
             Self::KeptInVain => "kept in vain",
             Self::KeptRemoved => "kept removed",
             Self::KeptSameName => "kept same name",
+            Self::PlatformDecides => "platform decides",
             Self::KeptElsewhere => "kept elsewhere",
         }
     }
 
     /// Returns the network in the platform's own configuration, if the check needs one.
     fn platform_network(self) -> Option<Credentials> {
-        if self == Self::Platform {
+        if self == Self::Platform || self == Self::PlatformDecides {
             Some(fixtures::old())
         } else if self == Self::KeptSameName {
             Some(fixtures::home_with_another_key())
@@ -329,7 +334,9 @@ impl Check {
             | Self::NothingStored
             | Self::Keeps
             | Self::KeptElsewhere => &[STATION, PAIRING],
-            Self::KeptInVain | Self::KeptRemoved | Self::KeptSameName => &[STATION, PAIRING, KEEPS],
+            Self::KeptInVain | Self::KeptRemoved | Self::KeptSameName | Self::PlatformDecides => {
+                &[STATION, PAIRING, KEEPS]
+            }
         }
     }
 }
@@ -389,6 +396,7 @@ async fn run_check<S: TestBed>(check: Check, context: TestContext<'_, S>) -> Res
         Check::KeptInVain => keeping::kept_in_vain(context).await,
         Check::KeptRemoved => keeping::kept_removed(context).await,
         Check::KeptSameName => keeping::kept_same_name(context).await,
+        Check::PlatformDecides => keeping::platform_decides(context).await,
         Check::KeptElsewhere => keeping::kept_elsewhere(context).await,
     }
 }

@@ -6,6 +6,7 @@ mod common;
 
 use std::collections::HashSet;
 
+use common::scenario::{DISK_FAULTS, FAILS_AFTER_KEEP, KEEP_FAULTS};
 use common::{Environment, REPLY_GRACE_DELAY, Simulation};
 use wps_core::sim::{DiskFault, Place, RadioFault, RouterKind};
 use wps_core::{Cause, Credentials, ErrorKind, KeptId, Phase, Record, Secret, Settings, TaskKind};
@@ -156,40 +157,52 @@ fn forgetting_removes_the_network_only_after_the_record_was_saved() {
     }
 }
 
-/// How a pairing fails: what happens right after the start, and what happens while it joins.
-type Failure = (fn(&Environment), fn(&Environment));
+/// Why a pairing fails.
+#[derive(Clone, Copy, Debug)]
+enum Failure {
+    /// The router is of this kind.
+    Router(RouterKind),
+    /// The router is switched off while the device joins.
+    RouterOff,
+    /// The radio has this fault from the join on.
+    Radio(RadioFault),
+    /// The disk has this fault from the join on.
+    Disk(DiskFault),
+}
 
-const FAILURES: [Failure; 9] = [
-    (|_| {}, |env| env.air.set_power(b"home", false)),
-    (|env| env.air.set_kind(b"home", RouterKind::WrongKey), |_| {}),
-    (|env| env.air.set_kind(b"home", RouterKind::Insecure), |_| {}),
-    (|_| {}, |env| env.air.set_fault(Some(RadioFault::CannotKeep))),
-    (|_| {}, |env| env.air.set_fault(Some(RadioFault::FailsAfterKeep))),
-    (|_| {}, |env| env.air.set_fault(Some(RadioFault::Unresponsive))),
-    (|_| {}, |env| env.disk.set_fault(Some(DiskFault::Full))),
-    (|_| {}, |env| env.disk.set_fault(Some(DiskFault::FailsAfterWrite))),
-    (|_| {}, |env| env.disk.set_fault(Some(DiskFault::Hangs))),
-];
+fn failures() -> impl Iterator<Item = Failure> {
+    let routers = [RouterKind::WrongKey, RouterKind::Insecure].map(Failure::Router);
+    let radio = KEEP_FAULTS.into_iter().chain([RadioFault::Unresponsive]).map(Failure::Radio);
+    let disk = DISK_FAULTS.map(Failure::Disk);
+    [Failure::RouterOff].into_iter().chain(routers).chain(radio).chain(disk)
+}
 
 #[test]
 fn a_failure_leaves_the_platform_as_before() {
-    for (index, (at_start, while_joining)) in FAILURES.into_iter().enumerate() {
+    for failure in failures() {
         for (env, before) in devices() {
             let kept_before = env.air.kept_networks();
             let mut sim = env.booted();
             assert_eq!(sim.press_button(), Some(Ok(())));
-            at_start(&env);
+            if let Failure::Router(kind) = failure {
+                env.air.set_kind(b"home", kind);
+            }
             sim.press_router("home");
             sim.advance(1.1);
-            while_joining(&env);
+            match failure {
+                Failure::Router(_) => {}
+                Failure::RouterOff => env.air.set_power(b"home", false),
+                Failure::Radio(fault) => env.air.set_fault(Some(fault)),
+                Failure::Disk(fault) => env.disk.set_fault(Some(fault)),
+            }
             sim.advance(140.0);
             env.air.set_fault(None);
             env.disk.set_fault(None);
             sim.advance(20.0);
             sim.expect(Phase::Idle);
-            assert!(sim.status().last.expect("ended").result.is_err(), "failure {index}");
+            assert!(sim.status().last.expect("ended").result.is_err(), "{failure:?}");
             sim.expect_settled(&after_failure(before));
-            assert_eq!(env.air.kept_networks(), kept_before, "failure {index}");
+            assert_eq!(env.air.kept_networks(), kept_before, "{failure:?}");
             env.expect_only_named_kept();
         }
     }
@@ -197,7 +210,7 @@ fn a_failure_leaves_the_platform_as_before() {
 
 #[test]
 fn a_network_that_cannot_be_kept_says_so() {
-    for fault in [RadioFault::CannotKeep, RadioFault::FailsAfterKeep, RadioFault::Unresponsive] {
+    for fault in KEEP_FAULTS.into_iter().chain([RadioFault::Unresponsive]) {
         let (env, before) = paired(station);
         let mut sim = env.booted();
         sim.press_button();
@@ -342,7 +355,7 @@ fn pairing_that_is_cancelled() -> Case {
 
 fn pairing_that_cannot_be_kept() -> Case {
     let before = |old| off(Some(old));
-    Case { before, steps: PAIRING, fault: Some(RadioFault::FailsAfterKeep), network: None }
+    Case { before, steps: PAIRING, fault: Some(FAILS_AFTER_KEEP), network: None }
 }
 
 fn typed_in() -> Case {
@@ -448,7 +461,7 @@ fn nothing_is_removed_while_the_platform_does_not_answer() {
     sim.press_button();
     sim.press_router("home");
     sim.advance(1.1);
-    env.air.set_fault(Some(RadioFault::FailsAfterKeep));
+    env.air.set_fault(Some(FAILS_AFTER_KEEP));
     sim.advance(0.45);
     sim.expect(Phase::Restoring);
     assert_eq!(env.air.kept_networks().len(), 2, "what was kept in vain is removed only at rest");

@@ -182,15 +182,24 @@ impl<'s, S: TestBed> TestContext<'s, S> {
         step: &'static str,
         settings: &Settings,
     ) -> Result<(), Stop> {
+        self.apply_unchanged(step, settings, &expected_state(settings)).await
+    }
+
+    /// Calls `apply` without a task. The radio must remain in the state `wanted`.
+    pub(super) async fn apply_unchanged(
+        &mut self,
+        step: &'static str,
+        settings: &Settings,
+        wanted: &ObservedState,
+    ) -> Result<(), Stop> {
         self.begin(call_of(settings));
         self.end_task();
         let snapshot = Snapshot::default();
         let apply = timed(&self.clock, APPLY_TIMEOUT, self.driver.apply(settings, &snapshot));
-        let wanted = expected_state(settings);
-        let result = while_in_state(self.test_bed, &self.clock, step, &wanted, apply).await?;
+        let result = while_in_state(self.test_bed, &self.clock, step, wanted, apply).await?;
         expect_success(step, result)?;
         self.settings = Some(settings.clone());
-        self.expect_stable_state(step, &wanted).await
+        self.expect_stable_state(step, wanted).await
     }
 
     /// Calls `join`, which must return only once the network is joined.
@@ -432,6 +441,16 @@ impl<'s, S: TestBed> TestContext<'s, S> {
             Some(state) if state != *wanted => Err(Failure::observed(step, wanted, state).into()),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Waits until the radio is observed in the state `wanted`. Returns whether it was.
+    pub(super) async fn is_state_reached(
+        &mut self,
+        step: &'static str,
+        wanted: &ObservedState,
+    ) -> Result<bool, Stop> {
+        let state = self.watch(self.limits.response_timeout, step, |state| state == wanted).await?;
+        Ok(state.as_ref() == Some(wanted))
     }
 
     /// Fails if the radio leaves the state `wanted` within the watch window, or `link` does not

@@ -6,7 +6,7 @@ use super::context::{
 use super::fixtures::{self, expected_state, kept};
 use super::futures::timed;
 use super::report::{Failure, Finding, Stop, TestCase};
-use super::{ObservedState, TestBed};
+use super::{ObservedState, TestBed, Unavailable};
 use crate::command::{APPLY_TIMEOUT, KEEP_TIMEOUT};
 use crate::driver::{ErrorKind, IdleEvent, KeptBy, WifiDriver};
 use crate::settings::{Credentials, KeptId, Settings, Snapshot};
@@ -423,6 +423,30 @@ pub(super) async fn kept_same_name<S: TestBed>(
     context.expect_at_rest(STEP, &[(second, &changed)]).await?;
     context.expect_stable_state(STEP, &ObservedState::Joined(changed.ssid.clone())).await?;
     context.expect_network_of_user(STEP, &changed).await
+}
+
+pub(super) async fn platform_decides<S: TestBed>(
+    mut context: TestContext<'_, S>,
+) -> Result<(), Stop> {
+    const STEP: &str = "apply(station) of a kept network while the platform is in another one";
+    // The platform has the network "old" of the user.
+    let (old, home) = (fixtures::old(), fixtures::home());
+    context.test_bed.start_router(&home).await?;
+    let id = context.join_and_keep("join and keep", &home).await?;
+    context.end_task();
+    context.stop_router_and_wait("while the router is off", &home).await?;
+    context = context.cut_power().await;
+    let joined = ObservedState::Joined(old.ssid.clone());
+    if !context.is_state_reached("after a restart", &joined).await? {
+        return Err(Unavailable("the platform did not join another network by itself").into());
+    }
+    context.test_bed.start_router(&home).await?;
+    let network = kept(&home, id);
+    context.apply_unchanged(STEP, &fixtures::station(network.clone()), &joined).await?;
+    context.expect_at_rest(STEP, &[(id, &home)]).await?;
+    context.expect_network_of_user(STEP, &old).await?;
+    context.expect_stable_state(STEP, &joined).await?;
+    context.join("join of the kept network then", &network).await
 }
 
 pub(super) async fn kept_elsewhere<S: TestBed>(

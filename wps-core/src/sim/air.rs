@@ -89,10 +89,14 @@ pub enum RadioFault {
     Unresponsive,
     /// `apply` of this mode fails with [`ErrorKind::NotPermitted`].
     RejectsMode(Mode),
-    /// `keep` fails before it has stored anything, on a platform that keeps networks.
-    CannotKeep,
-    /// `keep` fails although the network is on the disk, on a platform that keeps networks.
-    FailsAfterKeep,
+    /// `keep` ends as soon as the platform has the network there, on a platform that keeps
+    /// networks.
+    Keep {
+        /// Where the platform has the network then.
+        reached: Place,
+        /// Whether `keep` never returns. Otherwise it fails.
+        hangs: bool,
+    },
 }
 
 /// The simulated radio environment: up to eight routers, and the radio under test.
@@ -112,14 +116,22 @@ struct Inner {
     platform: Option<Credentials>,
     /// The networks that the platform keeps, if it does.
     store: Option<PlatformStore>,
+    /// The kept network that the platform has joined by itself when it started.
+    joined_at_start: Option<KeptId>,
     fault: Option<RadioFault>,
 }
 
 impl<M: RawMutex> Air<M> {
     /// Creates an environment without routers.
     pub const fn new() -> Self {
-        let inner =
-            Inner { routers: Vec::new(), radio: None, platform: None, store: None, fault: None };
+        let inner = Inner {
+            routers: Vec::new(),
+            radio: None,
+            platform: None,
+            store: None,
+            joined_at_start: None,
+            fault: None,
+        };
         Self {
             inner: Mutex::new(RefCell::new(inner)),
             config_lost: Signal::new(),
@@ -211,12 +223,13 @@ impl<M: RawMutex> Air<M> {
 
     /// Restarts the platform below the radio, with `network` as the only network in its own
     /// configuration, or with none. The radio loses the settings that it applied, and the platform
-    /// the networks that are only in memory.
+    /// the networks that are only in memory. A platform that keeps networks then joins the newest
+    /// one in range by itself.
     pub fn restart_platform(&self, network: Option<Credentials>) {
         self.with(|inner| {
             inner.store.iter_mut().for_each(PlatformStore::clear_memory);
             inner.platform = network;
-            inner.forget_radio_settings();
+            inner.start_platform();
         });
         self.config_lost.signal(());
     }
@@ -226,7 +239,7 @@ impl<M: RawMutex> Air<M> {
     pub fn cut_power(&self) {
         self.with(|inner| {
             inner.store.iter_mut().for_each(PlatformStore::cut_power);
-            inner.forget_radio_settings();
+            inner.start_platform();
         });
         self.config_lost.signal(());
     }
@@ -270,13 +283,15 @@ impl<M: RawMutex> Air<M> {
 
     /// Returns whether the radio has joined a network in range, or is an access point itself.
     pub fn is_linked(&self) -> bool {
-        self.with(|inner| match &inner.radio {
-            Some(Settings::Station { .. } | Settings::Platform) => {
-                inner.station_network().is_some_and(|network| inner.check_join(network).is_ok())
-            }
-            Some(Settings::AccessPoint { .. }) => true,
-            Some(Settings::Off { .. }) | None => false,
+        self.with(|inner| {
+            let is_access_point = matches!(inner.radio, Some(Settings::AccessPoint { .. }));
+            is_access_point || inner.joined_network().is_some()
         })
+    }
+
+    /// Returns the name of the network that the radio has joined.
+    pub fn joined(&self) -> Option<Ssid> {
+        self.with(|inner| Some(inner.joined_network()?.ssid.clone()))
     }
 
     /// Returns a driver for the radio. Its methods take time on `clock`.
@@ -307,26 +322,46 @@ impl Inner {
         self.store.as_ref().map(|store| store.networks_of(owner)).unwrap_or_default()
     }
 
-    /// Leaves the radio with the networks in the platform's own configuration.
-    fn forget_radio_settings(&mut self) {
+    /// Starts the platform. It has forgotten what the radio has applied, and joins one of its own
+    /// networks.
+    fn start_platform(&mut self) {
         self.radio = self.platform.is_some().then_some(Settings::Platform);
+        let store = self.store.as_ref();
+        let is_in_range = |it: &&KeptNetwork| self.check_join(&it.network).is_ok();
+        let newest = store.and_then(|it| it.newest_first().find(is_in_range));
+        self.joined_at_start = newest.map(|it| it.id);
     }
 
-    /// Returns the network that the radio joins as a station.
-    fn station_network(&self) -> Option<&Credentials> {
-        match self.radio.as_ref()? {
-            Settings::Station { network } => match network.secret {
-                Secret::Open | Secret::Key(_) => Some(network),
-                // A platform that does not have the network joins its own one.
-                Secret::Kept(id) => self.kept_network(id).or(self.platform.as_ref()),
+    /// Leaves every network.
+    fn leave(&mut self) {
+        self.radio = None;
+        self.joined_at_start = None;
+    }
+
+    /// Returns the network that the radio has joined as a station.
+    fn joined_network(&self) -> Option<&Credentials> {
+        let at_start = self.joined_at_start.and_then(|id| self.store.as_ref()?.get(id));
+        let (named, joins_any) = match &self.radio {
+            Some(Settings::Station { network }) => match network.secret {
+                Secret::Open | Secret::Key(_) => (Some(network), false),
+                // A platform that does not have the network joins any other one.
+                Secret::Kept(id) => {
+                    let named = self.kept_network(id);
+                    (named, named.is_none())
+                }
             },
-            Settings::Platform => self.platform.as_ref(),
-            Settings::AccessPoint { .. } | Settings::Off { .. } => None,
-        }
+            Some(Settings::Platform) => (None, true),
+            Some(Settings::AccessPoint { .. } | Settings::Off { .. }) | None => (None, false),
+        };
+        let stored = self.store.iter().flat_map(PlatformStore::newest_first).map(|it| &it.network);
+        let any = self.platform.iter().chain(stored).filter(|_| joins_any);
+        let mut candidates = at_start.into_iter().chain(named).chain(any);
+        candidates.find(|network| self.check_join(network).is_ok())
     }
 
+    /// Returns the network that the device has kept under this identifier.
     fn kept_network(&self, id: KeptId) -> Option<&Credentials> {
-        self.store.as_ref()?.get(id)
+        self.store.as_ref()?.get_of_device(id)
     }
 
     /// Returns the network, with its key if the platform keeps it.
@@ -406,13 +441,12 @@ impl Inner {
 
     /// Removes the networks of the device that are only in memory. The radio leaves them.
     fn clear_memory(&mut self) {
-        let Some(store) = &mut self.store else { return };
-        if let Some(Settings::Station { network }) = &self.radio
+        if let (Some(store), Some(Settings::Station { network })) = (&self.store, &self.radio)
             && store.is_in_memory(network)
         {
-            self.radio = None;
+            self.leave();
         }
-        store.clear_memory();
+        self.store.iter_mut().for_each(PlatformStore::clear_memory);
     }
 
     /// Returns an error if the radio cannot have these settings.
@@ -425,7 +459,7 @@ impl Inner {
                 if self.store.is_none() || !is_known(*id) =>
             {
                 // It may still be in the network of a task that has failed.
-                self.radio = None;
+                self.leave();
                 Err(SimError(ErrorKind::KeptElsewhere))
             }
             Settings::Platform
@@ -438,10 +472,7 @@ impl Inner {
     fn answers(&self) -> bool {
         match self.fault {
             Some(RadioFault::Fails(_) | RadioFault::Unresponsive) => false,
-            Some(
-                RadioFault::RejectsMode(_) | RadioFault::CannotKeep | RadioFault::FailsAfterKeep,
-            )
-            | None => true,
+            Some(RadioFault::RejectsMode(_) | RadioFault::Keep { .. }) | None => true,
         }
     }
 

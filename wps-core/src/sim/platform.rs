@@ -79,11 +79,23 @@ impl PlatformStore {
     /// Replaces the networks of the device.
     pub(super) fn set(&mut self, networks: Vec<KeptNetwork, NETWORKS_MAX>) {
         self.networks.retain(|it| it.owner == Owner::User);
-        self.networks.extend(networks);
+        for network in networks {
+            self.networks.push(network).ok(); // what does not fit is left out
+        }
+    }
+
+    /// Returns all networks, the one that was added last first.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = &KeptNetwork> {
+        self.networks.iter().rev()
+    }
+
+    /// Returns the network with this identifier.
+    pub(super) fn get(&self, id: KeptId) -> Option<&Credentials> {
+        self.networks.iter().find(|it| it.id == id).map(|it| &it.network)
     }
 
     /// Returns the network of the device with this identifier.
-    pub(super) fn get(&self, id: KeptId) -> Option<&Credentials> {
+    pub(super) fn get_of_device(&self, id: KeptId) -> Option<&Credentials> {
         self.networks.iter().find(|it| it.is_of_device(id)).map(|it| &it.network)
     }
 
@@ -126,7 +138,7 @@ impl PlatformStore {
         match named {
             // Another platform has it. This one cannot say what is no longer needed.
             Some(id) if !is_known(id) => false,
-            Some(id) if self.get(id).is_none() => true,
+            Some(id) if self.get_of_device(id).is_none() => true,
             named => {
                 self.networks.retain(|it| {
                     it.owner == Owner::User || it.place == Place::Memory || Some(it.id) == named

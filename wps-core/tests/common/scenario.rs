@@ -1,7 +1,7 @@
 //! Random scenarios for a device, and the invariants that hold in each of them. Used by the
 //! property test, the fuzzer and the fleet benchmark.
 
-use wps_core::sim::{DiskFault, RadioFault, RouterKind};
+use wps_core::sim::{DiskFault, Place, RadioFault, RouterKind};
 use wps_core::{
     AfterFailure, Cause, Credentials, ErrorKind, KeptId, Mode, Phase, Record, Secret, Settings,
     TaskKind, TaskResult,
@@ -43,15 +43,32 @@ pub(crate) const ROUTER_KINDS: [RouterKind; 7] = [
     RouterKind::Vanishes,
 ];
 /// The faults that the radio may have.
-pub(crate) const RADIO_FAULTS: [RadioFault; 7] = [
+pub(crate) const RADIO_FAULTS: [RadioFault; 11] = [
     RadioFault::Unresponsive,
     RadioFault::Fails(ErrorKind::Other),
     RadioFault::Fails(ErrorKind::NoDevice),
     RadioFault::RejectsMode(Mode::AccessPoint),
     RadioFault::RejectsMode(Mode::Off),
-    RadioFault::CannotKeep,
-    RadioFault::FailsAfterKeep,
+    KEEP_FAULTS[0],
+    KEEP_FAULTS[1],
+    KEEP_FAULTS[2],
+    KEEP_FAULTS[3],
+    KEEP_FAULTS[4],
+    KEEP_FAULTS[5],
 ];
+/// The faults that the radio may have when a platform keeps a network: at each place that the
+/// network reaches, it fails or hangs.
+pub(crate) const KEEP_FAULTS: [RadioFault; 6] = [
+    RadioFault::Keep { reached: Place::Memory, hangs: false },
+    RadioFault::Keep { reached: Place::Memory, hangs: true },
+    RadioFault::Keep { reached: Place::Unsynced, hangs: false },
+    RadioFault::Keep { reached: Place::Unsynced, hangs: true },
+    FAILS_AFTER_KEEP,
+    RadioFault::Keep { reached: Place::Disk, hangs: true },
+];
+/// `keep` fails although the network is on the disk.
+pub(crate) const FAILS_AFTER_KEEP: RadioFault =
+    RadioFault::Keep { reached: Place::Disk, hangs: false };
 /// The faults that the disk may have.
 pub(crate) const DISK_FAULTS: [DiskFault; 3] =
     [DiskFault::Full, DiskFault::FailsAfterWrite, DiskFault::Hangs];

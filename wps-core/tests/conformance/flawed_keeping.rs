@@ -79,12 +79,13 @@ impl FlawedDriver<'_> {
         if self.has(Flaw::ApplyFailsWithoutKept) && id.is_some_and(|id| !self.sim.has_kept(id)) {
             return Err(SimError(ErrorKind::NotFound));
         }
-        let in_use = self.sim.air.radio_settings().and_then(|it| it.kept_id());
-        if self.has(Flaw::StaysOnKeptNetwork) && id.is_some() && in_use.is_some() && in_use != id {
-            return Ok(());
-        }
         let (in_memory, before) = (self.sim.air.kept_networks(), self.sim.air.radio_settings());
-        if let Err(error) = self.radio.apply(settings, snapshot).await {
+        let snapshot = match self.sim.flaw {
+            Some(Flaw::ActivatesKept) if id.is_some() => self.radio.snapshot().await?,
+            Some(Flaw::StaysOnKeptNetwork) => Snapshot::default(),
+            _ => snapshot.clone(),
+        };
+        if let Err(error) = self.radio.apply(settings, &snapshot).await {
             if let (Some(before), true) = (before, self.has(Flaw::StaysAfterKeptElsewhere)) {
                 self.sim.force_settings(&before);
             }
@@ -200,7 +201,9 @@ impl FlawedDriver<'_> {
             }
             Some(Flaw::RemovesNetworkOfUser) => {
                 let name = settings.network().map(|it| it.ssid.clone());
-                sim.platform.borrow_mut().take_if(|it| Some(&it.ssid) == name.as_ref());
+                let users = sim.air.user_networks();
+                let same_name = users.iter().filter(|it| Some(&it.network.ssid) == name.as_ref());
+                same_name.for_each(|it| sim.air.remove_kept(it.id));
             }
             Some(Flaw::RemovalStartsOver) if has_more => self.sleep(REMOVAL_DELAY).await,
             _ => {}

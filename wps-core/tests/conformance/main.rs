@@ -34,11 +34,12 @@ fn failed(report: &Report) -> Vec<Check> {
 
 /// The checks that the simulated driver passes only in part, or that are skipped, if its platform
 /// keeps no networks.
-const GAPS: [(Check, Outcome); 4] = [
+const GAPS: [(Check, Outcome); 5] = [
     (Check::Keeps, Outcome::Skipped(KEEPS_NOTHING)),
     (Check::KeptInVain, Outcome::Skipped(KEEPS_NOTHING)),
     (Check::KeptRemoved, Outcome::Skipped(KEEPS_NOTHING)),
     (Check::KeptSameName, Outcome::Skipped(KEEPS_NOTHING)),
+    (Check::PlatformDecides, Outcome::Skipped(KEEPS_NOTHING)),
 ];
 
 /// Asserts that the checks that did not pass are `expected` and [`GAPS`].
@@ -269,7 +270,8 @@ fn what_a_test_bed_cannot_do_is_reported() {
             Check::Keeps,
             Check::KeptInVain,
             Check::KeptRemoved,
-            Check::KeptSameName
+            Check::KeptSameName,
+            Check::PlatformDecides
         ],
         "\n{report}"
     );
@@ -289,6 +291,7 @@ fn a_test_bed_that_cannot_see_kept_networks_says_so() {
         (Check::KeptInVain, Outcome::Partial(MINIMAL)),
         (Check::KeptRemoved, Outcome::Skipped(MINIMAL)),
         (Check::KeptSameName, Outcome::Skipped(MINIMAL)),
+        (Check::PlatformDecides, Outcome::Skipped(MINIMAL)),
     ] {
         assert_eq!(report.outcome(check), Some(&outcome), "\n{report}");
     }

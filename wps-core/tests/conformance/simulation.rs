@@ -11,7 +11,7 @@ use std::time::Duration;
 use embassy_futures::block_on;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use wps_core::conformance::{Limits, ObservedState, PlatformNetwork, TestBed, Unavailable};
-use wps_core::sim::{Air, ManualClock, Place, RadioFault, Router};
+use wps_core::sim::{Air, ManualClock, Owner, Place, RadioFault, Router};
 use wps_core::wsc::Bssid;
 use wps_core::{
     Clock, Credentials, Instant, KeptId, Passphrase, Secret, Settings, Ssid, WifiDriver,
@@ -116,29 +116,12 @@ impl Simulation {
         if let Some((_, settings)) = due {
             self.force_settings(&settings);
         }
-        match self.air.radio_settings().filter(|_| self.air.is_linked()) {
-            Some(Settings::Station { network }) if self.platform_decides(&network) => {
-                self.observe_platform()
-            }
-            Some(Settings::Station { network }) => ObservedState::Joined(network.ssid),
-            Some(Settings::AccessPoint { access_point, .. }) => {
+        match (self.air.radio_settings(), self.air.joined()) {
+            (Some(Settings::AccessPoint { access_point, .. }), _) => {
                 ObservedState::Serving(access_point.network.ssid)
             }
-            Some(Settings::Platform) => self.observe_platform(),
-            Some(Settings::Off { .. }) | None => ObservedState::Nothing,
-        }
-    }
-
-    /// Returns whether the platform does not have the network that it should have kept.
-    fn platform_decides(&self, network: &Credentials) -> bool {
-        let id = network.secret.kept_id();
-        id.is_some_and(|id| !self.air.kept_networks().iter().any(|it| it.id == id))
-    }
-
-    fn observe_platform(&self) -> ObservedState {
-        match &*self.platform.borrow() {
-            Some(network) => ObservedState::Joined(network.ssid.clone()),
-            None => ObservedState::Nothing,
+            (_, Some(ssid)) => ObservedState::Joined(ssid),
+            (_, None) => ObservedState::Nothing,
         }
     }
 
@@ -150,8 +133,18 @@ impl Simulation {
             self.air.set_fault(None);
         }
         self.air.set_kept_networks(heapless::Vec::new());
-        self.air.restart_platform(platform.cloned());
-        self.platform.replace(platform.cloned());
+        for network in self.air.user_networks() {
+            self.air.remove_kept(network.id);
+        }
+        let platform = platform.cloned();
+        let own = if self.keeps_networks {
+            platform.map(|network| self.air.add_kept(network, Owner::User).expect("room"));
+            None
+        } else {
+            platform
+        };
+        self.air.restart_platform(own.clone());
+        self.platform.replace(own);
         self.stored.take();
         self.delayed_settings.take();
     }
@@ -311,6 +304,9 @@ impl<'s, D: WifiDriver> TestBed for SimTestBed<'s, D> {
         }
         if let Some(network) = self.sim.platform.borrow().clone() {
             on_network(PlatformNetwork { id: None, network, is_on_disk: true });
+        }
+        for it in self.sim.air.user_networks() {
+            on_network(PlatformNetwork { id: None, network: it.network, is_on_disk: true });
         }
         for it in self.sim.air.kept_networks() {
             let is_on_disk = it.place != Place::Memory;

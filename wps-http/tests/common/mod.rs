@@ -12,7 +12,7 @@ use axum::Router as Routes;
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use wps_core::sim::{Air, Disk, DiskFault, ManualClock, RadioFault, Router, RouterKind};
+use wps_core::sim::{Air, Disk, DiskFault, ManualClock, Place, RadioFault, Router, RouterKind};
 use wps_core::{
     AccessPoint, Clock, Control, Credentials, ErrorKind, Instant, KeptId, Phase, Record, Runner,
     Secret, Settings, Status,
@@ -275,7 +275,7 @@ impl World {
                 self.until(|status| status.trouble.is_some()).await;
             }
             Situation::NotKept => {
-                self.air.set_fault(Some(RadioFault::CannotKeep));
+                self.air.set_fault(Some(RadioFault::Keep { reached: Place::Memory, hangs: false }));
                 self.configure_network(b"correct horse").await;
                 self.until(|status| status.phase == Phase::Idle).await;
             }

@@ -13,7 +13,7 @@ use crate::driver::{
 };
 use crate::link::Link;
 use crate::scan::ScanResults;
-use crate::settings::{Credentials, Settings, Snapshot, Ssid};
+use crate::settings::{Credentials, Mode, Settings, Snapshot, Ssid};
 use crate::time::Clock;
 use crate::wsc::{self, Decision, ScanPlan};
 
@@ -63,13 +63,21 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
         match self.air.with(|inner| inner.fault) {
             Some(RadioFault::Fails(kind)) => Err(SimError(kind)),
             Some(RadioFault::Unresponsive) => pending().await,
-            Some(
-                RadioFault::RejectsMode(_) | RadioFault::CannotKeep | RadioFault::FailsAfterKeep,
-            )
-            | None => {
+            Some(RadioFault::RejectsMode(_) | RadioFault::Keep { .. }) | None => {
                 self.clock.sleep_until(self.clock.now().after(time)).await;
                 Ok(())
             }
+        }
+    }
+
+    /// Fails or hangs if the radio has the fault of `keep` for a network that is at this place now.
+    async fn reach(&self, place: Place) -> Result<(), SimError> {
+        match self.air.with(|inner| inner.fault) {
+            Some(RadioFault::Keep { reached, hangs: true }) if reached == place => pending().await,
+            Some(RadioFault::Keep { reached, hangs: false }) if reached == place => {
+                Err(SimError(ErrorKind::Other))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -112,7 +120,8 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
     type Error = SimError;
 
     async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), SimError> {
-        self.had_task |= !snapshot.as_bytes().is_empty();
+        let is_after_task = !snapshot.as_bytes().is_empty();
+        self.had_task |= is_after_task;
         self.set_applied(match settings {
             Settings::Station { network } => Some(&network.ssid),
             Settings::Platform | Settings::AccessPoint { .. } | Settings::Off { .. } => None,
@@ -121,6 +130,10 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
         self.air.with(|inner| {
             inner.clear_memory(); // even if the settings cannot be applied
             inner.check_apply(settings)?;
+            // Without a task, the platform decides which of its networks it joins.
+            if settings.mode() != Mode::Station || settings.kept_id().is_none() || is_after_task {
+                inner.joined_at_start = None;
+            }
             inner.radio = Some(settings.clone());
             self.air.config_lost.reset();
             Ok(())
@@ -132,7 +145,7 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
         let found = self.find_pressed(context).await?;
         context.before_disconnect().await;
         context.report_progress(SearchProgress::Exchanging { ssid: found.ssid.clone() });
-        self.air.with(|inner| inner.radio = None);
+        self.air.with(|inner| inner.leave());
         let ssid = found.ssid.as_ref().map_or(&[][..], Ssid::as_bytes);
         let router = self.air.with(|inner| {
             let mut routers = inner.routers.iter();
@@ -168,7 +181,7 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
         self.had_task |= !snapshot.as_bytes().is_empty();
         self.key_refused = false;
         self.set_applied(Some(&network.ssid));
-        self.air.with(|inner| inner.radio = None);
+        self.air.with(|inner| inner.leave());
         self.work(Duration::ZERO).await?;
         self.air.with(|inner| inner.put_in_memory(network, snapshot))?;
         self.work(JOIN_DELAY).await?;
@@ -190,24 +203,20 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
         let id = id_in(snapshot).filter(|_| self.air.with(|inner| inner.store.is_some()));
         let Some(id) = id else { return Ok(KeptBy::Record) };
         self.work(Duration::ZERO).await?;
+        self.reach(Place::Memory).await?;
         self.air.with(|inner| {
-            let is_put = inner.fault != Some(RadioFault::CannotKeep)
-                && inner
-                    .store
-                    .as_mut()
-                    .is_some_and(|it| it.put(id, network.clone(), Place::Unsynced));
+            let store = inner.store.as_mut();
+            let is_put = store.is_some_and(|it| it.put(id, network.clone(), Place::Unsynced));
             is_put.then_some(()).ok_or(SimError(ErrorKind::Other))
         })?;
+        self.reach(Place::Unsynced).await?;
         self.work(SYNC_DELAY).await?;
-        self.air.with(|inner| {
-            inner.store.iter_mut().for_each(PlatformStore::sync);
-            if inner.fault == Some(RadioFault::FailsAfterKeep) {
-                return Err(SimError(ErrorKind::Other));
-            }
-            let kept_by = KeptBy::Platform(id);
-            inner.radio = Some(Settings::after_success(network.clone(), kept_by));
-            Ok(kept_by)
-        })
+        self.air.with(|inner| inner.store.iter_mut().for_each(PlatformStore::sync));
+        self.reach(Place::Disk).await?;
+        let kept_by = KeptBy::Platform(id);
+        let settings = Settings::after_success(network.clone(), kept_by);
+        self.air.with(|inner| inner.radio = Some(settings));
+        Ok(kept_by)
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, SimError> {
@@ -220,12 +229,9 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
         self.work(Duration::ZERO).await?;
         let (up, radio) = (self.air.is_linked(), self.air.radio_settings());
         let network = match &radio {
-            Some(Settings::Station { .. }) if up => {
-                self.air.with(|inner| inner.station_network().cloned())
-            }
             Some(Settings::AccessPoint { access_point, .. }) => Some(access_point.network.clone()),
             Some(Settings::Station { .. } | Settings::Platform | Settings::Off { .. }) | None => {
-                None
+                self.air.with(|inner| inner.joined_network().cloned())
             }
         };
         Ok(Link {
