@@ -157,8 +157,10 @@ impl<'a, M: RawMutex, C: Clock, const SLOTS: usize, const LISTENERS: usize>
         outcome: &Outcome,
         buffer: &'b mut [u8],
     ) -> Response<'b> {
-        let (status, addresses) = (self.control.status(), (self.config.addresses)());
-        let view = View { status: status.as_ref(), addresses, ..self.view() };
+        let (status, settings) = (self.control.status(), self.control.settings());
+        let (status, settings) = (status.as_ref(), settings.as_ref());
+        let addresses = (self.config.addresses)();
+        let view = View { status, settings, addresses, ..self.view() };
         finish(request, &view, outcome, buffer)
     }
 

@@ -38,7 +38,8 @@ pub(crate) fn response<'b>(view: &View<'_>, buffer: &'b mut [u8]) -> Response<'b
     Response::json(&station, buffer)
 }
 
-fn kept_by(network: &Credentials) -> &'static str {
+/// Returns who keeps the network of the device: its record, or the platform.
+pub(crate) fn kept_by(network: &Credentials) -> &'static str {
     match network.secret {
         Secret::Open | Secret::Key(_) => "record",
         Secret::Kept(_) => "platform",

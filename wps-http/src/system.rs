@@ -6,11 +6,12 @@ use core::net::{IpAddr, Ipv4Addr};
 use serde::{Serialize, Serializer};
 use wps_core::Link;
 use wps_core::wsc::Bssid;
-use wps_core::{Channel, Mode, Phase, Ssid, Status};
+use wps_core::{Channel, Mode, Phase, Settings, Ssid, Status};
 
 use crate::View;
 use crate::radio::{auth_mode, cipher, ht, phy, signal};
 use crate::response::Response;
+use crate::settings::kept_by;
 
 /// A description of the device. Fields that are `None` are left out.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -55,6 +56,10 @@ struct Wifi<'a> {
     ssid_hex: Option<Hex<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bssid: Option<Hex<'a>>,
+    /// Who keeps the network that the radio has joined. Left out if it is not the network that the
+    /// device is set to: then it is another one of the platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_by: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,7 +103,13 @@ pub(crate) fn response<'b>(
     let Addresses { ip, mask, gateway, dns } = view.addresses;
     let radio = link.map_or_else(Wifi::default, Wifi::new);
     let set_to = view.status.map(|status| status.mode);
+    let joined = link.filter(|link| link.up).and_then(|link| link.ssid.as_ref());
+    let kept = match view.settings {
+        Some(Settings::Station { network }) if joined == Some(&network.ssid) => Some(network),
+        Some(_) | None => None,
+    };
     let wifi = Wifi {
+        kept_by: kept.map(kept_by),
         wps: view.status.is_some_and(Status::is_pairing),
         ip,
         mask,

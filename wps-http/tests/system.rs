@@ -6,10 +6,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
 use wps_core::driver::SearchProgress;
 use wps_core::wsc::Bssid;
-use wps_core::{Cause, Instant, Mode, Phase, Ssid, Status, TaskKind, TaskResult};
-use wps_core::{Cipher, Link, Security};
+use wps_core::{
+    Cause, Cipher, Credentials, Instant, KeptId, Link, Mode, Phase, Secret, Security, Settings,
+    Ssid, Status, TaskKind, TaskResult,
+};
 use wps_http::{Addresses, BUFFER, Device, Outcome, Reply, Request, View, finish, handle};
-use wps_testkit::ssid;
+use wps_testkit::{home, off, ssid, station};
+
+const KEPT: Secret = Secret::Kept(KeptId(*b"0123456789abcdef"));
 
 fn system(view: &View<'_>, link: Option<&Link>) -> Value {
     let request = Request::new("GET", "/api/v1/system").header("Host", b"127.0.0.1");
@@ -79,6 +83,24 @@ fn all_known_fields_are_shown() {
 }
 
 #[test]
+fn who_keeps_the_joined_network_is_shown() {
+    let kept_by = |settings: &Settings, link: &Link| {
+        let view = View { settings: Some(settings), ..View::default() };
+        system(&view, Some(link))["wifi"]["kept_by"].clone()
+    };
+    let kept = Credentials { secret: KEPT, ..home() };
+    let link = all_fields();
+    assert_eq!(kept_by(&station(home()), &link), json!("record"));
+    assert_eq!(kept_by(&station(kept.clone()), &link), json!("platform"));
+    // Another network of the platform, and no network.
+    let other = Link { ssid: Some(ssid(b"neighbour")), ..all_fields() };
+    assert_eq!(kept_by(&station(kept.clone()), &other), Value::Null);
+    assert_eq!(kept_by(&station(kept.clone()), &Link { up: false, ..all_fields() }), Value::Null);
+    assert_eq!(kept_by(&Settings::Platform, &link), Value::Null);
+    assert_eq!(kept_by(&off(Some(kept)), &link), Value::Null);
+}
+
+#[test]
 fn unknown_fields_are_left_out() {
     assert_eq!(wifi(&Link::default()), json!({ "wps": false, "status": "Disconnected" }));
     assert_eq!(system(&View::default(), None)["wifi"], json!({ "wps": false }));
@@ -142,8 +164,10 @@ fn the_longest_responses_fit() {
     status.off_air = true;
     for name in [ssid, not_utf8] {
         status.progress = SearchProgress::Exchanging { ssid: Some(name.clone()) };
-        let link = Link { ssid: Some(name), ..all_fields() };
-        let view = View { device, addresses, status: Some(&status), ..View::default() };
+        let link = Link { ssid: Some(name.clone()), ..all_fields() };
+        let settings = station(Credentials { ssid: name, secret: KEPT });
+        let (status, settings) = (Some(&status), Some(&settings));
+        let view = View { device, addresses, status, settings, ..View::default() };
         system(&view, Some(&link));
     }
     for &cause in Cause::ALL {

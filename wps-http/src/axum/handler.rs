@@ -108,9 +108,11 @@ where
             Err(_) => Outcome::Busy,
         }
     };
-    let (status, addresses) = (control.status(), &access.config.addresses);
-    let addresses = addresses.as_ref().map(|addresses| addresses()).unwrap_or_default();
-    let view = View { status: status.as_ref(), addresses, ..view };
+    let (status, settings) = (control.status(), control.settings());
+    let (status, settings) = (status.as_ref(), settings.as_ref());
+    let addresses = access.config.addresses.as_ref();
+    let addresses = addresses.map(|addresses| addresses()).unwrap_or_default();
+    let view = View { status, settings, addresses, ..view };
     let is_scan = matches!(outcome, Outcome::Scanned(_));
     let mut buffer = vec![0; if is_scan { SCAN_BUFFER } else { BUFFER }];
     let response = finish(request, &view, &outcome, &mut buffer);
