@@ -139,6 +139,7 @@ impl<'a> Reader<'a> {
         Some(bytes)
     }
 
+    #[inline(always)] // smaller: `benches/size/measure`
     fn flag(&mut self) -> Option<bool> {
         match self.byte()? {
             0 => Some(false),
@@ -177,6 +178,7 @@ impl<'a> Reader<'a> {
         })
     }
 
+    #[inline(always)] // smaller: `benches/size/measure`
     fn optional_network(&mut self) -> Option<Option<Credentials>> {
         Some(if self.flag()? { Some(self.network()?) } else { None })
     }
