@@ -1,9 +1,9 @@
 //! The machines that were reached, each with a number, its command and its status. Checks the
 //! invariants that concern one machine alone.
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use wps_core::command::{Command, Input};
 use wps_core::wsc::Bssid;
 use wps_core::{
@@ -102,9 +102,9 @@ impl Node {
 #[derive(Default)]
 pub(crate) struct Explorer {
     nodes: Vec<Node>,
-    ids: HashMap<Machine, NodeId>,
-    boots: HashSet<NodeId>,
-    transitions: HashMap<(NodeId, InputId, TimePoint), (NodeId, Reply)>,
+    ids: FxHashMap<Machine, NodeId>,
+    boots: FxHashSet<NodeId>,
+    transitions: FxHashMap<(NodeId, InputId, TimePoint), (NodeId, Reply)>,
 }
 
 impl Explorer {

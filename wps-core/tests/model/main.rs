@@ -6,10 +6,10 @@
 //! futures, power cuts. So any number of faults in a row is covered.
 //!
 //! There are two kinds of platform: one that keeps no networks, and one that keeps them, with what
-//! it has of ours in memory, in files and on disk. On the second kind only that happens which
-//! concerns its store: see `world::LEFT_OUT`. After a failure the store is as before, because the
-//! record then names the network of before, the platform still has that one, and `maintain` removes
-//! all others.
+//! it has of ours in memory, in files and on disk, and a network of the user. On the second kind
+//! only that happens which concerns its store: see `world::LEFT_OUT`. After a failure the store is
+//! as before, because the record then names the network of before, the platform still has that one,
+//! and `maintain` removes all others.
 //!
 //! Time has three values: the start, second 10, and the deadline. Work inside the window takes no
 //! time in this model, so the window may close at every step or at none.
@@ -22,13 +22,14 @@ mod ids;
 mod store;
 mod world;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::LazyLock;
 use std::time::Instant;
 
 use diagram::Observed;
 use explorer::{Explorer, NodeId};
 use ids::{CommandId, Disk, InputId, Platform, SettingsId, TimePoint};
+use rustc_hash::FxHashMap;
 use world::World;
 use wps_core::{AfterFailure, Cause, ErrorKind, Loaded, RequestError, TaskKind};
 
@@ -72,7 +73,7 @@ fn explore_all_worlds(after_failure: AfterFailure, platform: Platform) -> Observ
     let began = Instant::now();
     let mut explorer = Explorer::default();
     let mut replies = Vec::new();
-    let mut known: HashMap<World, usize> = HashMap::new();
+    let mut known: FxHashMap<World, usize> = FxHashMap::default();
     let mut worlds: Vec<(World, Origin)> = Vec::new();
     let mut queue = VecDeque::new();
     let mut steps = 0_usize;

@@ -1,15 +1,19 @@
-//! The networks that a device has added to a platform that keeps networks. The networks of the user
-//! are not modelled: no method of the contract names them.
+//! The networks on a platform that keeps them: those that a device has added, and one of the user.
 
 use crate::ids::{IDS, Id, Name};
 
-/// What the platform has of our networks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// The place of the user's network. It has the name of one that the device joins.
+const USER: usize = IDS;
+const NETWORK_OF_USER: Option<(Name, bool)> = Some((Name::A, true));
+
+/// What the platform has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Store {
     /// The network that is only in memory.
     memory: Option<(Id, Name)>,
-    /// The networks in files, and whether each is synced.
-    files: [Option<(Name, bool)>; IDS],
+    /// The networks in files by their identifiers, and whether each is synced. The last one is the
+    /// user's.
+    files: [Option<(Name, bool)>; IDS + 1],
     /// The network that the user has removed.
     removed: Option<Id>,
     /// The driver has got a snapshot since the device has booted: there was a task.
@@ -19,7 +23,10 @@ pub(crate) struct Store {
 impl Store {
     /// Creates the store of a device that was set up long ago.
     pub(crate) fn with(network: Option<(Id, Name)>) -> Self {
-        network.map_or_else(Self::default, |(id, name)| Self::default().stored(id, name, true))
+        let mut files = [None; IDS + 1];
+        files[USER] = NETWORK_OF_USER;
+        let store = Self { memory: None, files, removed: None, had_task: false };
+        network.map_or(store, |(id, name)| store.stored(id, name, true))
     }
 
     /// Adds a network in memory.
@@ -49,14 +56,14 @@ impl Store {
         Self { had_task: true, ..self }
     }
 
-    /// Removes all networks in files except the one with this identifier. If there is no
+    /// Removes the device's networks in files, except the one with this identifier. If there is no
     /// identifier and there was no task yet, all stay: the record may have been lost.
     #[must_use]
     pub(crate) fn without_others(mut self, id: Option<Id>) -> Self {
         if id.is_none() && !self.had_task {
             return Self { removed: None, ..self };
         }
-        for (other, file) in (0..).zip(&mut self.files) {
+        for (other, file) in (0..).zip(&mut self.files[..USER]) {
             if Some(other) != id {
                 *file = None;
             }
@@ -90,6 +97,11 @@ impl Store {
     /// removed it.
     pub(crate) fn is_safe(&self, (id, name): (Id, Name)) -> bool {
         self.removed == Some(id) || self.files[usize::from(id)] == Some((name, true))
+    }
+
+    /// Returns whether the network of the user is as it was.
+    pub(crate) fn has_network_of_user(&self) -> bool {
+        self.files[USER] == NETWORK_OF_USER
     }
 
     /// Returns the identifier for a new network: one that neither the platform nor a record has. If

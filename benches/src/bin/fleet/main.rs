@@ -21,6 +21,7 @@ use anyhow::Context;
 use clap::Parser;
 use common::scenario::INVARIANTS;
 use rustix::time::{ClockId, clock_gettime};
+use wps_core::{Cause, ErrorKind};
 
 #[derive(Parser)]
 struct Arguments {
@@ -39,8 +40,29 @@ const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 /// How much the process may grow between the first stage and the last, in KiB.
 const MAX_GROWTH_KIB: u64 = 4 * 1024;
 
-/// How often the pairings and the changes of settings ended in each way.
-type Endings = BTreeMap<&'static str, u64>;
+/// A fleet of this size meets every cause in [`MUST_BE_MET`].
+const LARGE_FLEET: u64 = 10_000;
+/// What a large fleet must meet. Otherwise the scenarios no longer reach it.
+const MUST_BE_MET: [Cause; 10] = [
+    Cause::NotPressed,
+    Cause::Cancelled,
+    Cause::Interrupted,
+    Cause::Store,
+    Cause::NotKept,
+    Cause::Driver(ErrorKind::Overlap),
+    Cause::Driver(ErrorKind::Refused),
+    Cause::Driver(ErrorKind::RouterLost),
+    Cause::Driver(ErrorKind::Insecure),
+    Cause::Driver(ErrorKind::WrongKey),
+];
+
+/// How a pairing ended: a name, and a detail.
+type Ending = (&'static str, Option<&'static str>);
+/// How often the pairings ended in each way.
+type Endings = BTreeMap<Ending, u64>;
+
+const PAIRED: Ending = ("paired", None);
+const NOT_STARTED: Ending = ("not started", Some("refused, or power was cut"));
 
 fn main() -> anyhow::Result<ExitCode> {
     let Arguments { devices, seed } = Arguments::parse();
@@ -75,14 +97,19 @@ fn main() -> anyhow::Result<ExitCode> {
         "{pairings} in {took:.0} s, {:.0} per second; how they ended:",
         pairings as f64 / took
     );
-    for (ending, times) in endings {
-        println!("{times:>10}  {ending}");
+    for (ending, times) in &endings {
+        println!("{times:>10}  {}", format(*ending));
     }
     println!("no invariant was violated:");
     for invariant in INVARIANTS {
         println!("  - {invariant}");
     }
     println!("bytes per device: {}", size::of_a_device());
+    let not_met = MUST_BE_MET.map(ending_of).into_iter().find(|it| !endings.contains_key(it));
+    if let (true, Some(ending)) = (devices >= LARGE_FLEET, not_met) {
+        println!("FAILED: no pairing ended so: {}", format(ending));
+        return Ok(ExitCode::FAILURE);
+    }
     let (first, last) = (resident.first().context("a stage")?, resident.last().context("one")?);
     if *last > first + MAX_GROWTH_KIB {
         println!("FAILED: memory grew from {first} to {last} KiB");
@@ -107,12 +134,12 @@ fn run_devices(seed: u64, devices: std::ops::Range<u64>, threads: usize) -> Opti
                     let device_seed = seed.wrapping_add(device.wrapping_mul(STRIDE));
                     match catch_unwind(|| scenario::random(device_seed).run()) {
                         Ok(ended) if ended.is_empty() => {
-                            *mine.entry("not started: refused, or power was cut").or_default() += 1;
+                            *mine.entry(NOT_STARTED).or_default() += 1;
                         }
                         Ok(ended) => {
                             for ended in ended {
-                                let name = ended.result.map_or_else(|it| it.name(), |()| "paired");
-                                *mine.entry(name).or_default() += 1;
+                                let ending = ended.result.map_or_else(ending_of, |()| PAIRED);
+                                *mine.entry(ending).or_default() += 1;
                             }
                         }
                         Err(_) => {
@@ -130,6 +157,14 @@ fn run_devices(seed: u64, devices: std::ops::Range<u64>, threads: usize) -> Opti
     });
     (!violated.into_inner())
         .then(|| all.into_inner().expect("no thread panics while it holds the lock"))
+}
+
+fn ending_of(cause: Cause) -> Ending {
+    (cause.name(), cause.detail())
+}
+
+fn format((name, detail): Ending) -> String {
+    detail.map_or_else(|| name.into(), |detail| format!("{name} ({detail})"))
 }
 
 /// Returns the CPU time of all threads. Other processes on the machine do not affect it.

@@ -77,6 +77,9 @@ impl World {
         if !named.all(|network| self.store.is_safe(network)) {
             return Err("a record names a network that the platform has not, or may lose");
         }
+        if !self.store.has_network_of_user() {
+            return Err("the user's network on the platform was touched");
+        }
         let deadline = node.deadline.map(wps_core::Instant::as_millis);
         let expected = match self.task {
             Task::None | Task::Reapply | Task::Forget => None,
