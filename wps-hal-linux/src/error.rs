@@ -25,6 +25,14 @@ pub enum LinuxError {
     /// Another program manages the interface. The text says what to do.
     #[error("{0}")]
     ManagedByOther(String),
+    /// NetworkManager does not answer, or refused a request. Holds its message.
+    #[error("NetworkManager: {message}")]
+    NetworkManager {
+        /// What kind of error this is.
+        kind: ErrorKind,
+        /// The message.
+        message: String,
+    },
     /// There is no interface of this name.
     #[error(
         "there is no network interface {0}: plug the radio in, or look for its name with `ip link`"
@@ -86,7 +94,7 @@ impl DriverError for LinuxError {
             | Self::SwitchNotPermitted(_) => ErrorKind::NotPermitted,
             Self::Unsupported(_) | Self::AccessPoint(_) => ErrorKind::Unsupported,
             Self::Credentials(error) => error.kind(),
-            Self::Wifi(kind) => *kind,
+            Self::Wifi(kind) | Self::NetworkManager { kind, .. } => *kind,
         }
     }
 }
@@ -126,13 +134,16 @@ mod tests {
         }
     }
 
-    fn linux_errors() -> [LinuxError; 12] {
+    fn linux_errors() -> [LinuxError; 13] {
         let unreachable =
             ControlSocketError::Unreachable { path: text().into(), error: os_error() };
         one_of_each! { LinuxError:
             LinuxError::ControlSocket(_) => LinuxError::ControlSocket(unreachable),
             LinuxError::InvalidReply(_) => LinuxError::InvalidReply("STATUS"),
             LinuxError::ManagedByOther(_) => LinuxError::ManagedByOther("another one".into()),
+            LinuxError::NetworkManager { .. } => {
+                LinuxError::NetworkManager { kind: ErrorKind::Other, message: text() }
+            },
             LinuxError::NoInterface(_) => LinuxError::NoInterface(text()),
             LinuxError::NotWireless(_) => LinuxError::NotWireless(text()),
             LinuxError::Blocked(_) => LinuxError::Blocked(text()),

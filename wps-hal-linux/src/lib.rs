@@ -1,6 +1,7 @@
 //! Wi-Fi Protected Setup on Linux. This crate implements the traits of [`wps_core`]:
 //!
 //! * the driver [`WpaSupplicant`] on wpa_supplicant's control socket,
+//! * the driver [`NetworkManager`] for an interface that NetworkManager manages,
 //! * the store [`FileStore`] in a file,
 //! * the clock [`BootClock`] on `CLOCK_BOOTTIME`.
 //!
@@ -50,6 +51,7 @@ mod led;
 #[cfg(feature = "gpio")]
 mod line;
 mod manager;
+mod network_manager;
 mod radio_switch;
 mod store;
 mod supplicant;
@@ -65,6 +67,7 @@ pub use key::Key;
 pub use led::{Led, LedError, LedName};
 #[cfg(feature = "gpio")]
 pub use line::{Line, LineError};
+pub use network_manager::NetworkManager;
 pub use store::{FileStore, StoreError};
 pub use supplicant::control_socket::ControlSocketError;
 #[cfg(feature = "_test")]

@@ -1,26 +1,10 @@
 //! Detects other programs that manage the interface. Two managers of one radio would undo each
 //! other's changes.
 
+use zbus::Connection;
 use zbus::fdo::DBusProxy;
-use zbus::{Connection, OwnedObjectPath};
 
-#[zbus::proxy(
-    interface = "org.freedesktop.NetworkManager",
-    default_service = "org.freedesktop.NetworkManager",
-    default_path = "/org/freedesktop/NetworkManager"
-)]
-trait NetworkManager {
-    fn get_device_by_ip_iface(&self, interface: &str) -> zbus::Result<OwnedObjectPath>;
-}
-
-#[zbus::proxy(
-    interface = "org.freedesktop.NetworkManager.Device",
-    default_service = "org.freedesktop.NetworkManager"
-)]
-trait Device {
-    #[zbus(property)]
-    fn managed(&self) -> zbus::Result<bool>;
-}
+use crate::network_manager::bus::{DeviceProxy, ManagerProxy, NETWORK_MANAGER};
 
 /// Returns which other program manages `interface` and what to do about it. Returns `None` if no
 /// program does, or if there is no system bus: without one, neither program runs.
@@ -40,10 +24,10 @@ pub(crate) async fn managed_by_other(interface: &str) -> Option<String> {
 
 /// Returns whether NetworkManager manages `interface`.
 async fn is_managed_by_network_manager(bus: &Connection, interface: &str) -> zbus::Result<bool> {
-    if !is_running(bus, "org.freedesktop.NetworkManager").await? {
+    if !is_running(bus, NETWORK_MANAGER).await? {
         return Ok(false);
     }
-    let path = NetworkManagerProxy::new(bus).await?.get_device_by_ip_iface(interface).await?;
+    let path = ManagerProxy::new(bus).await?.get_device_by_ip_iface(interface).await?;
     DeviceProxy::builder(bus).path(path).build().await?.managed().await
 }
 

@@ -243,7 +243,7 @@ mod tests {
             } else {
                 switch.turn_on().await.unwrap()
             }
-            assert_eq!(fs::read(directory.path().join("rfkill")).unwrap(), []);
+            assert_eq!(fs::read(directory.path().join("rfkill")).unwrap(), b"");
         }
     }
 

@@ -13,6 +13,8 @@ use super::reply::Values;
 const MASK_SUMMARY: &str = "0x00000a87";
 /// The id, the BSSID and the network's name.
 const MASK_NAMES: &str = "0x00001003";
+/// The id, the BSSID, the frequency, the age and the network's name.
+const MASK_SIGHTING: &str = "0x00001207";
 /// The elements of the latest probe response, or of a beacon if there was none.
 const MASK_IE: &str = "0x00000400";
 /// The elements of the latest beacon.
@@ -59,6 +61,30 @@ pub(crate) async fn contains(
         }
     }
     Ok(false)
+}
+
+/// Where and when an access point was last seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Sighting {
+    pub(crate) ssid: Option<Ssid>,
+    pub(crate) frequency_mhz: u16,
+    /// The whole seconds since then.
+    pub(crate) age_seconds: u64,
+}
+
+/// Returns the access points in the table.
+pub(crate) async fn sightings(
+    control: &ControlSocket,
+) -> Result<Vec<Sighting>, ControlSocketError> {
+    let mut found = Vec::new();
+    let mut pages = Pages::new(control, MASK_SIGHTING);
+    while let Some(page) = pages.next().await? {
+        found.extend(bss_entries(&page).filter_map(|(_, entry)| {
+            let (frequency_mhz, age_seconds) = (entry.number("freq")?, entry.number("age")?);
+            Some(Sighting { ssid: entry.ssid(), frequency_mhz, age_seconds })
+        }));
+    }
+    Ok(found)
 }
 
 /// Reads the table page by page: a reply holds at most 4 kB, in whole entries.

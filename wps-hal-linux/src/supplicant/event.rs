@@ -49,6 +49,11 @@ pub enum Event {
     KeyRefused(RefusedBy),
     /// No enabled network is in range.
     NetworkNotFound,
+    /// A network was removed from wpa_supplicant's list.
+    NetworkRemoved {
+        /// wpa_supplicant's id of the network.
+        id: u32,
+    },
     /// The access point refused to authenticate or associate this device.
     Rejected,
     /// The router handed over credentials. Holds the Credential attributes.
@@ -89,6 +94,7 @@ impl fmt::Debug for Event {
             Self::TempDisabled { id } => write!(f, "TempDisabled({id})"),
             Self::KeyRefused(by) => write!(f, "KeyRefused({by:?})"),
             Self::NetworkNotFound => write!(f, "NetworkNotFound"),
+            Self::NetworkRemoved { id } => write!(f, "NetworkRemoved({id})"),
             Self::Rejected => write!(f, "Rejected"),
             Self::Credentials(bytes) => write!(f, "Credentials({} bytes)", bytes.len()),
             Self::WpsSuccess => write!(f, "WpsSuccess"),
@@ -156,6 +162,9 @@ impl Event {
                 _ => Self::WpsFail(number_of(rest, "config_error").unwrap_or(0)),
             },
             "WPS-M2D" => Self::WpsM2d(number_of(rest, "config_error").unwrap_or(0)),
+            "CTRL-EVENT-NETWORK-REMOVED" => {
+                rest.trim().parse().map_or(Self::Other, |id| Self::NetworkRemoved { id })
+            }
             "WPS-OVERLAP-DETECTED" => Self::WpsOverlap,
             "AP-ENABLED" => Self::AccessPointUp,
             "AP-DISABLED" => Self::AccessPointDown,
@@ -210,6 +219,7 @@ mod tests {
             Event::Terminating => Event::Terminating,
             Event::Other => Event::Other,
             Event::Malformed => Event::Malformed,
+            Event::NetworkRemoved { .. } => Event::NetworkRemoved { id: 3 },
         };
         let texts: HashSet<_> = events.iter().map(|event| format!("{event:?}")).collect();
         assert_eq!(texts.len(), events.len(), "{texts:?}");
@@ -283,6 +293,7 @@ mod tests {
             ("<3>CTRL-EVENT-EAP-STARTED EAP authentication started", Event::EapStarted),
             ("<3>WPS-M2D dev_password_id=4 config_error=12", Event::WpsM2d(12)),
             ("<3>WPS-OVERLAP-DETECTED PBC session overlap", Event::WpsOverlap),
+            ("<3>CTRL-EVENT-NETWORK-REMOVED 3", Event::NetworkRemoved { id: 3 }),
             ("<3>AP-ENABLED ", Event::AccessPointUp),
             ("<3>AP-DISABLED ", Event::AccessPointDown),
             ("<3>CTRL-EVENT-TERMINATING ", Event::Terminating),

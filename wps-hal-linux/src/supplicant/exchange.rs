@@ -24,6 +24,8 @@ const CONFIG_METHODS: &str = "virtual_display virtual_push_button";
 /// How long to wait for the router to end the association after a successful exchange. Its
 /// deauthentication would hit a new association that starts earlier.
 const ROUTER_DISCONNECT_TIMEOUT: Duration = Duration::from_millis(300);
+/// The `id_str` of the network of our exchange.
+const ID_STR: &str = "\"wps-hal-linux exchange\"";
 /// The number of scans in which wpa_supplicant may look for a router that we have just seen.
 const MAX_SCANS: u32 = 3;
 /// Configuration error "multiple PBC sessions detected": the router receives requests of more than
@@ -101,6 +103,10 @@ pub(crate) async fn exchange(session: &Session, router: &Router) -> Result<Offer
             Event::WpsOverlap => return Err(LinuxError::Wifi(ErrorKind::Overlap)),
             Event::WpsUnusable(error) => return Err(LinuxError::Credentials(error)),
             Event::NetworkNotFound => return Err(LinuxError::Wifi(ErrorKind::RouterLost)),
+            // By another program, for example a network manager that wants to join its own network.
+            Event::NetworkRemoved { id: removed } if removed == id => {
+                return Err(LinuxError::Wifi(ErrorKind::RouterLost));
+            }
             Event::TempDisabled { id: disabled } if disabled == id => {
                 return Err(LinuxError::Wifi(ErrorKind::RouterLost));
             }
@@ -129,6 +135,7 @@ pub(crate) async fn exchange(session: &Session, router: &Router) -> Result<Offer
 async fn add_wps_network(session: &Session, router: &Router) -> Result<u32, LinuxError> {
     let id = session.add_network().await?;
     for (variable, value) in [
+        ("id_str", ID_STR),
         ("key_mgmt", "WPS"),
         ("eap", "WSC"),
         ("identity", "\"WFA-SimpleConfig-Enrollee-1-0\""),
@@ -151,6 +158,27 @@ pub(crate) async fn cancel(session: &Session) -> Result<(), ControlSocketError> 
         session.remove_network(network.id).await?;
     }
     Ok(())
+}
+
+/// Ends an exchange of ours that a dropped future has left, beside another program: leaves the
+/// pairings of that program alone, and sets `wps_cred_processing` to its value.
+pub(crate) async fn cancel_ours(
+    session: &Session,
+    cred_processing: u8,
+) -> Result<(), ControlSocketError> {
+    for network in list_networks(session.control()).await? {
+        let id_str = session.request(&format!("GET_NETWORK {} id_str", network.id)).await?;
+        // Another program's network has a name, or is for WPS. One with neither was dropped before
+        // it got our `id_str`.
+        let is_incomplete = network.name.is_empty() && !session.is_wps_network(network.id).await?;
+        if id_str.trim() == ID_STR || is_incomplete {
+            // It fails if the other program has removed the network since.
+            session.request(&format!("REMOVE_NETWORK {}", network.id)).await?;
+        }
+    }
+    let config_methods_unset =
+        session.request("GET config_methods").await?.trim() == CONFIG_METHODS;
+    ExchangeVariables { cred_processing, config_methods_unset }.restore(session).await
 }
 
 /// Returns the networks of a running pairing, started by this driver or by another program.

@@ -7,6 +7,7 @@ use wps_core::{ErrorKind, ScanResults};
 use super::bss_table::bss_list;
 use super::control_socket::ControlSocketError;
 use super::event::Event;
+use super::network_block::list_networks;
 use super::reply::{self, Values};
 use super::session::{EVENT_TIMEOUT, Session};
 use crate::error::LinuxError;
@@ -87,14 +88,26 @@ impl Session {
         }
     }
 
-    /// Waits until a scan that is not ours ends. Without a link, wpa_supplicant scans all bands
-    /// again and again for a network to join. This method stops that until `apply` or `join`.
+    /// Waits until a scan that is not ours ends.
+    ///
+    /// Without a link, wpa_supplicant scans all bands again and again for a network to join. This
+    /// method stops that until `apply` or `join`. If the session is [shared](Self::shared), another
+    /// program scans all bands, too, to list networks. Such a scan is aborted, unless that program
+    /// is joining a network.
     async fn wait_for_other_scan(&self) -> Result<(), ControlSocketError> {
         let status = self.request("STATUS").await?;
-        // Not if there is a link, or one is just being established.
         let state = Values::parse(&status).text("wpa_state");
-        if matches!(state, Some("SCANNING" | "DISCONNECTED" | "INACTIVE")) {
-            self.command("DISCONNECT").await?;
+        // Not if there is a link, or one is just being established.
+        let is_idle = matches!(state, Some("SCANNING" | "DISCONNECTED" | "INACTIVE"));
+        if !self.is_shared() {
+            if is_idle {
+                self.command("DISCONNECT").await?;
+            }
+        } else if state == Some("COMPLETED")
+            || is_idle && list_networks(self.control()).await?.is_empty()
+        {
+            // It may have ended.
+            self.request("ABORT_SCAN").await?;
         }
         let scan_end = async {
             loop {

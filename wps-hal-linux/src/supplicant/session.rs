@@ -24,6 +24,8 @@ const POWER_POLL_INTERVAL: Duration = Duration::from_millis(50);
 pub(crate) struct Session {
     control: ControlSocket,
     events: Events,
+    /// Whether another program decides which networks wpa_supplicant joins.
+    is_shared: bool,
     /// Whether a malformed event was logged. One log line for a session is enough.
     malformed_logged: AtomicBool,
 }
@@ -37,7 +39,18 @@ impl Session {
     ) -> Result<Self, ControlSocketError> {
         let events = Events::attach(directory, interface).await?;
         let control = ControlSocket::connect(directory, interface)?;
-        Ok(Self { control, events, malformed_logged: AtomicBool::new(false) })
+        Ok(Self { control, events, is_shared: false, malformed_logged: AtomicBool::new(false) })
+    }
+
+    /// Declares that another program decides which networks wpa_supplicant joins. A scan then never
+    /// stops that program from joining one.
+    pub(crate) fn shared(self) -> Self {
+        Self { is_shared: true, ..self }
+    }
+
+    /// Returns whether another program decides which networks wpa_supplicant joins.
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Returns the connection for requests.
@@ -83,7 +96,7 @@ impl Session {
     }
 
     /// Waits for the next event. Returns `None` if there is none within `timeout`.
-    pub(super) async fn event_within(
+    pub(crate) async fn event_within(
         &self,
         timeout: Duration,
     ) -> Result<Option<Event>, ControlSocketError> {

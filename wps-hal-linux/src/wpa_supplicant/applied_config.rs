@@ -2,9 +2,6 @@
 //! still in force. wpa_supplicant loses it when it restarts or reloads its configuration file, may
 //! join another network in place of ours, and may be told to join none.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
 use wps_core::{Settings, Ssid};
 
 use crate::supplicant::bss_table;
@@ -12,15 +9,8 @@ use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
 use crate::supplicant::link::read_link;
 use crate::supplicant::network_block::list_networks;
 use crate::supplicant::reply::Values;
+use crate::supplicant::return_delay::ReturnDelay;
 use crate::supplicant::session::Session;
-
-/// How long wpa_supplicant may be in another network, or in none, without trying ours while it is
-/// enabled and in range. After a failed association it ignores the access point for 10 s
-/// (`wpa_bssid_ignore_add`), joins the next best network and stays there. After a `DISCONNECT` of
-/// another program it joins none.
-const RETURN_DELAY: Duration = Duration::from_secs(10);
-/// The delay doubles up to this, because each return may interrupt a working connection.
-const MAX_RETURN_DELAY: Duration = Duration::from_secs(640);
 
 /// The part of the applied configuration that wpa_supplicant can lose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,45 +131,6 @@ pub(crate) enum Condition {
     Connected,
     /// It is in force, and there is no link.
     NotConnected,
-}
-
-/// The delay before a return to our network, which wpa_supplicant is not trying to join.
-#[derive(Clone, Debug)]
-pub(crate) struct ReturnDelay {
-    /// When the delay is over. `None` if it is not running.
-    end: Option<Instant>,
-    /// The length of the delay when it starts.
-    length: Duration,
-}
-
-impl Default for ReturnDelay {
-    fn default() -> Self {
-        Self { end: None, length: RETURN_DELAY }
-    }
-}
-
-impl ReturnDelay {
-    /// Starts the delay unless it is running. Returns whether it is over.
-    fn is_over(&mut self) -> bool {
-        let now = Instant::now();
-        now >= *self.end.get_or_insert(now + self.length)
-    }
-
-    /// Stops the delay. Its length stays.
-    fn stop(&mut self) {
-        self.end = None;
-    }
-
-    /// Extends the delay by its shortest length, because a return is not possible now.
-    fn postpone(&mut self) {
-        self.end = Some(Instant::now() + RETURN_DELAY);
-    }
-
-    /// Starts the delay again, twice as long.
-    fn double(&mut self) {
-        self.length = (self.length * 2).min(MAX_RETURN_DELAY);
-        self.end = Some(Instant::now() + self.length);
-    }
 }
 
 /// Returns whether this network is enabled. Another program may have disabled it, which is then

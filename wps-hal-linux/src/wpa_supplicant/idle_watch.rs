@@ -1,6 +1,5 @@
 //! Watches the applied configuration and its network while the device is idle.
 
-use std::mem;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,17 +8,16 @@ use wps_core::Ssid;
 use wps_core::driver::IdleEvent;
 use wps_core::wsc::Bssid;
 
-use super::applied_config::{AppliedConfig, Condition, ReturnDelay};
+use super::applied_config::{AppliedConfig, Condition};
 use crate::supplicant::bss_table;
 use crate::supplicant::control_socket::{ControlSocket, ControlSocketError, Events};
 use crate::supplicant::event::{Event, RefusedBy};
+use crate::supplicant::refusals::Refusals;
+use crate::supplicant::return_delay::ReturnDelay;
 
 /// The time between two checks. Polling is necessary: a wpa_supplicant that was killed sends no
 /// event.
 const CONFIG_POLL_INTERVAL: Duration = Duration::from_secs(3);
-/// After this many refusals in a row, the key counts as refused. A single one can be bad reception:
-/// with WPA2 it is any link that breaks in the handshake (hostap's `could_be_psk_mismatch`).
-const MIN_REFUSALS: u32 = 2;
 
 /// What the driver remembers between two calls of `maintain`, whose future may be dropped every
 /// second.
@@ -33,12 +31,9 @@ pub(crate) struct IdleWatch {
     events: Option<Events>,
     /// The event that is being handled. It stays here until that is done.
     event: Option<Event>,
-    /// The refusals of the key in a row, without another failure or a connection in between.
-    refusals: u32,
+    refusals: Refusals,
     /// Whether an access point has refused the key since the last scan.
     refused_since_scan: bool,
-    /// Whether [`IdleEvent::KeyRefused`] was the last report about the key.
-    refusal_reported: bool,
 }
 
 /// Has the same memory, but no connection.
@@ -139,13 +134,13 @@ impl IdleWatch {
         match event {
             Event::Connected { id: connected } if connected == *id => self.on_key_accepted(),
             Event::KeyRefused(RefusedBy::Network(refused)) if refused == *id => {
-                self.on_key_refused()
+                self.refusals.on_refused()
             }
             Event::KeyRefused(RefusedBy::AccessPoint(bssid))
                 if is_in_range(directory, interface, ssid, Some(bssid)).await.unwrap_or(false) =>
             {
                 self.refused_since_scan = true;
-                self.on_key_refused()
+                self.refusals.on_refused()
             }
             Event::ScanResults => {
                 self.refused_since_scan = false;
@@ -166,22 +161,14 @@ impl IdleWatch {
         }
     }
 
-    fn on_other_failure(&mut self) -> Option<IdleEvent> {
-        self.refusals = 0;
-        None
-    }
-
-    fn on_key_refused(&mut self) -> Option<IdleEvent> {
-        self.refusals = self.refusals.saturating_add(1);
-        let report = self.refusals >= MIN_REFUSALS && !self.refusal_reported;
-        self.refusal_reported |= report;
-        report.then_some(IdleEvent::KeyRefused)
-    }
-
     fn on_key_accepted(&mut self) -> Option<IdleEvent> {
         self.pause();
-        self.refusals = 0;
-        mem::take(&mut self.refusal_reported).then_some(IdleEvent::KeyAccepted)
+        self.refusals.on_accepted()
+    }
+
+    fn on_other_failure(&mut self) -> Option<IdleEvent> {
+        self.refusals.on_other_failure();
+        None
     }
 }
 

@@ -1,0 +1,214 @@
+//! NetworkManager's objects on the system bus, as far as this crate uses them.
+
+use std::collections::HashMap;
+
+use wps_core::ErrorKind;
+use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
+
+use crate::error::LinuxError;
+
+/// The name of NetworkManager on the bus.
+pub(crate) const NETWORK_MANAGER: &str = "org.freedesktop.NetworkManager";
+
+/// A setting of a profile, such as `connection`: its properties.
+pub(crate) type Setting<'a> = HashMap<&'a str, Variant<'a>>;
+/// The settings of a profile, by name.
+pub(crate) type ProfileSettings<'a> = HashMap<&'a str, Setting<'a>>;
+/// The settings of a profile, as NetworkManager returns them.
+pub(crate) type OwnedSettings = HashMap<String, HashMap<String, OwnedVariant>>;
+
+#[zbus::proxy(
+    interface = "org.freedesktop.NetworkManager",
+    default_service = "org.freedesktop.NetworkManager",
+    default_path = "/org/freedesktop/NetworkManager"
+)]
+pub(crate) trait Manager {
+    fn get_device_by_ip_iface(&self, interface: &str) -> zbus::Result<OwnedObjectPath>;
+
+    fn activate_connection(
+        &self,
+        profile: &ObjectPath<'_>,
+        device: &ObjectPath<'_>,
+        access_point: &ObjectPath<'_>,
+    ) -> zbus::Result<OwnedObjectPath>;
+}
+
+#[zbus::proxy(
+    interface = "org.freedesktop.NetworkManager.Settings",
+    default_service = "org.freedesktop.NetworkManager",
+    default_path = "/org/freedesktop/NetworkManager/Settings"
+)]
+pub(crate) trait Settings {
+    fn list_connections(&self) -> zbus::Result<Vec<OwnedObjectPath>>;
+
+    fn get_connection_by_uuid(&self, uuid: &str) -> zbus::Result<OwnedObjectPath>;
+
+    fn add_connection2(
+        &self,
+        settings: &ProfileSettings<'_>,
+        flags: u32,
+        arguments: &Setting<'_>,
+    ) -> zbus::Result<(OwnedObjectPath, HashMap<String, OwnedVariant>)>;
+}
+
+#[zbus::proxy(
+    interface = "org.freedesktop.NetworkManager.Settings.Connection",
+    default_service = "org.freedesktop.NetworkManager"
+)]
+pub(crate) trait Profile {
+    fn get_settings(&self) -> zbus::Result<OwnedSettings>;
+
+    fn get_secrets(&self, setting: &str) -> zbus::Result<OwnedSettings>;
+
+    fn update2(
+        &self,
+        settings: &ProfileSettings<'_>,
+        flags: u32,
+        arguments: &Setting<'_>,
+    ) -> zbus::Result<HashMap<String, OwnedVariant>>;
+
+    fn delete(&self) -> zbus::Result<()>;
+
+    #[zbus(property)]
+    fn unsaved(&self) -> zbus::Result<bool>;
+
+    #[zbus(property)]
+    fn filename(&self) -> zbus::Result<String>;
+}
+
+#[zbus::proxy(
+    interface = "org.freedesktop.NetworkManager.Device",
+    default_service = "org.freedesktop.NetworkManager"
+)]
+pub(crate) trait Device {
+    fn disconnect(&self) -> zbus::Result<()>;
+
+    #[zbus(property)]
+    fn managed(&self) -> zbus::Result<bool>;
+
+    #[zbus(property)]
+    fn state_reason(&self) -> zbus::Result<(u32, u32)>;
+
+    #[zbus(property)]
+    fn active_connection(&self) -> zbus::Result<OwnedObjectPath>;
+
+    #[zbus(property)]
+    fn autoconnect(&self) -> zbus::Result<bool>;
+
+    #[zbus(property)]
+    fn set_autoconnect(&self, autoconnect: bool) -> zbus::Result<()>;
+}
+
+#[zbus::proxy(
+    interface = "org.freedesktop.NetworkManager.Connection.Active",
+    default_service = "org.freedesktop.NetworkManager"
+)]
+pub(crate) trait ActiveConnection {
+    #[zbus(property)]
+    fn uuid(&self) -> zbus::Result<String>;
+}
+
+#[zbus::proxy(
+    interface = "org.freedesktop.NetworkManager.AgentManager",
+    default_service = "org.freedesktop.NetworkManager",
+    default_path = "/org/freedesktop/NetworkManager/AgentManager"
+)]
+pub(crate) trait AgentManager {
+    fn register(&self, identifier: &str) -> zbus::Result<()>;
+}
+
+/// Returns the end of the error's name, such as `UnknownDevice`, if NetworkManager has refused the
+/// request.
+pub(crate) fn refusal(error: &zbus::Error) -> Option<&str> {
+    match error {
+        zbus::Error::MethodError(name, ..) => name.as_str().rsplit('.').next(),
+        _ => None,
+    }
+}
+
+/// The error of a request to NetworkManager. It keeps zbus out of the public API.
+#[derive(Debug)]
+pub(crate) struct BusError(pub(crate) zbus::Error);
+
+impl From<zbus::Error> for BusError {
+    fn from(error: zbus::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl BusError {
+    /// Returns whether NetworkManager refuses to activate a profile now, for example because its
+    /// network is not in range.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        matches!(refusal(&self.0), Some("UnknownConnection" | "ConnectionNotAvailable"))
+    }
+}
+
+/// The refusal of a request for which this program has no right.
+pub(crate) const PERMISSION_DENIED: &str = "PermissionDenied";
+
+/// Converts an error of a request. NetworkManager's messages contain no secrets.
+impl From<BusError> for LinuxError {
+    fn from(BusError(error): BusError) -> Self {
+        let (kind, advice) = match &error {
+            zbus::Error::MethodError(..) => match refusal(&error) {
+                Some(PERMISSION_DENIED | "NotAuthorized") => {
+                    (ErrorKind::NotPermitted, ": run as root, or permit it with a rule for polkit")
+                }
+                Some("InvalidProperty" | "MissingProperty") => (ErrorKind::Unsupported, ""),
+                _ => (ErrorKind::Other, ""),
+            },
+            zbus::Error::FDO(error) => match **error {
+                zbus::fdo::Error::AccessDenied(_) | zbus::fdo::Error::AuthFailed(_) => (
+                    ErrorKind::NotPermitted,
+                    ": run as root, or permit it with a policy of the system bus",
+                ),
+                _ => (ErrorKind::NoResponse, ""),
+            },
+            _ => (ErrorKind::NoResponse, ""),
+        };
+        Self::NetworkManager { kind, message: format!("{error}{advice}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wps_core::DriverError;
+    use zbus::fdo::Error::{AccessDenied, NoReply, ServiceUnknown};
+
+    use super::*;
+
+    #[test]
+    fn errors_of_the_bus_have_their_kinds() {
+        let text = || String::from("the reason");
+        for (error, kind) in [
+            (AccessDenied(text()), ErrorKind::NotPermitted),
+            (ServiceUnknown(text()), ErrorKind::NoResponse),
+            (NoReply(text()), ErrorKind::NoResponse),
+        ] {
+            let error = LinuxError::from(BusError(zbus::Error::FDO(Box::new(error))));
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.to_string().contains("the reason"), "{error}");
+        }
+    }
+
+    #[test]
+    fn refusals_of_networkmanager_have_their_kinds() {
+        for (name, kind, is_unavailable) in [
+            ("PermissionDenied", ErrorKind::NotPermitted, false),
+            ("Settings.NotAuthorized", ErrorKind::NotPermitted, false),
+            ("Connection.InvalidProperty", ErrorKind::Unsupported, false),
+            ("UnknownConnection", ErrorKind::Other, true),
+            ("ConnectionNotAvailable", ErrorKind::Other, true),
+            ("Failed", ErrorKind::Other, false),
+        ] {
+            let name = format!("{NETWORK_MANAGER}.{name}");
+            let call = zbus::Message::method_call("/", "Call").build(&()).unwrap();
+            let reply = zbus::Message::error(&call.header(), &*name);
+            let reply = reply.build(&("the reason",)).unwrap();
+            let error = BusError(zbus::Error::from(reply));
+            assert_eq!(error.is_unavailable(), is_unavailable, "{name}");
+            assert_eq!(LinuxError::from(error).kind(), kind, "{name}");
+        }
+    }
+}
