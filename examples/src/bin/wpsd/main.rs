@@ -29,7 +29,7 @@ use tracing_subscriber::filter::LevelFilter;
 ///
 /// Without --interface it runs on a simulated radio: open the page, and control the simulated
 /// router there or with the keyboard. With --interface it pairs a real Wi-Fi interface through
-/// wpa_supplicant.
+/// wpa_supplicant, or through NetworkManager.
 #[derive(Parser)]
 #[command(version, after_help = AFTER_HELP)]
 struct Flags {
@@ -52,6 +52,11 @@ struct Flags {
     /// empty
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+
+    /// The program that decides which networks the interface joins
+    #[arg(long, value_name = "NAME", value_enum, default_value = "wpa-supplicant")]
+    #[arg(requires = "interface")]
+    manager: linux::Manager,
 
     /// The directory for the saved settings
     #[arg(long, value_name = "DIR", default_value = "/var/lib/wpsd", requires = "interface")]
@@ -85,6 +90,7 @@ Examples:
   wpsd --platform-keeps-networks                   the same, with a platform that keeps networks
   wpsd --interface wlan0 --listen 0.0.0.0:80       a real radio, reachable from the whole network
   wpsd --interface wlan0 --listen 0.0.0.0:80 --password-file /etc/wpsd/password
+  wpsd --interface wlan0 --manager network-manager
   wpsd --interface wlan0 --button-key gpio-keys --lamp-led green:wps
   curl -i -X POST http://127.0.0.1:8080/api/v1/wifi/wps        start a pairing
   curl -s http://127.0.0.1:8080/api/v1/wifi/wps                show the status
@@ -126,6 +132,7 @@ fn run(flags: Flags) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let Flags {
         interface,
+        manager,
         listen,
         names,
         password_file,
@@ -146,8 +153,15 @@ fn run(flags: Flags) -> anyhow::Result<()> {
     let work = async move {
         match interface {
             Some(interface) => {
-                let options =
-                    linux::Options { interface, state_dir, control_dir, freq_list, http, device };
+                let options = linux::Options {
+                    interface,
+                    manager,
+                    state_dir,
+                    control_dir,
+                    freq_list,
+                    http,
+                    device,
+                };
                 linux::run(options).await
             }
             None => simulated::run(http, device, platform_keeps_networks).await,
