@@ -5,10 +5,12 @@
 //! `RADIO_TEST_CHECK="any order"` runs only the check of that name.
 
 mod lab;
+mod routers;
 
 use std::time::Duration;
 
-use lab::{Router, Security, Supplicant, reset_radios, run};
+use lab::{Supplicant, reset_radios};
+use routers::{INTERFACE, Routers};
 use wps_core::conformance::{
     self, Check, CheckResult, Limits, ObservedState, TestBed, Unavailable, run_all,
 };
@@ -20,20 +22,18 @@ use wps_testkit::hex;
 /// The channels of wpa_supplicant's own scans: all bands would take 14 s for each scan. Saving the
 /// configuration is allowed here; the driver must prevent that its network is saved.
 const CONFIGURATION: &str = "update_config=1\nfreq_list=2412 2437 2462 5180";
-const INTERFACE: &str = "wlan1";
 /// The radios of the routers, and their channels.
 const RADIOS: [(usize, u32); 3] = [(0, 6), (2, 11), (3, 36)];
 
 /// The lab as a test bed.
-#[derive(Default)]
 struct Lab {
     station: Option<Supplicant>,
-    routers: Vec<(Ssid, usize, Router)>,
+    routers: Routers,
 }
 
-impl Lab {
-    fn router(&self, ssid: &Ssid) -> Option<&Router> {
-        self.routers.iter().find(|(name, ..)| name == ssid).map(|(_, _, router)| router)
+impl Default for Lab {
+    fn default() -> Self {
+        Self { station: None, routers: Routers::new(RADIOS) }
     }
 }
 
@@ -67,64 +67,24 @@ impl TestBed for Lab {
     }
 
     async fn start_router(&mut self, network: &Credentials) -> Result<(), Unavailable> {
-        if self.router(&network.ssid).is_some() {
-            return Ok(());
-        }
-        let used = |radio| self.routers.iter().any(|(_, other, _)| *other == radio);
-        let free = RADIOS.into_iter().find(|(radio, _)| !used(*radio));
-        let (radio, channel) = free.ok_or(Unavailable("the lab has three routers"))?;
-        let router = Router::setup(radio, network.ssid.as_bytes()).channel(channel);
-        let router = match str::from_utf8(wps_testkit::key(network)) {
-            Ok("") => router.security(Security::Open),
-            Ok(key) => router.passphrase(key),
-            Err(_) => return Err(Unavailable("the lab's routers take keys as text")),
-        };
-        self.routers.push((network.ssid.clone(), radio, router.start()));
-        Ok(())
+        self.routers.start(network)
     }
 
     async fn stop_router(&mut self, ssid: &Ssid) {
-        self.routers.retain(|(name, ..)| name != ssid);
+        self.routers.stop(ssid);
     }
 
     async fn press_button(&mut self, ssid: &Ssid) {
-        self.router(ssid).expect("a router that is on").press_button();
+        self.routers.press_button(ssid);
     }
 
     async fn bssid(&mut self, ssid: &Ssid) -> Result<Bssid, Unavailable> {
-        let router = self.router(ssid).expect("a router that is on");
-        Ok(router.bssid().parse().expect("an address"))
+        Ok(self.routers.bssid(ssid))
     }
 
-    /// Asks the routers, and for an access point the kernel.
     async fn observe(&mut self) -> Result<ObservedState, Unavailable> {
-        let address = std::fs::read_to_string(format!("/sys/class/net/{INTERFACE}/address"));
-        let sta = format!("STA {}", address.expect("an address").trim());
-        let has_station = |router: &Router| router.request(&sta).contains("[AUTHORIZED]");
-        // While the device serves an access point, a router that still lists it has missed its
-        // deauthentication.
         let status = self.station.as_ref().expect("wpa_supplicant").status();
-        let is_station = status.get("mode").is_none_or(|mode| mode != "AP");
-        let joined = self.routers.iter().filter(|(_, _, router)| is_station && has_station(router));
-        match joined.collect::<Vec<_>>().as_slice() {
-            [] => {}
-            [(ssid, ..)] => return Ok(ObservedState::Joined(ssid.clone())),
-            // One router has missed the device's deauthentication. Ask the kernel which one.
-            several => {
-                let link = run(&format!("iw dev {INTERFACE} link"));
-                let to = several.iter().find(|(_, _, router)| link.contains(router.bssid()));
-                return Ok(to.map_or(ObservedState::Nothing, |(ssid, ..)| {
-                    ObservedState::Joined(ssid.clone())
-                }));
-            }
-        }
-        let info = run(&format!("iw dev {INTERFACE} info"));
-        let line = |start| info.lines().find_map(|line| line.trim().strip_prefix(start));
-        let name = line("ssid ").and_then(|name| Ssid::new(name.as_bytes()).ok());
-        Ok(match (line("type "), name) {
-            (Some("AP"), Some(ssid)) => ObservedState::Serving(ssid),
-            _ => ObservedState::Nothing,
-        })
+        Ok(self.routers.observe(status.get("mode").is_none_or(|mode| mode != "AP")))
     }
 
     async fn restart_platform(&mut self) -> Result<(), Unavailable> {

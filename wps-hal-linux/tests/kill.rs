@@ -10,11 +10,9 @@
 mod lab;
 mod wpsd;
 
-use std::env;
 use std::thread::sleep;
-use std::time::{Duration, SystemTime};
 
-use lab::{Router, until};
+use lab::{Random, Router, number, until};
 use wps_core::command::PAIRING_WINDOW;
 use wps_core::{Record, Settings};
 use wpsd::{Daemon, Host, STEP_TIMEOUT, WPS, curl, host, record, status, wait_for};
@@ -32,41 +30,6 @@ const PHASES: [(&str, u64); 4] = [
 ];
 /// The longest time in milliseconds that a supervisor needs to restart wpa_supplicant.
 const RESTART_DELAY_MAX_MS: u64 = 3_000;
-
-/// SplitMix64: the same seed gives the same moments.
-struct Random(u64);
-
-impl Random {
-    /// Takes the seed from `RADIO_TEST_SEED`, or from the clock if it is not set.
-    fn seeded() -> Self {
-        let clock = || {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            now.as_micros().try_into().unwrap_or_default()
-        };
-        let seed = number("RADIO_TEST_SEED").unwrap_or_else(clock);
-        println!("RADIO_TEST_SEED={seed} repeats this");
-        Self(seed)
-    }
-
-    /// Returns a random number below `limit`.
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ mixed >> 31) % limit
-    }
-
-    /// Returns a random duration below `limit` milliseconds.
-    fn millis(&mut self, limit: u64) -> Duration {
-        Duration::from_millis(self.below(limit))
-    }
-}
-
-/// Returns the number in an environment variable, or `None` if it is not set.
-fn number(variable: &str) -> Option<u64> {
-    let text = env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
-}
 
 /// A host connected to its old network, and two routers to pair with in turn.
 struct TestContext {

@@ -44,6 +44,11 @@ impl Process {
         Self(command.spawn().expect("the program starts"))
     }
 
+    /// Returns the id of the process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Sends a signal.
     ///
     /// # Panics

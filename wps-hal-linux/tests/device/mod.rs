@@ -12,10 +12,10 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use tokio::sync::oneshot;
 use wps_core::wsc::Bssid;
 use wps_core::{
-    AfterFailure, Cause, Clock, Config, Control, Instant, Loaded, Phase, Record, RequestError,
-    TaskResult,
+    AfterFailure, Cause, Clock, Config, Control, Instant, Link, Loaded, Phase, Record,
+    RequestError, TaskResult,
 };
-use wps_core::{Runner, Settings, SettingsStore, Status};
+use wps_core::{Runner, ScanResults, Settings, SettingsStore, Status, WifiDriver};
 use wps_hal_linux::{BootClock, FileStore, WpaSupplicant};
 
 use crate::lab::until;
@@ -24,6 +24,12 @@ type SharedControl = Control<CriticalSectionRawMutex, 8, 8>;
 
 /// How long to wait for a state: longer than a pairing window and everything after it.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(150);
+
+/// Runs a future to its end. Does not keep the guest's only processor busy while it waits.
+fn block_on<F: Future>(work: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(work)
+}
 
 /// Creates a state directory for a device's record.
 pub fn state_directory() -> tempfile::TempDir {
@@ -75,17 +81,26 @@ impl Device {
 
     /// Boots a device with this setting of what a failed pairing leaves behind.
     pub fn boot_with(radio: usize, state: &Path, after_failure: AfterFailure) -> Self {
+        let interface = format!("wlan{radio}");
+        let driver = WpaSupplicant::new("/run/wpa_supplicant", &*interface);
+        Self::boot_driver(driver, &interface, state, after_failure)
+    }
+
+    /// Boots a device with another driver.
+    pub fn boot_driver<D: WifiDriver + Send + 'static>(
+        driver: D,
+        interface: &str,
+        state: &Path,
+        after_failure: AfterFailure,
+    ) -> Self {
         let clock = OffsetClock::default();
         let runner_clock = clock.clone();
         // Lives as long as the process, because the test and the runner are on different threads.
         let control: &'static SharedControl = Box::leak(Box::default());
         let (stop, stopped) = oneshot::channel();
-        let interface = format!("wlan{radio}");
-        let store = FileStore::open(state, &interface).expect("a store");
+        let store = FileStore::open(state, interface).expect("a store");
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(async move {
-                let driver = WpaSupplicant::new("/run/wpa_supplicant", interface);
+            block_on(async move {
                 let config = Config::new(Settings::Platform).with_after_failure(after_failure);
                 let boot = Runner::boot(driver, store, runner_clock, control, config);
                 let mut runner = boot.await.expect("a readable store");
@@ -115,18 +130,18 @@ impl Device {
 
     /// Starts a pairing.
     pub fn start(&self) -> Result<(), RequestError> {
-        embassy_futures::block_on(self.control.start(Duration::ZERO))
+        block_on(self.control.start(Duration::ZERO))
     }
 
     /// Starts a pairing with one access point.
     pub fn start_with(&self, access_point: Bssid) -> Result<(), RequestError> {
-        embassy_futures::block_on(self.control.start_with(access_point, Duration::ZERO))
+        block_on(self.control.start_with(access_point, Duration::ZERO))
     }
 
     /// Changes the settings, and returns the result.
     pub fn configure(&self, settings: Settings) -> Result<(), Cause> {
         let request = self.control.configure(settings, Duration::ZERO);
-        embassy_futures::block_on(request).expect("an accepted change");
+        block_on(request).expect("an accepted change");
         self.wait_result()
     }
 
@@ -137,7 +152,17 @@ impl Device {
 
     /// Cancels the pairing.
     pub fn cancel(&self) {
-        embassy_futures::block_on(self.control.cancel());
+        block_on(self.control.cancel());
+    }
+
+    /// Returns the state of the link.
+    pub fn link(&self) -> Option<Link> {
+        block_on(self.control.link())
+    }
+
+    /// Returns the access points in range.
+    pub fn scan(&self) -> Option<ScanResults> {
+        block_on(self.control.scan())
     }
 
     pub fn status(&self) -> Status {
@@ -147,6 +172,16 @@ impl Device {
     /// Waits until the status fulfils `condition`, and returns it.
     pub fn wait_status(&self, what: &str, condition: impl Fn(&Status) -> bool) -> Status {
         until(WAIT_TIMEOUT, what, || Some(self.status()).filter(&condition))
+    }
+
+    /// Waits until the status fulfils `condition`, and returns it. Does not poll, so it also
+    /// notices a state of a few milliseconds.
+    pub fn notice_status(&self, what: &str, condition: impl Fn(&Status) -> bool) -> Status {
+        let mut listener = self.control.listen().expect("few listeners");
+        let status = block_on(async {
+            tokio::time::timeout(WAIT_TIMEOUT, listener.wait_for(condition)).await
+        });
+        status.unwrap_or_else(|_| panic!("not within {WAIT_TIMEOUT:?}: {what}"))
     }
 
     /// Waits until the device is idle, and returns its status.
@@ -184,7 +219,7 @@ impl Device {
             .find_map(|entry| entry.file_name().to_str()?.strip_suffix(".lock").map(String::from))
             .expect("a lock");
         let mut store = FileStore::open(&state, &interface).expect("a store");
-        embassy_futures::block_on(store.load()).expect("a readable store")
+        block_on(store.load()).expect("a readable store")
     }
 
     /// Stops the device like [`Self::crash`] and loads the settings from disk. Panics if the

@@ -7,9 +7,11 @@
 
 mod control;
 mod daemon;
+mod disk;
 mod guest;
 mod network_manager;
 mod ping;
+mod random;
 mod router;
 mod supplicant;
 
@@ -22,9 +24,13 @@ use std::time::{Duration, Instant};
 pub use self::{
     control::Events,
     daemon::diagnostics,
+    disk::Disk,
     guest::{get, in_lab, reset_radios, run, status},
-    network_manager::{NetworkManager, network_manager, system_bus},
+    network_manager::{
+        DeviceInfo, NetworkManager, ProfileFile, network_manager, nmcli, system_bus,
+    },
     ping::{Ping, PingReport, ping_gap},
+    random::{Random, number},
     router::{Plug, Router, RouterSetup, Security},
     supplicant::{SavedNetwork, Supplicant},
 };

@@ -1,5 +1,5 @@
-//! Compares pairing by button with today's programs: `wpsd`, `wpa_cli`, iwd and NetworkManager in
-//! the radio lab.
+//! Compares pairing by button with today's programs: `wpsd`, alone and beside NetworkManager,
+//! `wpa_cli`, iwd and NetworkManager in the radio lab.
 //!
 //! It asserts nothing, and prints a line for each pairing. `lab/figures` runs it and makes tables
 //! and a plot of the lines.
@@ -83,10 +83,13 @@ enum Program {
     WpaCli,
     Iwd,
     NetworkManager,
+    /// `wpsd` beside NetworkManager.
+    WpsdWithNetworkManager,
 }
 
 impl Program {
-    const ALL: &[Self] = &[Self::Wpsd, Self::WpaCli, Self::Iwd, Self::NetworkManager];
+    const ALL: &[Self] =
+        &[Self::Wpsd, Self::WpaCli, Self::Iwd, Self::NetworkManager, Self::WpsdWithNetworkManager];
     /// The programs with a setting for the channels.
     const WITH_FREQ_LIST: &[Self] = &[Self::Wpsd, Self::WpaCli];
 
@@ -96,6 +99,7 @@ impl Program {
             Self::WpaCli => "wpa_cli",
             Self::Iwd => "iwd",
             Self::NetworkManager => "NetworkManager",
+            Self::WpsdWithNetworkManager => "wpsd+NetworkManager",
         }
     }
 
@@ -106,6 +110,7 @@ impl Program {
             Self::WpaCli => wpa_cli::boot(context, bands),
             Self::Iwd => iwd::boot(context),
             Self::NetworkManager => network_manager::boot(context),
+            Self::WpsdWithNetworkManager => network_manager::boot_wpsd(context),
         }
     }
 }

@@ -1,14 +1,15 @@
-//! NetworkManager: a profile with `wps-method pbc` and without a key, activated by `nmcli --ask`.
-//! Unlike the other programs, it must know the network's name beforehand.
+//! `wpsd` beside NetworkManager, and NetworkManager alone: a profile with `wps-method pbc` and
+//! without a key, activated by `nmcli --ask`. Unlike the other programs, NetworkManager alone must
+//! know the network's name beforehand.
 
-use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::lab::{NetworkManager, network_manager, until};
+use crate::wpsd::{Daemon, WPS, curl};
 use crate::{Contender, STATION, TestContext};
 
-const PROFILES: &str = "/etc/NetworkManager/system-connections";
+const ADD: &str = "connection add type wifi";
 const PROFILE: &str =
     "ifname wlan1 connection.autoconnect no ipv6.method disabled wifi-sec.key-mgmt wpa-psk";
 /// How long NetworkManager may take to list the routers. It scans all bands first.
@@ -20,11 +21,49 @@ struct Nmcli {
 }
 
 pub(crate) fn boot(context: &TestContext) -> Box<dyn Contender> {
-    let _ = fs::remove_dir_all(PROFILES);
-    fs::create_dir_all(PROFILES).expect("a folder");
-    let daemon = network_manager("wlan1");
+    let daemon = start();
     // A profile cannot be activated until its network is in NetworkManager's list.
-    let names: Vec<_> = context.old.iter().map(|_| "old").chain(["home"]).collect();
+    wait_listed(context.old.iter().map(|_| "old").chain(["home"]).collect());
+    nmcli(
+        format!(
+            "{ADD} con-name home ssid home {PROFILE} wifi-sec.wps-method pbc ipv4.method disabled"
+        )
+        .split(' '),
+    );
+    join_old(context);
+    Box::new(Nmcli { call: None, _daemon: daemon })
+}
+
+/// `wpsd` beside NetworkManager. It does not know the network's name.
+struct Beside {
+    _daemon: Daemon,
+    _manager: NetworkManager,
+}
+
+/// Starts `wpsd` beside NetworkManager.
+pub(crate) fn boot_wpsd(context: &TestContext) -> Box<dyn Contender> {
+    let manager = start();
+    wait_listed(context.old.iter().map(|_| "old").collect());
+    join_old(context);
+    let daemon = Daemon::start_with("--manager network-manager");
+    Box::new(Beside { _daemon: daemon, _manager: manager })
+}
+
+impl Contender for Beside {
+    fn start(&mut self) {
+        let response = curl(&format!("-X POST {WPS}"));
+        assert!(response.starts_with("HTTP/1.1 204"), "{response}");
+    }
+}
+
+/// Starts NetworkManager without profiles.
+fn start() -> NetworkManager {
+    NetworkManager::clear();
+    network_manager("wlan1")
+}
+
+/// Waits until NetworkManager lists these networks.
+fn wait_listed(names: Vec<&str>) {
     until(SCAN_LIST_TIMEOUT, "NetworkManager lists the routers", || {
         let seen = nmcli(["-t", "-f", "SSID", "device", "wifi", "list", "--rescan", "no"]);
         let missing = names.iter().any(|name| !seen.lines().any(|line| line == *name));
@@ -34,22 +73,18 @@ pub(crate) fn boot(context: &TestContext) -> Box<dyn Contender> {
         }
         (!missing).then_some(())
     });
-    let add = "connection add type wifi";
-    nmcli(
-        format!(
-            "{add} con-name home ssid home {PROFILE} wifi-sec.wps-method pbc ipv4.method disabled"
-        )
-        .split(' '),
-    );
+}
+
+/// Adds a profile for the old network and joins it, if there is one.
+fn join_old(context: &TestContext) {
     if context.old.is_some() {
         let profile = format!(
-            "{add} con-name old ssid old {PROFILE} ipv4.method manual ipv4.addresses {STATION}/24"
+            "{ADD} con-name old ssid old {PROFILE} ipv4.method manual ipv4.addresses {STATION}/24"
         );
         let key = ["wifi-sec.psk", "correct horse"];
         nmcli(profile.split(' ').chain(key));
         nmcli(["--wait", "60", "connection", "up", "old"]);
     }
-    Box::new(Nmcli { call: None, _daemon: daemon })
 }
 
 /// Runs nmcli and returns its output. Ignores a failure, because nmcli fails while NetworkManager

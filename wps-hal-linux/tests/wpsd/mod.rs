@@ -52,6 +52,11 @@ impl Daemon {
         Self(process)
     }
 
+    /// Returns the id of the process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Sends SIGKILL and waits for the end.
     pub fn kill(mut self) {
         self.0.kill();

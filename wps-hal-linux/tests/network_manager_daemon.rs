@@ -1,0 +1,224 @@
+//! `wpsd --manager network-manager` from the outside, in the radio lab: curl, and another program
+//! that could ask the user for a key.
+
+mod lab;
+mod wpsd;
+
+use std::collections::HashMap;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use lab::{NetworkManager as Manager, Router, network_manager, reset_radios, run, until};
+use wps_core::{Record, Settings};
+use wpsd::{Daemon, STEP_TIMEOUT, WPS, curl, record, status, wait_for};
+use zbus::{OwnedObjectPath, OwnedVariant};
+
+const JSON: &str = "-H Content-Type:application/json";
+const STATION_SETTINGS: &str = "http://127.0.0.1:8080/api/v1/wifi/sta/settings";
+const OLD_KEY: &str = "old pass phrase";
+
+/// NetworkManager in the network of the user's profile "old".
+struct Host {
+    manager: Manager,
+    _old: Router,
+}
+
+impl Host {
+    fn new() -> Self {
+        reset_radios();
+        // Only the 2.4 GHz band: all bands would take 14 s for each scan of NetworkManager.
+        run("iw reg set YE");
+        Manager::clear();
+        let old = Router::setup(2, "old").passphrase(OLD_KEY).channel(11).start();
+        Manager::add_user_profile("old", "old", OLD_KEY, "");
+        let host = Self { manager: network_manager("wlan1"), _old: old };
+        host.wait_connected("old");
+        host
+    }
+
+    #[track_caller]
+    fn wait_connected(&self, ssid: &str) {
+        until(STEP_TIMEOUT, &format!("the device is in {ssid}"), || {
+            (self.manager.connected_to()? == ssid).then_some(())
+        });
+    }
+}
+
+fn start_daemon() -> Daemon {
+    Daemon::start_with("--manager network-manager")
+}
+
+/// Waits until the driver has exactly this number of profiles on disk, and none in memory.
+#[track_caller]
+fn wait_profiles(on_disk: usize) {
+    until(STEP_TIMEOUT, &format!("{on_disk} profiles on disk"), || {
+        let profiles = Manager::own_profiles();
+        (profiles.len() == on_disk && profiles.iter().all(|it| it.is_on_disk)).then_some(())
+    });
+}
+
+// --- another agent -------------------------------------------------------------------------------
+
+/// The secret agent of a desktop, which would open a dialog.
+struct DesktopAgent(std::sync::mpsc::Sender<()>);
+
+#[derive(Debug, zbus::DBusError)]
+#[zbus(prefix = "org.freedesktop.NetworkManager.SecretAgent")]
+enum AgentError {
+    #[zbus(error)]
+    Bus(zbus::Error),
+    NoSecrets(String),
+}
+
+type Profile = HashMap<String, HashMap<String, OwnedVariant>>;
+
+#[zbus::interface(name = "org.freedesktop.NetworkManager.SecretAgent")]
+impl DesktopAgent {
+    fn get_secrets(
+        &self,
+        _profile: Profile,
+        _path: OwnedObjectPath,
+        _setting: String,
+        _hints: Vec<String>,
+        _flags: u32,
+    ) -> Result<Profile, AgentError> {
+        let _ = self.0.send(());
+        Err(AgentError::NoSecrets("the user does not know it".into()))
+    }
+
+    fn cancel_get_secrets(&self, _path: OwnedObjectPath, _setting: String) {}
+
+    fn save_secrets(&self, _profile: Profile, _path: OwnedObjectPath) {}
+
+    fn delete_secrets(&self, _profile: Profile, _path: OwnedObjectPath) {}
+}
+
+/// Registers the agent of a desktop in this process. Returns a message for each dialog.
+fn desktop_agent() -> Receiver<()> {
+    const PATH: &str = "/org/freedesktop/NetworkManager";
+    const NAME: &str = "org.freedesktop.NetworkManager";
+    let (dialogs, received) = channel();
+    let (ready, is_ready) = channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let bus = zbus::Connection::system().await.expect("a bus");
+            let server = bus.object_server();
+            server.at(format!("{PATH}/SecretAgent"), DesktopAgent(dialogs)).await.expect("a path");
+            let (path, interface) =
+                (format!("{PATH}/AgentManager"), format!("{NAME}.AgentManager"));
+            let register =
+                bus.call_method(Some(NAME), path, Some(interface), "Register", &"desktop").await;
+            register.expect("registered");
+            ready.send(()).expect("a test");
+            std::future::pending::<()>().await;
+        });
+    });
+    is_ready.recv().expect("an agent");
+    received
+}
+
+#[test]
+fn no_dialog_opens_if_the_router_hands_over_a_wrong_key() {
+    let host = Host::new();
+    let wrong_key = [("home", 0x20, 8, "not the right key")];
+    let router = Router::setup(0, "home").channel(6).hands_over(&wrong_key).start();
+    let daemon = start_daemon();
+    let dialogs = desktop_agent();
+
+    curl(&format!("-X POST {WPS}"));
+    router.press_button();
+    wait_for("cause", "wrong_key");
+    host.wait_connected("old");
+    wait_profiles(0);
+    assert_eq!(dialogs.try_iter().count(), 0, "dialogs");
+    drop(daemon);
+
+    // The agent is asked for a profile of the user.
+    let mut add = Command::new("nmcli");
+    add.args(["device", "wifi", "connect", "home", "password", "not the right key"]);
+    let mut connect = add.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("nmcli");
+    dialogs.recv_timeout(STEP_TIMEOUT).expect("a dialog");
+    let _ = connect.wait();
+}
+
+// --- HTTP ----------------------------------------------------------------------------------------
+
+#[test]
+fn curl_pairs_scans_and_changes_the_settings() {
+    let host = Host::new();
+    let user_files = Manager::user_files();
+    let router = Router::setup(0, "home").channel(6).start();
+    let second = Router::setup(3, "second").passphrase("second key").channel(1).start();
+    let _daemon = start_daemon();
+    let scan = curl("http://127.0.0.1:8080/api/v1/wifi/scan");
+    for ssid in ["old", "home", "second"] {
+        assert!(scan.contains(&format!("\"ssid\":\"{ssid}\"")), "{scan}");
+    }
+
+    assert!(curl(&format!("-X POST {WPS}")).starts_with("HTTP/1.1 204"));
+    router.press_button();
+    wait_for("result", "ok");
+    host.wait_connected("home");
+    wait_profiles(1);
+    let record_bytes = fs::read(format!("{}/wlan1.record", wpsd::STATE_DIR)).expect("a record");
+    assert!(!String::from_utf8_lossy(&record_bytes).contains("correct horse"));
+    let system = curl("http://127.0.0.1:8080/api/v1/system");
+    for expected in ["\"ssid\":\"home\"", "\"mode\":\"STA\"", "\"status\":\"OK\""] {
+        assert!(system.contains(expected), "{expected} in {system}");
+    }
+
+    let set = |name: &str, key: &str| {
+        let body = format!(r#"{{"enable":true,"name":"{name}","password":"{key}"}}"#);
+        let body = body.replace(' ', "\\u0020");
+        let response = curl(&format!("-X POST {JSON} -d {body} {STATION_SETTINGS}"));
+        assert!(response.starts_with("HTTP/1.1 204"), "{response}");
+        wait_for("state", "configuring");
+        wait_for("state", "idle");
+    };
+    set("second", "not the key");
+    assert_eq!(status("cause").as_deref(), Some("wrong_key"));
+    host.wait_connected("home");
+    set("second", "second key");
+    host.wait_connected("second");
+    wait_profiles(1);
+    drop(second);
+
+    // Off, and on again with the remembered network.
+    let put = |body: &str| {
+        let response = curl(&format!("-X PUT {JSON} -d {body} {STATION_SETTINGS}"));
+        assert!(response.starts_with("HTTP/1.1 204"), "{response}");
+        wait_for("state", "idle");
+    };
+    put(r#"{"enable":false}"#);
+    assert_eq!(host.manager.connected_to(), None);
+    wait_profiles(1);
+    let second = Router::setup(3, "second").passphrase("second key").channel(1).start();
+    put(r#"{"enable":true}"#);
+    host.wait_connected("second");
+    assert!(curl(&format!("-X DELETE {STATION_SETTINGS}")).starts_with("HTTP/1.1 204"));
+    wait_for("state", "idle");
+    assert_eq!(record(), Some(Record::Settled(Settings::Off { remembered: None })));
+    wait_profiles(0);
+    assert_eq!(Manager::user_files(), user_files);
+    drop(second);
+}
+
+#[test]
+fn an_idle_daemon_needs_no_more_files_and_says_who_manages_the_interface() {
+    let _host = Host::new();
+    let daemon = start_daemon();
+    let files = || fs::read_dir(format!("/proc/{}/fd", daemon.id())).expect("files").count();
+    std::thread::sleep(Duration::from_secs(20));
+    let before = files();
+    std::thread::sleep(Duration::from_secs(60));
+    let after = files();
+    assert!(after.abs_diff(before) <= 2, "{before} files, then {after}");
+    assert_eq!(daemon.terminate(), Some(0));
+
+    let output = wpsd::wpsd("--interface wlan1").output().expect("wpsd");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && text.contains("NetworkManager manages wlan1"), "{text}");
+}
