@@ -44,6 +44,11 @@ const PHASES: [(&str, &str); 5] = [
     ("deauthenticate", "deauthentication"),
     ("join", "join"),
 ];
+/// The programs of the table with NetworkManager.
+const WITH_NETWORK_MANAGER: [&str; 2] = ["wpsd+NetworkManager", "NetworkManager"];
+/// The rows of each case in that table: the field in the results, and its name.
+const WITH_NETWORK_MANAGER_ROWS: [(&str, &str); 3] =
+    [("connected", "connected"), ("offline", "offline"), ("gap", "longest gap of a 100 ms ping")];
 const SUMMARY: &str = "Seconds: median (range), and the number of runs.";
 
 fn tables(results: &Results) -> String {
@@ -73,6 +78,22 @@ fn tables(results: &Results) -> String {
         for (what, field) in [("offline", "offline"), ("longest gap of a 100 ms ping", "gap")] {
             let all = PROGRAMS.map(|program| results.summary(case, program, field));
             row(&mut text, &Case { button: what.into(), ..case.clone() }, &all, &[]);
+        }
+    }
+
+    heading(&mut text, "`wpsd` and `nmcli`, both with NetworkManager", SUMMARY);
+    line(&mut text, ["bands", "station", "button", "what", "`wpsd`", "`nmcli`"].into_iter());
+    line(&mut text, ["---"; 6].into_iter());
+    for case in results.cases() {
+        for (field, what) in WITH_NETWORK_MANAGER_ROWS {
+            let all = WITH_NETWORK_MANAGER.map(|program| results.summary(case, program, field));
+            // Nothing was connected, or nobody pressed a button.
+            let [Some(ours), Some(other)] = all else { continue };
+            if ours.median().is_some() {
+                let cells = [cell(&ours), cell(&other)];
+                let words = case.words().into_iter().chain([what]);
+                line(&mut text, words.chain(cells.iter().map(|cell| &**cell)));
+            }
         }
     }
 
