@@ -116,8 +116,18 @@ impl Session {
         Ok(Some(event))
     }
 
-    /// Returns whether the radio is on, as far as wpa_supplicant has noticed.
+    /// Returns whether the radio is on, as far as wpa_supplicant has noticed. If the session is
+    /// [shared](Self::shared), waits for 3 s until it is: the other program takes the interface
+    /// down for a moment to change its address.
     pub(crate) async fn is_radio_on(&self) -> Result<bool, LinuxError> {
+        if self.is_shared {
+            self.wait_for_power(Power::On).await
+        } else {
+            self.is_interface_enabled().await
+        }
+    }
+
+    async fn is_interface_enabled(&self) -> Result<bool, LinuxError> {
         let status = self.request("STATUS").await?;
         match Values::parse(&status).text("wpa_state") {
             Some("INTERFACE_DISABLED") => Ok(false),
@@ -130,7 +140,7 @@ impl Session {
     /// any other `power`). Returns `false` if it has not noticed after 3 s.
     pub(crate) async fn wait_for_power(&self, power: Power) -> Result<bool, LinuxError> {
         for _ in 0..MAX_POWER_POLLS {
-            if self.is_radio_on().await? == (power == Power::On) {
+            if self.is_interface_enabled().await? == (power == Power::On) {
                 return Ok(true);
             }
             tokio::time::sleep(POWER_POLL_INTERVAL).await;

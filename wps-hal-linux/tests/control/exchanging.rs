@@ -101,6 +101,21 @@ fn the_routers_error_is_reported() {
     }
 }
 
+/// As NetworkManager does, if it wants to join a network of its own.
+#[test]
+fn an_exchange_ends_when_another_program_removes_its_network() {
+    run(async || {
+        let fake = connected_station();
+        fake.state().exchange.clear();
+        fake.script(|request, state| {
+            let id = request.strip_prefix("SELECT_NETWORK ")?.split(' ').next()?;
+            state.emit_after_reply(format!("CTRL-EVENT-NETWORK-REMOVED {id}"));
+            None
+        });
+        assert_eq!(kind(pair(&fake).await.0), ErrorKind::RouterLost);
+    });
+}
+
 #[test]
 fn unusable_credentials_keep_their_cause() {
     let cases = [
