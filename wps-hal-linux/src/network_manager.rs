@@ -190,9 +190,18 @@ impl NetworkManager {
     }
 
     /// Turns the radio off. NetworkManager notices that, and joins a network once it is on again.
-    async fn apply_off(&mut self, client: &Client, kept: Option<Uuid>) -> Result<(), LinuxError> {
+    async fn apply_off(
+        &mut self,
+        client: &Client,
+        kept: Option<Uuid>,
+        snapshot: Option<&PlatformSnapshot>,
+    ) -> Result<(), LinuxError> {
         self.applied = Applied::RadioOff;
         self.radio_switch().turn_off().await?;
+        // Not before the radio is off: NetworkManager would join a network.
+        if let Some(snapshot) = snapshot {
+            client.set_autoconnect(snapshot.autoconnect).await?;
+        }
         self.remove_from_memory(client, &client.profiles().await?, [None, kept]).await
     }
 
@@ -308,8 +317,8 @@ impl NetworkManager {
         Ok(())
     }
 
-    /// Activates our profile for `network`, and adds it in memory if there is none. Returns its
-    /// UUID.
+    /// Activates our profile for `network`. Adds it in memory first if it does not exist. Returns
+    /// its UUID.
     async fn apply_station(
         &self,
         target: &Target<'_>,
@@ -502,7 +511,8 @@ impl WifiDriver for NetworkManager {
         let previous = self.applied.clone();
         let applied = match settings {
             Settings::Off { .. } => {
-                self.apply_off(&client, settings.kept_id().map(Uuid::from)).await
+                let kept = settings.kept_id().map(Uuid::from);
+                self.apply_off(&client, kept, snapshot.as_ref()).await
             }
             // NetworkManager's own networks are better than none.
             Settings::Station { network } if foreign_id(&network.secret).is_some() => {

@@ -1,6 +1,8 @@
 //! What other programs do while the device is idle.
 
-use wps_core::{AccessPoint, Settings};
+use std::time::Duration;
+
+use wps_core::{AccessPoint, Cause, Phase, Settings};
 use wps_testkit::{network, off};
 
 use crate::context::{OLD, Rest, TestContext, block, joined};
@@ -26,6 +28,23 @@ fn after_off_networkmanager_joins_the_users_network_again() {
     device.crash();
     block(false);
     context.wait(&Rest::Joined(OLD.into()));
+}
+
+#[test]
+fn a_pairing_that_fails_while_off_does_not_keep_networkmanager_from_joining_later() {
+    let context = TestContext::new(true);
+    let device = context.boot();
+    assert_eq!(device.configure(off(None)), Ok(()));
+    context.expect(&off(None), &Rest::Off);
+    device.start().expect("started");
+    device.wait_status("searching", |status| status.phase == Phase::Searching);
+    std::thread::sleep(Duration::from_secs(1)); // the radio is on
+    device.cancel();
+    assert_eq!(device.wait_result(), Err(Cause::Cancelled));
+    context.expect(&off(None), &Rest::Off);
+    assert!(context.manager.device().autoconnect);
+    assert_eq!(device.configure(Settings::Platform), Ok(()));
+    context.expect(&Settings::Platform, &Rest::Joined(OLD.into()));
 }
 
 #[test]
