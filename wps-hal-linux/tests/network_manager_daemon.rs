@@ -166,9 +166,15 @@ fn curl_pairs_scans_and_changes_the_settings() {
     let record_bytes = fs::read(format!("{}/wlan1.record", wpsd::STATE_DIR)).expect("a record");
     assert!(!String::from_utf8_lossy(&record_bytes).contains("correct horse"));
     let system = curl("http://127.0.0.1:8080/api/v1/system");
-    for expected in ["\"ssid\":\"home\"", "\"mode\":\"STA\"", "\"status\":\"OK\""] {
+    let ssid = "\"ssid\":\"home\"";
+    // The lab has no DHCP server.
+    for expected in [ssid, "\"mode\":\"STA\"", "\"status\":\"OK\"", "\"has_address\":false"] {
         assert!(system.contains(expected), "{expected} in {system}");
     }
+    wait_for("has_address", "false");
+    run("ip address add 192.0.2.7/24 dev wlan1");
+    wait_for("has_address", "true");
+    run("ip address del 192.0.2.7/24 dev wlan1");
 
     let set = |name: &str, key: &str| {
         let body = format!(r#"{{"enable":true,"name":"{name}","password":"{key}"}}"#);

@@ -4,6 +4,7 @@ import { ApiError, byId, quote, request, setText } from "./device.js";
 
 const WPS = "/api/v1/wifi/wps";
 const WINDOW_S = { opening: 120, searching: 120, joining: 120, saving: 120, configuring: 30 };
+const ADDRESS_WAIT_S = 15; // A router with DHCP gives the device an address within this time.
 const BUSY = Object.keys(WINDOW_S);
 const CAN_CANCEL = ["opening", "searching", "joining", "configuring"];
 
@@ -58,7 +59,10 @@ function result(s) {
   }
   if (last.result === "ok") {
     if (s.mode !== "STA" || s.ssid === undefined) return null;
-    return { tone: "good", text: "Connected to " + quote(s.ssid), advice };
+    const text = "Connected to " + quote(s.ssid);
+    if (s.has_address !== false) return { tone: "good", text, advice };
+    if (last.ago_s < ADDRESS_WAIT_S) return { tone: "calm", text, advice: "Waiting for an IP address from the router…" };
+    return { tone: "bad", text: text + ", but the device has no IP address", advice: NO_ADDRESS };
   }
   if (last.cause === "cancelled") return { tone: "calm", text: "Cancelled", advice };
   if (!failed) return null;
@@ -66,6 +70,8 @@ function result(s) {
   const back = last.task === "configure" ? "The previous settings are in force again. " : "";
   return { tone: "bad", text: "Not connected: " + last.reason, advice: back + advice };
 }
+
+const NO_ADDRESS = "The network is saved. The device goes online once the router gives it an IP address: is DHCP on in your router's settings? Otherwise set an address on the device by hand.";
 
 function advice(s) {
   if (s.trouble && s.state === "configuring") return "The last try failed: " + s.trouble.reason + ". Trying again.";
@@ -162,7 +168,7 @@ function routerButton({ ssid, bssid }) {
 // --- get the status: from the event stream, and by polling if no event arrives ----------------
 
 function onStatus(newStatus) {
-  const [previousState, previousTrouble] = [status?.state, status?.trouble?.reason];
+  const [previousState, previousTrouble, hadAddress] = [status?.state, status?.trouble?.reason, status?.has_address];
   const [now, before] = [performance.now(), closesAt];
   [status, receivedAt] = [newStatus, now];
   closesAt = newStatus.remaining_s === undefined ? null : now + newStatus.remaining_s * 1000;
@@ -175,7 +181,8 @@ function onStatus(newStatus) {
   if (isNewState && canChoose(newStatus)) showChoice();
   render();
   tick();
-  if ((isNewState || previousTrouble !== newStatus.trouble?.reason) && !BUSY.includes(newStatus.state)) showNetwork();
+  const isNewLink = isNewState || previousTrouble !== newStatus.trouble?.reason || hadAddress !== newStatus.has_address;
+  if (isNewLink && !BUSY.includes(newStatus.state)) showNetwork();
 }
 
 function onError(error) {
@@ -246,7 +253,7 @@ async function showNetwork() {
     const text = {
       OFF: "Wi-Fi is off",
       AP: "Own hotspot" + name,
-      STA: wifi.status === "OK" ? "Connected to" + name : "Not connected",
+      STA: wifi.status === "OK" ? "Connected to" + name + (wifi.has_address === false ? ", no IP address" : "") : "Not connected",
     }[wifi.mode];
     setText("network", text || "\u00a0");
     if (device?.name) {

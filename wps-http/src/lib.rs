@@ -37,9 +37,10 @@
 //! 3. Pass an [`Action`] to [`perform`], which applies the time limits, and its outcome to
 //!    [`finish`], which returns the response.
 //! 4. If the response [is a stream](Response::is_stream), send an [`event`] at once and at every
-//!    change. While a window is open, also send one every [`COUNTDOWN_INTERVAL`]; otherwise send an
-//!    [`SSE_COMMENT`] every [`HEARTBEAT_INTERVAL`]. Limit the number of listeners so that other
-//!    requests can still be served. If the limit is reached, pass [`Outcome::Busy`] to [`finish`].
+//!    change of the status. While [`needs_events`] is true, also send one every [`EVENT_INTERVAL`];
+//!    otherwise send an [`SSE_COMMENT`] every [`HEARTBEAT_INTERVAL`]. Limit the number of listeners
+//!    so that other requests can still be served. If the limit is reached, pass [`Outcome::Busy`] to
+//!    [`finish`].
 //!
 //! ```
 //! use wps_core::{Clock, Control};
@@ -102,7 +103,7 @@ pub use perform::perform;
 pub use request::{BodyError, MAX_BODY, Request};
 pub use response::{COMMON_HEADERS, Response};
 pub use route::{finish, handle};
-pub use status::{COUNTDOWN_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, event};
+pub use status::{EVENT_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, event, needs_events};
 pub use system::{Addresses, Device};
 
 /// The reply grace to pass to [`Control::start`](wps_core::Control::start) and its siblings.
@@ -137,8 +138,8 @@ pub struct View<'a> {
     pub has_platform: bool,
     /// The name, model and version of the device.
     pub device: Device<'a>,
-    /// The IP settings of the device.
-    pub addresses: Addresses,
+    /// The IP settings of the Wi-Fi interface, or `None` if they are unknown.
+    pub addresses: Option<Addresses>,
 }
 
 impl Default for View<'_> {
@@ -151,7 +152,7 @@ impl Default for View<'_> {
             settings: None,
             has_platform: false,
             device: Device::default(),
-            addresses: Addresses::default(),
+            addresses: None,
         }
     }
 }
@@ -178,7 +179,7 @@ pub enum Action {
     Cancel,
     /// Change the settings, with a reply grace of [`REPLY_GRACE_DELAY`].
     Configure(Settings),
-    /// Send an [`event`] now, at every change, and every second while a window is open.
+    /// Send an [`event`] now, at every change, and every second while it [is needed](needs_events).
     Listen,
     /// Query the state of the radio link.
     QueryLink,

@@ -159,13 +159,13 @@ impl<'a, M: RawMutex, C: Clock, const SLOTS: usize, const LISTENERS: usize>
     ) -> Response<'b> {
         let (status, settings) = (self.control.status(), self.control.settings());
         let (status, settings) = (status.as_ref(), settings.as_ref());
-        let addresses = (self.config.addresses)();
-        let view = View { status, settings, addresses, ..self.view() };
+        let view = View { status, settings, ..self.view() };
         finish(request, &view, outcome, buffer)
     }
 
     fn view(&self) -> View<'_> {
-        let Config { allowed_hosts, device, has_platform, .. } = self.config;
-        View { allowed_hosts, device, has_platform, now: self.clock.now(), ..View::default() }
+        let Config { allowed_hosts, device, has_platform, addresses, .. } = self.config;
+        let (now, addresses) = (self.clock.now(), addresses());
+        View { allowed_hosts, device, has_platform, now, addresses, ..View::default() }
     }
 }

@@ -4,11 +4,13 @@ use core::time::Duration;
 
 use serde::Serialize;
 use wps_core::driver::SearchProgress;
-use wps_core::{ADVICE_AFTER_SUCCESS, Cause, Instant, Phase, Ssid, Status, TaskKind, TaskResult};
+use wps_core::{
+    ADVICE_AFTER_SUCCESS, Cause, Instant, Mode, Phase, Ssid, Status, TaskKind, TaskResult,
+};
 
 use crate::View;
 use crate::response::Response;
-use crate::system::{Displayed, Hex, mode};
+use crate::system::{Addresses, Displayed, Hex, mode_name};
 
 #[derive(Serialize)]
 struct Wps<'a> {
@@ -30,6 +32,10 @@ struct Wps<'a> {
     ssid_hex: Option<Hex<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<&'static str>,
+    /// Whether the device has an IP address on the Wi-Fi interface. Only while it is idle and set to
+    /// a network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    has_address: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<Last>,
     /// The cause of the last failed attempt, while it is being retried. While idle: the network no
@@ -64,11 +70,11 @@ struct Trouble {
 }
 
 pub(crate) fn response<'b>(view: &View<'_>, buffer: &'b mut [u8]) -> Response<'b> {
-    Response::json(&Wps::new(view.status, view.now), buffer)
+    Response::json(&Wps::new(view), buffer)
 }
 
-/// How often an event is sent while a window is open, so that the countdown continues.
-pub const COUNTDOWN_INTERVAL: Duration = Duration::from_secs(1);
+/// How often an event is sent while [`needs_events`] is true.
+pub const EVENT_INTERVAL: Duration = Duration::from_secs(1);
 /// How often an [`SSE_COMMENT`] is sent while nothing changes.
 ///
 /// The adapter thus notices a client that has disconnected, and proxies keep the connection open.
@@ -81,25 +87,34 @@ const EVENT_END: &[u8] = b"\n\n";
 
 /// Writes one event of the stream at `/api/v1/wifi/wps/events` into `buffer` and returns its bytes.
 ///
-/// The data of the event is the object that `/api/v1/wifi/wps` returns. The result is empty if it
-/// does not fit into the buffer; [`BUFFER`](crate::BUFFER) bytes are enough.
-pub fn event<'b>(status: Option<&Status>, now: Instant, buffer: &'b mut [u8]) -> &'b [u8] {
-    let length = write_event(status, now, buffer).unwrap_or(0);
+/// The data of the event is the object that `/api/v1/wifi/wps` returns. It depends on the status,
+/// the time and the addresses of the view. The result is empty if it does not fit into the buffer;
+/// [`BUFFER`](crate::BUFFER) bytes are enough.
+pub fn event<'b>(view: &View<'_>, buffer: &'b mut [u8]) -> &'b [u8] {
+    let length = write_event(view, buffer).unwrap_or(0);
     buffer.get(..length).unwrap_or_default()
 }
 
-fn write_event(status: Option<&Status>, now: Instant, buffer: &mut [u8]) -> Option<usize> {
+/// Returns whether the [`event`] changes although the status does not: while a window is open,
+/// because of the countdown, and while the device waits for an IP address.
+pub fn needs_events(view: &View<'_>) -> bool {
+    let is_window_open = view.status.is_some_and(|status| status.deadline.is_some());
+    is_window_open || has_address(view) == Some(false)
+}
+
+fn write_event(view: &View<'_>, buffer: &mut [u8]) -> Option<usize> {
     let (start, rest) = buffer.split_at_mut_checked(EVENT_PREFIX.len())?;
     start.copy_from_slice(EVENT_PREFIX);
     // The data is a single line, because JSON escapes control characters.
-    let length = serde_json_core::to_slice(&Wps::new(status, now), rest).ok()?;
+    let length = serde_json_core::to_slice(&Wps::new(view), rest).ok()?;
     rest.get_mut(length..length + EVENT_END.len())?.copy_from_slice(EVENT_END);
     Some(EVENT_PREFIX.len() + length + EVENT_END.len())
 }
 
 impl<'a> Wps<'a> {
-    fn new(status: Option<&'a Status>, now: Instant) -> Self {
-        let Some(status) = status else {
+    fn new(view: &View<'a>) -> Self {
+        let now = view.now;
+        let Some(status) = view.status else {
             return Self {
                 state: "starting",
                 remaining_s: None,
@@ -108,6 +123,7 @@ impl<'a> Wps<'a> {
                 ssid: None,
                 ssid_hex: None,
                 mode: None,
+                has_address: None,
                 last: None,
                 trouble: None,
             };
@@ -120,7 +136,8 @@ impl<'a> Wps<'a> {
             off_air: status.off_air.then_some(true),
             ssid: ssid.map(Displayed::Borrowed),
             ssid_hex: ssid.and_then(Hex::if_not_utf8),
-            mode: Some(mode(status.mode)),
+            mode: Some(mode_name(status.mode)),
+            has_address: has_address(view),
             last: status.last.map(|last| Last::new(last, now)),
             trouble: status.trouble.map(|cause| Trouble {
                 cause: cause.name(),
@@ -220,6 +237,13 @@ fn network(status: &Status) -> Option<&Ssid> {
         ) => status.network.as_ref(),
         (_, _) => None,
     }
+}
+
+fn has_address(view: &View<'_>) -> Option<bool> {
+    let status = view.status?;
+    let is_station = status.phase == Phase::Idle && status.mode == Mode::Station;
+    let is_set = is_station && status.network.is_some();
+    view.addresses.as_ref().filter(|_| is_set).map(Addresses::has_address)
 }
 
 fn seconds_left(deadline: Instant, now: Instant) -> u64 {

@@ -28,7 +28,7 @@ pub struct Device<'a> {
 }
 
 /// The IP settings of the Wi-Fi interface, which only the application knows. Fields that are `None`
-/// are left out.
+/// are left out. If `ip` is `None`, the interface has no address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Addresses {
     /// The address of the device.
@@ -39,6 +39,18 @@ pub struct Addresses {
     pub gateway: Option<IpAddr>,
     /// The DNS server.
     pub dns: Option<IpAddr>,
+}
+
+impl Addresses {
+    /// Returns whether the interface has an address that is of use. One that the device has chosen
+    /// itself, because no router gave it one, is not.
+    pub(crate) fn has_address(&self) -> bool {
+        match self.ip {
+            Some(IpAddr::V4(ip)) => !ip.is_link_local(),
+            Some(IpAddr::V6(ip)) => !ip.is_unicast_link_local(),
+            None => false,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -81,6 +93,9 @@ struct Wifi<'a> {
     country: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mac: Option<Hex<'a>>,
+    /// Only while the radio has joined a network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    has_address: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ip: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +115,7 @@ pub(crate) fn response<'b>(
     link: Option<&Link>,
     buffer: &'b mut [u8],
 ) -> Response<'b> {
-    let Addresses { ip, mask, gateway, dns } = view.addresses;
+    let Addresses { ip, mask, gateway, dns } = view.addresses.unwrap_or_default();
     let radio = link.map_or_else(Wifi::default, Wifi::new);
     let set_to = view.status.map(|status| status.mode);
     let joined = link.filter(|link| link.up).and_then(|link| link.ssid.as_ref());
@@ -108,15 +123,18 @@ pub(crate) fn response<'b>(
         Some(Settings::Station { network }) if joined == Some(&network.ssid) => Some(network),
         Some(_) | None => None,
     };
+    let mode = link.and_then(|link| link.mode).or(set_to);
+    let is_joined = mode == Some(Mode::Station) && link.is_some_and(|link| link.up);
     let wifi = Wifi {
         kept_by: kept.map(kept_by),
         wps: view.status.is_some_and(Status::is_pairing),
+        has_address: view.addresses.as_ref().filter(|_| is_joined).map(Addresses::has_address),
         ip,
         mask,
         gateway,
         dns,
         status: status(view.status, link),
-        mode: link.and_then(|link| link.mode).or(set_to).map(mode),
+        mode: mode.map(mode_name),
         ..radio
     };
     Response::json(&System { wifi, device: view.device }, buffer)
@@ -158,7 +176,7 @@ fn status(status: Option<&Status>, link: Option<&Link>) -> Option<&'static str> 
     }
 }
 
-pub(crate) fn mode(mode: Mode) -> &'static str {
+pub(crate) fn mode_name(mode: Mode) -> &'static str {
     match mode {
         Mode::Station => "STA",
         Mode::AccessPoint => "AP",

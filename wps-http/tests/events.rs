@@ -3,17 +3,20 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router as Routes;
-use common::Situation::{Kept, NotPressed, Off};
+use common::Situation::{ByHand, Kept, NotPressed, Off};
 use common::World;
 use common::listener::Listener;
-use common::wire::{Client, TEST_TIMEOUT, with_server, with_server_on};
+use common::wire::{Client, TEST_TIMEOUT, with_picoserve_server, with_server, with_server_on};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
-use wps_core::Phase;
-use wps_http::axum::Limits;
+use wps_core::{Clock, Phase};
+use wps_http::Addresses;
+use wps_http::axum::{Config, Limits};
 
 const EVENTS: &str = "/api/v1/wifi/wps/events";
 const HOST: [(&str, &str); 1] = [("Host", "gadget")];
@@ -95,6 +98,36 @@ async fn only_heartbeats_are_sent_while_idle() {
             assert!((14..16).contains(&before.elapsed().as_secs()));
         })
         .await;
+    })
+    .await;
+}
+
+/// The device gets its IP address after the end of the pairing, without a change of its status.
+#[tokio::test(start_paused = true)]
+async fn a_device_that_gets_its_address_late_sends_an_event() {
+    static HAS_ADDRESS: AtomicBool = AtomicBool::new(false);
+    fn addresses() -> Option<Addresses> {
+        let ip = HAS_ADDRESS.load(Ordering::Relaxed).then(|| [192, 0, 2, 7].into());
+        Some(Addresses { ip, ..Addresses::default() })
+    }
+    World::run(ByHand, async |world| {
+        let config = Config { addresses: Some(Arc::new(addresses)), ..common::config() };
+        let routes =
+            wps_http::axum::router(world.control, || world.clock.now(), config, Routes::new());
+        let firmware = world.picoserve_server_with(addresses);
+        let listen = async |address| {
+            HAS_ADDRESS.store(false, Ordering::Relaxed);
+            let mut listener = Listener::to(address).await;
+            for _ in 0..3 {
+                assert_eq!(listener.event().await["has_address"], false);
+            }
+            HAS_ADDRESS.store(true, Ordering::Relaxed);
+            let before = tokio::time::Instant::now();
+            while listener.event().await["has_address"] != true {}
+            assert!(before.elapsed() < Duration::from_secs(2));
+        };
+        with_server(routes, Limits::default(), listen).await;
+        with_picoserve_server(&firmware, listen).await;
     })
     .await;
 }

@@ -10,7 +10,9 @@ use wps_core::{
     Cause, Cipher, Credentials, Instant, KeptId, Link, Mode, Phase, Secret, Security, Settings,
     Ssid, Status, TaskKind, TaskResult,
 };
-use wps_http::{Addresses, BUFFER, Device, Outcome, Reply, Request, View, finish, handle};
+use wps_http::{
+    Addresses, BUFFER, Device, Outcome, Reply, Request, View, event, finish, handle, needs_events,
+};
 use wps_testkit::{home, off, ssid, station};
 
 const KEPT: Secret = Secret::Kept(KeptId(*b"0123456789abcdef"));
@@ -54,7 +56,7 @@ fn all_known_fields_are_shown() {
         dns: Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
     };
     let device = Device { name: Some("gadget"), model: Some("G \"1\""), version: None };
-    let view = View { addresses, device, ..View::default() };
+    let view = View { addresses: Some(addresses), device, ..View::default() };
     let expected = json!({
         "wifi": {
             "ssid": "home",
@@ -70,6 +72,7 @@ fn all_known_fields_are_shown() {
             "wps": false,
             "country": "CH",
             "mac": "02000000001F",
+            "has_address": true,
             "ip": "192.168.1.100",
             "mask": "255.255.255.0",
             "gateway": "192.168.1.1",
@@ -98,6 +101,65 @@ fn who_keeps_the_joined_network_is_shown() {
     assert_eq!(kept_by(&station(kept.clone()), &Link { up: false, ..all_fields() }), Value::Null);
     assert_eq!(kept_by(&Settings::Platform, &link), Value::Null);
     assert_eq!(kept_by(&off(Some(kept)), &link), Value::Null);
+}
+
+#[test]
+fn a_missing_address_is_shown_while_joined_to_a_network() {
+    let link = all_fields();
+    let has_address = |addresses, link: &Link| {
+        let view = View { addresses, ..View::default() };
+        system(&view, Some(link))["wifi"]["has_address"].clone()
+    };
+    let with_ip = |ip: IpAddr| Some(Addresses { ip: Some(ip), ..Addresses::default() });
+    assert_eq!(has_address(None, &link), Value::Null, "the application does not say");
+    assert_eq!(has_address(Some(Addresses::default()), &link), json!(false));
+    for (ip, is_of_use) in [
+        ("192.0.2.7", true),
+        ("2001:db8::7", true),
+        ("169.254.7.7", false), // chosen by the device itself
+        ("fe80::7", false),
+    ] {
+        let addresses = with_ip(ip.parse().expect("an address"));
+        assert_eq!(has_address(addresses, &link), json!(is_of_use), "{ip}");
+    }
+    for not_joined in [
+        Link { up: false, ..link.clone() },
+        Link { mode: Some(Mode::AccessPoint), ..link.clone() },
+        Link { mode: Some(Mode::Off), up: false, ..link.clone() },
+    ] {
+        assert_eq!(has_address(Some(Addresses::default()), &not_joined), Value::Null);
+    }
+}
+
+#[test]
+fn the_status_says_whether_an_idle_station_has_an_address() {
+    let has_address = |status: &Status, addresses| {
+        let view = View { status: Some(status), addresses, ..View::default() };
+        let mut buffer = [0; BUFFER];
+        let event = event(&view, &mut buffer).strip_prefix(b"data: ").expect("an event");
+        let event: Value = serde_json::from_slice(event).expect("JSON");
+        // An event that will change is sent again every second.
+        assert_eq!(needs_events(&view), event["has_address"] == json!(false));
+        event["has_address"].clone()
+    };
+    let none = Some(Addresses::default());
+    let some = Some(Addresses { ip: Some([192, 0, 2, 7].into()), ..Addresses::default() });
+    let idle = |mode, network| {
+        let mut status = Status::new(Phase::Idle, mode);
+        status.network = network;
+        status
+    };
+    let home = Some(ssid(b"home"));
+    let station = idle(Mode::Station, home.clone());
+    assert_eq!(has_address(&station, None), Value::Null);
+    assert_eq!(has_address(&station, none), json!(false));
+    assert_eq!(has_address(&station, some), json!(true));
+    assert_eq!(has_address(&idle(Mode::Station, None), none), Value::Null);
+    assert_eq!(has_address(&idle(Mode::AccessPoint, home.clone()), none), Value::Null);
+    assert_eq!(has_address(&idle(Mode::Off, home.clone()), none), Value::Null);
+    let mut busy = station;
+    busy.phase = Phase::Saving;
+    assert_eq!(has_address(&busy, none), Value::Null);
 }
 
 #[test]
@@ -158,7 +220,8 @@ fn the_longest_responses_fit() {
     let long = "\u{1}".repeat(64);
     let device = Device { name: Some(&long), model: Some(&long), version: Some(&long) };
     let ip = Some(IpAddr::V6(Ipv6Addr::from([0xffff_u16; 8])));
-    let addresses = Addresses { ip, mask: Some(Ipv4Addr::BROADCAST), gateway: ip, dns: ip };
+    let mask = Some(Ipv4Addr::BROADCAST);
+    let addresses = Some(Addresses { ip, mask, gateway: ip, dns: ip });
     let mut status = Status::new(Phase::Searching, Mode::AccessPoint);
     status.deadline = Some(Instant::from_millis(u64::MAX));
     status.off_air = true;
@@ -175,7 +238,7 @@ fn the_longest_responses_fit() {
         status.last = Some(TaskResult::new(TaskKind::Configure, Err(cause), at));
         status.trouble = Some(cause);
         let now = Instant::from_millis(u64::MAX);
-        let view = View { now, status: Some(&status), ..View::default() };
+        let view = View { now, addresses, status: Some(&status), ..View::default() };
         let request = Request::new("GET", "/api/v1/wifi/wps").header("Host", b"127.0.0.1");
         let mut buffer = [0; BUFFER];
         let Reply::Response(response) = handle(&request, &view, &mut buffer) else {

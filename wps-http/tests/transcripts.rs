@@ -12,7 +12,7 @@ use embassy_futures::block_on;
 use wps_core::Clock;
 use wps_http::axum::Limits;
 use wps_http::{
-    Action, Addresses, AllowedHosts, Device, MAX_BODY, Outcome, REPLY_GRACE_DELAY, Reply, Request,
+    Action, AllowedHosts, Device, MAX_BODY, Outcome, REPLY_GRACE_DELAY, Reply, Request,
     SCAN_BUFFER, View, finish, handle,
 };
 
@@ -97,7 +97,7 @@ async fn by_pure_functions(world: World, request: &TestRequest<'_>) -> TestRespo
         settings: settings.as_ref(),
         has_platform: config.has_platform,
         device,
-        addresses: Addresses::default(),
+        addresses: None,
     };
     let line = Request::new(request.method, request.target);
     let described =

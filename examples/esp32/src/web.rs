@@ -77,12 +77,14 @@ pub(crate) async fn serve(server: &'static Server, networks: Networks) {
 }
 
 /// Returns the addresses that the page shows.
-fn addresses() -> Addresses {
-    let Some(ActiveNetwork { config, .. }) = active_network() else { return Addresses::default() };
-    Addresses {
+fn addresses() -> Option<Addresses> {
+    let Some(ActiveNetwork { config, .. }) = active_network() else {
+        return Some(Addresses::default());
+    };
+    Some(Addresses {
         ip: Some(config.address.address().into()),
         mask: Some(config.address.netmask()),
         gateway: config.gateway.map(Into::into),
         dns: config.dns_servers.first().copied().map(Into::into),
-    }
+    })
 }

@@ -23,8 +23,9 @@ pub struct Config {
     pub has_platform: bool,
     /// The password of the API. Without one, everyone on the network can use it.
     pub password: Option<Password>,
-    /// Returns the IP settings of the Wi-Fi interface. Must not block for long.
-    pub addresses: Option<Arc<dyn Fn() -> Addresses + Send + Sync>>,
+    /// Returns the IP settings of the Wi-Fi interface, or `None` if they are unknown. Must not block
+    /// for long.
+    pub addresses: Option<Arc<dyn Fn() -> Option<Addresses> + Send + Sync>>,
 }
 
 impl Config {
@@ -35,6 +36,11 @@ impl Config {
         getrandom::fill(&mut key).expect("an operating system with random numbers");
         let realm = self.names.first().map_or("device", String::as_str);
         Some(DigestAuth::new(password, realm, key))
+    }
+
+    /// Returns the current IP settings, if they are known.
+    pub(super) fn addresses(&self) -> Option<Addresses> {
+        self.addresses.as_ref().and_then(|addresses| addresses())
     }
 
     pub(super) fn names(&self) -> Vec<&str> {

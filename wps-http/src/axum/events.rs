@@ -1,6 +1,7 @@
 //! The event stream: one task for each listener.
 
 use core::ops::Deref;
+use std::sync::Arc;
 
 use ::axum::body::{Body, Bytes};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -9,7 +10,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use wps_core::{Control, Instant};
 
-use crate::{BUFFER, COUNTDOWN_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, event};
+use super::access::AccessControl;
+use crate::{BUFFER, EVENT_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, View, event, needs_events};
 
 /// Creates a body that sends events until its reader disconnects. `permit` is held until then.
 ///
@@ -18,12 +20,12 @@ use crate::{BUFFER, COUNTDOWN_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, event};
 /// [`Limits::write_timeout`](super::Limits::write_timeout).
 pub(super) fn body<D, C, const SLOTS: usize, const LISTENERS: usize>(
     control: D,
-    now: C,
+    access: Arc<AccessControl<C>>,
     permit: OwnedSemaphorePermit,
 ) -> Body
 where
     D: Deref<Target = Control<CriticalSectionRawMutex, SLOTS, LISTENERS>> + Send + Sync + 'static,
-    C: Fn() -> Instant + Send + 'static,
+    C: Fn() -> Instant + Send + Sync + 'static,
 {
     let (mut reader, body) = Channel::<Bytes>::new(1);
     tokio::spawn(async move {
@@ -31,14 +33,15 @@ where
         let Some(mut status_listener) = control.listen() else { return };
         let mut status = status_listener.try_get();
         loop {
-            let next = Bytes::copy_from_slice(event(status.as_ref(), now(), &mut [0; BUFFER]));
+            let addresses = access.config.addresses();
+            let view =
+                View { now: (access.now)(), status: status.as_ref(), addresses, ..View::default() };
+            let next = Bytes::copy_from_slice(event(&view, &mut [0; BUFFER]));
             if reader.send_data(next).await.is_err() {
                 return;
             }
-            let is_window_open = status.as_ref().is_some_and(|status| status.deadline.is_some());
-            if is_window_open {
-                status =
-                    timeout(COUNTDOWN_INTERVAL, status_listener.changed()).await.ok().or(status);
+            if needs_events(&view) {
+                status = timeout(EVENT_INTERVAL, status_listener.changed()).await.ok().or(status);
                 continue;
             }
             status = loop {

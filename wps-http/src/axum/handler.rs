@@ -16,9 +16,7 @@ use super::access::AccessControl;
 use super::events;
 use super::message::{read_body, request_target, to_axum, to_axum_delayed, to_request};
 use crate::perform::CONTROL_TIMEOUT;
-use crate::{
-    Action, Addresses, BUFFER, Outcome, Reply, SCAN_BUFFER, View, finish, handle, perform,
-};
+use crate::{Action, BUFFER, Outcome, Reply, SCAN_BUFFER, View, finish, handle, perform};
 
 /// Limits how many requests may wait for `Control`, and how many clients may listen to it.
 #[derive(Clone)]
@@ -71,7 +69,7 @@ where
         settings: settings.as_ref(),
         has_platform: config.has_platform,
         device: config.device(),
-        addresses: Addresses::default(),
+        addresses: config.addresses(),
     };
     let reply = match handle(&request, &view, &mut [0; BUFFER]) {
         Reply::Response(response) => Err(to_axum_delayed(response)),
@@ -87,7 +85,7 @@ where
 /// Performs an action and returns the response to the request that needed it.
 async fn run_action<D, C, const SLOTS: usize, const LISTENERS: usize>(
     control: D,
-    access: &AccessControl<C>,
+    access: &Arc<AccessControl<C>>,
     slots: ControlSlots,
     request: &crate::Request<'_>,
     view: View<'_>,
@@ -110,15 +108,13 @@ where
     };
     let (status, settings) = (control.status(), control.settings());
     let (status, settings) = (status.as_ref(), settings.as_ref());
-    let addresses = access.config.addresses.as_ref();
-    let addresses = addresses.map(|addresses| addresses()).unwrap_or_default();
-    let view = View { status, settings, addresses, ..view };
+    let view = View { status, settings, ..view };
     let is_scan = matches!(outcome, Outcome::Scanned(_));
     let mut buffer = vec![0; if is_scan { SCAN_BUFFER } else { BUFFER }];
     let response = finish(request, &view, &outcome, &mut buffer);
     let mut axum_response = to_axum(response);
     if let (true, Some(permit)) = (response.is_stream(), permit) {
-        *axum_response.body_mut() = events::body(control, access.now.clone(), permit);
+        *axum_response.body_mut() = events::body(control, access.clone(), permit);
     }
     axum_response
 }

@@ -46,8 +46,8 @@ pub struct Config<'a> {
     pub device: Device<'a>,
     /// Whether the platform has its own networks: see [`View::has_platform`](crate::View).
     pub has_platform: bool,
-    /// Returns the IP settings of the Wi-Fi interface.
-    pub addresses: fn() -> Addresses,
+    /// Returns the IP settings of the Wi-Fi interface, or `None` if they are unknown.
+    pub addresses: fn() -> Option<Addresses>,
     /// How many clients may listen to events at a time. Each of them occupies a socket.
     pub listeners: usize,
 }
@@ -58,7 +58,7 @@ impl Default for Config<'_> {
             allowed_hosts: AllowedHosts::default(),
             device: Device::default(),
             has_platform: false,
-            addresses: Addresses::default,
+            addresses: || None,
             listeners: SOCKETS / 2,
         }
     }

@@ -69,7 +69,7 @@ impl<M: RawMutex, C: Clock, const SLOTS: usize, const LISTENERS: usize> PathRout
         match listener.filter(|_| response.is_stream()) {
             Some(listener) => {
                 is_streaming.set(true);
-                let events = listener.events(&server.clock, &mut buffer);
+                let events = listener.events(&server.clock, server.config.addresses, &mut buffer);
                 events.write_to(connection, writer).await
             }
             None => send(&response, connection, writer).await,

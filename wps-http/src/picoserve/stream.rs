@@ -10,7 +10,9 @@ use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use wps_core::{Clock, Control, StatusListener};
 
-use crate::{COUNTDOWN_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, event};
+use crate::{
+    Addresses, EVENT_INTERVAL, HEARTBEAT_INTERVAL, SSE_COMMENT, View, event, needs_events,
+};
 
 /// The number of free listener slots.
 pub(super) struct ListenerSlots<M: RawMutex>(Mutex<M, Cell<usize>>);
@@ -48,8 +50,13 @@ impl<M: RawMutex> ListenerSlots<M> {
 
 impl<'s, M: RawMutex, const LISTENERS: usize> Listener<'s, M, LISTENERS> {
     /// Returns a response that sends events until the client disconnects or stops reading.
-    pub(super) fn events<C: Clock>(self, clock: &'s C, buffer: &'s mut [u8]) -> impl IntoResponse {
-        let body = Events { listener: self, clock, buffer };
+    pub(super) fn events<C: Clock>(
+        self,
+        clock: &'s C,
+        addresses: fn() -> Option<Addresses>,
+        buffer: &'s mut [u8],
+    ) -> impl IntoResponse {
+        let body = Events { listener: self, clock, addresses, buffer };
         CustomResponse::build(StatusCode::OK)
             .with_headers(("content-type", "text/event-stream"))
             .with_headers(crate::COMMON_HEADERS)
@@ -60,26 +67,30 @@ impl<'s, M: RawMutex, const LISTENERS: usize> Listener<'s, M, LISTENERS> {
 struct Events<'s, M: RawMutex, C, const LISTENERS: usize> {
     listener: Listener<'s, M, LISTENERS>,
     clock: &'s C,
+    addresses: fn() -> Option<Addresses>,
     buffer: &'s mut [u8],
 }
 
 impl<M: RawMutex, C: Clock, const LISTENERS: usize> CustomBody for Events<'_, M, C, LISTENERS> {
     async fn write_response_body<W: Write>(self, mut writer: W) -> Result<(), W::Error> {
-        let Self { listener: Listener { status: mut status_listener, _slot }, clock, buffer } =
-            self;
-        let mut is_new = true;
+        let Self { listener, clock, addresses, buffer } = self;
+        let Listener { status: mut status_listener, _slot } = listener;
+        let mut is_due = true;
         loop {
             let status = status_listener.try_get();
-            let is_window_open = status.as_ref().is_some_and(|status| status.deadline.is_some());
-            if is_new || is_window_open {
-                writer.write_all(event(status.as_ref(), clock.now(), buffer)).await?;
+            let (status, addresses) = (status.as_ref(), addresses());
+            let view = View { now: clock.now(), status, addresses, ..View::default() };
+            let needs_events = needs_events(&view);
+            if is_due {
+                writer.write_all(event(&view, buffer)).await?;
             } else {
                 writer.write_all(SSE_COMMENT).await?;
             }
             writer.flush().await?;
-            let interval = if is_window_open { COUNTDOWN_INTERVAL } else { HEARTBEAT_INTERVAL };
+            let interval = if needs_events { EVENT_INTERVAL } else { HEARTBEAT_INTERVAL };
             let sleep = clock.sleep_until(clock.now().after(interval));
-            is_new = matches!(select(status_listener.changed(), sleep).await, Either::First(_));
+            let woken = select(status_listener.changed(), sleep).await;
+            is_due = needs_events || matches!(woken, Either::First(_));
         }
     }
 }

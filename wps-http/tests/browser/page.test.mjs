@@ -141,6 +141,28 @@ test("a kept network that another program has removed is reported, and pairs aga
     { daemon: { flags: ["--platform-keeps-networks"] } },
   ));
 
+test("a device without an IP address says so, until it has one", () =>
+  withPage(async ({ page }) => {
+    const last = { task: "pair", result: "ok", advice: "WPS is best switched off.", ago_s: 3 };
+    const status = { state: "idle", mode: "STA", ssid: "Home", has_address: false, last };
+    const wifi = { wps: false, mode: "STA", status: "OK", ssid: "Home", has_address: false };
+    await page.route("**/events", (route) => route.abort());
+    await page.route("**/api/v1/wifi/wps", (route) => route.fulfill({ json: status }));
+    await page.route("**/api/v1/system", (route) => route.fulfill({ json: { wifi, device: {} } }));
+    await page.reload();
+    await waitForText(page, "advice", "Waiting for an IP address from the router…");
+    await waitForText(page, "network", "Connected to “Home”, no IP address");
+    last.ago_s = 20;
+    await waitForText(page, "message", "Connected to “Home”, but the device has no IP address");
+    await waitForText(page, "advice", "is DHCP on in your router's settings?");
+    assert.equal(await page.locator("#pairing").getAttribute("data-tone"), "bad");
+    status.has_address = wifi.has_address = true;
+    await waitForText(page, "advice", "WPS is best switched off.");
+    assert.equal(await page.locator("#pairing").getAttribute("data-tone"), "good");
+    await waitForText(page, "network", "Connected to “Home”");
+    assert.equal(await page.locator("#message").textContent(), "Connected to “Home”");
+  }));
+
 test("a device that cannot apply its settings can pair and be set up by hand", () =>
   withPage(async ({ page }) => {
     assert.equal(await page.locator("#sim-kept").isVisible(), false, "this platform keeps nothing");

@@ -19,7 +19,7 @@ use wps_core::{
 };
 use wps_http::axum::Config;
 use wps_http::picoserve::{self, Server};
-use wps_http::{AllowedHosts, Device, DigestAuth};
+use wps_http::{Addresses, AllowedHosts, Device, DigestAuth};
 use wps_testkit::{network, off, ssid, station};
 
 use radio::TestRadio;
@@ -355,11 +355,16 @@ impl World {
         &self,
         auth: Option<DigestAuth>,
     ) -> Server<'static, Raw, TokioSleepClock, 8, 8> {
-        let device = Device { name: Some("gadget"), model: None, version: Some("1.2.3") };
-        let names = &["gadget", "gadget.fritz.box"];
-        let allowed_hosts = AllowedHosts { names, ..AllowedHosts::default() };
-        let config = picoserve::Config { allowed_hosts, device, ..picoserve::Config::default() };
-        Server::new(self.control, TokioSleepClock(self.clock), config, auth)
+        Server::new(self.control, TokioSleepClock(self.clock), picoserve_config(), auth)
+    }
+
+    /// Creates the picoserve server of a device with these addresses.
+    pub fn picoserve_server_with(
+        &self,
+        addresses: fn() -> Option<Addresses>,
+    ) -> Server<'static, Raw, TokioSleepClock, 8, 8> {
+        let config = picoserve::Config { addresses, ..picoserve_config() };
+        Server::new(self.control, TokioSleepClock(self.clock), config, None)
     }
 
     /// Creates the axum router of this world.
@@ -380,6 +385,13 @@ impl Clock for TokioSleepClock {
     async fn sleep_until(&self, at: Instant) {
         tokio::time::sleep(at.since(self.0.now())).await;
     }
+}
+
+fn picoserve_config() -> picoserve::Config<'static> {
+    let device = Device { name: Some("gadget"), model: None, version: Some("1.2.3") };
+    let names = &["gadget", "gadget.fritz.box"];
+    let allowed_hosts = AllowedHosts { names, ..AllowedHosts::default() };
+    picoserve::Config { allowed_hosts, device, ..picoserve::Config::default() }
 }
 
 pub fn config() -> Config {

@@ -3,25 +3,28 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 
-use nix::ifaddrs::{InterfaceAddress, getifaddrs};
+use nix::ifaddrs::{InterfaceAddress, InterfaceAddressIterator, getifaddrs};
 use nix::sys::socket::SockaddrStorage;
 use wps_http::Addresses;
 
-/// Returns the current IP settings of an interface. Unknown fields are `None`. If the interface has
-/// more than one address, the first IPv4 address is used, or else the first IPv6 address.
-pub(crate) fn addresses(interface: &str) -> Addresses {
+/// Returns the current IP settings of an interface, or `None` if the kernel does not say. If the
+/// interface has more than one address, the first IPv4 address is used, or else the first IPv6
+/// address.
+pub(crate) fn addresses(interface: &str) -> Option<Addresses> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let (ip, mask) = ip_and_mask(interface);
+    let (ip, mask) = ip_and_mask(interface, getifaddrs().ok()?);
     // Not /proc/net, the other name of the same file: a unit with ProcSubset=pid does not have it.
     let gateway = gateway(&read("/proc/self/net/route"), interface);
     // Name servers belong to the machine, not to an interface. They are shown for the interface
     // with the default route.
     let dns = gateway.and_then(|_| name_server(&read("/etc/resolv.conf")));
-    Addresses { ip, mask, gateway: gateway.map(IpAddr::V4), dns }
+    Some(Addresses { ip, mask, gateway: gateway.map(IpAddr::V4), dns })
 }
 
-fn ip_and_mask(interface: &str) -> (Option<IpAddr>, Option<Ipv4Addr>) {
-    let Ok(all) = getifaddrs() else { return (None, None) };
+fn ip_and_mask(
+    interface: &str,
+    all: InterfaceAddressIterator,
+) -> (Option<IpAddr>, Option<Ipv4Addr>) {
     let entries: Vec<_> = all.filter(|it| it.interface_name == interface).collect();
     let v4 = |address: &Option<SockaddrStorage>| Some(address.as_ref()?.as_sockaddr_in()?.ip());
     if let Some((ip, entry)) = entries.iter().find_map(|it| Some((v4(&it.address)?, it))) {
@@ -109,9 +112,9 @@ tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0
 
     #[test]
     fn address_and_mask_come_from_the_kernel() {
-        let Addresses { ip, mask, gateway, dns } = addresses("lo");
+        let Addresses { ip, mask, gateway, dns } = addresses("lo").expect("the kernel answers");
         assert_eq!((ip, mask), (Some([127, 0, 0, 1].into()), Some([255, 0, 0, 0].into())));
         assert_eq!((gateway, dns), (None, None));
-        assert_eq!(addresses("none0"), Addresses::default());
+        assert_eq!(addresses("none0"), Some(Addresses::default()));
     }
 }

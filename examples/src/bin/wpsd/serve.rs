@@ -41,8 +41,8 @@ pub(crate) struct Parts<D, S, C> {
     pub(crate) store: S,
     pub(crate) clock: C,
     pub(crate) device: DeviceOptions<Settings>,
-    /// Returns the IP settings. `None` if the radio has none.
-    pub(crate) addresses: Option<Arc<dyn Fn() -> Addresses + Send + Sync>>,
+    /// Returns the IP settings. `None` if the radio is simulated.
+    pub(crate) addresses: Option<Arc<dyn Fn() -> Option<Addresses> + Send + Sync>>,
     /// Additional routes.
     pub(crate) routes: Router,
 }
