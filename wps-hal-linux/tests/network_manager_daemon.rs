@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use lab::{NetworkManager as Manager, Router, network_manager, reset_radios, run, until};
+use lab::{NetworkManager as Manager, Router, get, network_manager, reset_radios, run, until};
 use wps_core::{Record, Settings};
 use wpsd::{Daemon, STEP_TIMEOUT, WPS, curl, record, status, wait_for};
 use zbus::{OwnedObjectPath, OwnedVariant};
@@ -171,9 +171,14 @@ fn curl_pairs_scans_and_changes_the_settings() {
     for expected in [ssid, "\"mode\":\"STA\"", "\"status\":\"OK\"", "\"has_address\":false"] {
         assert!(system.contains(expected), "{expected} in {system}");
     }
-    wait_for("has_address", "false");
+    let wait_has_address = |expected| {
+        until(STEP_TIMEOUT, &format!("has_address: {expected}"), || {
+            get("/api/v1/wifi/wps")?.contains(&format!("\"has_address\":{expected}")).then_some(())
+        });
+    };
+    wait_has_address(false);
     run("ip address add 192.0.2.7/24 dev wlan1");
-    wait_for("has_address", "true");
+    wait_has_address(true);
     run("ip address del 192.0.2.7/24 dev wlan1");
 
     let set = |name: &str, key: &str| {

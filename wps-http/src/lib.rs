@@ -39,8 +39,8 @@
 //! 4. If the response [is a stream](Response::is_stream), send an [`event`] at once and at every
 //!    change of the status. While [`needs_events`] is true, also send one every [`EVENT_INTERVAL`];
 //!    otherwise send an [`SSE_COMMENT`] every [`HEARTBEAT_INTERVAL`]. Limit the number of listeners
-//!    so that other requests can still be served. If the limit is reached, pass [`Outcome::Busy`] to
-//!    [`finish`].
+//!    so that other requests can still be served. If the limit is reached, pass [`Outcome::Busy`]
+//!    to [`finish`].
 //!
 //! ```
 //! use wps_core::{Clock, Control};
