@@ -31,7 +31,7 @@ fn the_daemon_never_prints_a_secret_of_a_kept_network() {
 
 fn check_all_outputs(flags: &[&str]) {
     let mut command = command(env!("CARGO_BIN_EXE_wpsd"));
-    let command = command.args(flags).env("RUST_LOG", "trace");
+    let command = command.arg("demo").args(flags).env("RUST_LOG", "trace");
     let daemon = Daemon::spawn(command);
     let wait_for =
         |is_wanted: &dyn Fn(&Value) -> bool| daemon.wait_for_response(is_wanted).to_string();

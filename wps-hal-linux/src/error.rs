@@ -25,6 +25,13 @@ pub enum LinuxError {
     /// Another program manages the interface. The text says what to do.
     #[error("{0}")]
     ManagedByOther(String),
+    /// No program manages the interface. The text says what to do.
+    #[error("{0}")]
+    NoManager(String),
+    /// A program that may manage the interface does not answer. The text says which, and what to
+    /// do.
+    #[error("{0}")]
+    NoAnswer(String),
     /// NetworkManager does not answer, or refused a request. Holds its message.
     #[error("NetworkManager: {message}")]
     NetworkManager {
@@ -77,12 +84,12 @@ impl fmt::Debug for LinuxError {
 impl DriverError for LinuxError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::ControlSocket(ControlSocketError::NoResponse | ControlSocketError::Gone(_)) => {
-                ErrorKind::NoResponse
-            }
+            Self::ControlSocket(ControlSocketError::NoResponse | ControlSocketError::Gone(_))
+            | Self::NoAnswer(_) => ErrorKind::NoResponse,
             Self::ControlSocket(
                 ControlSocketError::Unreachable { .. } | ControlSocketError::Closed,
             )
+            | Self::NoManager(_)
             | Self::NoInterface(_)
             | Self::NotWireless(_) => ErrorKind::NoDevice,
             Self::ControlSocket(ControlSocketError::Refused(..)) | Self::InvalidReply(_) => {
@@ -134,13 +141,15 @@ mod tests {
         }
     }
 
-    fn linux_errors() -> [LinuxError; 13] {
+    fn linux_errors() -> [LinuxError; 15] {
         let unreachable =
             ControlSocketError::Unreachable { path: text().into(), error: os_error() };
         one_of_each! { LinuxError:
             LinuxError::ControlSocket(_) => LinuxError::ControlSocket(unreachable),
             LinuxError::InvalidReply(_) => LinuxError::InvalidReply("STATUS"),
             LinuxError::ManagedByOther(_) => LinuxError::ManagedByOther("another one".into()),
+            LinuxError::NoManager(_) => LinuxError::NoManager("nobody manages it".into()),
+            LinuxError::NoAnswer(_) => LinuxError::NoAnswer("it runs but is silent".into()),
             LinuxError::NetworkManager { .. } => {
                 LinuxError::NetworkManager { kind: ErrorKind::Other, message: text() }
             },

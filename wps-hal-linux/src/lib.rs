@@ -44,6 +44,7 @@
 
 mod clock;
 mod error;
+mod interface;
 #[cfg(feature = "key")]
 mod key;
 #[cfg(feature = "led")]
@@ -55,18 +56,21 @@ mod network_manager;
 mod radio_switch;
 mod store;
 mod supplicant;
+mod system_bus;
 mod wpa_supplicant;
 
 pub use clock::BootClock;
 pub use error::LinuxError;
 #[cfg(feature = "key")]
 pub use evdev::KeyCode;
+pub use interface::wifi_interfaces;
 #[cfg(feature = "key")]
 pub use key::Key;
 #[cfg(feature = "led")]
 pub use led::{Led, LedError, LedName};
 #[cfg(feature = "gpio")]
 pub use line::{Line, LineError};
+pub use manager::Manager;
 pub use network_manager::NetworkManager;
 pub use store::{FileStore, StoreError};
 pub use supplicant::control_socket::ControlSocketError;

@@ -25,6 +25,7 @@ use wps_core::{
 use zbus::OwnedObjectPath;
 
 use crate::error::LinuxError;
+use crate::manager::require_supplicant_backend;
 use crate::radio_switch::{Power, RadioSwitch};
 use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
 use crate::supplicant::exchange::exchange;
@@ -108,6 +109,7 @@ impl NetworkManager {
     /// Connects to NetworkManager after the checks of [`Self::check`].
     async fn checked_client(&self) -> Result<Client, LinuxError> {
         let client = self.client().await?;
+        require_supplicant_backend(&self.interface).await?;
         if !client.is_managed().await? {
             return Err(LinuxError::NetworkManager {
                 kind: ErrorKind::Unsupported,

@@ -8,7 +8,7 @@ mod platform_snapshot;
 mod station;
 
 use std::future::pending;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use wps_core::driver::{IdleEvent, Offer, PairContext, SearchProgress};
 
@@ -16,7 +16,8 @@ use wps_core::Link;
 use wps_core::{Credentials, Mode, ScanResults, Settings, Snapshot, WifiDriver};
 
 use crate::error::LinuxError;
-use crate::manager::managed_by_other;
+use crate::interface::require_wifi;
+use crate::manager::require_supplicant_alone;
 use crate::radio_switch::{Power, RadioSwitch};
 use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
 use crate::supplicant::exchange::{self, ExchangeVariables, exchange};
@@ -93,14 +94,8 @@ impl WpaSupplicant {
 
     /// Opens a session after the checks of [`Self::check`].
     async fn checked_session(&self) -> Result<Session, LinuxError> {
-        if !is_interface_name(&self.interface)
-            || !Path::new("/sys/class/net").join(&self.interface).exists()
-        {
-            return Err(LinuxError::NoInterface(self.interface.clone()));
-        }
-        if let Some(advice) = managed_by_other(&self.interface).await {
-            return Err(LinuxError::ManagedByOther(advice));
-        }
+        require_wifi(&self.interface)?;
+        require_supplicant_alone(&self.interface).await?;
         if self.radio_switch().power() == Power::HardBlocked {
             return Err(LinuxError::HardBlocked(self.interface.clone()));
         }
@@ -215,11 +210,6 @@ impl WpaSupplicant {
         self.applied_config = applied_config;
         Ok(())
     }
-}
-
-/// Returns whether this can be the name of a network interface. The name becomes part of a path.
-fn is_interface_name(interface: &str) -> bool {
-    !matches!(interface, "" | "." | "..") && !interface.contains('/')
 }
 
 impl WifiDriver for WpaSupplicant {

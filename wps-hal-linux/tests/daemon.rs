@@ -5,10 +5,11 @@
 mod lab;
 mod wpsd;
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use lab::{Router, Supplicant, reset_radios, run, until};
@@ -225,6 +226,10 @@ fn start_errors_are_one_sentence() {
     let missing = start_error("--interface wlan77");
     assert!(missing.contains("there is no network interface wlan77"), "{missing}");
 
+    let several = start_error("");
+    assert!(several.contains("several Wi-Fi interfaces: give one of"), "{several}");
+    assert!(several.contains("wlan1"), "{several}");
+
     let elsewhere = start_error("--interface wlan1 --control-dir /nowhere");
     assert!(elsewhere.contains("start it with a control socket"), "{elsewhere}");
 
@@ -246,4 +251,72 @@ fn start_errors_are_one_sentence() {
 
     host.assert_unchanged();
     assert_eq!(record(), None);
+}
+
+/// A bus that hangs must not stop the daemon, which needs none.
+#[test]
+fn a_system_bus_that_never_answers_is_reported_and_gone_around() {
+    let host = host();
+    let router = Router::setup(0, "home").channel(6).start();
+    let path = "/run/lab/silent-bus";
+    let bus = UnixListener::bind(path).expect("a socket");
+    let log = File::create("/run/lab/wpsd.log").expect("a file");
+    let mut command = wpsd("--interface wlan1");
+    command.env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={path}")).stderr(log);
+    let daemon = Daemon::spawn(&mut command);
+    let text = fs::read_to_string("/run/lab/wpsd.log").expect("a log");
+    assert!(text.contains("does not say which program manages wlan1"), "{text}");
+    assert!(text.contains("wpa_supplicant manages wlan1"), "{text}");
+    curl(&format!("-X POST {WPS}"));
+    router.press_button();
+    wait_for("result", "ok");
+    host.station.wait_connected("home", STEP_TIMEOUT);
+    drop((daemon, bus));
+}
+
+/// The simulated daemon uses sockets for HTTP only, although there are radios.
+#[test]
+fn a_demo_opens_no_radio() {
+    let host = host();
+    let program = std::env::current_exe().expect("this program").with_file_name("wpsd");
+    let mut command = Command::new(program);
+    command.args(["demo", "--listen", "127.0.0.1:8080"]).stdin(Stdio::null());
+    let daemon = Daemon::spawn(&mut command);
+    curl(&format!("-X POST {WPS}"));
+    wait_for("seen", "not_pressed");
+    assert_opens_no_radio(daemon.id());
+    curl("-X POST http://127.0.0.1:8080/api/v1/sim/press");
+    wait_for("result", "ok");
+    assert_opens_no_radio(daemon.id());
+    drop(daemon);
+    host.assert_unchanged();
+}
+
+/// Asserts that all files of the process are pipes, events, and sockets of TCP, or of tokio's
+/// signals, which have no address.
+#[track_caller]
+fn assert_opens_no_radio(process: u32) {
+    let read =
+        |name: &str| fs::read_to_string(format!("/proc/{process}/net/{name}")).unwrap_or_default();
+    let (tcp, unix) = (read("tcp"), read("unix"));
+    let mut sockets = 0;
+    for entry in fs::read_dir(format!("/proc/{process}/fd")).expect("files") {
+        let Ok(target) = fs::read_link(entry.expect("a file").path()) else { continue };
+        let target = target.to_string_lossy().into_owned();
+        match target.strip_prefix("socket:[").and_then(|it| it.strip_suffix(']')) {
+            Some(inode) => {
+                sockets += 1;
+                let is_tcp = tcp.split_whitespace().any(|word| word == inode);
+                let is_unnamed =
+                    unix.lines().any(|line| line.trim_end().ends_with(&format!(" {inode}")));
+                assert!(is_tcp || is_unnamed, "{target} in\n{tcp}{unix}");
+            }
+            None => {
+                let is_harmless =
+                    ["pipe:", "anon_inode:", "/dev/null", "/dev/console", "/dev/ttyS", "/out"];
+                assert!(is_harmless.iter().any(|it| target.starts_with(it)), "{target}");
+            }
+        }
+    }
+    assert!(sockets > 0, "at least the listener");
 }

@@ -1,4 +1,4 @@
-//! `wpsd --manager network-manager` from the outside, in the radio lab: curl, and another program
+//! `wpsd` beside NetworkManager from the outside, in the radio lab: curl, and another program
 //! that could ask the user for a key.
 
 mod lab;
@@ -10,8 +10,10 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use lab::{NetworkManager as Manager, Router, get, network_manager, reset_radios, run, until};
-use wps_core::{Record, Settings};
+use lab::{
+    NetworkManager as Manager, Router, Supplicant, get, network_manager, reset_radios, run, until,
+};
+use wps_core::{Record, Secret, Settings};
 use wpsd::{Daemon, STEP_TIMEOUT, WPS, curl, record, status, wait_for};
 use zbus::{OwnedObjectPath, OwnedVariant};
 
@@ -22,7 +24,7 @@ const OLD_KEY: &str = "old pass phrase";
 /// NetworkManager in the network of the user's profile "old".
 struct Host {
     manager: Manager,
-    _old: Router,
+    old: Router,
 }
 
 impl Host {
@@ -33,7 +35,7 @@ impl Host {
         Manager::clear();
         let old = Router::setup(2, "old").passphrase(OLD_KEY).channel(11).start();
         Manager::add_user_profile("old", "old", OLD_KEY, "");
-        let host = Self { manager: network_manager("wlan1"), _old: old };
+        let host = Self { manager: network_manager("wlan1"), old };
         host.wait_connected("old");
         host
     }
@@ -46,8 +48,17 @@ impl Host {
     }
 }
 
+/// Starts the daemon, which finds out by itself that NetworkManager manages the interface.
 fn start_daemon() -> Daemon {
-    Daemon::start_with("--manager network-manager")
+    let daemon = Daemon::start();
+    assert_managed_by("NetworkManager");
+    daemon
+}
+
+#[track_caller]
+fn assert_managed_by(name: &str) {
+    let system = get("/api/v1/system").expect("a response");
+    assert!(system.contains(&format!("\"manager\":\"{name}\"")), "{name} in {system}");
 }
 
 /// Waits until the driver has exactly this number of profiles on disk, and none in memory.
@@ -218,7 +229,7 @@ fn curl_pairs_scans_and_changes_the_settings() {
 }
 
 #[test]
-fn an_idle_daemon_needs_no_more_files_and_says_who_manages_the_interface() {
+fn an_idle_daemon_needs_no_more_files_and_another_manager_is_refused() {
     let _host = Host::new();
     let daemon = start_daemon();
     let files = || fs::read_dir(format!("/proc/{}/fd", daemon.id())).expect("files").count();
@@ -229,7 +240,91 @@ fn an_idle_daemon_needs_no_more_files_and_says_who_manages_the_interface() {
     assert!(after.abs_diff(before) <= 2, "{before} files, then {after}");
     assert_eq!(daemon.terminate(), Some(0));
 
-    let output = wpsd::wpsd("--interface wlan1").output().expect("wpsd");
+    let output = wpsd::wpsd("--interface wlan1 --manager wpa-supplicant").output().expect("wpsd");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && text.contains("NetworkManager manages wlan1"), "{text}");
+}
+
+// --- another manager at the next start -----------------------------------------------------------
+
+fn pair_with(router: &Router) {
+    assert!(curl(&format!("-X POST {WPS}")).starts_with("HTTP/1.1 204"));
+    router.press_button();
+    wait_for("result", "ok");
+    wait_for("state", "idle");
+}
+
+/// Returns the secret of the saved network.
+#[track_caller]
+fn saved_secret() -> Secret {
+    match record() {
+        Some(Record::Settled(Settings::Station { network })) => network.secret,
+        other => panic!("no saved network: {other:?}"),
+    }
+}
+
+#[test]
+fn networkmanager_is_installed_after_a_pairing_with_wpa_supplicant_alone() {
+    let host = wpsd::host();
+    let router = Router::setup(0, "home").channel(6).start();
+    let daemon = Daemon::start();
+    assert_managed_by("wpa_supplicant");
+    pair_with(&router);
+    host.station.wait_connected("home", STEP_TIMEOUT);
+    assert_eq!(daemon.terminate(), Some(0));
+    host.station.stop();
+    Manager::clear();
+    let manager = network_manager("wlan1");
+
+    // The record has the key. NetworkManager gets a profile in memory.
+    let daemon = start_daemon();
+    let in_home = || (manager.connected_to()? == "home").then_some(());
+    until(STEP_TIMEOUT, "the device is in home", in_home);
+    assert!(matches!(saved_secret(), Secret::Key(_)));
+    let system = get("/api/v1/system").expect("a response");
+    assert!(system.contains("\"kept_by\":\"record\""), "{system}");
+    let profiles = Manager::own_profiles();
+    assert!(matches!(&*profiles, [only] if !only.is_on_disk), "{profiles:?}");
+    // The next pairing moves it to NetworkManager.
+    pair_with(&router);
+    assert!(matches!(saved_secret(), Secret::Kept(_)));
+    wait_profiles(1);
+    drop(daemon);
+}
+
+#[test]
+fn networkmanager_no_longer_manages_the_interface_after_a_pairing() {
+    let mut host = Host::new();
+    let router = Router::setup(0, "home").channel(6).start();
+    let daemon = start_daemon();
+    pair_with(&router);
+    host.wait_connected("home");
+    wait_profiles(1);
+    assert_eq!(daemon.terminate(), Some(0));
+    host.manager.stop();
+    let station = Supplicant::start(1, &host.old.network_block());
+
+    // Only NetworkManager has the key. wpa_supplicant's own network is better than none.
+    let daemon = Daemon::spawn_until(&mut wpsd::wpsd("--interface wlan1"), || {
+        status("cause").filter(|it| it == "kept_elsewhere")
+    });
+    assert_managed_by("wpa_supplicant");
+    station.wait_connected("old", STEP_TIMEOUT);
+    pair_with(&router);
+    station.wait_connected("home", STEP_TIMEOUT);
+    assert!(matches!(saved_secret(), Secret::Key(_)));
+    wait_profiles(1);
+    assert_eq!(daemon.terminate(), Some(0));
+    drop(station);
+
+    // Back to NetworkManager. Its profile of the first pairing is no longer needed.
+    host.manager.restart();
+    let daemon = start_daemon();
+    host.wait_connected("home");
+    assert!(matches!(saved_secret(), Secret::Key(_)));
+    until(STEP_TIMEOUT, "one profile in memory", || {
+        let profiles = Manager::own_profiles();
+        matches!(&*profiles, [only] if !only.is_on_disk).then_some(())
+    });
+    drop(daemon);
 }

@@ -25,6 +25,9 @@ pub struct Device<'a> {
     /// The version of its software.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<&'a str>,
+    /// The program that manages its Wi-Fi interface, on Linux.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manager: Option<&'a str>,
 }
 
 /// The IP settings of the Wi-Fi interface, which only the application knows. Fields that are `None`

@@ -55,7 +55,12 @@ fn all_known_fields_are_shown() {
         gateway: Some(IpAddr::V4(Ipv4Addr::new(192, 168, 1, 1))),
         dns: Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
     };
-    let device = Device { name: Some("gadget"), model: Some("G \"1\""), version: None };
+    let device = Device {
+        name: Some("gadget"),
+        model: Some("G \"1\""),
+        version: None,
+        manager: Some("NetworkManager"),
+    };
     let view = View { addresses: Some(addresses), device, ..View::default() };
     let expected = json!({
         "wifi": {
@@ -80,7 +85,7 @@ fn all_known_fields_are_shown() {
             "status": "OK",
             "mode": "STA",
         },
-        "device": { "name": "gadget", "model": "G \"1\"" },
+        "device": { "name": "gadget", "model": "G \"1\"", "manager": "NetworkManager" },
     });
     assert_eq!(system(&view, Some(&all_fields())), expected);
 }
@@ -218,7 +223,8 @@ fn the_longest_responses_fit() {
     let not_utf8 = ssid(&[0xff; 32]);
     let ssid = ssid(&[0x01; 32]); // each byte is six in JSON
     let long = "\u{1}".repeat(64);
-    let device = Device { name: Some(&long), model: Some(&long), version: Some(&long) };
+    let long = Some(&*long);
+    let device = Device { name: long, model: long, version: long, manager: long };
     let ip = Some(IpAddr::V6(Ipv6Addr::from([0xffff_u16; 8])));
     let mask = Some(Ipv4Addr::BROADCAST);
     let addresses = Some(Addresses { ip, mask, gateway: ip, dns: ip });

@@ -87,7 +87,8 @@ async fn by_pure_functions(world: World, request: &TestRequest<'_>) -> TestRespo
     let config = config();
     let names: Vec<_> = config.names.iter().map(String::as_str).collect();
     let (status, settings) = (world.control.status(), world.control.settings());
-    let device = Device { name: config.name.as_deref(), model: None, version: Some("1.2.3") };
+    let device =
+        Device { name: config.name.as_deref(), version: Some("1.2.3"), ..Device::default() };
     let allowed_hosts = AllowedHosts { names: &names, scheme: config.scheme };
     let mut view = View {
         allowed_hosts,

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use wps_testkit::daemon::{Daemon, Signal, WPS};
 use wps_testkit::hex;
 
-use crate::{run_with_error, start, wpsd};
+use crate::{demo, run_with_error, start};
 
 #[test]
 fn a_foreign_page_cannot_send_requests() {
@@ -60,10 +60,10 @@ fn secret_file(directory: &Path, text: &str, mode: u32) -> String {
 fn with_a_password_requests_without_it_are_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = secret_file(directory.path(), "open, sesame\r\nand a remark\n", 0o600);
-    let from_file = wpsd(&["--password-file", &file]);
-    let mut from_environment = wpsd(&[]);
+    let from_file = demo(&["--password-file", &file]);
+    let mut from_environment = demo(&[]);
     from_environment.env("WPSD_PASSWORD", "open, sesame");
-    let mut from_both = wpsd(&["--password-file", &file]);
+    let mut from_both = demo(&["--password-file", &file]);
     from_both.env("WPSD_PASSWORD", "");
     for mut command in [from_file, from_environment, from_both] {
         let mut daemon = Daemon::spawn(&mut command);
@@ -89,7 +89,7 @@ fn with_a_password_requests_without_it_are_refused() {
 #[test]
 fn serving_other_machines_without_a_password_logs_a_warning() {
     let log_of = |flags: &[&str], password: Option<&str>| {
-        let mut command = wpsd(flags);
+        let mut command = demo(flags);
         command.envs(password.map(|it| ("WPSD_PASSWORD", it)));
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("wpsd starts");
@@ -126,7 +126,7 @@ fn an_invalid_password_is_reported() {
     }
     for value in ["", &long] {
         let Output { status, stderr, .. } =
-            wpsd(&[]).env("WPSD_PASSWORD", value).output().expect("wpsd starts");
+            demo(&[]).env("WPSD_PASSWORD", value).output().expect("wpsd starts");
         let message = String::from_utf8(stderr).expect("text");
         assert_eq!((status.code(), message.lines().count()), (Some(1), 1), "{message}");
         assert!(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use wps_testkit::daemon::{Daemon, Signal, WPS};
 
-use crate::wpsd;
+use crate::demo;
 
 /// Creates a directory with the files of an LED in sysfs.
 fn led() -> (tempfile::TempDir, PathBuf) {
@@ -25,7 +25,7 @@ fn an_led_shows_the_status() {
     let (directory, led) = led();
     let brightness = || fs::read_to_string(led.join("brightness")).expect("a number");
     let directory = directory.path().to_str().expect("text");
-    let mut daemon = Daemon::spawn(&mut wpsd(&["--lamp-led", "green:wps", "--led-dir", directory]));
+    let mut daemon = Daemon::spawn(&mut demo(&["--lamp-led", "green:wps", "--led-dir", directory]));
     daemon.wait_for(|status| status["state"] == "idle");
     assert_eq!(fs::read_to_string(led.join("trigger")).expect("a trigger"), "none");
     assert_eq!(brightness(), "0");
@@ -48,7 +48,7 @@ fn an_led_shows_the_status() {
 fn a_button_or_lamp_that_does_not_work_is_logged_and_pairing_still_works() {
     let (directory, _) = led();
     let directory = directory.path().to_str().expect("text");
-    let mut daemon = Daemon::spawn(&mut wpsd(&[
+    let mut daemon = Daemon::spawn(&mut demo(&[
         "--button-key",
         "a name that nobody has",
         "--button-line",

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use wps_testkit::daemon::{Daemon, Signal, WPS};
 
-use crate::{run_with_error, wpsd};
+use crate::{demo, run_with_error};
 
 #[test]
 fn wrong_factory_settings_flags_are_reported() {
@@ -70,7 +70,7 @@ fn start_access_point(key: &Path, more: &[&str]) -> Daemon {
     let key = key.to_str().expect("text");
     let flags = ["--blank", "access-point", "--access-point-name", "Device"];
     let daemon = Daemon::spawn(
-        wpsd(&flags)
+        demo(&flags)
             .args(["--access-point-key-file", key, "--access-point-channel", "6"])
             .args(more),
     );

@@ -1,8 +1,8 @@
 //! Flags that are wrong, or that ask for what cannot be done.
 
-use std::process::Output;
+use std::process::Command;
 
-use crate::{run_with_error, start, wpsd};
+use crate::{demo, error_of, run_with_error, start, wpsd};
 
 #[test]
 fn a_port_or_address_that_cannot_be_used_is_one_sentence() {
@@ -18,26 +18,15 @@ fn a_port_or_address_that_cannot_be_used_is_one_sentence() {
 
 #[test]
 fn the_cause_of_an_error_is_printed_once() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let state = directory.path().join("state");
-    let state = state.to_str().expect("text");
     let access_point = ["--blank", "access-point", "--access-point-name", "Device"];
     let access_point = [&access_point[..], &["--access-point-key-file", "/nowhere"]].concat();
-    let failing: [(&[&str], &str); 3] = [
+    let failing: [(&[&str], &str); 2] = [
         (&["--password-file", "/nowhere"], "cannot read /nowhere; see --password-file"),
         (&access_point, "cannot read /nowhere; see --access-point-key-file"),
-        (
-            &["--interface", "lo", "--control-dir", "/nowhere", "--state-dir", state],
-            "wpa_supplicant does not run on this interface (/nowhere/lo: ",
-        ),
     ];
     for (flags, expected) in failing {
-        // Without a system bus, no other program manages the interface.
-        let mut command = wpsd(flags);
-        command.env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere/bus");
-        let Output { status, stderr, .. } = command.output().expect("wpsd starts");
-        let message = String::from_utf8(stderr).expect("text");
-        assert_eq!((status.code(), message.lines().count()), (Some(1), 1), "{message}");
+        let (code, message) = run_with_error(flags);
+        assert_eq!((code, message.lines().count()), (Some(1), 1), "{message}");
         assert!(message.contains(expected), "{message}");
         let cause = "No such file or directory (os error 2)";
         assert_eq!(message.matches(cause).count(), 1, "{message}");
@@ -45,19 +34,38 @@ fn the_cause_of_an_error_is_printed_once() {
 }
 
 #[test]
+fn an_interface_that_cannot_be_paired_is_one_sentence() {
+    for (interface, expected) in [
+        ("none0", "there is no network interface none0: "),
+        ("../lo", "there is no network interface ../lo: "),
+        ("lo", "lo is not a Wi-Fi interface: "),
+    ] {
+        let (code, message) = error_of(wpsd(&["--interface", interface]));
+        assert_eq!((code, message.lines().count()), (Some(1), 1), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
 fn wrong_flags_are_reported() {
-    let wrong: [(&[&str], &str); 8] = [
-        (&["--platform-keeps-networks", "--interface", "wlan0"], "--interface"),
-        (&["--freq-list", "2412"], "--interface"),
-        (&["--interface", "wlan0", "--freq-list", "2412 2.4"], "give frequencies in MHz"),
-        (&["--interface", "wlan0", "--freq-list", " "], "give frequencies in MHz"),
-        (&["--listen", "8080"], "give an IP address and a port"),
-        (&["--state-dir", "/tmp"], "--interface"),
-        (&["--control-dir", "/tmp"], "--interface"),
-        (&["--speed", "9"], "--speed"),
+    let wrong: [(Command, &str); 11] = [
+        (wpsd(&["--platform-keeps-networks"]), "--platform-keeps-networks"),
+        (demo(&["--interface", "wlan0"]), "--interface"),
+        (demo(&["--state-dir", "/tmp"]), "--state-dir"),
+        (wpsd(&["--interface", "wlan0", "demo"]), "demo"),
+        (wpsd(&["--freq-list", "2412 2.4"]), "give frequencies in MHz"),
+        (wpsd(&["--freq-list", " "]), "give frequencies in MHz"),
+        (
+            wpsd(&["--control-dir", "DIR= GROUP=netdev"]),
+            "give the directory of the control sockets",
+        ),
+        (wpsd(&["--manager", "iwd"]), "[possible values: wpa-supplicant, network-manager]"),
+        (wpsd(&["--listen", "8080"]), "give an IP address and a port"),
+        (demo(&["--listen", "8080"]), "give an IP address and a port"),
+        (demo(&["--speed", "9"]), "--speed"),
     ];
-    for (flags, expected) in wrong {
-        let (code, message) = run_with_error(flags);
+    for (command, expected) in wrong {
+        let (code, message) = error_of(command);
         assert_eq!(code, Some(2), "{message}");
         assert!(message.contains(expected), "{message}");
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod button_and_lamp;
+mod demo_program;
 mod factory_settings;
 mod flags;
 mod pairing;
@@ -19,14 +20,25 @@ fn wpsd(flags: &[&str]) -> Command {
     command
 }
 
-fn start() -> Daemon {
-    Daemon::spawn(&mut wpsd(&["--name", "device.example"]))
+/// Returns the command that runs `wpsd` with a simulated radio and these flags.
+fn demo(flags: &[&str]) -> Command {
+    wpsd(&[&["demo"], flags].concat())
 }
 
-/// Runs `wpsd` with wrong flags and returns its exit code and its error message.
+fn start() -> Daemon {
+    Daemon::spawn(&mut demo(&["--name", "device.example"]))
+}
+
+/// Runs `wpsd demo` with wrong flags and returns its exit code and its error message.
 #[track_caller]
 fn run_with_error(flags: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stderr, .. } = wpsd(flags).output().expect("wpsd starts");
+    error_of(demo(flags))
+}
+
+/// Runs a command that fails and returns its exit code and its error message.
+#[track_caller]
+fn error_of(mut command: Command) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = command.output().expect("wpsd starts");
     (status.code(), String::from_utf8(stderr).expect("text"))
 }
 

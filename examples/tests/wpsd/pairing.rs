@@ -2,7 +2,7 @@
 
 use wps_testkit::daemon::{Daemon, Signal, WPS};
 
-use crate::{start, wpsd};
+use crate::{demo, start};
 
 #[test]
 fn a_post_and_a_button_press_pair_the_device() {
@@ -27,7 +27,7 @@ fn a_post_and_a_button_press_pair_the_device() {
 
 #[test]
 fn a_failure_of_the_radio_is_a_warning() {
-    let mut daemon = Daemon::spawn(wpsd(&[]).env("RUST_LOG", "warn"));
+    let mut daemon = Daemon::spawn(demo(&[]).env("RUST_LOG", "warn"));
     daemon.wait_for(|status| status["state"] == "idle");
     daemon.post("/api/v1/sim/wrong-key");
     daemon.post(WPS);

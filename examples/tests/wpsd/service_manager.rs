@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wps_testkit::daemon::{Daemon, STEP_TIMEOUT, Signal, WPS};
 
-use crate::wpsd;
+use crate::demo;
 
 /// The socket of a service manager, and the lines that it received.
 struct ServiceManager {
@@ -43,7 +43,7 @@ fn a_service_manager_is_notified() {
     let path = directory.path().join("notify");
     let mut manager = ServiceManager::bind(&path);
     let mut daemon = Daemon::spawn(
-        wpsd(&[])
+        demo(&[])
             .env("NOTIFY_SOCKET", &path)
             .env("WATCHDOG_USEC", "400000")
             .env_remove("WATCHDOG_PID"),
@@ -75,7 +75,7 @@ fn a_stopped_daemon_does_not_feed_the_watchdog() {
     let path = directory.path().join("notify");
     let mut manager = ServiceManager::bind(&path);
     let daemon = Daemon::spawn(
-        wpsd(&[])
+        demo(&[])
             .env("NOTIFY_SOCKET", &path)
             .env("WATCHDOG_USEC", "200000")
             .env_remove("WATCHDOG_PID"),
@@ -102,7 +102,7 @@ fn a_missing_or_invalid_watchdog_is_ignored() {
     ] {
         let _ = fs::remove_file(&path);
         let _manager = ServiceManager::bind(&path);
-        let mut daemon = Daemon::spawn(wpsd(&[]).env("NOTIFY_SOCKET", &path).env(variable, value));
+        let mut daemon = Daemon::spawn(demo(&[]).env("NOTIFY_SOCKET", &path).env(variable, value));
         daemon.wait_for(|status| status["state"] == "idle");
         daemon.post(WPS);
         daemon.wait_for(|status| status["seen"] == "not_pressed");

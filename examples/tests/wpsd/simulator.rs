@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use wps_testkit::daemon::{Daemon, Response, Signal, WPS};
 
-use crate::{start, wpsd};
+use crate::{demo, start};
 
 const SETTINGS: &str = "/api/v1/wifi/sta/settings";
 
@@ -35,7 +35,7 @@ fn simulated_minutes_can_be_skipped() {
 
 #[test]
 fn keys_control_the_simulated_router() {
-    let mut daemon = Daemon::spawn(wpsd(&[]).stdin(Stdio::piped()));
+    let mut daemon = Daemon::spawn(demo(&[]).stdin(Stdio::piped()));
     let mut keyboard = daemon.take_keyboard();
     daemon.wait_for(|status| status["state"] == "idle");
     let mut press = |daemon: &mut Daemon, key: &str| {
@@ -68,7 +68,7 @@ fn keys_control_the_simulated_router() {
 }
 
 fn start_with_platform_that_keeps() -> Daemon {
-    Daemon::spawn(&mut wpsd(&["--platform-keeps-networks"]))
+    Daemon::spawn(&mut demo(&["--platform-keeps-networks"]))
 }
 
 /// Returns the names of the networks that the platform keeps, or `null` if it keeps none at all.

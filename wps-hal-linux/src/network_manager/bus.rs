@@ -23,6 +23,9 @@ pub(crate) type OwnedSettings = HashMap<String, HashMap<String, OwnedVariant>>;
     default_path = "/org/freedesktop/NetworkManager"
 )]
 pub(crate) trait Manager {
+    #[zbus(property)]
+    fn startup(&self) -> zbus::Result<bool>;
+
     fn get_device_by_ip_iface(&self, interface: &str) -> zbus::Result<OwnedObjectPath>;
 
     fn activate_connection(

@@ -18,6 +18,7 @@ use super::bus::{
 use super::profile::StoredProfile;
 use super::uuid::Uuid;
 use crate::error::LinuxError;
+use crate::system_bus;
 
 /// `NM_SETTINGS_UPDATE2_FLAG_TO_DISK`.
 const TO_DISK: u32 = 0x1;
@@ -81,7 +82,7 @@ pub(crate) struct Client {
 impl Client {
     /// Connects to NetworkManager, which must know `interface`.
     pub(crate) async fn connect(interface: &str) -> Result<Self, LinuxError> {
-        let bus = Connection::system().await.map_err(BusError)?;
+        let bus = system_bus::connect().await.map_err(BusError)?;
         let manager = ManagerProxy::new(&bus).await.map_err(BusError)?;
         match manager.get_device_by_ip_iface(interface).await {
             Ok(device) => Ok(Self { bus, device }),

@@ -19,7 +19,8 @@ pub fn in_lab() -> bool {
 /// scan caches are empty.
 pub fn reset_radios() {
     assert!(in_lab(), "these tests run in the radio lab only");
-    const NAMES: [&str; 5] = ["hostapd", "wpa_supplicant", "iwd", "NetworkManager", "ping"];
+    const NAMES: [&str; 6] =
+        ["hostapd", "wpa_supplicant", "iwd", "connmand", "NetworkManager", "ping"];
     until(Duration::from_secs(10), "all daemons gone", || {
         let running: Vec<String> = processes(&NAMES);
         running.iter().for_each(|pid| run_ignoring_failure(&format!("kill -9 {pid}")));

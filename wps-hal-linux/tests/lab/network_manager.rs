@@ -218,6 +218,12 @@ impl NetworkManager {
         self.manager.take().into_iter().for_each(end);
     }
 
+    /// Ends NetworkManager and wpa_supplicant, until [`Self::restart`].
+    pub fn stop(&mut self) {
+        self.kill();
+        let _ = fs::remove_file(Path::new(SOCKETS).join(&self.interface));
+    }
+
     /// Returns what NetworkManager says about the interface.
     pub fn device(&self) -> DeviceInfo {
         const FIELDS: &str = "GENERAL.STATE,GENERAL.CON-UUID,GENERAL.AUTOCONNECT";

@@ -47,8 +47,14 @@ impl Daemon {
     /// Spawns a command that runs it, and waits until it is idle.
     #[track_caller]
     pub fn spawn(command: &mut Command) -> Self {
+        Self::spawn_until(command, || status("state").filter(|state| state == "idle"))
+    }
+
+    /// Spawns a command that runs it, and waits until `probe` returns `Some`.
+    #[track_caller]
+    pub fn spawn_until<T>(command: &mut Command, probe: impl FnMut() -> Option<T>) -> Self {
         let process = Process::spawn(command);
-        until(STEP_TIMEOUT, "wpsd is idle", || status("state").filter(|state| state == "idle"));
+        until(STEP_TIMEOUT, "wpsd has started", probe);
         Self(process)
     }
 

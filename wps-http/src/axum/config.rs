@@ -19,6 +19,8 @@ pub struct Config {
     pub model: Option<String>,
     /// The version of its software.
     pub version: Option<String>,
+    /// The program that manages its Wi-Fi interface.
+    pub manager: Option<String>,
     /// Whether the platform has its own networks: see [`View::has_platform`](crate::View).
     pub has_platform: bool,
     /// The password of the API. Without one, everyone on the network can use it.
@@ -56,6 +58,7 @@ impl Config {
             name: self.name.as_deref(),
             model: self.model.as_deref(),
             version: self.version.as_deref(),
+            manager: self.manager.as_deref(),
         }
     }
 }

@@ -7,7 +7,7 @@ const TIMEOUT_MS = 15000;
 export class Daemon {
   /** Starts the daemon on `ip`, in the network namespace `namespaceName` if given. */
   static async start({ flags = [], ip = "127.0.0.1", listen = ip, namespaceName = null, env = {} } = {}) {
-    const program = [process.env.WPSD, "--listen", listen + ":0", ...flags];
+    const program = [process.env.WPSD, "demo", "--listen", listen + ":0", ...flags];
     const [command, ...rest] = namespaceName ? ["ip", "netns", "exec", namespaceName, ...program] : program;
     const { RUST_LOG, WPSD_PASSWORD, ...clean } = process.env;
     const daemon = new Daemon();

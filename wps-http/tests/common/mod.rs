@@ -388,7 +388,7 @@ impl Clock for TokioSleepClock {
 }
 
 fn picoserve_config() -> picoserve::Config<'static> {
-    let device = Device { name: Some("gadget"), model: None, version: Some("1.2.3") };
+    let device = Device { name: Some("gadget"), version: Some("1.2.3"), ..Device::default() };
     let names = &["gadget", "gadget.fritz.box"];
     let allowed_hosts = AllowedHosts { names, ..AllowedHosts::default() };
     picoserve::Config { allowed_hosts, device, ..picoserve::Config::default() }

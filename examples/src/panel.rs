@@ -8,9 +8,9 @@ use axum::routing::get;
 use wps_http::{BUFFER, Reply, Request, View, handle};
 
 /// The panel, with the links to its style and its script.
-const PANEL: &str = include_str!("../../../assets/sim.html");
-const STYLE: &str = include_str!("../../../assets/sim.css");
-const SCRIPT: &str = include_str!("../../../assets/sim.js");
+const PANEL: &str = include_str!("../assets/sim.html");
+const STYLE: &str = include_str!("../assets/sim.css");
+const SCRIPT: &str = include_str!("../assets/sim.js");
 /// The line of the page that the panel is inserted before.
 const END_OF_MAIN: &str = "  </main>\n";
 

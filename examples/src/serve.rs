@@ -41,6 +41,8 @@ pub(crate) struct Parts<D, S, C> {
     pub(crate) store: S,
     pub(crate) clock: C,
     pub(crate) device: DeviceOptions<Settings>,
+    /// The program that manages the interface. `None` if the radio is simulated.
+    pub(crate) manager: Option<&'static str>,
     /// Returns the IP settings. `None` if the radio is simulated.
     pub(crate) addresses: Option<Arc<dyn Fn() -> Option<Addresses> + Send + Sync>>,
     /// Additional routes.
@@ -117,7 +119,7 @@ where
     C: Clock + Clone + Send + Sync + 'static,
 {
     let HttpListener { listener, address, mut names, password } = http;
-    let Parts { driver, store, clock, device, addresses, routes } = parts;
+    let Parts { driver, store, clock, device, manager, addresses, routes } = parts;
     let DeviceOptions { factory_settings, after_failure, button_and_lamp } = device;
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -137,6 +139,7 @@ where
         addresses,
         name: Some(host_name),
         version: Some(env!("CARGO_PKG_VERSION").into()),
+        manager: manager.map(Into::into),
         has_platform: factory_settings == Settings::Platform,
         ..Config::default()
     };

@@ -57,7 +57,7 @@ pub(crate) async fn run(
         listener.address()
     );
     println!("Then control the router in the page, or with a key and Enter: {HELP}.");
-    println!("Ctrl+C ends wpsd. For a real radio: wpsd --interface wlan0 (see wpsd --help).");
+    println!("Ctrl+C ends it. For a real radio: wpsd --interface wlan0 (see wpsd --help).");
     if !is_in_background() {
         let simulator = simulator.clone();
         thread::spawn(move || read_keys(&simulator));
@@ -68,6 +68,7 @@ pub(crate) async fn run(
         store: DISK.store(),
         clock,
         device: device.with_default_settings(Settings::Off { remembered: None }),
+        manager: None,
         addresses: None,
         routes: routes(simulator),
     };
