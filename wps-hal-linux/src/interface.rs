@@ -14,7 +14,7 @@ const INTERFACES: &str = "/sys/class/net";
 pub fn wifi_interfaces() -> io::Result<Vec<String>> {
     let names = fs::read_dir(INTERFACES)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
     let names: io::Result<Vec<_>> = names.collect();
-    let mut names: Vec<_> = names?.into_iter().flatten().filter(|it| is_wireless(it)).collect();
+    let mut names: Vec<_> = names?.into_iter().flatten().filter(|it| has_radio(it)).collect();
     names.sort_unstable();
     Ok(names)
 }
@@ -24,9 +24,9 @@ pub fn wifi_interfaces() -> io::Result<Vec<String>> {
 /// # Errors
 /// Returns [`LinuxError::NoInterface`] or [`LinuxError::NotWireless`].
 pub(crate) fn require_wifi(interface: &str) -> Result<(), LinuxError> {
-    if !is_name(interface) || !Path::new(INTERFACES).join(interface).exists() {
+    if !is_interface_name(interface) || !Path::new(INTERFACES).join(interface).exists() {
         Err(LinuxError::NoInterface(interface.into()))
-    } else if !is_wireless(interface) {
+    } else if !has_radio(interface) {
         Err(LinuxError::NotWireless(interface.into()))
     } else {
         Ok(())
@@ -34,11 +34,11 @@ pub(crate) fn require_wifi(interface: &str) -> Result<(), LinuxError> {
 }
 
 /// Returns whether this can be the name of a network interface. The name becomes part of a path.
-fn is_name(interface: &str) -> bool {
+fn is_interface_name(interface: &str) -> bool {
     !matches!(interface, "" | "." | "..") && !interface.contains('/')
 }
 
-fn is_wireless(interface: &str) -> bool {
+fn has_radio(interface: &str) -> bool {
     Path::new(INTERFACES).join(interface).join("phy80211").exists()
 }
 

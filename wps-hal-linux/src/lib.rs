@@ -5,6 +5,8 @@
 //! * the store [`FileStore`] in a file,
 //! * the clock [`BootClock`] on `CLOCK_BOOTTIME`.
 //!
+//! [`Manager::of`] finds out which of the two drivers an interface needs.
+//!
 //! It also has pins for [`wps_core::button`] and [`wps_core::lamp`], each with a feature. All three
 //! features are on by default.
 //!

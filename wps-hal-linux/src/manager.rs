@@ -11,11 +11,11 @@ use tokio::time::{Instant, sleep};
 use crate::error::LinuxError;
 use crate::interface::require_wifi;
 use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
-use bus::{Looks, ManagedState, SupplicantState};
+use bus::{ManagedState, Queries, SupplicantState};
 
 /// How long a NetworkManager that is starting may take until it manages the interface.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// The time between two looks at a NetworkManager that is starting.
+/// The time between two queries to a NetworkManager that is starting.
 const START_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The program that decides which networks a Wi-Fi interface joins, and so the driver to use.
@@ -33,7 +33,7 @@ impl Manager {
     ///
     /// `control_dir` is the directory of wpa_supplicant's control sockets (`/run/wpa_supplicant` on
     /// most systems). If NetworkManager is just starting, this waits for it, for up to 10 s. If the
-    /// system bus does not answer, this logs that, and looks only for the control socket.
+    /// system bus does not answer, this logs that, and checks only the control socket.
     ///
     /// # Errors
     /// Returns an error that says what to do if there is no such Wi-Fi interface, if a program
@@ -41,14 +41,14 @@ impl Manager {
     /// it does not answer.
     pub async fn of(interface: &str, control_dir: &Path) -> Result<Self, LinuxError> {
         require_wifi(interface)?;
-        let seen = Seen::look_when_started(interface).await?;
-        match seen.owner {
+        let findings = Findings::collect_when_started(interface).await?;
+        match findings.owner {
             Some(Owner::NetworkManager) => return Ok(Self::NetworkManager),
             Some(owner) => return Err(LinuxError::ManagedByOther(owner.advice(interface))),
             None => {}
         }
         match ControlSocket::connect(control_dir, interface) {
-            Ok(_) if seen.supplicant == Some(SupplicantState::ForManager) => {
+            Ok(_) if findings.supplicant == Some(SupplicantState::ForManager) => {
                 Err(LinuxError::NoManager(format!(
                     "wpa_supplicant holds {interface} for a network manager that does not run: \
                      start it, for example with `sudo systemctl start NetworkManager`, or choose \
@@ -57,7 +57,7 @@ impl Manager {
             }
             Ok(_) => Ok(Self::WpaSupplicant),
             Err(error @ ControlSocketError::Unreachable { .. }) => {
-                Err(seen.no_manager(interface, control_dir).unwrap_or(error.into()))
+                Err(findings.no_manager(interface, control_dir).unwrap_or(error.into()))
             }
             Err(error) => Err(error.into()),
         }
@@ -93,8 +93,8 @@ async fn require_owner(
     interface: &str,
     is_right: impl Fn(Owner) -> bool,
 ) -> Result<(), LinuxError> {
-    match Seen::look(interface).await {
-        Ok(Seen { owner: Some(owner), .. }) if !is_right(owner) => {
+    match Findings::collect(interface).await {
+        Ok(Findings { owner: Some(owner), .. }) if !is_right(owner) => {
             Err(LinuxError::ManagedByOther(owner.advice(interface)))
         }
         Ok(_) => Ok(()),
@@ -145,7 +145,7 @@ impl Owner {
 
 /// What the programs on the system bus say about an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Seen {
+struct Findings {
     owner: Option<Owner>,
     /// `None` if NetworkManager does not run.
     network_manager: Option<ManagedState>,
@@ -153,11 +153,11 @@ struct Seen {
     supplicant: Option<SupplicantState>,
 }
 
-impl Seen {
+impl Findings {
     /// Asks the programs on the system bus about `interface`.
-    async fn look(interface: &str) -> Result<Self, LinuxError> {
-        let looks = match Looks::connect(interface).await {
-            Ok(Some(looks)) => looks,
+    async fn collect(interface: &str) -> Result<Self, LinuxError> {
+        let queries = match Queries::connect(interface).await {
+            Ok(Some(queries)) => queries,
             Ok(None) => return Ok(Self::default()),
             Err(error) => {
                 tracing::warn!(
@@ -167,9 +167,9 @@ impl Seen {
                 return Ok(Self::default());
             }
         };
-        let network_manager = looks.network_manager().await?;
-        let iwd = looks.is_in_iwd().await?;
-        let supplicant = looks.supplicant().await;
+        let network_manager = queries.network_manager().await?;
+        let iwd = queries.is_in_iwd().await?;
+        let supplicant = queries.supplicant().await;
         let is_managed = network_manager == Some(ManagedState::Managed);
         let owner = match (is_managed, iwd) {
             (true, false) => Some(Owner::NetworkManager),
@@ -177,20 +177,20 @@ impl Seen {
             (false, true) => Some(Owner::Iwd),
             (false, false) => {
                 let is_for_manager = supplicant == Some(SupplicantState::ForManager);
-                looks.is_in_connman(is_for_manager).await?.then_some(Owner::ConnMan)
+                queries.is_in_connman(is_for_manager).await?.then_some(Owner::ConnMan)
             }
         };
         Ok(Self { owner, network_manager, supplicant })
     }
 
     /// Does the same, but waits for a NetworkManager that is starting.
-    async fn look_when_started(interface: &str) -> Result<Self, LinuxError> {
+    async fn collect_when_started(interface: &str) -> Result<Self, LinuxError> {
         let end = Instant::now() + START_TIMEOUT;
         loop {
-            let seen = Self::look(interface).await?;
-            let is_starting = seen.network_manager == Some(ManagedState::Starting);
+            let findings = Self::collect(interface).await?;
+            let is_starting = findings.network_manager == Some(ManagedState::Starting);
             if !is_starting || Instant::now() > end {
-                return Ok(seen);
+                return Ok(findings);
             }
             sleep(START_POLL_INTERVAL).await;
         }
@@ -243,20 +243,20 @@ mod tests {
 
     #[test]
     fn an_interface_without_a_manager_gets_what_is_true() {
-        let nobody = Seen::default();
-        let text = |seen: Seen| {
-            seen.no_manager("wlan7", "/run/wpa_supplicant".as_ref()).map(|it| it.to_string())
+        let nobody = Findings::default();
+        let text = |findings: Findings| {
+            findings.no_manager("wlan7", "/run/wpa_supplicant".as_ref()).map(|it| it.to_string())
         };
         assert_eq!(text(nobody), None);
-        let other = Seen { supplicant: Some(SupplicantState::WithoutInterface), ..nobody };
-        let on_bus = Seen { supplicant: Some(SupplicantState::ForManager), ..nobody };
-        let unmanaged = Seen { network_manager: Some(ManagedState::Unmanaged), ..on_bus };
-        for (seen, expected) in [
+        let other = Findings { supplicant: Some(SupplicantState::WithoutInterface), ..nobody };
+        let on_bus = Findings { supplicant: Some(SupplicantState::ForManager), ..nobody };
+        let unmanaged = Findings { network_manager: Some(ManagedState::Unmanaged), ..on_bus };
+        for (findings, expected) in [
             (other, "runs, but not for wlan7"),
             (on_bus, "serves wlan7 only over D-Bus"),
             (unmanaged, "NetworkManager does not manage wlan7"),
         ] {
-            let text = text(seen).expect("an error");
+            let text = text(findings).expect("an error");
             assert!(text.contains(expected), "{text}");
         }
     }

@@ -48,7 +48,7 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(work)
 }
 
-fn manager_of(interface: &str) -> Result<Manager, LinuxError> {
+fn find_manager(interface: &str) -> Result<Manager, LinuxError> {
     wait(Manager::of(interface, Path::new(CONTROL_DIR)))
 }
 
@@ -58,7 +58,7 @@ fn wait_for(interface: &str, expected: Result<Manager, &str>) {
     let mut last = None;
     let what = format!("{interface} has the manager {expected:?}");
     let probe = || {
-        let found = manager_of(interface);
+        let found = find_manager(interface);
         let is_expected = match (&found, expected) {
             (Ok(found), Ok(expected)) => *found == expected,
             (Err(error), Err(expected)) => error.to_string().contains(expected),
@@ -78,12 +78,12 @@ fn networkmanager_manages_only_its_own_interfaces() {
     reset_radios();
     assert_eq!(wifi_interfaces().expect("a list")[..2], ["wlan0", "wlan1"]);
     let mut manager = NetworkManager::start_with("wlan1", "");
-    assert_eq!(manager_of("wlan1").expect("a manager"), Manager::NetworkManager);
-    let error = manager_of("wlan0").expect_err("no manager");
+    assert_eq!(find_manager("wlan1").expect("a manager"), Manager::NetworkManager);
+    let error = find_manager("wlan0").expect_err("no manager");
     assert_eq!(error.kind(), ErrorKind::NoDevice, "{error}");
     assert!(error.to_string().contains("NetworkManager does not manage wlan0"), "{error}");
     let alone = Supplicant::start(0, "");
-    assert_eq!(manager_of("wlan0").expect("a manager"), Manager::WpaSupplicant);
+    assert_eq!(find_manager("wlan0").expect("a manager"), Manager::WpaSupplicant);
     wait(WpaSupplicant::new(CONTROL_DIR, "wlan0").check()).expect("it can pair");
 
     // The driver for wpa_supplicant alone refuses an interface of NetworkManager, and the other way
@@ -96,7 +96,7 @@ fn networkmanager_manages_only_its_own_interfaces() {
     // A NetworkManager that hangs might manage any interface.
     manager.set_responsive(false);
     for interface in ["wlan0", "wlan1"] {
-        let error = manager_of(interface).expect_err("no answer");
+        let error = find_manager(interface).expect_err("no answer");
         assert_eq!(error.kind(), ErrorKind::NoResponse, "{error}");
         assert!(error.to_string().contains("NetworkManager runs, but does not say"), "{error}");
     }
@@ -106,8 +106,8 @@ fn networkmanager_manages_only_its_own_interfaces() {
 
     // While NetworkManager is starting, it is never taken for one that leaves the interface alone.
     manager.kill_manager();
-    let looks = std::thread::spawn(|| {
-        until(STEP_TIMEOUT, "a manager", || match manager_of("wlan1") {
+    let first = std::thread::spawn(|| {
+        until(STEP_TIMEOUT, "a manager", || match find_manager("wlan1") {
             Ok(found) => Some(found),
             Err(error) => {
                 let text = error.to_string();
@@ -118,7 +118,7 @@ fn networkmanager_manages_only_its_own_interfaces() {
         })
     });
     manager.start_manager();
-    assert_eq!(looks.join().expect("looks"), Manager::NetworkManager);
+    assert_eq!(first.join().expect("a manager"), Manager::NetworkManager);
     drop(alone);
 }
 
@@ -130,10 +130,10 @@ fn iwd_manages_only_its_own_interfaces() {
     let iwd = Program::start("/usr/libexec/iwd -i wlan1");
     let alone = Supplicant::start(2, "");
     wait_for("wlan1", Err("iwd manages wlan1"));
-    assert_eq!(manager_of("wlan2").expect("a manager"), Manager::WpaSupplicant);
+    assert_eq!(find_manager("wlan2").expect("a manager"), Manager::WpaSupplicant);
     wait(WpaSupplicant::new(CONTROL_DIR, "wlan2").check()).expect("it can pair");
     iwd.signal("STOP");
-    let error = manager_of("wlan2").expect_err("no answer");
+    let error = find_manager("wlan2").expect_err("no answer");
     assert!(error.to_string().contains("iwd runs, but does not say"), "{error}");
     iwd.signal("CONT");
     drop((iwd, alone));
@@ -168,7 +168,7 @@ fn connman_manages_only_its_own_interfaces() {
     wait_for("wlan1", Err("ConnMan manages wlan1"));
     let error = wait(WpaSupplicant::new(CONTROL_DIR, "wlan1").check()).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::ManagedByOther, "{error}");
-    assert_eq!(manager_of("wlan2").expect("a manager"), Manager::WpaSupplicant);
+    assert_eq!(find_manager("wlan2").expect("a manager"), Manager::WpaSupplicant);
     drop((connman, alone, supplicant));
 }
 
@@ -196,7 +196,7 @@ fn run_until_done(command: &str) {
 fn a_wpa_supplicant_without_a_control_socket_is_described_as_it_is() {
     reset_radios();
     system_bus();
-    let error = manager_of("wlan1").expect_err("nobody manages it");
+    let error = find_manager("wlan1").expect_err("nobody manages it");
     assert!(error.to_string().contains("wpa_supplicant does not run"), "{error}");
     let supplicant = Program::start(ON_BUS);
     wait_for("wlan1", Err("wpa_supplicant runs, but not for wlan1"));

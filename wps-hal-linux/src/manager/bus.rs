@@ -67,13 +67,13 @@ pub(super) enum SupplicantState {
 }
 
 /// A connection to the system bus, for questions about one interface.
-pub(super) struct Looks<'a> {
+pub(super) struct Queries<'a> {
     bus: Connection,
     names: DBusProxy<'static>,
     interface: &'a str,
 }
 
-impl<'a> Looks<'a> {
+impl<'a> Queries<'a> {
     /// Connects to the bus. Returns `None` if there is none.
     pub(super) async fn connect(interface: &'a str) -> zbus::Result<Option<Self>> {
         let bus = match system_bus::connect().await {
@@ -87,7 +87,7 @@ impl<'a> Looks<'a> {
 
     /// Returns whether NetworkManager manages the interface, or `None` if it does not run.
     pub(super) async fn network_manager(&self) -> Result<Option<ManagedState>, LinuxError> {
-        let look = async {
+        let query = async {
             let manager = ManagerProxy::builder(&self.bus);
             let manager = manager.cache_properties(CacheProperties::No).build().await?;
             let is_managed = match manager.get_device_by_ip_iface(self.interface).await {
@@ -104,12 +104,12 @@ impl<'a> Looks<'a> {
                 false => ManagedState::Unmanaged,
             })
         };
-        self.ask("NetworkManager", NETWORK_MANAGER, look).await
+        self.ask("NetworkManager", NETWORK_MANAGER, query).await
     }
 
     /// Returns whether iwd has the interface.
     pub(super) async fn is_in_iwd(&self) -> Result<bool, LinuxError> {
-        let look = async {
+        let query = async {
             let objects = ObjectManagerProxy::builder(&self.bus).destination(IWD).path("/");
             let objects = objects.build().await?.get_managed_objects().await?;
             Ok(objects.values().any(|interfaces| {
@@ -118,13 +118,13 @@ impl<'a> Looks<'a> {
                 name.as_deref() == Some(self.interface)
             }))
         };
-        Ok(self.ask("iwd", IWD, look).await? == Some(true))
+        Ok(self.ask("iwd", IWD, query).await? == Some(true))
     }
 
     /// Returns what a wpa_supplicant on the bus has to do with the interface, or `None` if none
     /// runs there, or does not say.
     pub(super) async fn supplicant(&self) -> Option<SupplicantState> {
-        let look = async {
+        let query = async {
             let supplicant = SupplicantProxy::new(&self.bus).await?;
             let path = match supplicant.get_interface(self.interface).await {
                 Ok(path) => path,
@@ -144,13 +144,13 @@ impl<'a> Looks<'a> {
             })
         };
         // Without the right to ask, nothing is known. The control socket shows the rest.
-        self.ask("wpa_supplicant", SUPPLICANT, look).await.unwrap_or_default()
+        self.ask("wpa_supplicant", SUPPLICANT, query).await.unwrap_or_default()
     }
 
-    /// Returns whether ConnMan has the interface. `is_for_manager`: whether wpa_supplicant has it for
-    /// a network manager.
+    /// Returns whether ConnMan has the interface. `is_for_manager` says whether wpa_supplicant has
+    /// the interface for a network manager.
     pub(super) async fn is_in_connman(&self, is_for_manager: bool) -> Result<bool, LinuxError> {
-        let look = async {
+        let query = async {
             let connman = ConnManProxy::new(&self.bus).await?;
             let services = connman.get_services().await?;
             let mut networks =
@@ -167,7 +167,7 @@ impl<'a> Looks<'a> {
             let powered = wifi.any(|it| property(it, "Powered").unwrap_or(false));
             Ok(powered && is_for_manager)
         };
-        Ok(self.ask("ConnMan", CONNMAN, look).await? == Some(true))
+        Ok(self.ask("ConnMan", CONNMAN, query).await? == Some(true))
     }
 
     /// Asks a program by `question`. Returns `None` if it does not run.
