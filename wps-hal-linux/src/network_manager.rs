@@ -111,13 +111,16 @@ impl NetworkManager {
         let client = self.client().await?;
         require_supplicant_backend(&self.interface).await?;
         if !client.is_managed().await? {
-            return Err(LinuxError::NetworkManager {
-                kind: ErrorKind::Unsupported,
-                message: format!(
-                    "it does not manage {0}: run `nmcli device set {0} managed yes`, or use the \
-                     driver for wpa_supplicant",
+            return Err(match client.is_asleep().await? {
+                true => LinuxError::NetworkManager {
+                    kind: ErrorKind::Blocked,
+                    message: "networking is switched off: run `nmcli networking on`".into(),
+                },
+                false => LinuxError::NoManager(format!(
+                    "NetworkManager does not manage {0}: run `nmcli device set {0} managed yes`, \
+                     or use the driver for wpa_supplicant",
                     self.interface
-                ),
+                )),
             });
         }
         match self.radio_switch().power() {

@@ -12,7 +12,11 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Connects to the system bus.
 pub(crate) async fn connect() -> zbus::Result<Connection> {
-    let connecting = Builder::system().method_timeout(TIMEOUT).build();
+    connect_to(Builder::system()).await
+}
+
+async fn connect_to(bus: Builder<'_>) -> zbus::Result<Connection> {
+    let connecting = bus.method_timeout(TIMEOUT).build();
     // Without this limit, a bus that accepts a connection and never answers would hold it for ever.
     tokio::time::timeout(TIMEOUT, connecting).await.unwrap_or_else(|_| {
         Err(Error::InputOutput(Arc::new(io::Error::new(io::ErrorKind::TimedOut, "no answer"))))
@@ -23,7 +27,32 @@ pub(crate) async fn connect() -> zbus::Result<Connection> {
 pub(crate) fn is_absent(error: &Error) -> bool {
     use io::ErrorKind::{ConnectionRefused, NotFound};
     match error {
-        Error::InputOutput(error) => matches!(error.kind(), NotFound | ConnectionRefused),
+        Error::Connection(error, _) => matches!(error.kind(), NotFound | ConnectionRefused),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::path::Path;
+
+    use super::*;
+
+    async fn error_of(path: &Path) -> Error {
+        let address = format!("unix:path={}", path.display());
+        let bus = Builder::address(&*address);
+        connect_to(bus).await.expect_err("no bus")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bus_that_is_absent_differs_from_one_that_is_silent() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("bus");
+        assert!(is_absent(&error_of(&path).await), "there is no socket");
+        let listener = UnixListener::bind(&path).expect("a socket");
+        assert!(!is_absent(&error_of(&path).await), "it accepts, and never answers");
+        drop(listener);
+        assert!(is_absent(&error_of(&path).await), "no process has the socket open");
     }
 }

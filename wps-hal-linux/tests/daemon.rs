@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-use lab::{Router, Supplicant, reset_radios, run, until};
+use lab::{PulledRadio, Router, Supplicant, reset_radios, run, until};
 use wps_core::{Record, Settings};
 use wpsd::{Daemon, STATE_DIR, STEP_TIMEOUT, WPS, curl, host, record, status, wait_for, wpsd};
 
@@ -319,4 +319,42 @@ fn assert_opens_no_radio(process: u32) {
         }
     }
     assert!(sockets > 0, "at least the listener");
+}
+
+#[test]
+fn a_stick_that_is_pulled_and_plugged_in_again() {
+    let host = host();
+    let router = Router::setup(0, "home").channel(6).start();
+    let _daemon = Daemon::start();
+    let pair = || {
+        assert!(curl(&format!("-X POST {WPS}")).starts_with("HTTP/1.1 204"));
+        wait_for("seen", "not_pressed");
+    };
+    pair();
+    router.press_button();
+    wait_for("result", "ok");
+    host.station.wait_connected("home", STEP_TIMEOUT);
+
+    // While idle.
+    let stick = PulledRadio::pull("wlan1");
+    host.station.stop(); // a unit that is bound to the interface ends
+    let response = curl(&format!("-X POST {WPS}"));
+    assert!(response.starts_with("HTTP/1.1 503"), "{response}");
+    stick.plug_in();
+    host.station.restart();
+    host.station.wait_connected("home", STEP_TIMEOUT);
+
+    // During a search.
+    pair();
+    let stick = PulledRadio::pull("wlan1");
+    host.station.stop();
+    wait_for("result", "failed");
+    stick.plug_in();
+    host.station.restart();
+    host.station.wait_connected("home", STEP_TIMEOUT);
+    wait_for("state", "idle");
+    assert!(matches!(record(), Some(Record::Settled(Settings::Station { .. }))));
+    pair();
+    router.press_button();
+    wait_for("result", "ok");
 }

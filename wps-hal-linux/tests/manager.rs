@@ -91,7 +91,7 @@ fn networkmanager_manages_only_its_own_interfaces() {
     let error = wait(WpaSupplicant::new(CONTROL_DIR, "wlan1").check()).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::ManagedByOther, "{error}");
     let error = wait(Driver::new(CONTROL_DIR, "wlan0").check()).expect_err("refused");
-    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert_eq!(error.kind(), ErrorKind::NoDevice, "{error}");
 
     // A NetworkManager that hangs might manage any interface.
     manager.set_responsive(false);

@@ -11,7 +11,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use lab::{
-    NetworkManager as Manager, Router, Supplicant, get, network_manager, reset_radios, run, until,
+    NetworkManager as Manager, PulledRadio, Router, Supplicant, get, network_manager, reset_radios,
+    run, until,
 };
 use wps_core::{Record, Secret, Settings};
 use wpsd::{Daemon, STEP_TIMEOUT, WPS, curl, record, status, wait_for};
@@ -326,5 +327,61 @@ fn networkmanager_no_longer_manages_the_interface_after_a_pairing() {
         let profiles = Manager::own_profiles();
         matches!(&*profiles, [only] if !only.is_on_disk).then_some(())
     });
+    drop(daemon);
+}
+
+// --- the interface goes and comes ----------------------------------------------------------------
+
+#[test]
+fn a_stick_that_is_pulled_and_plugged_in_again() {
+    goes_and_comes("absent", || {
+        let stick = PulledRadio::pull("wlan1");
+        Box::new(|| stick.plug_in())
+    });
+}
+
+/// NetworkManager does the same before and after suspend.
+#[test]
+fn a_machine_that_sleeps_and_wakes() {
+    let sleep = |sleeps: bool| {
+        let call = "--system --print-reply --dest=org.freedesktop.NetworkManager \
+                    /org/freedesktop/NetworkManager org.freedesktop.NetworkManager.Sleep";
+        run(&format!("dbus-send {call} boolean:{sleeps}"));
+    };
+    goes_and_comes("blocked", || {
+        sleep(true);
+        Box::new(move || sleep(false))
+    });
+}
+
+/// Pairs, and lets the interface go while idle and during a search. `go` lets it go, and returns
+/// what lets it come back. A start in between fails with this cause.
+#[track_caller]
+fn goes_and_comes(cause: &str, go: impl Fn() -> Box<dyn FnOnce()>) {
+    let host = Host::new();
+    let user_files = Manager::user_files();
+    let router = Router::setup(0, "home").channel(6).start();
+    let daemon = start_daemon();
+    pair_with(&router);
+    host.wait_connected("home");
+
+    let come = go();
+    let response = curl(&format!("-X POST {WPS}"));
+    assert!(response.starts_with("HTTP/1.1 503"), "{response}");
+    wait_for("cause", cause);
+    come();
+    host.wait_connected("home");
+
+    assert!(curl(&format!("-X POST {WPS}")).starts_with("HTTP/1.1 204"));
+    wait_for("seen", "not_pressed");
+    let come = go();
+    wait_for("result", "failed");
+    come();
+    host.wait_connected("home");
+    wait_for("state", "idle");
+    wait_profiles(1);
+    pair_with(&router);
+    wait_profiles(1);
+    assert_eq!(Manager::user_files(), user_files);
     drop(daemon);
 }

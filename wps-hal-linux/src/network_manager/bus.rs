@@ -26,6 +26,9 @@ pub(crate) trait Manager {
     #[zbus(property)]
     fn startup(&self) -> zbus::Result<bool>;
 
+    #[zbus(property)]
+    fn state(&self) -> zbus::Result<u32>;
+
     fn get_device_by_ip_iface(&self, interface: &str) -> zbus::Result<OwnedObjectPath>;
 
     fn activate_connection(

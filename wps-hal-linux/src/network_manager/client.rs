@@ -26,6 +26,8 @@ const TO_DISK: u32 = 0x1;
 const IN_MEMORY: u32 = 0x2;
 /// `NM_SETTINGS_ADD_CONNECTION2_FLAG_BLOCK_AUTOCONNECT`, and the flag of `Update2`.
 const BLOCK_AUTOCONNECT: u32 = 0x20;
+/// `NM_STATE_ASLEEP`.
+const ASLEEP: u32 = 10;
 /// How long NetworkManager may take to end a connection.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time between two requests for the state of the device.
@@ -129,6 +131,13 @@ impl Client {
     /// Returns whether NetworkManager manages the interface.
     pub(crate) async fn is_managed(&self) -> Result<bool, BusError> {
         Ok(self.device().await?.managed().await?)
+    }
+
+    /// Returns whether NetworkManager manages no interface for now: the machine goes to sleep, or
+    /// a user has switched networking off.
+    pub(crate) async fn is_asleep(&self) -> Result<bool, BusError> {
+        let manager = ManagerProxy::builder(&self.bus).cache_properties(CacheProperties::No);
+        Ok(manager.build().await?.state().await? == ASLEEP)
     }
 
     /// Returns the state of the device.

@@ -26,7 +26,10 @@ pub fn reset_radios() {
         running.iter().for_each(|pid| run_ignoring_failure(&format!("kill -9 {pid}")));
         running.is_empty().then_some(())
     });
-    for name in run("ip netns list").split_whitespace().filter(|word| word.starts_with("router")) {
+    for name in run("ip netns list")
+        .split_whitespace()
+        .filter(|word| word.starts_with("router") || *word == PulledRadio::NAMESPACE)
+    {
         run_ignoring_failure(&format!("ip netns del {name}"));
     }
     for folder in [RUN_DIR, "/run/hostapd", "/run/wpa_supplicant"] {
@@ -77,6 +80,32 @@ pub fn status(field: &str) -> Option<String> {
     let body = get("/api/v1/wifi/wps")?;
     let (_, value) = body.split_once(&format!("\"{field}\":\""))?;
     value.split_once('"').map(|(value, _)| value.to_owned())
+}
+
+/// A radio that is out of reach, with its interface, like a USB stick that was pulled.
+pub struct PulledRadio {
+    phy: String,
+}
+
+impl PulledRadio {
+    const NAMESPACE: &str = "pulled";
+
+    /// Takes the radio of `interface` away.
+    #[track_caller]
+    pub fn pull(interface: &str) -> Self {
+        let name = format!("/sys/class/net/{interface}/phy80211/name");
+        let phy = fs::read_to_string(name).expect("a radio").trim().to_owned();
+        run(&format!("ip netns add {}", Self::NAMESPACE));
+        run(&format!("iw phy {phy} set netns name {}", Self::NAMESPACE));
+        Self { phy }
+    }
+
+    /// Brings it back.
+    #[track_caller]
+    pub fn plug_in(self) {
+        run(&format!("ip netns exec {} iw phy {} set netns 1", Self::NAMESPACE, self.phy));
+        run(&format!("ip netns del {}", Self::NAMESPACE));
+    }
 }
 
 /// Runs a command and ignores its output and its exit code.

@@ -25,7 +25,7 @@ pub use self::{
     control::Events,
     daemon::diagnostics,
     disk::Disk,
-    guest::{get, in_lab, reset_radios, run, status},
+    guest::{PulledRadio, get, in_lab, reset_radios, run, status},
     network_manager::{
         DeviceInfo, NetworkManager, ProfileFile, network_manager, nmcli, system_bus,
     },
