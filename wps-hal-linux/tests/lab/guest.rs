@@ -19,8 +19,8 @@ pub fn in_lab() -> bool {
 /// scan caches are empty.
 pub fn reset_radios() {
     assert!(in_lab(), "these tests run in the radio lab only");
-    const NAMES: [&str; 6] =
-        ["hostapd", "wpa_supplicant", "iwd", "connmand", "NetworkManager", "ping"];
+    const NAMES: [&str; 7] =
+        ["hostapd", "wpa_supplicant", "iwd", "connmand", "NetworkManager", "dnsmasq", "ping"];
     until(Duration::from_secs(10), "all daemons gone", || {
         let running: Vec<String> = processes(&NAMES);
         running.iter().for_each(|pid| run_ignoring_failure(&format!("kill -9 {pid}")));

@@ -13,6 +13,7 @@ mod network_manager;
 mod ping;
 mod random;
 mod router;
+mod services;
 mod supplicant;
 
 use std::sync::atomic::AtomicUsize;
@@ -31,7 +32,8 @@ pub use self::{
     },
     ping::{Ping, PingReport, ping_gap},
     random::{Random, number},
-    router::{Plug, Router, RouterSetup, Security},
+    router::{DhcpServer, Plug, Router, RouterSetup, Security},
+    services::Services,
     supplicant::{SavedNetwork, Supplicant},
 };
 

@@ -115,6 +115,24 @@ impl NetworkManager {
         manager
     }
 
+    /// A NetworkManager that another program starts and stops.
+    pub(super) fn of_others(interface: &str) -> Self {
+        Self { interface: interface.into(), lines: String::new(), supplicant: None, manager: None }
+    }
+
+    /// Waits until NetworkManager manages the interface.
+    #[track_caller]
+    pub(super) fn wait_managed(&self) {
+        until(Duration::from_secs(60), "NetworkManager manages the interface", || {
+            // nmcli needs the processor that NetworkManager needs.
+            std::thread::sleep(Duration::from_millis(200));
+            let output = nmcli(&["-t", "-f", "DEVICE,STATE", "device"])?;
+            let mut states = output.lines();
+            let state = states.find_map(|it| it.strip_prefix(&*self.interface)?.strip_prefix(':'));
+            (!matches!(state?, "unmanaged" | "unavailable" | "unknown")).then_some(())
+        });
+    }
+
     /// Removes everything that NetworkManager has stored.
     pub fn clear() {
         for folder in [ON_DISK, "/run/NetworkManager", "/var/lib/NetworkManager"] {
@@ -198,14 +216,7 @@ impl NetworkManager {
         fs::write(&path, configuration).expect("NetworkManager's configuration");
         let command = format!("NetworkManager --debug --config {path}");
         *manager = Some(spawn("NetworkManager", &command));
-        until(Duration::from_secs(60), "NetworkManager manages the interface", || {
-            // nmcli needs the processor that NetworkManager needs.
-            std::thread::sleep(Duration::from_millis(200));
-            let output = nmcli(&["-t", "-f", "DEVICE,STATE", "device"])?;
-            let mut states = output.lines();
-            let state = states.find_map(|it| it.strip_prefix(&**interface)?.strip_prefix(':'));
-            (!matches!(state?, "unmanaged" | "unavailable" | "unknown")).then_some(())
-        });
+        self.wait_managed();
     }
 
     fn kill(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -246,6 +247,22 @@ impl Router {
         Plug(self.daemon.clone())
     }
 
+    /// Serves addresses of the router's own subnet by DHCP. The router needs an
+    /// [address](RouterSetup::address).
+    #[track_caller]
+    pub fn serve_addresses(&self) -> DhcpServer {
+        let namespace = self.daemon.namespace.as_ref().expect("a router with an address");
+        let [a, b, c, _] = self.setup.address.expect("an address").octets();
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace, "/usr/lib/dnsmasq", "--keep-in-foreground"]);
+        command.args(["--conf-file=/dev/null", "--port=0", "--user=root", "--leasefile-ro"]);
+        command.args(["--pid-file=", "--bind-interfaces"]);
+        command.arg(format!("--interface=wlan{}", self.setup.radio));
+        command.arg(format!("--dhcp-range={a}.{b}.{c}.50,{a}.{b}.{c}.99,1h"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        DhcpServer(command.spawn().expect("dnsmasq starts"))
+    }
+
     /// Returns the MAC addresses of the associated stations.
     #[track_caller]
     pub fn stations(&self) -> Vec<String> {
@@ -305,6 +322,16 @@ impl Drop for Router {
             run_ignoring_failure(&format!("ip netns exec {name} iw phy {} set netns 1", self.phy));
             run_ignoring_failure(&format!("ip netns del {name}"));
         }
+    }
+}
+
+/// A DHCP server. Dropping it stops it.
+pub struct DhcpServer(Child);
+
+impl Drop for DhcpServer {
+    fn drop(&mut self) {
+        let _ = self.0.kill(); // harmless if it has ended
+        let _ = self.0.wait();
     }
 }
 
