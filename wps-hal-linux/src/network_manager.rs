@@ -13,7 +13,7 @@ mod platform_snapshot;
 mod profile;
 mod uuid;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -34,6 +34,7 @@ use crate::supplicant::scan::scan_all_channels;
 use crate::supplicant::search::find_pressed_router;
 use crate::supplicant::session::Session;
 use activation::Activation;
+use bus::Action;
 use client::{Autoconnect, Client};
 use idle_watch::{Applied, IdleWatch, Maintenance};
 use platform_snapshot::PlatformSnapshot;
@@ -49,8 +50,6 @@ const RADIO_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCESS_POINT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time between two requests for a state.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// Programs with which NetworkManager gives addresses to the clients of an access point.
-const DNSMASQ: [&str; 3] = ["/usr/sbin/dnsmasq", "/sbin/dnsmasq", "/usr/local/sbin/dnsmasq"];
 
 /// A Wi-Fi interface that NetworkManager manages, with wpa_supplicant as its backend.
 ///
@@ -66,7 +65,8 @@ const DNSMASQ: [&str; 3] = ["/usr/sbin/dnsmasq", "/sbin/dnsmasq", "/usr/local/sb
 ///
 /// * a control socket for each interface of NetworkManager: wpa_supplicant's option `-O`, as in the
 ///   units of Debian, Ubuntu, Raspberry Pi OS and Arch;
-/// * the right to add profiles and to activate them: root, or a rule for polkit;
+/// * root, or a rule for polkit that permits `org.freedesktop.NetworkManager.network-control` and
+///   `….settings.modify.system`, and for access points `….wifi.share.protected` or `….open`;
 /// * for off, and back: write access to `/dev/rfkill`.
 #[derive(Clone, Debug)]
 pub struct NetworkManager {
@@ -96,9 +96,9 @@ impl NetworkManager {
         }
     }
 
-    /// Checks whether a pairing could start: NetworkManager manages the interface, its
-    /// wpa_supplicant has a control socket, and no hardware switch keeps the radio off. Changes
-    /// nothing.
+    /// Checks whether a pairing could start: NetworkManager manages the interface and permits what
+    /// is needed, its wpa_supplicant has a control socket, and no hardware switch keeps the radio
+    /// off. Changes nothing.
     ///
     /// # Errors
     /// Returns an error that says what is missing and what to do about it.
@@ -123,6 +123,7 @@ impl NetworkManager {
                 )),
             });
         }
+        client.check_permissions(&[Action::NetworkControl, Action::ModifySystem]).await?;
         match self.radio_switch().power() {
             Power::HardBlocked => Err(LinuxError::HardBlocked(self.interface.clone())),
             // wpa_supplicant has no socket until the radio is on.
@@ -372,12 +373,15 @@ impl NetworkManager {
     ) -> Result<Uuid, LinuxError> {
         let Target { client, session, profiles, .. } = *target;
         let secret = &access_point.network.secret;
+        let shares = profile::can_share();
+        if shares {
+            client.check_permissions(&[Action::sharing(secret)]).await?;
+        }
         let is_same = |it: &StoredProfile| it.is_access_point(access_point);
         let (uuid, path) = match self.find_in_memory(client, profiles, is_same, secret).await? {
             Some(found) => found,
             None => {
                 let uuid = Uuid::new_own()?;
-                let shares = DNSMASQ.iter().any(|it| Path::new(it).exists());
                 let settings = profile::access_point(&self.interface, uuid, access_point, shares)?;
                 (uuid, client.put_in_memory(uuid, &settings, Autoconnect::Later).await?)
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use wps_core::ErrorKind;
+use wps_core::{ErrorKind, Secret};
 use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
 
 use crate::error::LinuxError;
@@ -37,6 +37,8 @@ pub(crate) trait Manager {
         device: &ObjectPath<'_>,
         access_point: &ObjectPath<'_>,
     ) -> zbus::Result<OwnedObjectPath>;
+
+    fn get_permissions(&self) -> zbus::Result<HashMap<String, String>>;
 }
 
 #[zbus::proxy(
@@ -134,11 +136,15 @@ pub(crate) fn refusal(error: &zbus::Error) -> Option<&str> {
 
 /// The error of a request to NetworkManager. It keeps zbus out of the public API.
 #[derive(Debug)]
-pub(crate) struct BusError(pub(crate) zbus::Error);
+pub(crate) struct BusError {
+    error: zbus::Error,
+    /// The action in polkit that the request needs, if it needs one.
+    action: Option<Action>,
+}
 
 impl From<zbus::Error> for BusError {
     fn from(error: zbus::Error) -> Self {
-        Self(error)
+        Self { error, action: None }
     }
 }
 
@@ -146,7 +152,7 @@ impl BusError {
     /// Returns whether NetworkManager refuses to activate a profile now, for example because its
     /// network is not in range.
     pub(crate) fn is_unavailable(&self) -> bool {
-        matches!(refusal(&self.0), Some("UnknownConnection" | "ConnectionNotAvailable"))
+        matches!(refusal(&self.error), Some("UnknownConnection" | "ConnectionNotAvailable"))
     }
 }
 
@@ -155,25 +161,77 @@ pub(crate) const PERMISSION_DENIED: &str = "PermissionDenied";
 
 /// Converts an error of a request. NetworkManager's messages contain no secrets.
 impl From<BusError> for LinuxError {
-    fn from(BusError(error): BusError) -> Self {
+    fn from(BusError { error, action }: BusError) -> Self {
         let (kind, advice) = match &error {
-            zbus::Error::MethodError(..) => match refusal(&error) {
-                Some(PERMISSION_DENIED | "NotAuthorized") => {
-                    (ErrorKind::NotPermitted, ": run as root, or permit it with a rule for polkit")
+            zbus::Error::MethodError(..) => match (refusal(&error), action) {
+                (Some(PERMISSION_DENIED | "NotAuthorized"), Some(action)) => {
+                    (ErrorKind::NotPermitted, format!(": {}", action.advice()))
                 }
-                Some("InvalidProperty" | "MissingProperty") => (ErrorKind::Unsupported, ""),
-                _ => (ErrorKind::Other, ""),
+                (Some(PERMISSION_DENIED | "NotAuthorized"), None) => {
+                    (ErrorKind::NotPermitted, ": run as root".into())
+                }
+                (Some("InvalidProperty" | "MissingProperty"), _) => {
+                    (ErrorKind::Unsupported, String::new())
+                }
+                _ => (ErrorKind::Other, String::new()),
             },
             zbus::Error::FDO(error) => match **error {
                 zbus::fdo::Error::AccessDenied(_) | zbus::fdo::Error::AuthFailed(_) => (
                     ErrorKind::NotPermitted,
-                    ": run as root, or permit it with a policy of the system bus",
+                    ": run as root, or permit it with a policy of the system bus".into(),
                 ),
-                _ => (ErrorKind::NoResponse, ""),
+                _ => (ErrorKind::NoResponse, String::new()),
             },
-            _ => (ErrorKind::NoResponse, ""),
+            _ => (ErrorKind::NoResponse, String::new()),
         };
         Self::NetworkManager { kind, message: format!("{error}{advice}") }
+    }
+}
+
+/// An action for which NetworkManager asks polkit, unless root requests it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Activating profiles, and ending connections.
+    NetworkControl,
+    /// Adding, changing and removing profiles, and reading their keys.
+    ModifySystem,
+    /// Giving addresses to the clients of an access point with a key.
+    ShareProtected,
+    /// Giving addresses to the clients of an open access point.
+    ShareOpen,
+}
+
+impl Action {
+    /// Returns the action for an access point with this key that gives addresses to its clients.
+    pub(crate) fn sharing(secret: &Secret) -> Self {
+        if *secret == Secret::Open { Self::ShareOpen } else { Self::ShareProtected }
+    }
+
+    /// Returns the identifier in polkit.
+    pub(crate) fn id(self) -> &'static str {
+        match self {
+            Self::NetworkControl => "org.freedesktop.NetworkManager.network-control",
+            Self::ModifySystem => "org.freedesktop.NetworkManager.settings.modify.system",
+            Self::ShareProtected => "org.freedesktop.NetworkManager.wifi.share.protected",
+            Self::ShareOpen => "org.freedesktop.NetworkManager.wifi.share.open",
+        }
+    }
+
+    /// Returns what grants the action.
+    fn advice(self) -> String {
+        let id = self.id();
+        format!("permit {id} to this user with a rule for polkit (50-wpsd.rules), or run as root")
+    }
+
+    /// Returns the error for a user who may not do this.
+    pub(crate) fn denied(self) -> LinuxError {
+        let message = format!("it does not permit what is needed: {}", self.advice());
+        LinuxError::NetworkManager { kind: ErrorKind::NotPermitted, message }
+    }
+
+    /// Returns a function that converts the error of a request that needs this action.
+    pub(crate) fn needed(self) -> impl FnOnce(zbus::Error) -> BusError {
+        move |error| BusError { error, action: Some(self) }
     }
 }
 
@@ -192,9 +250,36 @@ mod tests {
             (ServiceUnknown(text()), ErrorKind::NoResponse),
             (NoReply(text()), ErrorKind::NoResponse),
         ] {
-            let error = LinuxError::from(BusError(zbus::Error::FDO(Box::new(error))));
+            let error = LinuxError::from(BusError::from(zbus::Error::FDO(Box::new(error))));
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains("the reason"), "{error}");
+        }
+    }
+
+    /// Returns the refusal of NetworkManager with this name.
+    fn refused(name: &str) -> zbus::Error {
+        let name = format!("{NETWORK_MANAGER}.{name}");
+        let call = zbus::Message::method_call("/", "Call").build(&()).unwrap();
+        let reply = zbus::Message::error(&call.header(), &*name);
+        zbus::Error::from(reply.build(&("the reason",)).unwrap())
+    }
+
+    #[test]
+    fn a_missing_right_is_named_with_what_grants_it() {
+        use Action::{ModifySystem, NetworkControl, ShareOpen, ShareProtected};
+        for action in [NetworkControl, ModifySystem, ShareProtected, ShareOpen] {
+            for name in ["PermissionDenied", "Settings.NotAuthorized"] {
+                let refused = LinuxError::from(action.needed()(refused(name)));
+                assert!(refused.to_string().contains("the reason"), "{refused}");
+                for error in [refused, action.denied()] {
+                    let text = error.to_string();
+                    assert_eq!(error.kind(), ErrorKind::NotPermitted, "{text}");
+                    assert!(text.contains(action.id()) && text.contains("50-wpsd.rules"), "{text}");
+                }
+            }
+            // Another refusal has nothing to do with rights.
+            let failed = LinuxError::from(action.needed()(refused("Failed")));
+            assert!(!failed.to_string().contains(action.id()), "{failed}");
         }
     }
 
@@ -208,11 +293,7 @@ mod tests {
             ("ConnectionNotAvailable", ErrorKind::Other, true),
             ("Failed", ErrorKind::Other, false),
         ] {
-            let name = format!("{NETWORK_MANAGER}.{name}");
-            let call = zbus::Message::method_call("/", "Call").build(&()).unwrap();
-            let reply = zbus::Message::error(&call.header(), &*name);
-            let reply = reply.build(&("the reason",)).unwrap();
-            let error = BusError(zbus::Error::from(reply));
+            let error = BusError::from(refused(name));
             assert_eq!(error.is_unavailable(), is_unavailable, "{name}");
             assert_eq!(LinuxError::from(error).kind(), kind, "{name}");
         }

@@ -1,10 +1,11 @@
 //! Requests to NetworkManager for one interface.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use wps_core::ErrorKind;
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, ObjectPath, OwnedObjectPath};
@@ -12,8 +13,8 @@ use zeroize::Zeroizing;
 
 use super::agent;
 use super::bus::{
-    ActiveConnectionProxy, BusError, DeviceProxy, ManagerProxy, PERMISSION_DENIED, ProfileProxy,
-    ProfileSettings, Setting, SettingsProxy, refusal,
+    Action, ActiveConnectionProxy, BusError, DeviceProxy, ManagerProxy, PERMISSION_DENIED,
+    ProfileProxy, ProfileSettings, Setting, SettingsProxy, refusal,
 };
 use super::profile::StoredProfile;
 use super::uuid::Uuid;
@@ -30,6 +31,8 @@ const BLOCK_AUTOCONNECT: u32 = 0x20;
 const ASLEEP: u32 = 10;
 /// How long NetworkManager may take to end a connection.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long NetworkManager may take to ask polkit what is permitted.
+const PERMISSIONS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time between two requests for the state of the device.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The path that stands for no object.
@@ -84,8 +87,8 @@ pub(crate) struct Client {
 impl Client {
     /// Connects to NetworkManager, which must know `interface`.
     pub(crate) async fn connect(interface: &str) -> Result<Self, LinuxError> {
-        let bus = system_bus::connect().await.map_err(BusError)?;
-        let manager = ManagerProxy::new(&bus).await.map_err(BusError)?;
+        let bus = system_bus::connect().await.map_err(BusError::from)?;
+        let manager = ManagerProxy::new(&bus).await.map_err(BusError::from)?;
         match manager.get_device_by_ip_iface(interface).await {
             Ok(device) => Ok(Self { bus, device }),
             // A NetworkManager that has just started does not know it yet.
@@ -96,7 +99,31 @@ impl Client {
                     Err(LinuxError::NoInterface(interface.into()))
                 }
             }
-            Err(error) => Err(BusError(error).into()),
+            Err(error) => Err(BusError::from(error).into()),
+        }
+    }
+
+    /// Checks whether polkit permits these actions to this program. Succeeds if NetworkManager
+    /// cannot say it, because then a request that needs one of them reports the reason.
+    ///
+    /// # Errors
+    /// Returns an error that names the first action that is not permitted.
+    pub(crate) async fn check_permissions(&self, actions: &[Action]) -> Result<(), LinuxError> {
+        let manager = ManagerProxy::new(&self.bus).await.map_err(BusError::from)?;
+        match timeout(PERMISSIONS_TIMEOUT, manager.get_permissions()).await {
+            Ok(Ok(answers)) => {
+                let is_permitted = |it: &Action| answers.get(it.id()).is_some_and(|it| it == "yes");
+                let missing = actions.iter().find(|it| !is_permitted(it));
+                missing.map_or(Ok(()), |it| Err(it.denied()))
+            }
+            Ok(Err(error)) => {
+                tracing::debug!("NetworkManager does not say what is permitted: {error}");
+                Ok(())
+            }
+            Err(_) => {
+                tracing::debug!("NetworkManager does not say in time what is permitted");
+                Ok(())
+            }
         }
     }
 
@@ -154,14 +181,17 @@ impl Client {
     /// Sets whether NetworkManager may activate profiles by itself. It forgets that when it
     /// restarts.
     pub(crate) async fn set_autoconnect(&self, autoconnect: bool) -> Result<(), BusError> {
-        Ok(self.device().await?.set_autoconnect(autoconnect).await?)
+        let set = self.device().await?.set_autoconnect(autoconnect).await;
+        set.map_err(Action::NetworkControl.needed())
     }
 
     /// Ends the active connection, and prevents others until one is activated. Does nothing if
     /// there is no connection. Returns once NetworkManager has ended it in wpa_supplicant, too.
     pub(crate) async fn disconnect(&self) -> Result<(), BusError> {
         match self.device().await?.disconnect().await {
-            Err(error) if refusal(&error) != Some("NotActive") => return Err(error.into()),
+            Err(error) if refusal(&error) != Some("NotActive") => {
+                return Err(Action::NetworkControl.needed()(error));
+            }
             Ok(()) | Err(_) => {}
         }
         let end = Instant::now() + DISCONNECT_TIMEOUT;
@@ -200,7 +230,8 @@ impl Client {
     ) -> Result<OwnedObjectPath, BusError> {
         let manager = ManagerProxy::new(&self.bus).await?;
         let any = ObjectPath::try_from(NO_OBJECT)?;
-        Ok(manager.activate_connection(profile, &self.device, &any).await?)
+        let active = manager.activate_connection(profile, &self.device, &any).await;
+        active.map_err(Action::NetworkControl.needed())
     }
 
     // --- the profiles --------------------------------------------------------------------------
@@ -243,10 +274,12 @@ impl Client {
             Autoconnect::Later => IN_MEMORY | BLOCK_AUTOCONNECT,
         };
         if let Some(path) = self.find(uuid).await? {
-            self.profile_proxy(&path).await?.update2(settings, flags, &none).await?;
+            let updated = self.profile_proxy(&path).await?.update2(settings, flags, &none).await;
+            updated.map_err(Action::ModifySystem.needed())?;
             return Ok(path);
         }
-        Ok(self.settings().await?.add_connection2(settings, flags, &none).await?.0)
+        let added = self.settings().await?.add_connection2(settings, flags, &none).await;
+        Ok(added.map_err(Action::ModifySystem.needed())?.0)
     }
 
     /// Returns whether the profile, or its latest change, is only in memory.
@@ -257,13 +290,14 @@ impl Client {
     /// Writes the profile to the disk, and returns once the disk is synced. NetworkManager itself
     /// does not sync it.
     pub(crate) async fn save(&self, uuid: Uuid, path: &OwnedObjectPath) -> Result<(), LinuxError> {
-        let profile = self.profile_proxy(path).await.map_err(BusError)?;
+        let profile = self.profile_proxy(path).await.map_err(BusError::from)?;
         let none = Setting::new();
-        profile.update2(&ProfileSettings::new(), TO_DISK, &none).await.map_err(BusError)?;
+        let saved = profile.update2(&ProfileSettings::new(), TO_DISK, &none).await;
+        saved.map_err(Action::ModifySystem.needed())?;
         // The object may have another path now.
         let path = self.find(uuid).await?.unwrap_or_else(|| path.clone());
-        let profile = self.profile_proxy(&path).await.map_err(BusError)?;
-        let file = profile.filename().await.map_err(BusError)?;
+        let profile = self.profile_proxy(&path).await.map_err(BusError::from)?;
+        let file = profile.filename().await.map_err(BusError::from)?;
         // With netplan, this file is in /run, and made from one in /etc.
         for path in [&*file, "/etc"] {
             sync_file_system(Path::new(path)).await?;
@@ -275,7 +309,7 @@ impl Client {
     pub(crate) async fn remove(&self, path: &OwnedObjectPath) -> Result<(), BusError> {
         match self.profile_proxy(path).await?.delete().await {
             Err(error) if is_gone(&error) => Ok(()),
-            done => Ok(done?),
+            done => done.map_err(Action::ModifySystem.needed()),
         }
     }
 
@@ -285,7 +319,8 @@ impl Client {
         path: &OwnedObjectPath,
     ) -> Result<Option<Zeroizing<String>>, BusError> {
         let profile = self.profile_proxy(path).await?;
-        let mut secrets = profile.get_secrets("802-11-wireless-security").await?;
+        let secrets = profile.get_secrets("802-11-wireless-security").await;
+        let mut secrets = secrets.map_err(Action::ModifySystem.needed())?;
         let security = secrets.get_mut("802-11-wireless-security");
         // Moved, not copied. The copy in the bus's buffer cannot be wiped.
         let key = security.and_then(|it| it.remove("psk"));
@@ -304,10 +339,24 @@ fn is_gone(error: &zbus::Error) -> bool {
     }
 }
 
-/// Syncs the file system of this file, or of the nearest folder above it that may be opened.
+/// Syncs the file system of this file. The folder of the profiles belongs to root alone, so for
+/// other users it syncs that of the nearest folder above it that may be opened.
 async fn sync_file_system(path: &Path) -> Result<(), LinuxError> {
-    let Some(file) = path.ancestors().find_map(|it| File::open(it).ok()) else { return Ok(()) };
-    let sync = tokio::task::spawn_blocking(move || rustix::fs::syncfs(file));
+    let Some((folder, file)) = path.ancestors().find_map(|it| Some((it, File::open(it).ok()?)))
+    else {
+        return Ok(());
+    };
+    let device = |it: &Path| it.metadata().ok().map(|it| it.dev());
+    let nearest = path.ancestors().find_map(device);
+    let is_same = nearest == device(folder);
+    let sync = tokio::task::spawn_blocking(move || match is_same {
+        true => rustix::fs::syncfs(file),
+        // Another file system is mounted in between.
+        false => {
+            rustix::fs::sync();
+            Ok(())
+        }
+    });
     match sync.await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(LinuxError::NetworkManager {

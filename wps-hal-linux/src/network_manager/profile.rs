@@ -1,6 +1,7 @@
 //! The settings of our profiles, and the settings of a profile that NetworkManager has.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use wps_core::{AccessPoint, Credentials, Passphrase, Secret, Ssid};
 use zbus::{OwnedObjectPath, OwnedVariant};
@@ -18,6 +19,8 @@ const MAX_PRIORITY: i32 = 999;
 /// `NM_SETTING_WIRELESS_SECURITY_WPS_METHOD_DISABLED`. By default, NetworkManager starts a pairing
 /// of its own while it fetches the key of a profile.
 const WPS_DISABLED: u32 = 1;
+/// Programs with which NetworkManager gives addresses to the clients of an access point.
+const DNSMASQ: [&str; 3] = ["/usr/sbin/dnsmasq", "/sbin/dnsmasq", "/usr/local/sbin/dnsmasq"];
 /// Channels up to this one are in the 2.4 GHz band.
 const MAX_CHANNEL_2_4_GHZ: u8 = 14;
 
@@ -83,6 +86,11 @@ pub(crate) fn access_point<'a>(
     settings.insert("ipv4", Setting::from([("method", method.into())]));
     settings.insert("ipv6", Setting::from([("method", "link-local".into())]));
     Ok(settings)
+}
+
+/// Returns whether NetworkManager can give addresses to the clients of an access point.
+pub(crate) fn can_share() -> bool {
+    DNSMASQ.iter().any(|it| Path::new(it).exists())
 }
 
 /// Returns the settings that all our profiles have.
