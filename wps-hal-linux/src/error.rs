@@ -97,7 +97,7 @@ impl DriverError for LinuxError {
             }
             Self::ManagedByOther(_) => ErrorKind::ManagedByOther,
             Self::Blocked(_) | Self::HardBlocked(_) => ErrorKind::Blocked,
-            Self::ControlSocket(ControlSocketError::Permission(_))
+            Self::ControlSocket(ControlSocketError::Permission { .. })
             | Self::SwitchNotPermitted(_) => ErrorKind::NotPermitted,
             Self::Unsupported(_) | Self::AccessPoint(_) => ErrorKind::Unsupported,
             Self::Credentials(error) => error.kind(),
@@ -133,7 +133,9 @@ mod tests {
             ControlSocketError::Unreachable { .. } => {
                 ControlSocketError::Unreachable { path: text().into(), error: os_error() }
             },
-            ControlSocketError::Permission(_) => ControlSocketError::Permission(text().into()),
+            ControlSocketError::Permission { .. } => {
+                ControlSocketError::Permission { path: text().into(), group: Some(text()) }
+            },
             ControlSocketError::NoResponse => ControlSocketError::NoResponse,
             ControlSocketError::Closed => ControlSocketError::Closed,
             ControlSocketError::Gone(_) => ControlSocketError::Gone(os_error()),

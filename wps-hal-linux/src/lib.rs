@@ -46,6 +46,7 @@
 
 mod clock;
 mod error;
+mod group;
 mod interface;
 #[cfg(feature = "key")]
 mod key;

@@ -11,6 +11,7 @@ use tokio::net::UnixDatagram;
 use zeroize::Zeroizing;
 
 use super::event::Event;
+use crate::group;
 
 /// The longest wait for a reply. wpa_supplicant answers within milliseconds, or it hangs.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,8 +37,13 @@ pub enum ControlSocketError {
         error: io::Error,
     },
     /// This process has no permission to use the socket.
-    #[error("no permission to use {0}: run as root, or as a member of the group that owns it")]
-    Permission(PathBuf),
+    #[error("no permission to use {path}: run as root, or as a member of {}", name(.group.as_ref()))]
+    Permission {
+        /// The path of the socket.
+        path: PathBuf,
+        /// The group that may use it, if this process sees that.
+        group: Option<String>,
+    },
     /// wpa_supplicant did not reply in time.
     #[error("wpa_supplicant does not answer")]
     NoResponse,
@@ -52,6 +58,11 @@ pub enum ControlSocketError {
     /// secret, and the reply.
     #[error("wpa_supplicant refused {0}: {1}")]
     Refused(String, String),
+}
+
+/// Returns how an error names the group.
+fn name(group: Option<&String>) -> String {
+    group.map_or("the group that owns it".into(), |it| format!("the group {it}"))
 }
 
 /// A connection for requests.
@@ -81,7 +92,8 @@ impl ControlSocket {
         match connect() {
             Ok(socket) => Ok(Self { socket }),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Err(ControlSocketError::Permission(path))
+                let group = group::of_nearest(&path);
+                Err(ControlSocketError::Permission { path, group })
             }
             Err(error) => Err(ControlSocketError::Unreachable { path, error }),
         }
