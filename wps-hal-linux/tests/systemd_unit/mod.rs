@@ -1,5 +1,5 @@
 //! The shipped systemd unit, installed as its README says. The guest's init must be systemd.
-#![allow(unreachable_pub)] // a module of a test binary
+#![allow(dead_code, unreachable_pub)] // each test binary uses only a part of it
 
 use std::fs;
 use std::path::Path;
@@ -17,6 +17,9 @@ const FLAGS_FILE: &str = "/etc/default/wpsd";
 /// The directory of the drop-ins.
 pub const DROP_IN_DIR: &str = "/etc/systemd/system/wpsd@.service.d";
 
+/// The path of the rule for polkit.
+pub const POLKIT_RULES: &str = "/usr/share/polkit-1/rules.d/50-wpsd.rules";
+
 macro_rules! shipped {
     ($name:literal) => {
         include_str!(concat!("../../../examples/systemd/", $name))
@@ -24,7 +27,8 @@ macro_rules! shipped {
 }
 
 /// The installed files: path and content.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
+    (POLKIT_RULES, include_str!("../../../examples/polkit/50-wpsd.rules")),
     ("/usr/lib/systemd/system/wpsd@.service", shipped!("wpsd@.service")),
     ("/usr/lib/sysusers.d/wpsd.conf", shipped!("wpsd.sysusers")),
     ("/usr/lib/udev/rules.d/60-wpsd.rules", shipped!("60-wpsd.rules")),
