@@ -8,7 +8,7 @@ mod systemd_unit;
 use std::fs;
 use std::time::Duration;
 
-use lab::{DhcpServer, NetworkManager, Router, Services, nmcli, reset_radios, run, status, until};
+use lab::{NetworkManager, Router, Services, nmcli, reset_radios, run, status, until};
 use systemd_unit::{Unit, start};
 
 const INTERFACE: &str = "wlan1";
@@ -16,10 +16,10 @@ const HOST: &str = "http://127.0.0.1:8080";
 /// How long one step of a test may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Two routers, with their DHCP servers.
+/// The routers of the user's profile and of the new network.
 struct Routers {
-    _old: (Router, DhcpServer),
-    home: (Router, DhcpServer),
+    _old: Router,
+    home: Router,
 }
 
 /// Switches on the routers. They are the same in each guest.
@@ -27,14 +27,9 @@ fn routers() -> Routers {
     reset_radios();
     // Only the 2.4 GHz band: all bands would take 14 s for each scan of NetworkManager.
     run("iw reg set YE");
-    let start = |radio, ssid: &str, channel, address: [u8; 4]| {
-        let setup = Router::setup(radio, ssid).channel(channel);
-        let router = setup.address(address.into()).start();
-        let server = router.serve_addresses();
-        (router, server)
-    };
-    let old = start(2, "old", 11, [10, 9, 2, 1]);
-    Routers { _old: old, home: start(0, "home", 6, [10, 9, 0, 1]) }
+    let old = Router::setup(2, "old").channel(11).address([10, 9, 2, 1].into()).dhcp();
+    let home = Router::setup(0, "home").channel(6).address([10, 9, 0, 1].into()).dhcp();
+    Routers { _old: old.start(), home: home.start() }
 }
 
 /// Waits until the interface has an address of this router, and pings the router.
@@ -52,7 +47,7 @@ fn wait_online(services: &Services, subnet: &str) {
 #[track_caller]
 fn expect_home(services: &Services, routers: &Routers) {
     wait_online(services, "10.9.0");
-    assert_eq!(services.linked_to().as_deref(), Some(routers.home.0.bssid()));
+    assert_eq!(services.linked_to().as_deref(), Some(routers.home.bssid()));
     let profiles = nmcli(&["-t", "-f", "NAME,DEVICE", "connection", "show"]).expect("profiles");
     for expected in [format!("home:{INTERFACE}"), "old:".into()] {
         assert!(profiles.lines().any(|line| line == expected), "{profiles}");
@@ -82,7 +77,7 @@ fn boot_1_pairs_without_being_root() {
     run("sync");
 
     run(&format!("curl -s -S -f -m 10 -X POST {HOST}/api/v1/wifi/wps"));
-    routers.home.0.press_button();
+    routers.home.press_button();
     until(STEP_TIMEOUT, "paired", || status("result").filter(|it| it == "ok"));
     expect_home(&services, &routers);
     // The guest ends without syncing its disk: as by a power cut, what is not synced is lost.

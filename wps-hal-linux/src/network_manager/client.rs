@@ -181,6 +181,9 @@ impl Client {
     /// Sets whether NetworkManager may activate profiles by itself. It forgets that when it
     /// restarts.
     pub(crate) async fn set_autoconnect(&self, autoconnect: bool) -> Result<(), BusError> {
+        if self.autoconnect().await? == autoconnect {
+            return Ok(()); // this needs no right
+        }
         let set = self.device().await?.set_autoconnect(autoconnect).await;
         set.map_err(Action::NetworkControl.needed())
     }

@@ -62,7 +62,7 @@ pub enum ControlSocketError {
 
 /// Returns how an error names the group.
 fn name(group: Option<&String>) -> String {
-    group.map_or("the group that owns it".into(), |it| format!("the group {it}"))
+    group.map_or("the group that owns it (netdev in Debian)".into(), |it| format!("the group {it}"))
 }
 
 /// A connection for requests.

@@ -32,7 +32,7 @@ pub use self::{
     },
     ping::{Ping, PingReport, ping_gap},
     random::{Random, number},
-    router::{DhcpServer, Plug, Router, RouterSetup, Security},
+    router::{Plug, Router, RouterSetup, Security},
     services::Services,
     supplicant::{SavedNetwork, Supplicant},
 };

@@ -45,6 +45,7 @@ pub struct RouterSetup {
     wps: bool,
     bssid: Option<String>,
     address: Option<Ipv4Addr>,
+    dhcp: bool,
     lines: String,
 }
 
@@ -92,6 +93,12 @@ impl RouterSetup {
         self
     }
 
+    /// Serves addresses of the router's subnet by DHCP: from 50 to 99 of [`Self::address`].
+    pub fn dhcp(mut self) -> Self {
+        self.dhcp = true;
+        self
+    }
+
     /// Sets the credentials that the router hands over instead of its own: SSID, authentication,
     /// encryption and key of each network.
     pub fn hands_over(self, credentials: &[(&str, u16, u16, &str)]) -> Self {
@@ -132,9 +139,24 @@ impl RouterSetup {
         });
         let path = self.write_configuration();
         let daemon = Daemon::new("hostapd", self.radio, &path, "/run/hostapd", namespace);
-        let router = Router { daemon, setup: self, bssid, phy };
+        let mut router = Router { daemon, setup: self, dhcp: None, bssid, phy };
         router.power_on();
+        router.dhcp = router.setup.dhcp.then(|| router.setup.start_dhcp());
         router
+    }
+
+    /// Starts the DHCP server.
+    #[track_caller]
+    fn start_dhcp(&self) -> DhcpServer {
+        let [a, b, c, _] = self.address.expect("an address").octets();
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &format!("router{}", self.radio), "/usr/lib/dnsmasq"]);
+        command.args(["--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root"]);
+        command.args(["--leasefile-ro", "--pid-file=", "--bind-interfaces"]);
+        command.arg(format!("--interface=wlan{}", self.radio));
+        command.arg(format!("--dhcp-range={a}.{b}.{c}.50,{a}.{b}.{c}.99,1h"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        DhcpServer(command.spawn().expect("dnsmasq starts"))
     }
 
     /// Writes hostapd's configuration file and returns its path.
@@ -181,6 +203,7 @@ impl RouterSetup {
 pub struct Router {
     daemon: Arc<Daemon>,
     setup: RouterSetup,
+    dhcp: Option<DhcpServer>,
     bssid: String,
     phy: String,
 }
@@ -197,6 +220,7 @@ impl Router {
             wps: true,
             bssid: None,
             address: None,
+            dhcp: false,
             lines: String::new(),
         }
     }
@@ -245,22 +269,6 @@ impl Router {
     /// Returns a handle that cuts the power, for [`Events::when`].
     pub fn plug(&self) -> Plug {
         Plug(self.daemon.clone())
-    }
-
-    /// Serves addresses of the router's own subnet by DHCP. The router needs an
-    /// [address](RouterSetup::address).
-    #[track_caller]
-    pub fn serve_addresses(&self) -> DhcpServer {
-        let namespace = self.daemon.namespace.as_ref().expect("a router with an address");
-        let [a, b, c, _] = self.setup.address.expect("an address").octets();
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", namespace, "/usr/lib/dnsmasq", "--keep-in-foreground"]);
-        command.args(["--conf-file=/dev/null", "--port=0", "--user=root", "--leasefile-ro"]);
-        command.args(["--pid-file=", "--bind-interfaces"]);
-        command.arg(format!("--interface=wlan{}", self.setup.radio));
-        command.arg(format!("--dhcp-range={a}.{b}.{c}.50,{a}.{b}.{c}.99,1h"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        DhcpServer(command.spawn().expect("dnsmasq starts"))
     }
 
     /// Returns the MAC addresses of the associated stations.
@@ -326,7 +334,7 @@ impl Drop for Router {
 }
 
 /// A DHCP server. Dropping it stops it.
-pub struct DhcpServer(Child);
+struct DhcpServer(Child);
 
 impl Drop for DhcpServer {
     fn drop(&mut self) {
