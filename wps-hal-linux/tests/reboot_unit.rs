@@ -67,7 +67,7 @@ fn boot_1_pairs_without_being_root() {
     NetworkManager::add_user_profile("old", "old", "correct horse", "");
     Services::install(INTERFACE);
     let services = Services::start(INTERFACE);
-    let unit = Unit::install(&[], "--manager network-manager");
+    let unit = Unit::install(&[], "");
     run(&format!("systemctl -q enable wpsd@{INTERFACE}"));
     unit.start();
     wait_online(&services, "10.9.2");

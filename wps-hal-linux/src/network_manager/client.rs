@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use wps_core::ErrorKind;
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, ObjectPath, OwnedObjectPath};
@@ -31,8 +31,6 @@ const BLOCK_AUTOCONNECT: u32 = 0x20;
 const ASLEEP: u32 = 10;
 /// How long NetworkManager may take to end a connection.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long NetworkManager may take to ask polkit what is permitted.
-const PERMISSIONS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time between two requests for the state of the device.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The path that stands for no object.
@@ -110,18 +108,14 @@ impl Client {
     /// Returns an error that names the first action that is not permitted.
     pub(crate) async fn check_permissions(&self, actions: &[Action]) -> Result<(), LinuxError> {
         let manager = ManagerProxy::new(&self.bus).await.map_err(BusError::from)?;
-        match timeout(PERMISSIONS_TIMEOUT, manager.get_permissions()).await {
-            Ok(Ok(answers)) => {
+        match manager.get_permissions().await {
+            Ok(answers) => {
                 let is_permitted = |it: &Action| answers.get(it.id()).is_some_and(|it| it == "yes");
                 let missing = actions.iter().find(|it| !is_permitted(it));
                 missing.map_or(Ok(()), |it| Err(it.denied()))
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 tracing::debug!("NetworkManager does not say what is permitted: {error}");
-                Ok(())
-            }
-            Err(_) => {
-                tracing::debug!("NetworkManager does not say in time what is permitted");
                 Ok(())
             }
         }
