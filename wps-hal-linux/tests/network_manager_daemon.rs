@@ -334,9 +334,9 @@ fn networkmanager_no_longer_manages_the_interface_after_a_pairing() {
 
 #[test]
 fn a_stick_that_is_pulled_and_plugged_in_again() {
-    goes_and_comes("absent", || {
+    goes_and_comes("absent", |_| {
         let stick = PulledRadio::pull("wlan1");
-        Box::new(|| stick.plug_in())
+        Box::new(|_| stick.plug_in())
     });
 }
 
@@ -348,35 +348,43 @@ fn a_machine_that_sleeps_and_wakes() {
                     /org/freedesktop/NetworkManager org.freedesktop.NetworkManager.Sleep";
         run(&format!("dbus-send {call} boolean:{sleeps}"));
     };
-    goes_and_comes("blocked", || {
+    goes_and_comes("blocked", |_| {
         sleep(true);
-        Box::new(move || sleep(false))
+        Box::new(move |_| sleep(false))
+    });
+}
+
+#[test]
+fn a_wpa_supplicant_beside_networkmanager_that_is_killed_and_started_again() {
+    goes_and_comes("absent", |manager| {
+        manager.kill_supplicant();
+        Box::new(Manager::start_supplicant)
     });
 }
 
 /// Pairs, and lets the interface go while idle and during a search. `go` lets it go, and returns
 /// what lets it come back. A start in between fails with this cause.
 #[track_caller]
-fn goes_and_comes(cause: &str, go: impl Fn() -> Box<dyn FnOnce()>) {
-    let host = Host::new();
+fn goes_and_comes(cause: &str, go: impl Fn(&mut Manager) -> Box<dyn FnOnce(&mut Manager)>) {
+    let mut host = Host::new();
     let user_files = Manager::user_files();
     let router = Router::setup(0, "home").channel(6).start();
     let daemon = start_daemon();
     pair_with(&router);
     host.wait_connected("home");
 
-    let come = go();
+    let come = go(&mut host.manager);
     let response = curl(&format!("-X POST {WPS}"));
     assert!(response.starts_with("HTTP/1.1 503"), "{response}");
     wait_for("cause", cause);
-    come();
+    come(&mut host.manager);
     host.wait_connected("home");
 
     assert!(curl(&format!("-X POST {WPS}")).starts_with("HTTP/1.1 204"));
     wait_for("seen", "not_pressed");
-    let come = go();
+    let come = go(&mut host.manager);
     wait_for("result", "failed");
-    come();
+    come(&mut host.manager);
     host.wait_connected("home");
     wait_for("state", "idle");
     wait_profiles(1);

@@ -184,11 +184,23 @@ impl<'a> Queries<'a> {
             question.await.map(Some)
         };
         answer.await.map_err(|error: zbus::Error| {
+            let advice = match is_denied(&error) {
+                true => "run this program as root",
+                false => "restart it",
+            };
             LinuxError::NoAnswer(format!(
-                "{program} runs, but does not say whether it manages {}: restart it ({error})",
+                "{program} runs, but does not say whether it manages {}: {advice} ({error})",
                 self.interface
             ))
         })
+    }
+}
+
+/// Returns whether the policy of the bus denies a request to this user.
+fn is_denied(error: &zbus::Error) -> bool {
+    match error {
+        zbus::Error::FDO(error) => matches!(**error, zbus::fdo::Error::AccessDenied(_)),
+        error => refusal(error) == Some("AccessDenied"),
     }
 }
 

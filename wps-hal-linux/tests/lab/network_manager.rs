@@ -199,9 +199,19 @@ impl NetworkManager {
         // The radios may be new.
         run("udevadm trigger -s net -c add");
         run("udevadm settle -t 10");
+        self.start_supplicant();
+        self.start_manager();
+    }
+
+    /// Starts wpa_supplicant alone, after [`Self::kill_supplicant`].
+    pub fn start_supplicant(&mut self) {
         let supplicant = format!("wpa_supplicant -u -s -O {SOCKETS}");
         self.supplicant = Some(spawn("wpa_supplicant", &supplicant));
-        self.start_manager();
+    }
+
+    /// Sends SIGKILL to wpa_supplicant alone.
+    pub fn kill_supplicant(&mut self) {
+        self.supplicant.take().into_iter().for_each(end);
     }
 
     /// Starts NetworkManager alone, after [`Self::kill_manager`].
@@ -221,7 +231,7 @@ impl NetworkManager {
 
     fn kill(&mut self) {
         self.kill_manager();
-        self.supplicant.take().into_iter().for_each(end);
+        self.kill_supplicant();
     }
 
     /// Sends SIGKILL to NetworkManager alone.
