@@ -7,10 +7,16 @@ use nix::ifaddrs::{InterfaceAddress, InterfaceAddressIterator, getifaddrs};
 use nix::sys::socket::SockaddrStorage;
 use wps_http::Addresses;
 
-/// Returns the current IP settings of an interface, or `None` if the kernel does not say. If the
-/// interface has more than one address, the first IPv4 address is used, or else the first IPv6
-/// address.
+/// Returns the current IP settings of an interface, or `None` if it has no link, or the kernel does
+/// not say.
+///
+/// If the interface has more than one address, the first IPv4 address is used, or else the first
+/// IPv6 address. An IPv4 address that the machine has chosen itself comes last.
 pub(crate) fn addresses(interface: &str) -> Option<Addresses> {
+    let carrier = fs::read_to_string(format!("/sys/class/net/{interface}/carrier")).ok()?;
+    if carrier.trim() != "1" {
+        return None;
+    }
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let (ip, mask) = ip_and_mask(interface, getifaddrs().ok()?);
     // Not /proc/net, the other name of the same file: a unit with ProcSubset=pid does not have it.
@@ -27,13 +33,18 @@ fn ip_and_mask(
 ) -> (Option<IpAddr>, Option<Ipv4Addr>) {
     let entries: Vec<_> = all.filter(|it| it.interface_name == interface).collect();
     let v4 = |address: &Option<SockaddrStorage>| Some(address.as_ref()?.as_sockaddr_in()?.ip());
-    if let Some((ip, entry)) = entries.iter().find_map(|it| Some((v4(&it.address)?, it))) {
-        return (Some(ip.into()), v4(&entry.netmask));
+    let with_v4 = || entries.iter().filter_map(|it| Some((v4(&it.address)?, it)));
+    let with_mask =
+        |(ip, entry): (Ipv4Addr, &InterfaceAddress)| (Some(IpAddr::V4(ip)), v4(&entry.netmask));
+    if let Some(found) = with_v4().find(|(ip, _)| !ip.is_link_local()) {
+        return with_mask(found);
     }
     let v6 = |it: &InterfaceAddress| Some(it.address?.as_sockaddr_in6()?.ip());
-    // A link-local address is useless without the name of an interface.
-    let ip = entries.iter().filter_map(v6).find(|ip| !ip.is_unicast_link_local());
-    (ip.map(IpAddr::V6), None)
+    // A link-local IPv6 address is useless without the name of an interface.
+    match entries.iter().filter_map(v6).find(|ip| !ip.is_unicast_link_local()) {
+        Some(ip) => (Some(IpAddr::V6(ip)), None),
+        None => with_v4().next().map_or((None, None), with_mask),
+    }
 }
 
 /// Returns the gateway of the default route with the smallest metric. `table` is the text of
@@ -115,6 +126,6 @@ tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0
         let Addresses { ip, mask, gateway, dns } = addresses("lo").expect("the kernel answers");
         assert_eq!((ip, mask), (Some([127, 0, 0, 1].into()), Some([255, 0, 0, 0].into())));
         assert_eq!((gateway, dns), (None, None));
-        assert_eq!(addresses("none0"), Some(Addresses::default()));
+        assert_eq!(addresses("none0"), None);
     }
 }

@@ -160,15 +160,8 @@ impl FromStr for ControlDir {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // wpa_supplicant splits `DIR=/run/wpa_supplicant GROUP=netdev` in the same way.
-        let directory = match text.strip_prefix("DIR=") {
-            Some(rest) => rest.split_once(" GROUP=").map_or(rest, |(directory, _)| directory),
-            None => text,
-        };
-        if directory.is_empty() || directory.starts_with("udp") || directory.starts_with('@') {
-            return Err("give the directory of the control sockets, such as /run/wpa_supplicant");
-        }
-        Ok(Self(directory.into()))
+        let directory = wps_hal_linux::control_dir(text).map(|it| Self(it.into()));
+        directory.ok_or("give the directory of the control sockets, such as /run/wpa_supplicant")
     }
 }
 
@@ -198,20 +191,5 @@ mod tests {
         use clap::CommandFactory;
         WpsdFlags::command().debug_assert();
         DemoProgram::command().debug_assert();
-    }
-
-    #[test]
-    fn a_control_directory_is_understood_as_in_a_configuration() {
-        for text in [
-            "/run/wpa_supplicant",
-            "DIR=/run/wpa_supplicant",
-            "DIR=/run/wpa_supplicant GROUP=netdev",
-            "DIR=/run/wpa_supplicant GROUP=0",
-        ] {
-            assert_eq!(text.parse(), Ok(ControlDir("/run/wpa_supplicant".into())), "{text}");
-        }
-        for text in ["", "DIR=", "DIR= GROUP=netdev", "udp:9877", "@abstract:x"] {
-            assert!(text.parse::<ControlDir>().is_err(), "{text}");
-        }
     }
 }

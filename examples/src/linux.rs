@@ -31,7 +31,7 @@ pub(crate) async fn run(
         Some(manager) => manager.into(),
         None => Manager::of(&interface, &control_dir).await?,
     };
-    tracing::info!("{} manages {interface}", manager.name());
+    tracing::info!("pairing {interface} through {}", manager.name());
     let radio = Radio { interface, manager, state_dir };
     match manager {
         Manager::NetworkManager => {

@@ -32,6 +32,10 @@ pub enum LinuxError {
     /// do.
     #[error("{0}")]
     NoAnswer(String),
+    /// This process has no permission to ask a program whether it manages the interface. The text
+    /// says which, and what to do.
+    #[error("{0}")]
+    QueryDenied(String),
     /// NetworkManager does not answer, or refused a request. Holds its message.
     #[error("NetworkManager: {message}")]
     NetworkManager {
@@ -98,7 +102,8 @@ impl DriverError for LinuxError {
             Self::ManagedByOther(_) => ErrorKind::ManagedByOther,
             Self::Blocked(_) | Self::HardBlocked(_) => ErrorKind::Blocked,
             Self::ControlSocket(ControlSocketError::Permission { .. })
-            | Self::SwitchNotPermitted(_) => ErrorKind::NotPermitted,
+            | Self::SwitchNotPermitted(_)
+            | Self::QueryDenied(_) => ErrorKind::NotPermitted,
             Self::Unsupported(_) | Self::AccessPoint(_) => ErrorKind::Unsupported,
             Self::Credentials(error) => error.kind(),
             Self::Wifi(kind) | Self::NetworkManager { kind, .. } => *kind,
@@ -143,7 +148,7 @@ mod tests {
         }
     }
 
-    fn linux_errors() -> [LinuxError; 15] {
+    fn linux_errors() -> [LinuxError; 16] {
         let unreachable =
             ControlSocketError::Unreachable { path: text().into(), error: os_error() };
         one_of_each! { LinuxError:
@@ -152,6 +157,7 @@ mod tests {
             LinuxError::ManagedByOther(_) => LinuxError::ManagedByOther("another one".into()),
             LinuxError::NoManager(_) => LinuxError::NoManager("nobody manages it".into()),
             LinuxError::NoAnswer(_) => LinuxError::NoAnswer("it runs but is silent".into()),
+            LinuxError::QueryDenied(_) => LinuxError::QueryDenied("it may not be asked".into()),
             LinuxError::NetworkManager { .. } => {
                 LinuxError::NetworkManager { kind: ErrorKind::Other, message: text() }
             },

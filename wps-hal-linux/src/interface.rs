@@ -39,7 +39,9 @@ fn is_interface_name(interface: &str) -> bool {
 }
 
 fn has_radio(interface: &str) -> bool {
-    Path::new(INTERFACES).join(interface).join("phy80211").exists()
+    // Some drivers outside the kernel have only the second one.
+    let directory = Path::new(INTERFACES).join(interface);
+    ["phy80211", "wireless"].iter().any(|it| directory.join(it).exists())
 }
 
 #[cfg(test)]

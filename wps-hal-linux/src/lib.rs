@@ -76,10 +76,10 @@ pub use line::{Line, LineError};
 pub use manager::Manager;
 pub use network_manager::NetworkManager;
 pub use store::{FileStore, StoreError};
-pub use supplicant::control_socket::ControlSocketError;
 #[cfg(feature = "_test")]
 #[doc(hidden)]
 pub use supplicant::control_socket::{ControlSocket, Events};
+pub use supplicant::control_socket::{ControlSocketError, control_dir};
 #[cfg(feature = "_test")]
 #[doc(hidden)]
 pub use supplicant::event::Event;

@@ -2,6 +2,7 @@
 //! other's changes.
 
 mod bus;
+mod findings;
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,12 +12,16 @@ use tokio::time::{Instant, sleep};
 use crate::error::LinuxError;
 use crate::interface::require_wifi;
 use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
-use bus::{ManagedState, Queries, SupplicantState};
+use findings::{Findings, NetworkManagerState, Owner, QueryError};
+
+pub(crate) use findings::not_managed_by_network_manager;
 
 /// How long a NetworkManager that is starting may take until it manages the interface.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time between two queries to a NetworkManager that is starting.
 const START_POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// How often a system bus that does not answer is asked when the driver is chosen.
+const MAX_BUS_ATTEMPTS: u32 = 3;
 
 /// The program that decides which networks a Wi-Fi interface joins, and so the driver to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +37,9 @@ impl Manager {
     /// Finds out which program manages `interface`. Changes nothing.
     ///
     /// `control_dir` is the directory of wpa_supplicant's control sockets (`/run/wpa_supplicant` on
-    /// most systems). If NetworkManager is just starting, this waits for it, for up to 10 s. If the
-    /// system bus does not answer, this logs that, and checks only the control socket.
+    /// most systems). If NetworkManager is just starting, and there is no control socket, this
+    /// waits for it, for up to 10 s. If the system bus does not answer, this logs that, and checks
+    /// only the control socket.
     ///
     /// # Errors
     /// Returns an error that says what to do if there is no such Wi-Fi interface, if a program
@@ -41,25 +47,27 @@ impl Manager {
     /// it does not answer.
     pub async fn of(interface: &str, control_dir: &Path) -> Result<Self, LinuxError> {
         require_wifi(interface)?;
-        let findings = Findings::collect_when_started(interface).await?;
-        match findings.owner {
-            Some(Owner::NetworkManager) => return Ok(Self::NetworkManager),
-            Some(owner) => return Err(LinuxError::ManagedByOther(owner.advice(interface))),
-            None => {}
-        }
-        match ControlSocket::connect(control_dir, interface) {
-            Ok(_) if findings.supplicant == Some(SupplicantState::ForManager) => {
-                Err(LinuxError::NoManager(format!(
-                    "wpa_supplicant holds {interface} for a network manager that does not run: \
-                     start it, for example with `sudo systemctl start NetworkManager`, or choose \
-                     wpa_supplicant alone (wpsd: --manager wpa-supplicant)"
-                )))
+        let end = Instant::now() + START_TIMEOUT;
+        loop {
+            let findings = collect_with_patience(interface).await?;
+            let socket = ControlSocket::connect(control_dir, interface);
+            if findings.network_manager == Some(NetworkManagerState::Starting)
+                && socket.is_err()
+                && Instant::now() < end
+            {
+                sleep(START_POLL_INTERVAL).await;
+                continue;
             }
-            Ok(_) => Ok(Self::WpaSupplicant),
-            Err(error @ ControlSocketError::Unreachable { .. }) => {
-                Err(findings.no_manager(interface, control_dir).unwrap_or(error.into()))
-            }
-            Err(error) => Err(error.into()),
+            return match socket {
+                Ok(_) => findings.manager_with_socket(interface),
+                Err(error @ ControlSocketError::Unreachable { .. }) => {
+                    let manager = findings.manager_without_socket(interface, control_dir);
+                    manager.unwrap_or_else(|| Err(error.into()))
+                }
+                Err(error) => findings
+                    .require_owner(interface, |it| it == Owner::NetworkManager)
+                    .and(Err(error.into())),
+            };
         }
     }
 
@@ -68,6 +76,25 @@ impl Manager {
         match self {
             Self::WpaSupplicant => "wpa_supplicant",
             Self::NetworkManager => "NetworkManager",
+        }
+    }
+}
+
+/// Collects what is known about `interface`, also if the system bus is slow.
+async fn collect_with_patience(interface: &str) -> Result<Findings, LinuxError> {
+    let mut attempt = 1;
+    loop {
+        match Findings::collect(interface).await {
+            Ok(findings) => return Ok(findings),
+            Err(QueryError::Program(error)) => return Err(error),
+            Err(QueryError::Bus(_)) if attempt < MAX_BUS_ATTEMPTS => attempt += 1,
+            Err(QueryError::Bus(error)) => {
+                tracing::warn!(
+                    "the system bus does not say which program manages {interface} ({error}): \
+                     assuming that none does but wpa_supplicant"
+                );
+                return Ok(Findings::default());
+            }
         }
     }
 }
@@ -88,176 +115,20 @@ pub(crate) async fn require_supplicant_backend(interface: &str) -> Result<(), Li
     require_owner(interface, |owner| owner == Owner::NetworkManager).await
 }
 
-/// Checks that the owner of `interface`, if there is one, is the right one.
+/// Checks that the owner of `interface`, if one is found, is the right one. The driver is chosen
+/// already, by [`Manager::of`] or by the user, so a program that hangs now must not stop it.
 async fn require_owner(
     interface: &str,
     is_right: impl Fn(Owner) -> bool,
 ) -> Result<(), LinuxError> {
     match Findings::collect(interface).await {
-        Ok(Findings { owner: Some(owner), .. }) if !is_right(owner) => {
-            Err(LinuxError::ManagedByOther(owner.advice(interface)))
-        }
-        Ok(_) => Ok(()),
-        Err(error) => {
-            // The driver was chosen before, so a program that hangs now does not manage it.
-            tracing::warn!("{error}");
-            Ok(())
+        Ok(findings) => return findings.require_owner(interface, is_right),
+        Err(QueryError::Program(error)) => tracing::warn!("{error}"),
+        Err(QueryError::Bus(error)) => {
+            tracing::warn!(
+                "the system bus does not say which program manages {interface} ({error})"
+            );
         }
     }
-}
-
-/// A program that manages an interface through wpa_supplicant or in its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    NetworkManager,
-    NetworkManagerWithIwd,
-    Iwd,
-    ConnMan,
-}
-
-impl Owner {
-    /// Says that this program manages `interface`, and what to do.
-    fn advice(self, interface: &str) -> String {
-        match self {
-            Self::NetworkManager => format!(
-                "NetworkManager manages {interface}: use the driver for NetworkManager (wpsd \
-                 chooses it by itself, without --manager)"
-            ),
-            Self::NetworkManagerWithIwd => format!(
-                "NetworkManager uses iwd for {interface}, which this program cannot pair with: \
-                 install wpa_supplicant, remove wifi.backend=iwd from NetworkManager's \
-                 configuration, and run `sudo systemctl disable --now iwd; sudo systemctl restart \
-                 NetworkManager` (this cuts the connection of {interface})"
-            ),
-            Self::Iwd => format!(
-                "iwd manages {interface}, which this program cannot pair with: install \
-                 NetworkManager with wpa_supplicant, and run `sudo systemctl disable --now iwd` \
-                 (this cuts the connections of all Wi-Fi interfaces)"
-            ),
-            Self::ConnMan => format!(
-                "ConnMan manages {interface}, which this program cannot pair with: install \
-                 NetworkManager with wpa_supplicant, and run `sudo systemctl disable --now \
-                 connman` (this cuts all connections of this machine)"
-            ),
-        }
-    }
-}
-
-/// What the programs on the system bus say about an interface.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Findings {
-    owner: Option<Owner>,
-    /// `None` if NetworkManager does not run.
-    network_manager: Option<ManagedState>,
-    /// `None` if no wpa_supplicant is on the bus.
-    supplicant: Option<SupplicantState>,
-}
-
-impl Findings {
-    /// Asks the programs on the system bus about `interface`.
-    async fn collect(interface: &str) -> Result<Self, LinuxError> {
-        let queries = match Queries::connect(interface).await {
-            Ok(Some(queries)) => queries,
-            Ok(None) => return Ok(Self::default()),
-            Err(error) => {
-                tracing::warn!(
-                    "the system bus does not say which program manages {interface} ({error}): \
-                     assuming that none does but wpa_supplicant"
-                );
-                return Ok(Self::default());
-            }
-        };
-        let network_manager = queries.network_manager().await?;
-        let iwd = queries.is_in_iwd().await?;
-        let supplicant = queries.supplicant().await;
-        let is_managed = network_manager == Some(ManagedState::Managed);
-        let owner = match (is_managed, iwd) {
-            (true, false) => Some(Owner::NetworkManager),
-            (true, true) => Some(Owner::NetworkManagerWithIwd),
-            (false, true) => Some(Owner::Iwd),
-            (false, false) => {
-                let is_for_manager = supplicant == Some(SupplicantState::ForManager);
-                queries.is_in_connman(is_for_manager).await?.then_some(Owner::ConnMan)
-            }
-        };
-        Ok(Self { owner, network_manager, supplicant })
-    }
-
-    /// Does the same, but waits for a NetworkManager that is starting.
-    async fn collect_when_started(interface: &str) -> Result<Self, LinuxError> {
-        let end = Instant::now() + START_TIMEOUT;
-        loop {
-            let findings = Self::collect(interface).await?;
-            let is_starting = findings.network_manager == Some(ManagedState::Starting);
-            if !is_starting || Instant::now() > end {
-                return Ok(findings);
-            }
-            sleep(START_POLL_INTERVAL).await;
-        }
-    }
-
-    /// Returns the error for an interface without a manager and without a control socket. Returns
-    /// `None` if no program is known that could manage it.
-    fn no_manager(&self, interface: &str, control_dir: &Path) -> Option<LinuxError> {
-        let directory = control_dir.display();
-        let message = match self.supplicant {
-            _ if self.network_manager.is_some() => format!(
-                "NetworkManager does not manage {interface}, and wpa_supplicant has no control \
-                 socket for it in {directory}: to let NetworkManager manage it, remove \
-                 {interface} from `unmanaged-devices` in its configuration, and run `nmcli device \
-                 set {interface} managed yes`"
-            ),
-            Some(SupplicantState::WithConfiguration | SupplicantState::ForManager) => format!(
-                "wpa_supplicant serves {interface} only over D-Bus, and no network manager uses \
-                 it: add the line `ctrl_interface={directory}` to wpa_supplicant's configuration, \
-                 and restart wpa_supplicant (this cuts the connection of {interface})"
-            ),
-            Some(SupplicantState::WithoutInterface) => format!(
-                "wpa_supplicant runs, but not for {interface}: add the line \
-                 `ctrl_interface={directory}` to \
-                 /etc/wpa_supplicant/wpa_supplicant-{interface}.conf, and run `sudo systemctl \
-                 enable --now wpa_supplicant@{interface}`"
-            ),
-            None => return None,
-        };
-        Some(LinuxError::NoManager(message))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_owner_has_its_advice() {
-        let all = [Owner::NetworkManager, Owner::NetworkManagerWithIwd, Owner::Iwd, Owner::ConnMan];
-        let advice: std::collections::HashSet<_> =
-            all.iter().map(|owner| owner.advice("wlan7")).collect();
-        assert_eq!(advice.len(), all.len());
-        for text in advice {
-            assert!(text.contains("wlan7"), "{text}");
-            // `managed no` is undone by a reboot.
-            assert!(!text.contains("managed no"), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_interface_without_a_manager_gets_what_is_true() {
-        let nobody = Findings::default();
-        let text = |findings: Findings| {
-            findings.no_manager("wlan7", "/run/wpa_supplicant".as_ref()).map(|it| it.to_string())
-        };
-        assert_eq!(text(nobody), None);
-        let other = Findings { supplicant: Some(SupplicantState::WithoutInterface), ..nobody };
-        let on_bus = Findings { supplicant: Some(SupplicantState::ForManager), ..nobody };
-        let unmanaged = Findings { network_manager: Some(ManagedState::Unmanaged), ..on_bus };
-        for (findings, expected) in [
-            (other, "runs, but not for wlan7"),
-            (on_bus, "serves wlan7 only over D-Bus"),
-            (unmanaged, "NetworkManager does not manage wlan7"),
-        ] {
-            let text = text(findings).expect("an error");
-            assert!(text.contains(expected), "{text}");
-        }
-    }
+    Ok(())
 }

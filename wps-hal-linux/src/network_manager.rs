@@ -25,7 +25,7 @@ use wps_core::{
 use zbus::OwnedObjectPath;
 
 use crate::error::LinuxError;
-use crate::manager::require_supplicant_backend;
+use crate::manager::{not_managed_by_network_manager, require_supplicant_backend};
 use crate::radio_switch::{Power, RadioSwitch};
 use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
 use crate::supplicant::exchange::exchange;
@@ -114,13 +114,11 @@ impl NetworkManager {
             return Err(match client.is_asleep().await? {
                 true => LinuxError::NetworkManager {
                     kind: ErrorKind::Blocked,
-                    message: "networking is switched off: run `nmcli networking on`".into(),
+                    message: "the machine sleeps, or networking is switched off: run `nmcli \
+                              networking on`"
+                        .into(),
                 },
-                false => LinuxError::NoManager(format!(
-                    "NetworkManager does not manage {0}: run `nmcli device set {0} managed yes`, \
-                     or use the driver for wpa_supplicant",
-                    self.interface
-                )),
+                false => not_managed_by_network_manager(&self.interface),
             });
         }
         client.check_permissions(&[Action::NetworkControl, Action::ModifySystem]).await?;

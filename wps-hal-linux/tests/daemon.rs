@@ -266,7 +266,7 @@ fn a_system_bus_that_never_answers_is_reported_and_gone_around() {
     let daemon = Daemon::spawn(&mut command);
     let text = fs::read_to_string("/run/lab/wpsd.log").expect("a log");
     assert!(text.contains("does not say which program manages wlan1"), "{text}");
-    assert!(text.contains("wpa_supplicant manages wlan1"), "{text}");
+    assert!(text.contains("pairing wlan1 through wpa_supplicant"), "{text}");
     curl(&format!("-X POST {WPS}"));
     router.press_button();
     wait_for("result", "ok");

@@ -82,6 +82,13 @@ fn networkmanager_manages_only_its_own_interfaces() {
     let error = find_manager("wlan0").expect_err("no manager");
     assert_eq!(error.kind(), ErrorKind::NoDevice, "{error}");
     assert!(error.to_string().contains("NetworkManager does not manage wlan0"), "{error}");
+    // While networking is switched off, it manages none, and is not taken for one that does not.
+    run("nmcli networking off");
+    assert_eq!(find_manager("wlan1").expect("a manager"), Manager::NetworkManager);
+    let error = wait(Driver::new(CONTROL_DIR, "wlan1").check()).expect_err("switched off");
+    assert_eq!(error.kind(), ErrorKind::Blocked, "{error}");
+    run("nmcli networking on");
+    until(STEP_TIMEOUT, "networking", || wait(Driver::new(CONTROL_DIR, "wlan1").check()).ok());
     let alone = Supplicant::start(0, "");
     assert_eq!(find_manager("wlan0").expect("a manager"), Manager::WpaSupplicant);
     wait(WpaSupplicant::new(CONTROL_DIR, "wlan0").check()).expect("it can pair");
@@ -201,17 +208,23 @@ fn a_wpa_supplicant_without_a_control_socket_is_described_as_it_is() {
     let supplicant = Program::start(ON_BUS);
     wait_for("wlan1", Err("wpa_supplicant runs, but not for wlan1"));
     wait(create_interface("wlan1")).expect("an interface");
-    wait_for("wlan1", Err("wpa_supplicant serves wlan1 only over D-Bus"));
+    let held = "wpa_supplicant holds wlan1 for a network manager that does not run";
+    wait_for("wlan1", Err(held));
     drop(supplicant);
     // Debian's unit gives each interface a control socket, but that is for the network manager.
     let supplicant = Program::start(&format!("{ON_BUS} -O {CONTROL_DIR}"));
     until(STEP_TIMEOUT, "an interface", || wait(create_interface("wlan1")).ok());
-    wait_for("wlan1", Err("wpa_supplicant holds wlan1 for a network manager that does not run"));
+    wait_for("wlan1", Err(held));
     drop(supplicant);
     // A wpa_supplicant with a configuration file is alone, also if it is on the bus.
     let file = "/run/lab/on-bus.conf";
     fs::write(file, format!("ctrl_interface={CONTROL_DIR}\n")).expect("a file");
     let supplicant = Program::start(&format!("{ON_BUS} -D nl80211 -i wlan1 -c {file}"));
     wait_for("wlan1", Ok(Manager::WpaSupplicant));
+    drop(supplicant);
+    // Its control socket is in another directory.
+    fs::write(file, "ctrl_interface=DIR=/run/lab/sockets\n").expect("a file");
+    let supplicant = Program::start(&format!("{ON_BUS} -D nl80211 -i wlan1 -c {file}"));
+    wait_for("wlan1", Err("/run/lab/sockets"));
     drop(supplicant);
 }

@@ -1,5 +1,5 @@
-//! The rights of the shipped unit beside NetworkManager and polkit as Debian runs them, in the radio
-//! lab. Each missing right is named. systemd is the guest's init.
+//! The rights of the shipped unit beside NetworkManager and polkit as Debian runs them, in the
+//! radio lab. Each missing right is named. systemd is the guest's init.
 //!
 //! `lab/test` runs these tests and puts `wpsd` into the same directory.
 

@@ -138,7 +138,7 @@ pub struct View<'a> {
     pub has_platform: bool,
     /// The name, model and version of the device.
     pub device: Device<'a>,
-    /// The IP settings of the Wi-Fi interface, or `None` if they are unknown.
+    /// The IP settings of the Wi-Fi interface. `None` if they are unknown, or there is no link.
     pub addresses: Option<Addresses>,
 }
 

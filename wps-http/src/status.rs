@@ -32,8 +32,8 @@ struct Wps<'a> {
     ssid_hex: Option<Hex<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<&'static str>,
-    /// Whether the device has an IP address on the Wi-Fi interface. Only while it is idle and set
-    /// to a network.
+    /// Whether the device has an IP address on the Wi-Fi interface. Only while it is idle, set to a
+    /// network, and has a link.
     #[serde(skip_serializing_if = "Option::is_none")]
     has_address: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -125,6 +125,16 @@ async fn a_device_that_gets_its_address_late_sends_an_event() {
             let before = tokio::time::Instant::now();
             while listener.event().await["has_address"] != true {}
             assert!(before.elapsed() < Duration::from_secs(2));
+            // A lost address is noticed at the next heartbeat.
+            HAS_ADDRESS.store(false, Ordering::Relaxed);
+            let before = tokio::time::Instant::now();
+            let line = loop {
+                let line = listener.next().await;
+                if line != ":" && line.contains("\"has_address\":false") {
+                    break line;
+                }
+            };
+            assert!(before.elapsed() < Duration::from_secs(17), "{line}");
         };
         with_server(routes, Limits::default(), listen).await;
         with_picoserve_server(&firmware, listen).await;

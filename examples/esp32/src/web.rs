@@ -44,6 +44,7 @@ pub(crate) fn server(name: &'static Name) -> &'static Server {
             name: Some(name.as_str()),
             model: Some(esp_hal::chip!()),
             version: Some(env!("CARGO_PKG_VERSION")),
+            ..Device::default()
         },
         addresses,
         ..Config::default()
@@ -76,11 +77,9 @@ pub(crate) async fn serve(server: &'static Server, networks: Networks) {
     }
 }
 
-/// Returns the addresses that the page shows.
+/// Returns the addresses that the page shows, once the device has one.
 fn addresses() -> Option<Addresses> {
-    let Some(ActiveNetwork { config, .. }) = active_network() else {
-        return Some(Addresses::default());
-    };
+    let ActiveNetwork { config, .. } = active_network()?;
     Some(Addresses {
         ip: Some(config.address.address().into()),
         mask: Some(config.address.netmask()),

@@ -1,18 +1,23 @@
 //! Asks the programs on the system bus about one interface.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use zbus::fdo::{DBusProxy, ObjectManagerProxy};
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, OwnedObjectPath, OwnedVariant};
 
+use super::findings::{NetworkManagerState, SupplicantState};
 use crate::error::LinuxError;
-use crate::network_manager::bus::{DeviceProxy, ManagerProxy, NETWORK_MANAGER, refusal};
+use crate::network_manager::bus::{ASLEEP, DeviceProxy, ManagerProxy, NETWORK_MANAGER, refusal};
+use crate::supplicant::control_socket::control_dir;
 use crate::system_bus;
 
 const IWD: &str = "net.connman.iwd";
 const CONNMAN: &str = "net.connman";
 const SUPPLICANT: &str = "fi.w1.wpa_supplicant1";
+/// `NM_DEVICE_TYPE_WIFI`.
+const DEVICE_TYPE_WIFI: u32 = 2;
 
 /// The properties of a D-Bus object.
 type Properties = HashMap<String, OwnedVariant>;
@@ -44,32 +49,16 @@ trait Supplicant {
 trait SupplicantInterface {
     #[zbus(property)]
     fn config_file(&self) -> zbus::Result<String>;
+
+    #[zbus(property)]
+    fn ctrl_interface(&self) -> zbus::Result<String>;
 }
 
-/// Whether NetworkManager manages an interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ManagedState {
-    Managed,
-    /// It does not manage it now, but is still starting.
-    Starting,
-    Unmanaged,
-}
-
-/// What a wpa_supplicant on the bus has to do with an interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SupplicantState {
-    /// It does not have the interface.
-    WithoutInterface,
-    /// It has the interface from its command line, with a configuration file.
-    WithConfiguration,
-    /// It has the interface without a configuration file: a network manager has given it.
-    ForManager,
-}
-
-/// A connection to the system bus, for questions about one interface.
+/// A connection to the system bus, for queries about one interface.
 pub(super) struct Queries<'a> {
     bus: Connection,
-    names: DBusProxy<'static>,
+    /// Those of the programs that run.
+    running: Vec<&'static str>,
     interface: &'a str,
 }
 
@@ -82,26 +71,40 @@ impl<'a> Queries<'a> {
             Err(error) => return Err(error),
         };
         let names = DBusProxy::new(&bus).await?;
-        Ok(Some(Self { bus, names, interface }))
+        let mut running = Vec::new();
+        for name in [NETWORK_MANAGER, IWD, CONNMAN, SUPPLICANT] {
+            if names.name_has_owner(name.try_into()?).await? {
+                running.push(name);
+            }
+        }
+        Ok(Some(Self { bus, running, interface }))
     }
 
-    /// Returns whether NetworkManager manages the interface, or `None` if it does not run.
-    pub(super) async fn network_manager(&self) -> Result<Option<ManagedState>, LinuxError> {
+    /// Returns what NetworkManager does with the interface, or `None` if it does not run.
+    pub(super) async fn network_manager(&self) -> Result<Option<NetworkManagerState>, LinuxError> {
         let query = async {
             let manager = ManagerProxy::builder(&self.bus);
             let manager = manager.cache_properties(CacheProperties::No).build().await?;
             let is_managed = match manager.get_device_by_ip_iface(self.interface).await {
                 Ok(path) => {
                     let device = DeviceProxy::builder(&self.bus).path(path);
-                    device.cache_properties(CacheProperties::No).build().await?.managed().await?
+                    let device = device.cache_properties(CacheProperties::No).build().await?;
+                    if device.device_type().await? != DEVICE_TYPE_WIFI {
+                        return Ok(NetworkManagerState::WithoutWifi);
+                    }
+                    device.managed().await?
                 }
                 Err(error) if refusal(&error) == Some("UnknownDevice") => false,
                 Err(error) => return Err(error),
             };
-            Ok(match is_managed {
-                true => ManagedState::Managed,
-                false if manager.startup().await? => ManagedState::Starting,
-                false => ManagedState::Unmanaged,
+            Ok(if is_managed {
+                NetworkManagerState::Managed
+            } else if manager.state().await? == ASLEEP {
+                NetworkManagerState::Asleep
+            } else if manager.startup().await? {
+                NetworkManagerState::Starting
+            } else {
+                NetworkManagerState::Unmanaged
             })
         };
         self.ask("NetworkManager", NETWORK_MANAGER, query).await
@@ -121,9 +124,8 @@ impl<'a> Queries<'a> {
         Ok(self.ask("iwd", IWD, query).await? == Some(true))
     }
 
-    /// Returns what a wpa_supplicant on the bus has to do with the interface, or `None` if none
-    /// runs there, or does not say.
-    pub(super) async fn supplicant(&self) -> Option<SupplicantState> {
+    /// Returns what a wpa_supplicant on the bus has to do with the interface.
+    pub(super) async fn supplicant(&self) -> SupplicantState {
         let query = async {
             let supplicant = SupplicantProxy::new(&self.bus).await?;
             let path = match supplicant.get_interface(self.interface).await {
@@ -135,63 +137,74 @@ impl<'a> Queries<'a> {
             };
             let interface = SupplicantInterfaceProxy::builder(&self.bus).path(path);
             let interface = interface.cache_properties(CacheProperties::No).build().await?;
-            // Without a file, this property is an error.
-            let has_file = interface.config_file().await.is_ok_and(|it| !it.is_empty());
-            Ok(if has_file {
-                SupplicantState::WithConfiguration
-            } else {
-                SupplicantState::ForManager
-            })
+            match interface.config_file().await {
+                Ok(file) if !file.is_empty() => {
+                    let value = interface.ctrl_interface().await.unwrap_or_default();
+                    let directory = control_dir(&value).map(PathBuf::from);
+                    Ok(SupplicantState::WithConfiguration(directory))
+                }
+                Err(error @ zbus::Error::InputOutput(_)) => Err(error),
+                // Without a file, the property is an error.
+                Ok(_) | Err(_) => Ok(SupplicantState::ForManager),
+            }
         };
-        // Without the right to ask, nothing is known. The control socket shows the rest.
-        self.ask("wpa_supplicant", SUPPLICANT, query).await.unwrap_or_default()
+        match self.ask("wpa_supplicant", SUPPLICANT, query).await {
+            Ok(None) => SupplicantState::NotOnBus,
+            Ok(Some(state)) => state,
+            Err(error) => {
+                tracing::debug!("{error}");
+                SupplicantState::Unknown
+            }
+        }
     }
 
-    /// Returns whether ConnMan has the interface. `is_for_manager` says whether wpa_supplicant has
-    /// the interface for a network manager.
-    pub(super) async fn is_in_connman(&self, is_for_manager: bool) -> Result<bool, LinuxError> {
+    /// Returns whether ConnMan has the interface, or `None` if it does not run. `is_for_manager`
+    /// says whether wpa_supplicant has the interface for a network manager.
+    pub(super) async fn is_in_connman(
+        &self,
+        is_for_manager: bool,
+    ) -> Result<Option<bool>, LinuxError> {
         let query = async {
             let connman = ConnManProxy::new(&self.bus).await?;
             let services = connman.get_services().await?;
-            let mut networks =
-                services.iter().map(|(_, it)| it).filter(|it| is_wifi(it)).peekable();
-            if networks.peek().is_some() {
-                return Ok(networks.any(|network| {
-                    let ethernet = property::<Properties>(network, "Ethernet").unwrap_or_default();
-                    property(&ethernet, "Interface").is_some_and(|it: String| it == self.interface)
-                }));
-            }
-            // It has found no network yet. Unlike these, a technology has no interface.
+            let mut networks = services.iter().map(|(_, it)| it).filter(|it| is_wifi(it));
+            let has_network_here = networks.any(|network| {
+                let ethernet = property::<Properties>(network, "Ethernet").unwrap_or_default();
+                property(&ethernet, "Interface").is_some_and(|it: String| it == self.interface)
+            });
+            // It may have found no network yet. Unlike these, a technology has no interface.
             let technologies = connman.get_technologies().await?;
             let mut wifi = technologies.iter().map(|(_, it)| it).filter(|it| is_wifi(it));
             let powered = wifi.any(|it| property(it, "Powered").unwrap_or(false));
-            Ok(powered && is_for_manager)
+            Ok(has_network_here || powered && is_for_manager)
         };
-        Ok(self.ask("ConnMan", CONNMAN, query).await? == Some(true))
+        self.ask("ConnMan", CONNMAN, query).await
     }
 
-    /// Asks a program by `question`. Returns `None` if it does not run.
+    /// Asks a program by `query`. Returns `None` if it does not run.
     async fn ask<T>(
         &self,
         program: &str,
         name: &'static str,
-        question: impl Future<Output = zbus::Result<T>>,
+        query: impl Future<Output = zbus::Result<T>>,
     ) -> Result<Option<T>, LinuxError> {
-        let answer = async {
-            if !self.names.name_has_owner(name.try_into()?).await? {
-                return Ok(None);
+        if !self.running.contains(&name) {
+            return Ok(None);
+        }
+        query.await.map(Some).map_err(|error| {
+            let interface = self.interface;
+            if is_denied(&error) {
+                LinuxError::QueryDenied(format!(
+                    "no permission to ask {program} whether it manages {interface}: run this \
+                     program as root, or as a user that the bus policy of {program} permits"
+                ))
+            } else {
+                LinuxError::NoAnswer(format!(
+                    "{program} runs, but does not say whether it manages {interface} ({error}): \
+                     restart it (this may cut its connections), or choose the driver (wpsd: \
+                     --manager)"
+                ))
             }
-            question.await.map(Some)
-        };
-        answer.await.map_err(|error: zbus::Error| {
-            let advice = match is_denied(&error) {
-                true => "run this program as root",
-                false => "restart it",
-            };
-            LinuxError::NoAnswer(format!(
-                "{program} runs, but does not say whether it manages {}: {advice} ({error})",
-                self.interface
-            ))
         })
     }
 }

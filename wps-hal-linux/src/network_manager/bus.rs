@@ -10,6 +10,9 @@ use crate::error::LinuxError;
 /// The name of NetworkManager on the bus.
 pub(crate) const NETWORK_MANAGER: &str = "org.freedesktop.NetworkManager";
 
+/// `NM_STATE_ASLEEP`: it manages no interface for now.
+pub(crate) const ASLEEP: u32 = 10;
+
 /// A setting of a profile, such as `connection`: its properties.
 pub(crate) type Setting<'a> = HashMap<&'a str, Variant<'a>>;
 /// The settings of a profile, by name.
@@ -90,6 +93,9 @@ pub(crate) trait Profile {
 )]
 pub(crate) trait Device {
     fn disconnect(&self) -> zbus::Result<()>;
+
+    #[zbus(property)]
+    fn device_type(&self) -> zbus::Result<u32>;
 
     #[zbus(property)]
     fn managed(&self) -> zbus::Result<bool>;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::agent;
 use super::bus::{
-    Action, ActiveConnectionProxy, BusError, DeviceProxy, ManagerProxy, PERMISSION_DENIED,
+    ASLEEP, Action, ActiveConnectionProxy, BusError, DeviceProxy, ManagerProxy, PERMISSION_DENIED,
     ProfileProxy, ProfileSettings, Setting, SettingsProxy, refusal,
 };
 use super::profile::StoredProfile;
@@ -27,8 +27,6 @@ const TO_DISK: u32 = 0x1;
 const IN_MEMORY: u32 = 0x2;
 /// `NM_SETTINGS_ADD_CONNECTION2_FLAG_BLOCK_AUTOCONNECT`, and the flag of `Update2`.
 const BLOCK_AUTOCONNECT: u32 = 0x20;
-/// `NM_STATE_ASLEEP`.
-const ASLEEP: u32 = 10;
 /// How long NetworkManager may take to end a connection.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time between two requests for the state of the device.

@@ -155,6 +155,13 @@ impl Maintenance<'_> {
             _ => {}
         }
         let client = Client::connect(self.interface).await?;
+        // Before other profiles are removed: they may be all that the device still has.
+        if let Applied::InMemory { uuid, .. } | Applied::AccessPoint { uuid } = self.applied
+            && client.find(*uuid).await?.is_none()
+        {
+            tracing::warn!("NetworkManager has lost our settings: applying them again");
+            return Ok(Some(IdleEvent::ConfigLost));
+        }
         let named = self.settings.kept_id().map(Uuid::from);
         // Another network manager has a network with an identifier that is not ours. Then this one
         // cannot say what is no longer needed.
@@ -176,14 +183,8 @@ impl Maintenance<'_> {
         }
         match self.applied {
             Applied::Nothing | Applied::RadioOff | Applied::Blocked => Ok(None),
-            Applied::AccessPoint { uuid } => match is_lost(&client, *uuid).await? {
-                None => self.check_access_point(&client, *uuid).await,
-                lost => Ok(lost),
-            },
-            Applied::InMemory { uuid, ssid } => match is_lost(&client, *uuid).await? {
-                None => self.check_link(client, *uuid, ssid, false).await,
-                lost => Ok(lost),
-            },
+            Applied::AccessPoint { uuid } => self.check_access_point(&client, *uuid).await,
+            Applied::InMemory { uuid, ssid } => self.check_link(client, *uuid, ssid, false).await,
             Applied::Kept { uuid, ssid } => self.check_link(client, *uuid, ssid, true).await,
         }
     }
@@ -283,13 +284,4 @@ impl Maintenance<'_> {
             self.watch.events = Events::attach(self.directory, self.interface).await.ok();
         }
     }
-}
-
-/// Returns what must be reported if NetworkManager does not have the profile, which was in memory.
-async fn is_lost(client: &Client, uuid: Uuid) -> Result<Option<IdleEvent>, LinuxError> {
-    let is_lost = client.find(uuid).await?.is_none();
-    if is_lost {
-        tracing::warn!("NetworkManager has lost our settings: applying them again");
-    }
-    Ok(is_lost.then_some(IdleEvent::ConfigLost))
 }

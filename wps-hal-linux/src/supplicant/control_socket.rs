@@ -19,6 +19,21 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 /// event may be longer.
 const MAX_DATAGRAM: usize = 8192;
 
+/// Returns the directory in a value of `ctrl_interface` from wpa_supplicant's configuration, such
+/// as `/run/wpa_supplicant` or `DIR=/run/wpa_supplicant GROUP=netdev`.
+///
+/// Returns `None` if the value names no directory: it is empty, a UDP port, or in the abstract
+/// namespace.
+pub fn control_dir(ctrl_interface: &str) -> Option<&Path> {
+    let directory = match ctrl_interface.strip_prefix("DIR=") {
+        Some(rest) => rest.split_once(" GROUP=").map_or(rest, |(directory, _)| directory),
+        None => ctrl_interface,
+    };
+    let is_other =
+        directory.is_empty() || directory.starts_with("udp") || directory.starts_with('@');
+    (!is_other).then(|| Path::new(directory))
+}
+
 /// The error of a request to wpa_supplicant.
 ///
 /// A message contains the error of the operating system, so `source` returns `None`.
@@ -27,8 +42,8 @@ const MAX_DATAGRAM: usize = 8192;
 pub enum ControlSocketError {
     /// There is no control socket, or no process has it open.
     #[error(
-        "wpa_supplicant does not run on this interface ({path}: {error}): start it with a control \
-         socket (ctrl_interface=…)"
+        "wpa_supplicant does not run on this interface, or has its control socket elsewhere ({path}: \
+         {error}): start it with a control socket (ctrl_interface=…), or give its directory"
     )]
     Unreachable {
         /// The path of the socket.
@@ -204,4 +219,24 @@ async fn receive(socket: &UnixDatagram) -> io::Result<Zeroizing<Vec<u8>>> {
     let length = socket.recv(&mut buffer).await?;
     buffer.truncate(length);
     Ok(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_directory_is_found_as_wpa_supplicant_finds_it() {
+        for value in [
+            "/run/wpa_supplicant",
+            "DIR=/run/wpa_supplicant",
+            "DIR=/run/wpa_supplicant GROUP=netdev",
+            "DIR=/run/wpa_supplicant GROUP=0",
+        ] {
+            assert_eq!(control_dir(value), Some(Path::new("/run/wpa_supplicant")), "{value}");
+        }
+        for value in ["", "DIR=", "DIR= GROUP=netdev", "udp:9877", "@abstract:x"] {
+            assert_eq!(control_dir(value), None, "{value}");
+        }
+    }
 }

@@ -25,8 +25,8 @@ pub struct Config {
     pub has_platform: bool,
     /// The password of the API. Without one, everyone on the network can use it.
     pub password: Option<Password>,
-    /// Returns the IP settings of the Wi-Fi interface, or `None` if they are unknown. Must not
-    /// block for long.
+    /// Returns the IP settings of the Wi-Fi interface. `None` if they are unknown, or there is no
+    /// link. Must not block for long.
     pub addresses: Option<Arc<dyn Fn() -> Option<Addresses> + Send + Sync>>,
 }
 

@@ -31,26 +31,22 @@ where
     tokio::spawn(async move {
         let _permit = permit;
         let Some(mut status_listener) = control.listen() else { return };
-        let mut status = status_listener.try_get();
+        let mut is_due = true;
         loop {
-            let addresses = access.config.addresses();
-            let view =
-                View { now: (access.now)(), status: status.as_ref(), addresses, ..View::default() };
-            let next = Bytes::copy_from_slice(event(&view, &mut [0; BUFFER]));
+            let (now, addresses) = ((access.now)(), access.config.addresses());
+            let status = status_listener.try_get();
+            let view = View { now, status: status.as_ref(), addresses, ..View::default() };
+            let needs_events = needs_events(&view);
+            let next = if is_due || needs_events {
+                Bytes::copy_from_slice(event(&view, &mut [0; BUFFER]))
+            } else {
+                Bytes::from_static(SSE_COMMENT)
+            };
             if reader.send_data(next).await.is_err() {
                 return;
             }
-            if needs_events(&view) {
-                status = timeout(EVENT_INTERVAL, status_listener.changed()).await.ok().or(status);
-                continue;
-            }
-            status = loop {
-                match timeout(HEARTBEAT_INTERVAL, status_listener.changed()).await {
-                    Ok(changed) => break Some(changed),
-                    Err(_) if reader.send_data(Bytes::from_static(SSE_COMMENT)).await.is_ok() => {}
-                    Err(_) => return,
-                }
-            };
+            let interval = if needs_events { EVENT_INTERVAL } else { HEARTBEAT_INTERVAL };
+            is_due = timeout(interval, status_listener.changed()).await.is_ok() || needs_events;
         }
     });
     Body::new(body)

@@ -46,7 +46,8 @@ pub struct Config<'a> {
     pub device: Device<'a>,
     /// Whether the platform has its own networks: see [`View::has_platform`](crate::View).
     pub has_platform: bool,
-    /// Returns the IP settings of the Wi-Fi interface, or `None` if they are unknown.
+    /// Returns the IP settings of the Wi-Fi interface. `None` if they are unknown, or there is no
+    /// link.
     pub addresses: fn() -> Option<Addresses>,
     /// How many clients may listen to events at a time. Each of them occupies a socket.
     pub listeners: usize,

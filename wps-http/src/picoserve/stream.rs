@@ -81,7 +81,7 @@ impl<M: RawMutex, C: Clock, const LISTENERS: usize> CustomBody for Events<'_, M,
             let (status, addresses) = (status.as_ref(), addresses());
             let view = View { now: clock.now(), status, addresses, ..View::default() };
             let needs_events = needs_events(&view);
-            if is_due {
+            if is_due || needs_events {
                 writer.write_all(event(&view, buffer)).await?;
             } else {
                 writer.write_all(SSE_COMMENT).await?;
