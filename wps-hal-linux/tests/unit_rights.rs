@@ -1,5 +1,5 @@
 //! The rights of the shipped unit beside NetworkManager and polkit as Debian runs them, in the
-//! radio lab. Each missing right is named. systemd is the guest's init.
+//! radio lab. Each missing right is named. systemd is the init of the guest.
 //!
 //! `lab/test` runs these tests and puts `wpsd` into the same directory.
 
