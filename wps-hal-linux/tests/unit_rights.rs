@@ -49,6 +49,8 @@ impl Machine {
         let home = Router::setup(0, "home").channel(6).address([10, 9, 0, 1].into()).dhcp();
         let (old, home) = (old.start(), home.start());
         Services::install(INTERFACE);
+        // The tests restart polkit often, which systemd would refuse.
+        write("/etc/systemd/system/polkit.service.d/lab.conf", "[Unit]\nStartLimitIntervalSec=0\n");
         let machine = Self { services: Services::start(INTERFACE), _old: old, home };
         machine.wait_connected("old");
         machine
@@ -80,12 +82,13 @@ fn start_pairing() {
 #[track_caller]
 fn wait_log(unit: &Unit, text: &str) {
     until(STEP_TIMEOUT, &format!("the log says {text}"), || {
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(500)); // each probe starts processes
         unit.log().contains(text).then_some(())
     });
 }
 
 /// Replaces the installed rule by one without these actions.
+#[track_caller]
 fn permit_all_but(actions: &[&str]) {
     let mut rules = include_str!("../../examples/polkit/50-wpsd.rules").to_owned();
     for action in actions {
@@ -99,20 +102,19 @@ fn permit_all_but(actions: &[&str]) {
 #[test]
 fn a_missing_right_is_named_at_the_start() {
     let _machine = Machine::new();
+    let unit = Unit::install(&[], FLAGS);
     for action in [NETWORK_CONTROL, MODIFY_SYSTEM] {
-        let unit = Unit::install(&[], FLAGS);
         permit_all_but(&[action]);
         let error = unit.start_error();
+        unit.stop();
         assert!(error.contains(&format!("permit {action} ")), "{error}");
         assert!(error.contains("50-wpsd.rules"), "{error}");
     }
     // A station starts without the rights for access points.
-    let unit = Unit::install(&[], FLAGS);
     permit_all_but(&[SHARE_PROTECTED, SHARE_OPEN]);
     unit.start();
-    drop(unit);
+    unit.stop();
 
-    let unit = Unit::install(&[], FLAGS);
     run("systemctl --no-ask-password mask --runtime --now polkit");
     let error = unit.start_error();
     run("systemctl --no-ask-password unmask --runtime polkit");
@@ -122,10 +124,11 @@ fn a_missing_right_is_named_at_the_start() {
 #[test]
 fn networkmanager_needs_each_right_of_the_rule() {
     let machine = Machine::new();
+    let unit = Unit::install(&[], FLAGS);
+    permit_all_but(&[]);
+    unit.start();
     for action in [NETWORK_CONTROL, MODIFY_SYSTEM] {
-        let unit = Unit::install(&[], FLAGS);
         permit_all_but(&[]);
-        unit.start();
         start_pairing();
         permit_all_but(&[action]);
         assert_eq!(machine.press(), "not_permitted", "{action}");
@@ -133,9 +136,7 @@ fn networkmanager_needs_each_right_of_the_rule() {
         machine.wait_connected("old");
         assert_eq!(NetworkManager::own_profiles(), []);
     }
-    let unit = Unit::install(&[], FLAGS);
     permit_all_but(&[SHARE_PROTECTED, SHARE_OPEN]);
-    unit.start();
     start_pairing();
     assert_eq!(machine.press(), "ok");
     machine.wait_connected("home");
@@ -145,32 +146,36 @@ fn networkmanager_needs_each_right_of_the_rule() {
 fn an_access_point_gives_addresses_only_with_the_right_to_share() {
     let machine = Machine::new();
     let key = "/etc/wpsd-key";
-    for (action, security, network) in [
-        (SHARE_OPEN, "--access-point-open".to_owned(), "key_mgmt=NONE"),
-        (SHARE_PROTECTED, format!("--access-point-key-file {key}"), "psk=\"a long key\""),
-    ] {
-        let access_point = "--blank access-point --access-point-name hotspot";
-        let flags = format!("{FLAGS} {access_point} --access-point-channel 1 {security}");
-        let unit = Unit::install(&[], &flags);
-        permit_all_but(&[action]);
-        write(key, "a long key\n");
-        run(&format!("chown wpsd {key}"));
-        run(&format!("chmod 600 {key}"));
-        run(&format!("ln -s /usr/lib/dnsmasq {DNSMASQ}"));
-        unit.start();
-        wait_log(&unit, &format!("permit {action} "));
-        permit_all_but(&[]);
-        machine.wait_connected("hotspot");
-        expect_address(network);
-        drop(unit);
+    let flags = format!("{FLAGS} --blank access-point --access-point-name hotspot");
+    let flags = |security: &str| format!("{flags} --access-point-channel 1 {security}");
+    run(&format!("ln -s /usr/lib/dnsmasq {DNSMASQ}"));
+    let unit = Unit::install(&[], &flags("--access-point-open"));
+    expect_right(&machine, &unit, SHARE_OPEN, "key_mgmt=NONE");
+    drop(unit);
 
-        // Without dnsmasq nothing is shared.
-        run(&format!("rm {DNSMASQ}"));
-        let unit = Unit::install(&[], &flags);
-        permit_all_but(&[action]);
-        unit.start();
-        machine.wait_connected("hotspot");
-    }
+    let unit = Unit::install(&[], &flags(&format!("--access-point-key-file {key}")));
+    write(key, "a long key\n");
+    run(&format!("chown wpsd {key}"));
+    run(&format!("chmod 600 {key}"));
+    expect_right(&machine, &unit, SHARE_PROTECTED, "psk=\"a long key\"");
+    unit.stop();
+
+    // Without dnsmasq nothing is shared.
+    run(&format!("rm {DNSMASQ}"));
+    permit_all_but(&[SHARE_PROTECTED]);
+    unit.start();
+    machine.wait_connected("hotspot");
+}
+
+/// Asserts that the access point needs this right, and serves addresses with it.
+#[track_caller]
+fn expect_right(machine: &Machine, unit: &Unit, action: &str, network: &str) {
+    permit_all_but(&[action]);
+    unit.start();
+    wait_log(unit, &format!("permit {action} "));
+    permit_all_but(&[]);
+    machine.wait_connected("hotspot");
+    expect_address(network);
 }
 
 /// Asserts that a client of the access point gets an address.

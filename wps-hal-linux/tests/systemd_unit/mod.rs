@@ -102,6 +102,11 @@ impl Unit {
         })
     }
 
+    /// Stops the unit, also while systemd waits to start it again.
+    pub fn stop(&self) {
+        systemctl("stop wpsd@wlan1");
+    }
+
     /// Returns a property of the unit.
     #[track_caller]
     pub fn show(&self, property: &str) -> String {
@@ -116,7 +121,7 @@ impl Unit {
 
 impl Drop for Unit {
     fn drop(&mut self) {
-        systemctl("stop wpsd@wlan1");
+        self.stop();
         let _ = fs::remove_dir_all(DROP_IN_DIR);
         let _ = fs::remove_dir_all(STATE_DIR);
         systemctl("reset-failed");
