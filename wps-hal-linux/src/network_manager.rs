@@ -27,12 +27,11 @@ use zbus::OwnedObjectPath;
 use crate::error::LinuxError;
 use crate::manager::{not_managed_by_network_manager, require_supplicant_backend};
 use crate::radio_switch::{Power, RadioSwitch};
-use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
+use crate::supplicant::client::SupplicantClient;
 use crate::supplicant::exchange::exchange;
-use crate::supplicant::link::read_link;
+use crate::supplicant::requests::Requests;
 use crate::supplicant::scan::scan_all_channels;
 use crate::supplicant::search::find_pressed_router;
-use crate::supplicant::session::Session;
 use activation::Activation;
 use bus::Action;
 use client::{Autoconnect, Client};
@@ -124,21 +123,9 @@ impl NetworkManager {
         client.check_permissions(&[Action::NetworkControl, Action::ModifySystem]).await?;
         match self.radio_switch().power() {
             Power::HardBlocked => Err(LinuxError::HardBlocked(self.interface.clone())),
-            // wpa_supplicant has no socket until the radio is on.
+            // wpa_supplicant does not know the interface until the radio is on.
             Power::SoftBlocked | Power::InterfaceDown => Ok(client),
-            Power::On => match self.session().await {
-                Ok(_) => Ok(client),
-                Err(ControlSocketError::Unreachable { .. }) => Err(LinuxError::NetworkManager {
-                    kind: ErrorKind::NoDevice,
-                    message: format!(
-                        "its wpa_supplicant has no control socket for {} in {1}: start \
-                         wpa_supplicant with -O {1}",
-                        self.interface,
-                        self.directory.display()
-                    ),
-                }),
-                Err(error) => Err(error.into()),
-            },
+            Power::On => self.session().await.map(|_| client),
         }
     }
 
@@ -146,12 +133,12 @@ impl NetworkManager {
         Client::connect(&self.interface).await
     }
 
-    async fn session(&self) -> Result<Session, ControlSocketError> {
-        Ok(Session::open(&self.directory, &self.interface).await?.shared())
+    async fn session(&self) -> Result<SupplicantClient, LinuxError> {
+        SupplicantClient::open_shared(&self.directory, &self.interface).await
     }
 
-    fn control_socket(&self) -> Result<ControlSocket, ControlSocketError> {
-        ControlSocket::connect(&self.directory, &self.interface)
+    async fn requests(&self) -> Result<Requests, LinuxError> {
+        Requests::connect(&self.directory, &self.interface).await
     }
 
     fn radio_switch(&self) -> RadioSwitch<'_> {
@@ -167,13 +154,13 @@ impl NetworkManager {
     }
 
     /// Turns the radio on, and waits until NetworkManager and wpa_supplicant use it.
-    async fn turn_radio_on(&self, client: &Client) -> Result<Session, LinuxError> {
+    async fn turn_radio_on(&self, client: &Client) -> Result<SupplicantClient, LinuxError> {
         self.radio_switch().turn_on().await?;
         let end = Instant::now() + RADIO_TIMEOUT;
         loop {
             match (client.state().await?.is_available(), self.session().await) {
                 (true, Ok(session)) => return Ok(session),
-                (_, Err(error)) if Instant::now() > end => return Err(error.into()),
+                (_, Err(error)) if Instant::now() > end => return Err(error),
                 (false, Ok(_)) if Instant::now() > end => {
                     return Err(LinuxError::Blocked(self.interface.clone()));
                 }
@@ -184,7 +171,7 @@ impl NetworkManager {
 
     /// Turns the radio on without letting it join a network, and ends an earlier exchange. The
     /// snapshot of the task has the previous value of `Autoconnect`.
-    async fn session_for_task(&self, client: &Client) -> Result<Session, LinuxError> {
+    async fn session_for_task(&self, client: &Client) -> Result<SupplicantClient, LinuxError> {
         if self.radio_switch().power() != Power::On {
             client.set_autoconnect(false).await?;
         }
@@ -468,7 +455,7 @@ impl NetworkManager {
 #[derive(Clone, Copy)]
 struct Target<'a> {
     client: &'a Client,
-    session: &'a Session,
+    session: &'a SupplicantClient,
     snapshot: Option<&'a PlatformSnapshot>,
     /// The profiles before `apply`.
     profiles: &'a [StoredProfile],
@@ -646,9 +633,9 @@ impl WifiDriver for NetworkManager {
         let active = client.active().await?;
         let is_kept = matches!(self.applied, Applied::Kept { uuid, .. } if Some(uuid) == active);
         let is_temporary = !is_kept && self.is_temporary(&client, &profiles, active).await?;
-        // Without the radio, wpa_supplicant is about to close its socket.
+        // Without the radio, wpa_supplicant is about to let go of the interface.
         let link = match self.radio_switch().power() {
-            Power::On => read_link(&self.control_socket()?).await?,
+            Power::On => self.requests().await?.link().await?,
             Power::SoftBlocked | Power::InterfaceDown | Power::HardBlocked => Link::default(),
         };
         let snapshot = PlatformSnapshot {
@@ -666,7 +653,7 @@ impl WifiDriver for NetworkManager {
         if self.radio_switch().power() != Power::On {
             return Ok(Link { mode: Some(Mode::Off), ..Link::default() });
         }
-        Ok(read_link(&self.control_socket()?).await?)
+        self.requests().await?.link().await
     }
 
     async fn scan(&mut self) -> Result<ScanResults, LinuxError> {

@@ -7,6 +7,8 @@
 
 pub(crate) mod bss;
 pub(crate) mod bss_table;
+pub(crate) mod bus;
+pub(crate) mod client;
 #[cfg_attr(not(feature = "_test"), expect(unreachable_pub, reason = "for the tests"))]
 pub(crate) mod control_socket;
 #[cfg_attr(not(feature = "_test"), expect(unreachable_pub, reason = "for the tests"))]
@@ -16,6 +18,7 @@ pub(crate) mod link;
 pub(crate) mod network_block;
 pub(crate) mod refusals;
 pub(crate) mod reply;
+pub(crate) mod requests;
 pub(crate) mod return_delay;
 pub(crate) mod scan;
 pub(crate) mod search;

@@ -285,7 +285,8 @@ impl WifiDriver for WpaSupplicant {
 
     async fn scan(&mut self) -> Result<ScanResults, LinuxError> {
         self.idle_watch.pause();
-        scan_all_channels(&self.session().await?, &self.interface).await
+        let session = self.session().await?;
+        scan_all_channels(&session, &self.interface).await
     }
 
     fn can_pair_with_one(&self) -> bool {

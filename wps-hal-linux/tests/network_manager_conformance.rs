@@ -27,19 +27,19 @@ const PREFIX: &str = "7770732d-6e6d-8001-";
 
 /// The lab as a test bed.
 struct Lab {
+    /// Starts NetworkManager and its wpa_supplicant.
+    start: fn(&str) -> Manager,
     manager: Option<Manager>,
     routers: Routers,
     /// The disk with the profiles.
     disk: Option<Disk>,
 }
 
-impl Default for Lab {
-    fn default() -> Self {
-        Self { manager: None, routers: Routers::new(RADIOS), disk: None }
-    }
-}
-
 impl Lab {
+    fn new(start: fn(&str) -> Manager) -> Self {
+        Self { start, manager: None, routers: Routers::new(RADIOS), disk: None }
+    }
+
     fn manager(&mut self) -> &mut Manager {
         self.manager.as_mut().expect("NetworkManager")
     }
@@ -59,7 +59,7 @@ impl TestBed for Lab {
     }
 
     async fn reset(&mut self, platform: Option<&Credentials>) -> Result<(), Unavailable> {
-        *self = Self::default();
+        *self = Self::new(self.start);
         reset_radios();
         run(&format!("iw reg set {COUNTRY}"));
         Manager::clear();
@@ -68,7 +68,7 @@ impl TestBed for Lab {
             let key = std::str::from_utf8(wps_testkit::key(network)).expect("text");
             Manager::add_user_profile("platform", &network.ssid.to_string(), key, "");
         }
-        self.manager = Some(network_manager(INTERFACE));
+        self.manager = Some((self.start)(INTERFACE));
         Ok(())
     }
 
@@ -172,7 +172,16 @@ fn id_of(uuid: &str) -> KeptId {
 
 #[tokio::test]
 async fn the_network_manager_driver_keeps_the_contract() {
-    let (mut lab, mut results) = (Lab::default(), Vec::new());
+    keeps_the_contract(network_manager).await;
+}
+
+#[tokio::test]
+async fn without_a_control_socket_it_keeps_the_contract_too() {
+    keeps_the_contract(Manager::start_without_socket).await;
+}
+
+async fn keeps_the_contract(start: fn(&str) -> Manager) {
+    let (mut lab, mut results) = (Lab::new(start), Vec::new());
     let mut on_result = |result: &CheckResult| {
         println!("{result}");
         results.push((result.check, result.outcome.to_string()));

@@ -8,10 +8,8 @@ use zbus::OwnedObjectPath;
 
 use super::client::{Client, DeviceState};
 use crate::error::LinuxError;
+use crate::supplicant::client::SupplicantClient;
 use crate::supplicant::event::Event;
-use crate::supplicant::network_block::list_networks;
-use crate::supplicant::reply::Values;
-use crate::supplicant::session::Session;
 
 /// How many times a join is retried if the router rejects it although the key is right.
 const MAX_REJECTIONS: u32 = 3;
@@ -33,7 +31,7 @@ const SSID_NOT_FOUND: u32 = 53;
 /// An activation of a profile, whose network is `ssid`.
 pub(crate) struct Activation<'a> {
     pub(crate) client: &'a Client,
-    pub(crate) session: &'a Session,
+    pub(crate) session: &'a SupplicantClient,
     pub(crate) ssid: &'a Ssid,
 }
 
@@ -42,7 +40,7 @@ impl Activation<'_> {
     ///
     /// wpa_supplicant reports much earlier than NetworkManager that a key was refused.
     pub(crate) async fn run(&self, path: &OwnedObjectPath) -> Result<(), LinuxError> {
-        let mut earlier = list_networks(self.session.control()).await?;
+        let mut earlier = self.session.requests().networks().await?;
         self.session.discard_events();
         let active = self.begin(path).await?;
         let begin_timeout = Instant::now() + BEGIN_TIMEOUT;
@@ -67,8 +65,7 @@ impl Activation<'_> {
                     if rejections > MAX_REJECTIONS {
                         return Err(LinuxError::Wifi(ErrorKind::Refused));
                     }
-                    // NetworkManager may have removed the network since.
-                    self.session.request(&format!("SELECT_NETWORK {id}")).await?;
+                    self.session.requests().return_to_network(id).await?;
                 }
                 Some(_) => continue,
                 None => {}
@@ -109,11 +106,11 @@ impl Activation<'_> {
 
     /// Returns whether the link that is complete is that of the profile.
     async fn is_joined(&self, id: u32, active: &OwnedObjectPath) -> Result<bool, LinuxError> {
-        if self.session.connected_network_id().await? != Some(id) {
-            return Ok(false);
-        }
-        let status = self.session.request("STATUS").await?;
-        let is_same = Values::parse(&status).ssid().as_ref() == Some(self.ssid);
+        let status = self.session.status().await?;
+        let is_same = status.is_keyed()
+            && !status.is_access_point
+            && status.network_id == Some(id)
+            && status.ssid.as_ref() == Some(self.ssid);
         Ok(is_same && self.client.active_path().await? == *active)
     }
 }

@@ -6,13 +6,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 use wps_core::Ssid;
 
-use crate::supplicant::bss_table::sightings;
-use crate::supplicant::control_socket::ControlSocketError;
+use crate::error::LinuxError;
+use crate::supplicant::client::SupplicantClient;
 use crate::supplicant::exchange;
-use crate::supplicant::network_block::list_networks;
 use crate::supplicant::reply::Network;
 use crate::supplicant::scan::ScanOutcome;
-use crate::supplicant::session::Session;
 
 /// The value of `wps_cred_processing` that NetworkManager sets when it takes an interface.
 const CRED_PROCESSING: u8 = 2;
@@ -25,16 +23,16 @@ const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_FREQUENCY_MHZ: u16 = 5895;
 
 /// Ends an exchange of ours. A pairing that NetworkManager has begun goes on.
-pub(crate) async fn cancel_exchange(session: &Session) -> Result<(), ControlSocketError> {
+pub(crate) async fn cancel_exchange(session: &SupplicantClient) -> Result<(), LinuxError> {
     exchange::cancel_ours(session, CRED_PROCESSING).await
 }
 
 /// Scans the channel of an access point that is to be joined, unless its results are fresh.
 pub(crate) async fn refresh(
-    session: &Session,
+    session: &SupplicantClient,
     frequency_mhz: u16,
-) -> Result<(), ControlSocketError> {
-    let mut seen = sightings(session.control()).await?.into_iter();
+) -> Result<(), LinuxError> {
+    let mut seen = session.requests().sightings().await?.into_iter();
     let is_fresh =
         seen.any(|it| it.frequency_mhz == frequency_mhz && it.age_seconds <= MAX_FRESH_AGE_SECONDS);
     if !is_fresh && frequency_mhz != 0 {
@@ -47,11 +45,11 @@ pub(crate) async fn refresh(
 /// Scans until an access point of this network is found: first where it was seen last. Returns
 /// `false` if there is none.
 pub(crate) async fn find_network(
-    session: &Session,
+    session: &SupplicantClient,
     ssid: &Ssid,
-) -> Result<bool, ControlSocketError> {
+) -> Result<bool, LinuxError> {
     let mut known: Vec<u16> = Vec::new();
-    for it in sightings(session.control()).await? {
+    for it in session.requests().sightings().await? {
         if it.ssid.as_ref() == Some(ssid) {
             if it.age_seconds <= MAX_FRESH_AGE_SECONDS {
                 return Ok(true);
@@ -59,7 +57,7 @@ pub(crate) async fn find_network(
             known.push(it.frequency_mhz);
         }
     }
-    let all = session.frequencies().await?;
+    let all = session.requests().frequencies().await?;
     let others = all.into_iter().filter(|it| *it <= MAX_FREQUENCY_MHZ && !known.contains(it));
     for frequencies in [known.clone(), others.collect()] {
         if frequencies.is_empty() {
@@ -69,7 +67,7 @@ pub(crate) async fn find_network(
             return Ok(true); // unknown: NetworkManager may still find it
         };
         let age = started.elapsed().as_secs() + 1;
-        let mut seen = sightings(session.control()).await?.into_iter();
+        let mut seen = session.requests().sightings().await?.into_iter();
         if seen.any(|it| it.ssid.as_ref() == Some(ssid) && it.age_seconds <= age) {
             return Ok(true);
         }
@@ -80,16 +78,15 @@ pub(crate) async fn find_network(
 /// Lets wpa_supplicant return to the network of NetworkManager, which our exchange has disabled
 /// without NetworkManager noticing. Does nothing if it is not disabled.
 pub(crate) async fn return_to_network(
-    session: &Session,
+    session: &SupplicantClient,
     frequency_mhz: u16,
-) -> Result<(), ControlSocketError> {
+) -> Result<(), LinuxError> {
     // NetworkManager adds one network at a time, and enables it.
-    let networks = list_networks(session.control()).await?;
+    let networks = session.requests().networks().await?;
     let is_its = |network: &&Network| !network.enabled && !network.name.is_empty();
     if let Some(network) = networks.iter().rev().find(is_its) {
         refresh(session, frequency_mhz).await?;
-        // It fails if NetworkManager has removed the network since.
-        session.request(&format!("SELECT_NETWORK {}", network.id)).await?;
+        session.requests().return_to_network(network.id).await?;
     }
     Ok(())
 }

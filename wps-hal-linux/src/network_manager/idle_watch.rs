@@ -11,11 +11,10 @@ use super::client::Client;
 use super::uuid::Uuid;
 use crate::error::LinuxError;
 use crate::radio_switch::{Power, RadioSwitch};
-use crate::supplicant::bss_table;
-use crate::supplicant::control_socket::{ControlSocket, Events};
+use crate::supplicant::client::EventStream;
 use crate::supplicant::event::Event;
-use crate::supplicant::link::read_link;
 use crate::supplicant::refusals::Refusals;
+use crate::supplicant::requests::Requests;
 use crate::supplicant::return_delay::ReturnDelay;
 
 /// The time between two checks.
@@ -65,7 +64,7 @@ pub(crate) struct IdleWatch {
     is_failure_logged: bool,
     return_delay: ReturnDelay,
     /// wpa_supplicant's events, only while the profile is active and the link is down.
-    events: Option<Events>,
+    events: Option<EventStream>,
     refusals: Refusals,
     /// The connection to NetworkManager that has last returned to the network, only until the link
     /// is up. It keeps a dialog from opening if the key is refused.
@@ -237,9 +236,9 @@ impl Maintenance<'_> {
         ssid: &Ssid,
         kept: bool,
     ) -> Result<Option<IdleEvent>, LinuxError> {
-        let control = ControlSocket::connect(self.directory, self.interface)?;
+        let supplicant = Requests::connect(self.directory, self.interface).await?;
         let (is_active, device) = (client.active().await? == Some(uuid), client.state().await?);
-        let is_up = read_link(&control).await?.up;
+        let is_up = supplicant.link().await?.up;
         if is_active && is_up {
             self.watch.pause();
             self.watch.return_delay = ReturnDelay::default();
@@ -259,7 +258,7 @@ impl Maintenance<'_> {
         if !(in_other_network || has_given_up) {
             self.watch.return_delay.stop();
         } else if self.watch.return_delay.is_over() {
-            if !bss_table::contains(&control, ssid, None).await? {
+            if !supplicant.is_in_range(ssid).await? {
                 self.watch.return_delay.postpone();
                 return Ok(None);
             }
@@ -280,8 +279,12 @@ impl Maintenance<'_> {
 
     /// Listens to wpa_supplicant's events, unless it does already.
     async fn listen(&mut self) {
-        if !self.watch.events.as_ref().is_some_and(Events::is_connected) {
-            self.watch.events = Events::attach(self.directory, self.interface).await.ok();
+        let is_listening = match &self.watch.events {
+            Some(events) => events.is_connected().await,
+            None => false,
+        };
+        if !is_listening {
+            self.watch.events = EventStream::open(self.directory, self.interface).await.ok();
         }
     }
 }

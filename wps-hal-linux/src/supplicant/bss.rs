@@ -1,6 +1,6 @@
 //! Decodes the entries of wpa_supplicant's BSS table.
 
-use wps_core::wsc::{Advertisement, Router};
+use wps_core::wsc::{Advertisement, Bssid, Router};
 use wps_core::{BssInfo, Ssid};
 use wps_core::{Cipher, Security};
 
@@ -13,6 +13,36 @@ pub(crate) fn bss_entries(reply: &str) -> impl Iterator<Item = (u32, Values<'_>)
         let (id, rest) = entry.split_once('\n').unwrap_or((entry, ""));
         Some((id.parse().ok()?, Values::parse(rest)))
     })
+}
+
+/// The short fields of an entry of the BSS table.
+#[derive(Clone, Debug)]
+pub(crate) struct BssSummary {
+    pub(crate) bssid: Bssid,
+    pub(crate) frequency_mhz: Option<u16>,
+    pub(crate) signal_dbm: Option<i16>,
+    /// The whole seconds since it was last seen.
+    pub(crate) age_seconds: Option<u64>,
+    /// The flags as on the control socket, such as `[WPA2-PSK-CCMP][WPS-PBC][ESS]`.
+    pub(crate) flags: String,
+}
+
+impl BssSummary {
+    /// Parses an entry. Returns `None` if it has no address.
+    pub(crate) fn parse(entry: &Values<'_>) -> Option<Self> {
+        Some(Self {
+            bssid: entry.bssid("bssid")?,
+            frequency_mhz: entry.number("freq"),
+            signal_dbm: entry.number("level"),
+            age_seconds: entry.number("age"),
+            flags: entry.text("flags").unwrap_or_default().into(),
+        })
+    }
+
+    /// Returns whether the access point has WPS.
+    pub(crate) fn has_wps(&self) -> bool {
+        self.flags.contains("[WPS")
+    }
 }
 
 /// An access point, from an entry of the BSS table.
@@ -40,30 +70,33 @@ pub(crate) struct WpsBss {
 }
 
 impl Bss {
-    /// Parses an entry. `summary` has the short fields. The elements of the probe response and of
-    /// the beacon come in two more replies, since each of them may fill one. Returns `None` if the
-    /// entry has no address.
-    pub(crate) fn parse(summary: &Values<'_>, probe_response: &str, beacon: &str) -> Option<Self> {
-        let bssid = summary.bssid("bssid")?;
-        let probe_response = Values::parse(probe_response).bytes("ie");
-        let beacon = Values::parse(beacon).bytes("beacon_ie");
-        let advertisement = Advertisement::merged(&probe_response, &beacon);
-        let flags = summary.text("flags").unwrap_or_default();
+    /// Creates an access point from the elements of its latest probe response and beacon, either of
+    /// which may be empty.
+    pub(crate) fn new(summary: &BssSummary, probe_response: &[u8], beacon: &[u8]) -> Self {
+        let advertisement = Advertisement::merged(probe_response, beacon);
         let mut info = BssInfo {
-            frequency_mhz: summary.number("freq"),
-            signal_dbm: summary.number("level"),
-            security: security(flags),
-            pairwise_cipher: pairwise_cipher(flags),
+            frequency_mhz: summary.frequency_mhz,
+            signal_dbm: summary.signal_dbm,
+            security: security(&summary.flags),
+            pairwise_cipher: pairwise_cipher(&summary.flags),
             wps: advertisement.is_some(),
             pressed: Some(advertisement.as_ref().is_some_and(|it| it.pressed)),
-            ..BssInfo::new(bssid)
+            ..BssInfo::new(summary.bssid)
         };
         // `ie=` is of the frame that was received last. If only beacons were received, it is one of
         // them.
-        read_elements(if probe_response.is_empty() { &beacon } else { &probe_response }, &mut info);
+        read_elements(if probe_response.is_empty() { beacon } else { probe_response }, &mut info);
         // A hidden network may reveal its name in a probe response.
         info.ssid = info.ssid.or_else(|| advertisement.as_ref()?.ssid.clone());
-        Some(Self { info, advertisement, age_seconds: summary.number("age") })
+        Self { info, advertisement, age_seconds: summary.age_seconds }
+    }
+
+    /// Creates an access point. The elements of the probe response and of the beacon come in two
+    /// replies, since each of them may fill one.
+    pub(crate) fn parse(summary: &BssSummary, probe_response: &str, beacon: &str) -> Self {
+        let probe_response = Values::parse(probe_response).bytes("ie");
+        let beacon = Values::parse(beacon).bytes("beacon_ie");
+        Self::new(summary, &probe_response, &beacon)
     }
 
     /// Returns the access point as one to pair with, or `None` if it does not have WPS.
@@ -185,16 +218,15 @@ fn group_cipher(suite: u8) -> Option<Cipher> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use wps_core::wsc::Bssid;
-
     use super::*;
+    use proptest::prelude::*;
 
     fn entry(flags: &str, elements: &str) -> BssInfo {
         let summary =
             format!("bssid=02:00:00:00:00:01\nfreq=2437\nlevel=-61\nage=2\nflags={flags}\n");
         let beacon = format!("beacon_ie={elements}\n");
-        Bss::parse(&Values::parse(&summary), "", &beacon).expect("an address").info
+        let summary = BssSummary::parse(&Values::parse(&summary)).expect("an address");
+        Bss::parse(&summary, "", &beacon).info
     }
 
     #[test]
@@ -295,7 +327,8 @@ mod tests {
         #[test]
         fn any_reply_parses_without_a_panic(text: String) {
             let _ = bss_entries(&text).count();
-            let _ = Bss::parse(&Values::parse(&text), &text, &text).and_then(Bss::into_wps);
+            let summary = BssSummary::parse(&Values::parse(&text));
+            let _ = summary.and_then(|it| Bss::parse(&it, &text, &text).into_wps());
         }
     }
 }

@@ -4,7 +4,7 @@ use wps_core::Ssid;
 use wps_core::wsc::Bssid;
 use zeroize::Zeroizing;
 
-use super::bss::{Bss, bss_entries};
+use super::bss::{Bss, BssSummary, bss_entries};
 use super::control_socket::{ControlSocket, ControlSocketError};
 use super::reply::Values;
 
@@ -25,19 +25,19 @@ const MASK_BEACON_IE: &str = "0x00800000";
 pub(crate) async fn bss_list(
     control: &ControlSocket,
     max_age_seconds: u64,
-    is_wanted: impl Fn(&Values<'_>) -> bool,
+    is_wanted: impl Fn(&BssSummary) -> bool,
 ) -> Result<Vec<Bss>, ControlSocketError> {
     let mut found = Vec::new();
     let mut pages = Pages::new(control, MASK_SUMMARY);
     while let Some(page) = pages.next().await? {
-        for (id, summary) in bss_entries(&page) {
-            let age = summary.number::<u64>("age");
-            let is_recent = age.is_some_and(|age| age <= max_age_seconds);
+        for (id, entry) in bss_entries(&page) {
+            let Some(summary) = BssSummary::parse(&entry) else { continue };
+            let is_recent = summary.age_seconds.is_some_and(|age| age <= max_age_seconds);
             if is_recent && is_wanted(&summary) {
                 let get = |mask| format!("BSS RANGE={id}-{id} MASK={mask}");
                 let probe_response = control.request(get(MASK_IE)).await?;
                 let beacon = control.request(get(MASK_BEACON_IE)).await?;
-                found.extend(Bss::parse(&summary, &probe_response, &beacon));
+                found.push(Bss::parse(&summary, &probe_response, &beacon));
             }
         }
     }

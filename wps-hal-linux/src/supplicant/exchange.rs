@@ -7,10 +7,12 @@ use wps_core::driver::Offer;
 use wps_core::wsc::{CredentialError, Router, credentials};
 use zeroize::Zeroizing;
 
+use super::client::SupplicantClient;
 use super::control_socket::ControlSocketError;
 use super::event::Event;
 use super::network_block::list_networks;
 use super::reply::Network;
+use super::requests::Requests;
 use super::session::Session;
 use crate::error::LinuxError;
 
@@ -44,20 +46,20 @@ pub(crate) struct ExchangeVariables {
 
 impl ExchangeVariables {
     /// Reads the variables.
-    pub(crate) async fn read(session: &Session) -> Result<Self, ControlSocketError> {
+    pub(crate) async fn read(session: &Session) -> Result<Self, LinuxError> {
         let cred_processing = session.request("GET wps_cred_processing").await?;
         Ok(Self {
             cred_processing: cred_processing.trim().parse().unwrap_or(0),
-            config_methods_unset: are_config_methods_unset(session).await?,
+            config_methods_unset: session.requests().config_methods().await?.is_empty(),
         })
     }
 
     /// Sets the variables to these values.
-    pub(crate) async fn restore(&self, session: &Session) -> Result<(), ControlSocketError> {
+    pub(crate) async fn restore(&self, session: &SupplicantClient) -> Result<(), LinuxError> {
         let Self { cred_processing, config_methods_unset } = self;
-        session.command(&format!("SET wps_cred_processing {cred_processing}")).await?;
+        session.requests().set_cred_processing(*cred_processing).await?;
         if *config_methods_unset {
-            session.command("SET config_methods ").await?;
+            session.requests().set_config_methods("").await?;
         }
         Ok(())
     }
@@ -65,14 +67,18 @@ impl ExchangeVariables {
 
 /// Leaves the current network and runs the exchange with `router`. Returns its credentials. All
 /// other networks are disabled afterwards: the driver enables them again.
-pub(crate) async fn exchange(session: &Session, router: &Router) -> Result<Offer, LinuxError> {
-    session.command(&format!("SET wps_cred_processing {CRED_PROCESSING_EXTERNAL}")).await?;
-    if are_config_methods_unset(session).await? {
-        session.command(&format!("SET config_methods {CONFIG_METHODS}")).await?;
+pub(crate) async fn exchange(
+    session: &SupplicantClient,
+    router: &Router,
+) -> Result<Offer, LinuxError> {
+    let requests = session.requests();
+    requests.set_cred_processing(CRED_PROCESSING_EXTERNAL).await?;
+    if requests.config_methods().await?.is_empty() {
+        requests.set_config_methods(CONFIG_METHODS).await?;
     }
-    let id = add_wps_network(session, router).await?;
+    let id = add_wps_network(requests, router).await?;
     session.discard_events();
-    session.select_network(id).await?;
+    requests.select_network(id).await?;
     let mut received = Zeroizing::new(Vec::new());
     let mut scans = 0;
     // The current link may be to the same router. Its end before the exchange is not an error.
@@ -126,15 +132,14 @@ pub(crate) async fn exchange(session: &Session, router: &Router) -> Result<Offer
     };
     tokio::time::timeout(ROUTER_DISCONNECT_TIMEOUT, router_disconnect)
         .await
-        .unwrap_or(Ok::<_, ControlSocketError>(()))?;
+        .unwrap_or(Ok::<_, LinuxError>(()))?;
     let offer = Offer::new(credentials(&received)?);
     offer.ok_or(LinuxError::Credentials(CredentialError::NoNetwork))
 }
 
 /// Adds a network that pairs by push button with `router` only. Returns its id.
-async fn add_wps_network(session: &Session, router: &Router) -> Result<u32, LinuxError> {
-    let id = session.add_network().await?;
-    for (variable, value) in [
+async fn add_wps_network(requests: &Requests, router: &Router) -> Result<u32, LinuxError> {
+    let variables = [
         ("id_str", ID_STR),
         ("key_mgmt", "WPS"),
         ("eap", "WSC"),
@@ -142,10 +147,8 @@ async fn add_wps_network(session: &Session, router: &Router) -> Result<u32, Linu
         ("phase1", "\"pbc=1\""),
         ("bssid", &router.bssid.to_string()),
         ("scan_freq", &router.frequency_mhz.to_string()),
-    ] {
-        session.set_variable(id, variable, value).await?;
-    }
-    Ok(id)
+    ];
+    requests.add_network_with(&variables).await
 }
 
 /// Cancels a running pairing and removes its network. `WPS_CANCEL` without a pairing would drop a
@@ -163,21 +166,22 @@ pub(crate) async fn cancel(session: &Session) -> Result<(), ControlSocketError> 
 /// Ends an exchange of ours that a dropped future has left, beside another program: leaves the
 /// pairings of that program alone, and sets `wps_cred_processing` to its value.
 pub(crate) async fn cancel_ours(
-    session: &Session,
+    session: &SupplicantClient,
     cred_processing: u8,
-) -> Result<(), ControlSocketError> {
-    for network in list_networks(session.control()).await? {
-        let id_str = session.request(&format!("GET_NETWORK {} id_str", network.id)).await?;
+) -> Result<(), LinuxError> {
+    let requests = session.requests();
+    for network in requests.networks().await? {
+        let variable = async |name| requests.network_variable(network.id, name).await;
         // Another program's network has a name, or is for WPS. One with neither was dropped before
         // it got our `id_str`.
-        let is_incomplete = network.name.is_empty() && !session.is_wps_network(network.id).await?;
-        if id_str.trim() == ID_STR || is_incomplete {
-            // It fails if the other program has removed the network since.
-            session.request(&format!("REMOVE_NETWORK {}", network.id)).await?;
+        let is_incomplete =
+            network.name.is_empty() && variable("key_mgmt").await?.as_deref() != Some("WPS");
+        if variable("id_str").await?.as_deref() == Some(ID_STR) || is_incomplete {
+            // The other program may have removed the network since.
+            requests.discard_network(network.id).await?;
         }
     }
-    let config_methods_unset =
-        session.request("GET config_methods").await?.trim() == CONFIG_METHODS;
+    let config_methods_unset = requests.config_methods().await? == CONFIG_METHODS;
     ExchangeVariables { cred_processing, config_methods_unset }.restore(session).await
 }
 
@@ -190,10 +194,4 @@ async fn pairing_networks(session: &Session) -> Result<Vec<Network>, ControlSock
         }
     }
     Ok(pairing)
-}
-
-/// Returns whether wpa_supplicant's `config_methods` is not set.
-async fn are_config_methods_unset(session: &Session) -> Result<bool, ControlSocketError> {
-    let reply = session.request("GET config_methods").await?;
-    Ok(matches!(reply.trim(), "" | "null" | "FAIL"))
 }

@@ -1,10 +1,42 @@
 //! Reads the state of the link and converts it to the core's [`Link`].
 
 use wps_core::Mode;
-use wps_core::{Cipher, Link, Security};
+use wps_core::{Cipher, Link, Security, Ssid};
 
 use super::control_socket::{ControlSocket, ControlSocketError};
 use super::reply::Values;
+
+/// What the interface does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Status {
+    /// The name of wpa_supplicant's state, such as `COMPLETED`.
+    pub(crate) state: Option<String>,
+    /// wpa_supplicant's id of the current network.
+    pub(crate) network_id: Option<u32>,
+    pub(crate) ssid: Option<Ssid>,
+    /// Whether the interface serves a network.
+    pub(crate) is_access_point: bool,
+    /// Whether the current network is that of a WPS exchange.
+    pub(crate) is_wps: bool,
+}
+
+impl Status {
+    /// Parses a reply to `STATUS`.
+    pub(crate) fn parse(status: &Values<'_>) -> Self {
+        Self {
+            state: status.text("wpa_state").map(str::to_owned),
+            network_id: status.number("id"),
+            ssid: status.ssid(),
+            is_access_point: status.text("mode") == Some("AP"),
+            is_wps: status.text("key_mgmt") == Some("WPS"),
+        }
+    }
+
+    /// Returns whether a connection is complete. The one for a WPS exchange does not count.
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.state.as_deref() == Some("COMPLETED") && !self.is_wps
+    }
+}
 
 /// Reads the state of the link.
 pub(crate) async fn read_link(control: &ControlSocket) -> Result<Link, ControlSocketError> {
@@ -35,7 +67,7 @@ pub(crate) async fn read_link(control: &ControlSocket) -> Result<Link, ControlSo
 }
 
 /// Converts the `key_mgmt` of `STATUS`.
-fn security(key_mgmt: &str) -> Option<Security> {
+pub(super) fn security(key_mgmt: &str) -> Option<Security> {
     Some(match key_mgmt {
         "NONE" => Security::Open,
         "OWE" => Security::Owe,

@@ -4,12 +4,9 @@ use std::time::{Duration, Instant};
 
 use wps_core::{ErrorKind, ScanResults};
 
-use super::bss_table::bss_list;
-use super::control_socket::ControlSocketError;
+use super::client::{EVENT_TIMEOUT, SupplicantClient};
 use super::event::Event;
-use super::network_block::list_networks;
-use super::reply::{self, Values};
-use super::session::{EVENT_TIMEOUT, Session};
+use super::requests::ScanReply;
 use crate::error::LinuxError;
 
 /// How many times a scan is requested again while another scan runs. With a wait after each, this
@@ -43,29 +40,19 @@ const EINVAL: i32 = 22;
 /// The kernel's error number for an operation that a card does not support.
 const EOPNOTSUPP: i32 = 95;
 
-impl Session {
-    /// Returns the frequencies that this card may use, in MHz.
-    pub(crate) async fn frequencies(&self) -> Result<Vec<u16>, ControlSocketError> {
-        let reply = self.request("GET_CAPABILITY freq").await?;
-        Ok(reply::channels(&reply).map(|channel| channel.frequency_mhz).collect())
-    }
-
+impl SupplicantClient {
     /// Scans these channels without leaving the current network.
-    pub(crate) async fn scan(
-        &self,
-        frequencies_mhz: &[u16],
-    ) -> Result<ScanOutcome, ControlSocketError> {
-        let list: Vec<_> = frequencies_mhz.iter().map(u16::to_string).collect();
-        let request = format!("SCAN TYPE=ONLY freq={}", list.join(","));
+    pub(crate) async fn scan(&self, frequencies_mhz: &[u16]) -> Result<ScanOutcome, LinuxError> {
         let mut busy_replies = 0;
         loop {
             self.discard_events();
-            let reply = self.request(&request).await?;
-            match reply.trim() {
-                "OK" => break,
-                "FAIL-BUSY" if busy_replies == MAX_BUSY_REPLIES => return Ok(ScanOutcome::Busy),
-                "FAIL-BUSY" => self.wait_for_other_scan().await?,
-                _ => return Ok(ScanOutcome::Failed),
+            match self.requests().start_scan(frequencies_mhz).await? {
+                ScanReply::Started => break,
+                ScanReply::Busy if busy_replies == MAX_BUSY_REPLIES => {
+                    return Ok(ScanOutcome::Busy);
+                }
+                ScanReply::Busy => self.wait_for_other_scan().await?,
+                ScanReply::Refused => return Ok(ScanOutcome::Failed),
             }
             busy_replies += 1;
         }
@@ -91,23 +78,23 @@ impl Session {
     /// Waits until a scan that is not ours ends.
     ///
     /// Without a link, wpa_supplicant scans all bands again and again for a network to join. This
-    /// method stops that until `apply` or `join`. If the session is [shared](Self::shared), another
-    /// program scans all bands, too, to list networks. Such a scan is aborted, unless that program
-    /// is joining a network.
-    async fn wait_for_other_scan(&self) -> Result<(), ControlSocketError> {
-        let status = self.request("STATUS").await?;
-        let state = Values::parse(&status).text("wpa_state");
+    /// method stops that until `apply` or `join`. If [another program](Self::open_shared) decides
+    /// about networks, it scans all bands, too, to list networks. Such a scan is aborted, unless
+    /// that program is joining a network.
+    async fn wait_for_other_scan(&self) -> Result<(), LinuxError> {
+        let status = self.status().await?;
+        let state = status.state.as_deref();
         // Not if there is a link, or one is just being established.
         let is_idle = matches!(state, Some("SCANNING" | "DISCONNECTED" | "INACTIVE"));
         if !self.is_shared() {
             if is_idle {
-                self.command("DISCONNECT").await?;
+                self.requests().disconnect().await?;
             }
         } else if state == Some("COMPLETED")
-            || is_idle && list_networks(self.control()).await?.is_empty()
+            || is_idle && self.requests().networks().await?.is_empty()
         {
             // It may have ended.
-            self.request("ABORT_SCAN").await?;
+            self.requests().abort_scan().await?;
         }
         let scan_end = async {
             loop {
@@ -124,7 +111,7 @@ impl Session {
 
 /// Scans all channels without leaving the current network or joining another one.
 pub(crate) async fn scan_all_channels(
-    session: &Session,
+    session: &SupplicantClient,
     interface: &str,
 ) -> Result<ScanResults, LinuxError> {
     if !session.is_radio_on().await? {
@@ -133,11 +120,11 @@ pub(crate) async fn scan_all_channels(
     let scan = async {
         loop {
             session.discard_events();
-            let is_ours = match session.request("SCAN TYPE=ONLY").await?.trim() {
-                "OK" => true,
+            let is_ours = match session.requests().start_scan(&[]).await? {
+                ScanReply::Started => true,
                 // A scan of another program finds the same access points.
-                "FAIL-BUSY" => false,
-                _ => return Err(LinuxError::InvalidReply("SCAN")),
+                ScanReply::Busy => false,
+                ScanReply::Refused => return Err(LinuxError::InvalidReply("SCAN")),
             };
             match scan_end(session).await? {
                 // It may have failed for a reason that does not concern ours.
@@ -152,14 +139,14 @@ pub(crate) async fn scan_all_channels(
     };
     tokio::time::timeout(SCAN_TIMEOUT, scan).await.unwrap_or(Ok(()))?;
     let mut results = ScanResults::default();
-    for bss in bss_list(session.control(), MAX_BSS_AGE_SECONDS, |_| true).await? {
+    for bss in session.requests().bss_list(MAX_BSS_AGE_SECONDS, |_| true).await? {
         results.add(bss.info);
     }
     Ok(results)
 }
 
 /// Waits until a scan ends. Returns its last event.
-async fn scan_end(session: &Session) -> Result<Event, LinuxError> {
+async fn scan_end(session: &SupplicantClient) -> Result<Event, LinuxError> {
     loop {
         let event = session.next_event().await?;
         if matches!(event, Event::ScanResults | Event::ScanFailed(_)) {

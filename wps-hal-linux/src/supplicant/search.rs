@@ -8,11 +8,9 @@ use wps_core::driver::{PairContext, SearchProgress};
 use wps_core::wsc::{Bssid, Decision, Router, ScanPlan};
 use wps_core::{ErrorKind, ScanResults};
 
-use super::bss::{Bss, WpsBss};
-use super::bss_table::bss_list;
-use super::reply::Values;
+use super::bss::{Bss, BssSummary, WpsBss};
+use super::client::SupplicantClient;
 use super::scan::ScanOutcome;
-use super::session::Session;
 use crate::error::LinuxError;
 
 /// The delay before the next scan step if one failed.
@@ -34,13 +32,14 @@ const MAX_PRESSED_AGE_SECONDS: u64 = 5;
 /// cannot scan at the same time. This then calls `stop_access_point`, which must not let the card
 /// join another network.
 pub(crate) async fn find_pressed_router(
-    session: &Session,
+    session: &SupplicantClient,
     freq_list: &[u16],
     context: &mut PairContext<'_>,
     stop_access_point: impl AsyncFn() -> Result<(), LinuxError>,
 ) -> Result<Router, LinuxError> {
     let is_allowed = |frequency: &u16| freq_list.is_empty() || freq_list.contains(frequency);
-    let mut plan = ScanPlan::new(session.frequencies().await?.into_iter().filter(is_allowed));
+    let mut plan =
+        ScanPlan::new(session.requests().frequencies().await?.into_iter().filter(is_allowed));
     // Without a network to return to, scan all channels at once first, which is faster.
     let mut all_at_once = session.connected_network_id().await?.is_none()
         && session.access_point_network_id().await?.is_none();
@@ -101,13 +100,13 @@ pub(crate) async fn find_pressed_router(
         let only = context.only();
         let is_candidate = |bssid: Bssid| only.is_none_or(|only| only == bssid);
         let candidate_in_range = Cell::new(false);
-        let has_wps = |summary: &Values<'_>| {
-            if summary.bssid("bssid").is_some_and(is_candidate) {
+        let has_wps = |summary: &BssSummary| {
+            if is_candidate(summary.bssid) {
                 candidate_in_range.set(true);
             }
-            summary.text("flags").is_some_and(|flags| flags.contains("[WPS"))
+            summary.has_wps()
         };
-        let found = bss_list(session.control(), MAX_BSS_AGE_SECONDS, has_wps).await?;
+        let found = session.requests().bss_list(MAX_BSS_AGE_SECONDS, has_wps).await?;
         let found: Vec<_> = found.into_iter().filter_map(Bss::into_wps).collect();
         let mut results = ScanResults::default();
         found.iter().for_each(|it| results.add(it.info.clone()));

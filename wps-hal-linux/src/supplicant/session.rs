@@ -1,33 +1,29 @@
-//! A driver method's connection to wpa_supplicant: requests, events, and the state of the radio and
-//! the link.
+//! A driver method's connection to a wpa_supplicant that has a control socket.
 
+use std::ops::Deref;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::client::{EventStream, SupplicantClient};
 use super::control_socket::{ControlSocket, ControlSocketError, Events};
-use super::event::Event;
-use super::reply::Values;
+use super::network_block::{self, FREQUENCY_RANGES};
+use super::requests::Requests;
 use crate::error::LinuxError;
-use crate::radio_switch::Power;
 
-/// How long to wait for an event before checking that wpa_supplicant still runs.
-pub(super) const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How many times [`Session::wait_for_power`] asks wpa_supplicant for its state: for 3 s in all.
-const MAX_POWER_POLLS: u32 = 60;
-/// The time between two of these requests.
-const POWER_POLL_INTERVAL: Duration = Duration::from_millis(50);
-
-/// A connection to wpa_supplicant for the time of one driver method.
+/// A [`SupplicantClient`] with a control socket, for a driver that also sends requests of its own.
 pub(crate) struct Session {
-    control: ControlSocket,
-    events: Events,
-    /// Whether another program decides which networks wpa_supplicant joins.
-    is_shared: bool,
-    /// Whether a malformed event was logged. One log line for a session is enough.
-    malformed_logged: AtomicBool,
+    client: SupplicantClient,
+    control: Arc<ControlSocket>,
+}
+
+impl Deref for Session {
+    type Target = SupplicantClient;
+
+    fn deref(&self) -> &SupplicantClient {
+        &self.client
+    }
 }
 
 impl Session {
@@ -37,20 +33,10 @@ impl Session {
         directory: &Path,
         interface: &str,
     ) -> Result<Self, ControlSocketError> {
-        let events = Events::attach(directory, interface).await?;
-        let control = ControlSocket::connect(directory, interface)?;
-        Ok(Self { control, events, is_shared: false, malformed_logged: AtomicBool::new(false) })
-    }
-
-    /// Declares that another program decides which networks wpa_supplicant joins. A scan then never
-    /// stops that program from joining one.
-    pub(crate) fn shared(self) -> Self {
-        Self { is_shared: true, ..self }
-    }
-
-    /// Returns whether another program decides which networks wpa_supplicant joins.
-    pub(super) fn is_shared(&self) -> bool {
-        self.is_shared
+        let events = EventStream::Socket(Events::attach(directory, interface).await?);
+        let control = Arc::new(ControlSocket::connect(directory, interface)?);
+        let client = SupplicantClient::new(Requests::Socket(control.clone()), events);
+        Ok(Self { client, control })
     }
 
     /// Returns the connection for requests.
@@ -74,108 +60,34 @@ impl Session {
         self.control.command(command).await
     }
 
-    /// Discards all events up to the latest reply.
-    pub(crate) fn discard_events(&self) {
-        self.events.discard_pending();
+    /// Adds an empty network, which is disabled. Returns its id.
+    pub(crate) async fn add_network(&self) -> Result<u32, LinuxError> {
+        network_block::add_network(&self.control).await
     }
 
-    /// Waits for the next event. Returns an error if wpa_supplicant has gone, even if it was killed
-    /// and could not report that.
-    pub(crate) async fn next_event(&self) -> Result<Event, ControlSocketError> {
-        loop {
-            match self.event_or_timeout().await? {
-                Some(event) => return Ok(event),
-                None => self.command("PING").await.map(drop)?,
-            }
-        }
-    }
-
-    /// Waits for the next event. Returns `None` if there is none within [`EVENT_TIMEOUT`].
-    pub(crate) async fn event_or_timeout(&self) -> Result<Option<Event>, ControlSocketError> {
-        self.event_within(EVENT_TIMEOUT).await
-    }
-
-    /// Waits for the next event. Returns `None` if there is none within `timeout`.
-    pub(crate) async fn event_within(
+    /// Sets a variable of the network with this id.
+    pub(crate) async fn set_variable(
         &self,
-        timeout: Duration,
-    ) -> Result<Option<Event>, ControlSocketError> {
-        let Ok(event) = tokio::time::timeout(timeout, self.events.next()).await else {
-            return Ok(None);
-        };
-        let event = event?;
-        match event {
-            Event::Other => {}
-            Event::Malformed => {
-                if !self.malformed_logged.swap(true, Ordering::Relaxed) {
-                    tracing::warn!("ignoring a malformed event from wpa_supplicant");
-                }
-            }
-            _ => tracing::debug!("wpa_supplicant: {event:?}"),
-        }
-        Ok(Some(event))
+        id: u32,
+        variable: &str,
+        value: impl AsRef<[u8]>,
+    ) -> Result<(), ControlSocketError> {
+        network_block::set_variable(&self.control, id, variable, value).await
     }
 
-    /// Returns whether the radio is on, as far as wpa_supplicant has noticed. If the session is
-    /// [shared](Self::shared), waits for 3 s until it is: the other program takes the interface
-    /// down for a moment to change its address.
-    pub(crate) async fn is_radio_on(&self) -> Result<bool, LinuxError> {
-        if self.is_shared {
-            self.wait_for_power(Power::On).await
-        } else {
-            self.is_interface_enabled().await
-        }
+    /// Lets wpa_supplicant join this network and no other. This disables all other networks.
+    pub(crate) async fn select_network(&self, id: u32) -> Result<(), ControlSocketError> {
+        self.command(&format!("SELECT_NETWORK {id} freq={FREQUENCY_RANGES}")).await.map(drop)
     }
 
-    async fn is_interface_enabled(&self) -> Result<bool, LinuxError> {
-        let status = self.request("STATUS").await?;
-        match Values::parse(&status).text("wpa_state") {
-            Some("INTERFACE_DISABLED") => Ok(false),
-            Some(_) => Ok(true),
-            None => Err(LinuxError::InvalidReply("STATUS")),
-        }
+    /// Removes the network with this id.
+    pub(crate) async fn remove_network(&self, id: u32) -> Result<(), ControlSocketError> {
+        self.command(&format!("REMOVE_NETWORK {id}")).await.map(drop)
     }
 
-    /// Waits until wpa_supplicant has noticed that the radio is on (for [`Power::On`]) or off (for
-    /// any other `power`). Returns `false` if it has not noticed after 3 s.
-    pub(crate) async fn wait_for_power(&self, power: Power) -> Result<bool, LinuxError> {
-        for _ in 0..MAX_POWER_POLLS {
-            if self.is_interface_enabled().await? == (power == Power::On) {
-                return Ok(true);
-            }
-            tokio::time::sleep(POWER_POLL_INTERVAL).await;
-        }
-        Ok(false)
-    }
-
-    /// Returns whether wpa_supplicant scans for a network to join.
-    pub(crate) async fn is_scanning(&self) -> Result<bool, ControlSocketError> {
-        let status = self.request("STATUS").await?;
-        Ok(Values::parse(&status).text("wpa_state") == Some("SCANNING"))
-    }
-
-    /// Returns the id of the network that the station is connected to, with keys installed. Returns
-    /// `None` if it is not connected.
-    pub(crate) async fn connected_network_id(&self) -> Result<Option<u32>, ControlSocketError> {
-        self.completed_network_id(|status| status.text("mode") != Some("AP")).await
-    }
-
-    /// Returns the id of the network that the device serves as an access point. Returns `None` if
-    /// it serves none.
-    pub(crate) async fn access_point_network_id(&self) -> Result<Option<u32>, ControlSocketError> {
-        self.completed_network_id(|status| status.text("mode") == Some("AP")).await
-    }
-
-    /// Returns the id of the current network if its connection is complete and `condition` holds
-    /// for the reply to `STATUS`. The connection for a WPS exchange does not count.
-    async fn completed_network_id(
-        &self,
-        condition: impl Fn(&Values<'_>) -> bool,
-    ) -> Result<Option<u32>, ControlSocketError> {
-        let status = self.request("STATUS").await?;
-        let status = Values::parse(&status);
-        let keyed =
-            status.text("wpa_state") == Some("COMPLETED") && status.text("key_mgmt") != Some("WPS");
-        Ok(status.number("id").filter(|_| keyed && condition(&status)))
+    /// Returns whether the network with this id is for WPS, so it belongs to a running pairing.
+    pub(crate) async fn is_wps_network(&self, id: u32) -> Result<bool, ControlSocketError> {
+        let reply = self.request(&format!("GET_NETWORK {id} key_mgmt")).await?;
+        Ok(reply.trim() == "WPS")
     }
 }

@@ -34,9 +34,15 @@ const OWN_TAG: &str = "wps-hal-linux.interface";
 const WITHOUT_DHCP: &str =
     "[connection]\nipv4.dhcp-timeout=2147483647\nipv6.ra-timeout=2147483647\n";
 
-/// NetworkManager with a separate wpa_supplicant that has a control socket, as in Debian.
+/// The control socket of a wpa_supplicant that has none for its interfaces. Only the tests know it.
+const GLOBAL_SOCKET: &str = "/run/lab/wpa_supplicant";
+
+/// NetworkManager with a separate wpa_supplicant that has a control socket, as in Debian, or none,
+/// as in Fedora.
 pub struct NetworkManager {
     interface: String,
+    /// Whether wpa_supplicant has a control socket for each interface.
+    has_sockets: bool,
     /// The last lines of NetworkManager's configuration.
     lines: String,
     supplicant: Option<Child>,
@@ -109,8 +115,19 @@ impl NetworkManager {
     /// Starts NetworkManager with these lines at the end of its configuration.
     #[track_caller]
     pub fn start_with(interface: &str, lines: &str) -> Self {
+        Self::start_as(interface, lines, true)
+    }
+
+    /// Starts NetworkManager without DHCP, and a wpa_supplicant without a control socket.
+    #[track_caller]
+    pub fn start_without_socket(interface: &str) -> Self {
+        Self::start_as(interface, WITHOUT_DHCP, false)
+    }
+
+    #[track_caller]
+    fn start_as(interface: &str, lines: &str, has_sockets: bool) -> Self {
         let (interface, lines) = (interface.into(), lines.into());
-        let mut manager = Self { interface, lines, supplicant: None, manager: None };
+        let mut manager = Self { interface, has_sockets, lines, supplicant: None, manager: None };
         manager.start();
         manager
     }
@@ -205,7 +222,11 @@ impl NetworkManager {
 
     /// Starts wpa_supplicant alone, after [`Self::kill_supplicant`].
     pub fn start_supplicant(&mut self) {
-        let supplicant = format!("wpa_supplicant -u -s -O {SOCKETS}");
+        let option = match self.has_sockets {
+            true => format!("-O {SOCKETS}"),
+            false => format!("-g {GLOBAL_SOCKET}"),
+        };
+        let supplicant = format!("wpa_supplicant -u -s {option}");
         self.supplicant = Some(spawn("wpa_supplicant", &supplicant));
     }
 
@@ -262,9 +283,15 @@ impl NetworkManager {
         }
     }
 
-    /// Sends a request to NetworkManager's wpa_supplicant. Returns `None` without a socket.
+    /// Sends a request to NetworkManager's wpa_supplicant. Returns `None` if it does not have the
+    /// interface.
     pub fn request_supplicant(&self, request: &str) -> Option<String> {
-        request_once(&Path::new(SOCKETS).join(&self.interface), request).ok()
+        if self.has_sockets {
+            return request_once(&Path::new(SOCKETS).join(&self.interface), request).ok();
+        }
+        let request = format!("IFNAME={} {request}", self.interface);
+        let reply = request_once(Path::new(GLOBAL_SOCKET), &request).ok();
+        reply.filter(|it| !it.starts_with("FAIL-NO-IFNAME-MATCH"))
     }
 
     /// Returns the network that NetworkManager has joined or serves with the interface, if the link

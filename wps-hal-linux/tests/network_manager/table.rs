@@ -13,7 +13,7 @@ use wps_testkit::{home, network};
 
 use crate::context::{OLD, Rest, STEP_TIMEOUT, TestContext, block, joined};
 use crate::device::Device;
-use crate::lab::{Router, until};
+use crate::lab::{NetworkManager, Router, network_manager, until};
 use crate::settings::{AES, WPA2_PSK};
 
 /// The event of a router with which the exchange begins.
@@ -76,6 +76,17 @@ const ENDINGS: [Ending; 13] = [
     Ending::Overlap,
 ];
 
+/// The cells for a wpa_supplicant without a control socket.
+const WITHOUT_SOCKET: [Cell; 7] = [
+    Cell(Start::UserProfile, Ending::CancelledExchanging),
+    Cell(Start::EarlierPairing, Ending::Paired),
+    Cell(Start::UserProfile, Ending::WrongKey),
+    Cell(Start::AccessPoint, Ending::NotPressed),
+    Cell(Start::NoProfile, Ending::DaemonKilledJoining),
+    Cell(Start::UserProfile, Ending::RouterVanished),
+    Cell(Start::Off, Ending::Overlap),
+];
+
 impl Start {
     /// Returns the settings on the device at the start. An earlier pairing is added later.
     fn settings(self) -> Settings {
@@ -112,11 +123,11 @@ impl fmt::Display for Cell {
 }
 
 impl Cell {
-    /// Plays the cell and returns how it ended: the result, and how long the device needed for the
-    /// connection afterwards.
-    fn play(self) -> (Result<(), Cause>, Duration) {
+    /// Plays the cell with NetworkManager started by `manager`. Returns how it ended: the result,
+    /// and how long the device needed for the connection afterwards.
+    fn play(self, manager: fn(&str) -> NetworkManager) -> (Result<(), Cause>, Duration) {
         let Self(start, ending) = self;
-        let mut context = TestContext::new(start != Start::NoProfile);
+        let mut context = TestContext::with(start != Start::NoProfile, manager);
         let mut home = TestContext::home();
         if ending == Ending::WrongKey {
             home = home.hands_over(&[("home", WPA2_PSK, AES, "wrong horse")]);
@@ -301,8 +312,8 @@ fn has_scanned(status: &Status) -> bool {
     matches!(status.progress, SearchProgress::NotPressed | SearchProgress::Pressed { .. })
 }
 
-/// Returns the cells to play.
-fn cells() -> Vec<Cell> {
+/// Returns the cells to play: those of `RADIO_TEST_CELLS`, or these.
+fn cells(default: impl IntoIterator<Item = Cell>) -> Vec<Cell> {
     let all = STARTS.into_iter().flat_map(|start| ENDINGS.map(|ending| Cell(start, ending)));
     match std::env::var("RADIO_TEST_CELLS").ok().as_deref() {
         Some("all") => all.collect(),
@@ -310,18 +321,27 @@ fn cells() -> Vec<Cell> {
             let words: Vec<_> = filter.split(' ').collect();
             all.filter(|it| words.iter().any(|word| it.to_string().contains(word))).collect()
         }
-        None => (0..STARTS.len().max(ENDINGS.len()))
-            .map(|at| Cell(STARTS[at % STARTS.len()], ENDINGS[at % ENDINGS.len()]))
-            .collect(),
+        None => default.into_iter().collect(),
     }
 }
 
 #[test]
 fn starts_and_endings() {
+    let diagonal = (0..STARTS.len().max(ENDINGS.len()))
+        .map(|at| Cell(STARTS[at % STARTS.len()], ENDINGS[at % ENDINGS.len()]));
+    play(cells(diagonal), network_manager);
+}
+
+#[test]
+fn without_a_control_socket_the_same_starts_and_endings() {
+    play(cells(WITHOUT_SOCKET), NetworkManager::start_without_socket);
+}
+
+fn play(cells: Vec<Cell>, manager: fn(&str) -> NetworkManager) {
     let mut wrong = Vec::new();
-    for cell in cells() {
+    for cell in cells {
         let start = std::time::Instant::now();
-        match catch_unwind(AssertUnwindSafe(|| cell.play())) {
+        match catch_unwind(AssertUnwindSafe(|| cell.play(manager))) {
             Ok((result, back)) => {
                 let (result, back) = (format!("{result:?}"), back.as_secs_f64());
                 let whole = start.elapsed().as_secs();

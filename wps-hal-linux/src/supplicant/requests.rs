@@ -1,0 +1,284 @@
+//! Requests to wpa_supplicant, through its control socket or over D-Bus.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wps_core::{ErrorKind, Link, Ssid};
+
+use super::bss::{Bss, BssSummary};
+use super::bss_table::{self, Sighting};
+use super::bus::BusRequests;
+use super::control_socket::{ControlSocket, ControlSocketError};
+use super::link::{self, Status};
+use super::network_block::{self, FREQUENCY_RANGES};
+use super::reply::{self, Network, Values};
+use crate::error::LinuxError;
+
+/// The reply to the request for a scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ScanReply {
+    /// It has begun.
+    Started,
+    /// Another scan runs, or wpa_supplicant is joining a network.
+    Busy,
+    /// wpa_supplicant refuses it.
+    Refused,
+}
+
+/// A connection for requests. wpa_supplicant may have no control socket, for example with
+/// NetworkManager on Fedora. Its D-Bus interface offers the same, except where a method says so.
+#[derive(Clone, Debug)]
+pub(crate) enum Requests {
+    /// Through the control socket.
+    Socket(Arc<ControlSocket>),
+    /// Over D-Bus.
+    Bus(BusRequests),
+}
+
+impl Requests {
+    /// Connects to the control socket of `interface` in `directory`, or over D-Bus if no process
+    /// has such a socket open.
+    pub(crate) async fn connect(directory: &Path, interface: &str) -> Result<Self, LinuxError> {
+        let socket_error = match ControlSocket::connect(directory, interface) {
+            Ok(control) => return Ok(Self::Socket(Arc::new(control))),
+            Err(error) => error,
+        };
+        let bus_error = match BusRequests::connect(interface).await {
+            Ok(requests) => return Ok(Self::Bus(requests)),
+            Err(error) => error,
+        };
+        Err(match (socket_error, bus_error.kind()) {
+            (socket_error @ ControlSocketError::Permission(_), _) => socket_error.into(),
+            (_, ErrorKind::NotPermitted) => bus_error.into(),
+            (_, kind) => LinuxError::NetworkManager {
+                kind,
+                message: format!(
+                    "its wpa_supplicant has no control socket for {interface} in {}, and does not \
+                     answer over D-Bus ({bus_error}): look whether it runs with the option -u",
+                    directory.display()
+                ),
+            },
+        })
+    }
+
+    /// Checks that wpa_supplicant still answers for this interface.
+    pub(crate) async fn ping(&self) -> Result<(), LinuxError> {
+        match self {
+            Self::Socket(control) => Ok(control.command("PING").await.map(drop)?),
+            Self::Bus(bus) => bus.state().await.map(drop),
+        }
+    }
+
+    /// Returns what the interface does.
+    pub(crate) async fn status(&self) -> Result<Status, LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                Ok(Status::parse(&Values::parse(&control.request("STATUS").await?)))
+            }
+            Self::Bus(bus) => bus.status().await,
+        }
+    }
+
+    /// Returns the state of the link. Over D-Bus, fields that wpa_supplicant does not report are
+    /// `None`.
+    pub(crate) async fn link(&self) -> Result<Link, LinuxError> {
+        match self {
+            Self::Socket(control) => Ok(link::read_link(control).await?),
+            Self::Bus(bus) => bus.link().await,
+        }
+    }
+
+    // --- scans ---------------------------------------------------------------------------------
+
+    /// Returns the frequencies that this card may use, in MHz.
+    pub(crate) async fn frequencies(&self) -> Result<Vec<u16>, LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                let reply = control.request("GET_CAPABILITY freq").await?;
+                Ok(reply::channels(&reply).map(|channel| channel.frequency_mhz).collect())
+            }
+            Self::Bus(bus) => bus.frequencies(),
+        }
+    }
+
+    /// Begins a scan of these channels, or of all channels if there are none. wpa_supplicant does
+    /// not leave its network, and joins none.
+    pub(crate) async fn start_scan(
+        &self,
+        frequencies_mhz: &[u16],
+    ) -> Result<ScanReply, LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                let list: Vec<_> = frequencies_mhz.iter().map(u16::to_string).collect();
+                let request = match list.as_slice() {
+                    [] => "SCAN TYPE=ONLY".into(),
+                    list => format!("SCAN TYPE=ONLY freq={}", list.join(",")),
+                };
+                Ok(match control.request(request).await?.trim() {
+                    "OK" => ScanReply::Started,
+                    "FAIL-BUSY" => ScanReply::Busy,
+                    _ => ScanReply::Refused,
+                })
+            }
+            Self::Bus(bus) => bus.start_scan(frequencies_mhz).await,
+        }
+    }
+
+    /// Aborts the scan that runs. Does nothing if it has ended.
+    pub(crate) async fn abort_scan(&self) -> Result<(), LinuxError> {
+        match self {
+            Self::Socket(control) => Ok(control.request("ABORT_SCAN").await.map(drop)?),
+            Self::Bus(bus) => bus.abort_scan().await,
+        }
+    }
+
+    /// Returns the access points that were seen at most `max_age_seconds` ago, in whole seconds,
+    /// and whose short fields satisfy `is_wanted`.
+    pub(crate) async fn bss_list(
+        &self,
+        max_age_seconds: u64,
+        is_wanted: impl Fn(&BssSummary) -> bool,
+    ) -> Result<Vec<Bss>, LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                Ok(bss_table::bss_list(control, max_age_seconds, is_wanted).await?)
+            }
+            Self::Bus(bus) => bus.bss_list(max_age_seconds, is_wanted).await,
+        }
+    }
+
+    /// Returns where and when each access point was last seen.
+    pub(crate) async fn sightings(&self) -> Result<Vec<Sighting>, LinuxError> {
+        match self {
+            Self::Socket(control) => Ok(bss_table::sightings(control).await?),
+            Self::Bus(bus) => bus.sightings().await,
+        }
+    }
+
+    /// Returns whether an access point of this network is in the BSS table.
+    pub(crate) async fn is_in_range(&self, ssid: &Ssid) -> Result<bool, LinuxError> {
+        match self {
+            Self::Socket(control) => Ok(bss_table::contains(control, ssid, None).await?),
+            Self::Bus(_) => {
+                let mut seen = self.sightings().await?.into_iter();
+                Ok(seen.any(|it| it.ssid.as_ref() == Some(ssid)))
+            }
+        }
+    }
+
+    // --- networks ------------------------------------------------------------------------------
+
+    /// Reads wpa_supplicant's list of networks. Over D-Bus, no network is temporarily disabled.
+    pub(crate) async fn networks(&self) -> Result<Vec<Network>, LinuxError> {
+        match self {
+            Self::Socket(control) => Ok(network_block::list_networks(control).await?),
+            Self::Bus(bus) => bus.networks().await,
+        }
+    }
+
+    /// Returns a variable of a network, which must not be a secret one. A text has quotes. Returns
+    /// `None` if the network is gone.
+    pub(crate) async fn network_variable(
+        &self,
+        id: u32,
+        variable: &str,
+    ) -> Result<Option<String>, LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                let reply = control.request(format!("GET_NETWORK {id} {variable}")).await?;
+                Ok(Some(reply.trim().to_owned()).filter(|it| it != "FAIL"))
+            }
+            Self::Bus(bus) => bus.network_variable(id, variable).await,
+        }
+    }
+
+    /// Adds a network with these variables, which is disabled. A text has quotes. Returns its id.
+    pub(crate) async fn add_network_with(
+        &self,
+        variables: &[(&str, &str)],
+    ) -> Result<u32, LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                let id = network_block::add_network(control).await?;
+                for (variable, value) in variables {
+                    network_block::set_variable(control, id, variable, value).await?;
+                }
+                Ok(id)
+            }
+            Self::Bus(bus) => bus.add_network(variables).await,
+        }
+    }
+
+    /// Lets wpa_supplicant join this network and no other. This disables all other networks.
+    pub(crate) async fn select_network(&self, id: u32) -> Result<(), LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                let command = format!("SELECT_NETWORK {id} freq={FREQUENCY_RANGES}");
+                Ok(control.command(command).await.map(drop)?)
+            }
+            Self::Bus(bus) => bus.select_network(id).await,
+        }
+    }
+
+    /// Lets wpa_supplicant join this network of another program, which may have removed it.
+    pub(crate) async fn return_to_network(&self, id: u32) -> Result<(), LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                Ok(control.request(format!("SELECT_NETWORK {id}")).await.map(drop)?)
+            }
+            Self::Bus(bus) => bus.return_to_network(id).await,
+        }
+    }
+
+    /// Ends the connection, and lets wpa_supplicant join none.
+    pub(crate) async fn disconnect(&self) -> Result<(), LinuxError> {
+        match self {
+            Self::Socket(control) => Ok(control.command("DISCONNECT").await.map(drop)?),
+            Self::Bus(bus) => bus.disconnect().await,
+        }
+    }
+
+    /// Removes a network. Succeeds if it is gone already.
+    pub(crate) async fn discard_network(&self, id: u32) -> Result<(), LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                Ok(control.request(format!("REMOVE_NETWORK {id}")).await.map(drop)?)
+            }
+            Self::Bus(bus) => bus.discard_network(id).await,
+        }
+    }
+
+    // --- variables -----------------------------------------------------------------------------
+
+    /// Sets `wps_cred_processing`. Over D-Bus there are only the values 1 and 2, and 0 becomes 2.
+    pub(crate) async fn set_cred_processing(&self, value: u8) -> Result<(), LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                Ok(control.command(format!("SET wps_cred_processing {value}")).await.map(drop)?)
+            }
+            Self::Bus(bus) => bus.set_cred_processing(value).await,
+        }
+    }
+
+    /// Returns `config_methods`, or an empty text if it is not set.
+    pub(crate) async fn config_methods(&self) -> Result<String, LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                let reply = control.request("GET config_methods").await?;
+                let value = reply.trim();
+                Ok(if matches!(value, "null" | "FAIL") { "" } else { value }.to_owned())
+            }
+            Self::Bus(bus) => bus.config_methods().await,
+        }
+    }
+
+    /// Sets `config_methods`. An empty text unsets it.
+    pub(crate) async fn set_config_methods(&self, value: &str) -> Result<(), LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                Ok(control.command(format!("SET config_methods {value}")).await.map(drop)?)
+            }
+            Self::Bus(bus) => bus.set_config_methods(value).await,
+        }
+    }
+}
