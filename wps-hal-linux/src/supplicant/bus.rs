@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use wps_core::wsc::Bssid;
-use wps_core::{Cipher, Link, Mode};
+use wps_core::{Cipher, ErrorKind, Link, Mode};
 use zbus::export::futures_core::Stream;
 use zbus::fdo::{DBusProxy, PropertiesProxy};
 use zbus::message::Type;
@@ -33,19 +33,17 @@ use super::link::{Status, security};
 use super::reply::Network;
 use super::requests::ScanReply;
 use crate::error::LinuxError;
-use objects::{BssEntry, Variables, bssid, network_id, value};
+use objects::{BssEntry, NO_OBJECT, Variables, bssid, network_id, value};
 use proxy::{
     BSS, BusError, InterfaceProxy, NetworkProxy, Properties, SupplicantProxy, WPA_SUPPLICANT,
     WpsProxy,
 };
-use translator::Translator;
+use translator::{Lookup, Translator};
 
 /// The longest wait for a reply.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// The number of signals that may wait. A scan sends several for each access point.
 const SIGNALS_MAX: NonZeroUsize = NonZeroUsize::new(2048).unwrap();
-/// The path that stands for no object.
-const NO_OBJECT: &str = "/";
 /// The value of `wps_cred_processing` that D-Bus calls no processing.
 const CRED_PROCESSING_EXTERNAL: u8 = 1;
 
@@ -68,7 +66,7 @@ impl BusRequests {
         let bus = connection::Builder::system().method_timeout(CALL_TIMEOUT).build();
         let bus = timeout(CALL_TIMEOUT, bus).await.map_err(|_| BusError::timed_out())??;
         let daemon = DBusProxy::builder(&bus).cache_properties(CacheProperties::No).build().await?;
-        let name = WPA_SUPPLICANT.try_into().map_err(zbus::Error::from)?;
+        let name = WPA_SUPPLICANT.try_into()?;
         let owner = daemon.get_name_owner(name).await?;
         let supplicant = SupplicantProxy::builder(&bus).destination(&owner);
         let supplicant = supplicant.cache_properties(CacheProperties::No).build().await?;
@@ -94,13 +92,12 @@ impl BusRequests {
     ) -> Result<Properties, BusError> {
         let builder = PropertiesProxy::builder(&self.bus).destination(&self.owner).path(path);
         let properties = builder.cache_properties(CacheProperties::No).build().await?;
-        Ok(properties.get_all(interface.try_into().map_err(zbus::Error::from)?).await?)
+        Ok(properties.get_all(interface.try_into()?).await?)
     }
 
     /// Returns the path of a network.
     fn network_path(&self, id: u32) -> Result<OwnedObjectPath, BusError> {
-        let path = OwnedObjectPath::try_from(format!("{}/Networks/{id}", self.path));
-        Ok(path.map_err(zbus::Error::from)?)
+        Ok(OwnedObjectPath::try_from(format!("{}/Networks/{id}", self.path))?)
     }
 
     // --- the interface -------------------------------------------------------------------------
@@ -114,66 +111,80 @@ impl BusRequests {
     pub(super) async fn status(&self) -> Result<Status, LinuxError> {
         let state = self.state().await?;
         let path = self.proxy().await?.current_network().await.map_err(BusError::from)?;
-        let variables = self.variables(&path).await?.unwrap_or_default();
-        Ok(Status {
-            state: Some(state),
-            network_id: network_id(&path),
-            ssid: variables.ssid(),
-            is_access_point: variables.is_access_point(),
-            is_wps: variables.get("key_mgmt") == "WPS",
-        })
+        let mut status =
+            Status { state: Some(state), network_id: network_id(&path), ..Status::default() };
+        // wpa_supplicant sends the variables with the keys, so they are read only if needed.
+        if status.is_completed()
+            && let Some(variables) = self.variables(&path).await?
+        {
+            status.ssid = variables.ssid();
+            status.is_access_point = variables.is_access_point();
+            status.is_wps = variables.get("key_mgmt") == "WPS";
+        }
+        Ok(status)
     }
 
     pub(super) async fn link(&self) -> Result<Link, LinuxError> {
         let interface = self.proxy().await?;
         let state = self.state().await?;
-        let path = interface.current_network().await.map_err(BusError::from)?;
-        let variables = self.variables(&path).await?.unwrap_or_default();
-        let bss = interface.current_bss().await.map_err(BusError::from)?;
-        let bss = self.bss(&bss).await?.map(|it| it.bss().info);
         let key_mgmt = interface.current_auth_mode().await.map_err(BusError::from)?;
-        // Not every driver can tell the signal.
-        let signal =
-            interface.signal_poll().await.ok().and_then(|it| Properties::try_from(it).ok());
-        let signal = signal.unwrap_or_default();
-        let width = value::<String>(&signal, "width");
-        let is_access_point = variables.is_access_point();
+        let signal = self.signal().await;
         let address = Path::new("/sys/class/net").join(&self.interface).join("address");
         let address = std::fs::read_to_string(address).unwrap_or_default();
-        let bss = bss.as_ref();
-        Ok(Link {
-            up: state == "COMPLETED" && variables.get("key_mgmt") != "WPS",
-            mode: Some(match &*state {
-                "INTERFACE_DISABLED" => Mode::Off,
-                _ if is_access_point => Mode::AccessPoint,
-                _ => Mode::Station,
-            }),
-            ssid: bss.and_then(|it| it.ssid.clone()).or_else(|| variables.ssid()),
-            bssid: bss.map(|it| it.bssid),
-            frequency_mhz: bss
-                .and_then(|it| it.frequency_mhz)
-                .or_else(|| variables.get("frequency").parse().ok().filter(|_| is_access_point)),
-            width_mhz: width.and_then(|it| it.split_whitespace().next()?.parse().ok()),
+        let link = Link {
+            up: state == "COMPLETED" && key_mgmt != "WPS",
+            width_mhz: value::<String>(&signal, "width")
+                .and_then(|it| it.split_whitespace().next()?.parse().ok()),
             signal_dbm: value::<i32>(&signal, "rssi")
                 .and_then(|it| i16::try_from(it).ok())
                 .filter(|dbm| *dbm != -9999),
             security: security(&key_mgmt),
-            // Which of several ciphers this link uses is not known.
-            pairwise_cipher: bss
-                .and_then(|it| it.pairwise_cipher)
-                .filter(|it| *it != Cipher::TkipCcmp),
-            group_cipher: bss.and_then(|it| it.group_cipher),
-            generation: None,
             address: address.trim().parse().ok(),
-            country: None,
+            ..Link::default()
+        };
+        let path = interface.current_bss().await.map_err(BusError::from)?;
+        if let Some(bss) = self.bss(&path).await? {
+            let bss = bss.bss().info;
+            return Ok(Link {
+                mode: Some(Mode::Station),
+                ssid: bss.ssid,
+                bssid: Some(bss.bssid),
+                frequency_mhz: bss.frequency_mhz,
+                // Which one of several ciphers the link uses is not known.
+                pairwise_cipher: bss.pairwise_cipher.filter(|it| *it != Cipher::TkipCcmp),
+                group_cipher: bss.group_cipher,
+                ..link
+            });
+        }
+        if state == "INTERFACE_DISABLED" {
+            return Ok(Link { mode: Some(Mode::Off), ..link });
+        }
+        let path = interface.current_network().await.map_err(BusError::from)?;
+        let network = self.variables(&path).await?.filter(Variables::is_access_point);
+        Ok(match network {
+            None => Link { mode: Some(Mode::Station), ..link },
+            Some(network) => Link {
+                mode: Some(Mode::AccessPoint),
+                ssid: network.ssid(),
+                frequency_mhz: network.get("frequency").parse().ok(),
+                ..link
+            },
         })
+    }
+
+    /// Returns the signal of the link. Returns no properties if the driver of the card does not
+    /// report it.
+    async fn signal(&self) -> Properties {
+        let Ok(interface) = self.proxy().await else { return Properties::new() };
+        let signal = interface.signal_poll().await.ok();
+        signal.and_then(|it| Properties::try_from(it).ok()).unwrap_or_default()
     }
 
     // --- scans ---------------------------------------------------------------------------------
 
     pub(super) fn frequencies(&self) -> Result<Vec<u16>, LinuxError> {
         channels::frequencies(&self.interface).map_err(|error| LinuxError::NetworkManager {
-            kind: wps_core::ErrorKind::Other,
+            kind: ErrorKind::Other,
             message: format!("the channels of {} cannot be read: {error}", self.interface),
         })
     }
@@ -357,20 +368,41 @@ struct Signals {
 }
 
 impl Signals {
-    /// Polls for the next event.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Event, BusError>> {
-        loop {
-            if let Some(event) = self.translator.next() {
-                return Poll::Ready(Ok(event));
+    /// Polls for the next signal, and handles it. Returns `false` if there is none yet.
+    fn handle_next(&mut self, context: &mut Context<'_>) -> Result<bool, BusError> {
+        match Pin::new(&mut self.stream).poll_next(context) {
+            Poll::Ready(Some(signal)) => {
+                self.translator.on_signal(&signal?);
+                Ok(true)
             }
-            match Pin::new(&mut self.stream).poll_next(context) {
-                Poll::Ready(Some(signal)) => self.translator.on_signal(&signal?),
-                // The connection to the bus has ended.
-                Poll::Ready(None) => return Poll::Ready(Err(BusError::timed_out())),
-                Poll::Pending => return Poll::Pending,
+            // The connection to the bus has ended.
+            Poll::Ready(None) => Err(BusError::timed_out()),
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    /// Polls for the next event, or for what must be read before the next signal is handled.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Next, BusError>> {
+        loop {
+            if let Some(lookup) = self.translator.lookup() {
+                return Poll::Ready(Ok(Next::Lookup(lookup.clone())));
+            }
+            if let Some(event) = self.translator.next() {
+                return Poll::Ready(Ok(Next::Event(event)));
+            }
+            match self.handle_next(context) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
+}
+
+/// What is next.
+enum Next {
+    Lookup(Lookup),
+    Event(Event),
 }
 
 impl BusEvents {
@@ -405,23 +437,17 @@ impl BusEvents {
     /// Waits for the next event. Dropping the future loses no event.
     pub(super) async fn next(&self) -> Result<Event, LinuxError> {
         loop {
-            let unknown = self.signals().translator.unknown_bss();
-            if let Some(path) = unknown {
-                let bssid = self.bssid(&path).await?;
-                self.signals().translator.on_bssid(&path, bssid);
-            }
-            let event = poll_fn(|context| {
-                let mut signals = self.signals();
-                match signals.poll(context) {
-                    // The address must be read before the signals that follow.
-                    Poll::Pending if signals.translator.unknown_bss().is_some() => {
-                        Poll::Ready(None)
-                    }
-                    poll => poll.map(Some),
+            match poll_fn(|context| self.signals().poll(context)).await? {
+                Next::Event(event) => return Ok(event),
+                Next::Lookup(Lookup::Network) => {
+                    let path = self.requests.proxy().await?.current_network().await;
+                    let id = network_id(&path.map_err(BusError::from)?);
+                    self.signals().translator.on_network(id);
                 }
-            });
-            if let Some(event) = event.await {
-                return Ok(event?);
+                Next::Lookup(Lookup::Bssid(path)) => {
+                    let bssid = self.bssid(&path).await?;
+                    self.signals().translator.on_bssid(&path, bssid);
+                }
             }
         }
     }
@@ -444,6 +470,8 @@ impl BusEvents {
     pub(super) fn discard_pending(&self) {
         let mut signals = self.signals();
         let mut context = Context::from_waker(Waker::noop());
-        while let Poll::Ready(Ok(_)) = signals.poll(&mut context) {}
+        // The next wait for an event reports an error.
+        while signals.handle_next(&mut context).unwrap_or(false) {}
+        signals.translator.discard();
     }
 }

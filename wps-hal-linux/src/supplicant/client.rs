@@ -36,7 +36,7 @@ impl EventStream {
     pub(crate) async fn open(directory: &Path, interface: &str) -> Result<Self, LinuxError> {
         Ok(match Requests::connect(directory, interface).await? {
             Requests::Socket(_) => Self::Socket(Events::attach(directory, interface).await?),
-            Requests::Bus(bus) => Self::Bus(Box::new(BusEvents::subscribe(bus).await?)),
+            Requests::Bus(bus) => Self::Bus(Box::new(Box::pin(BusEvents::subscribe(bus)).await?)),
         })
     }
 
@@ -44,7 +44,7 @@ impl EventStream {
     pub(crate) async fn next(&self) -> Result<Event, LinuxError> {
         match self {
             Self::Socket(events) => Ok(events.next().await?),
-            Self::Bus(events) => events.next().await,
+            Self::Bus(events) => Box::pin(events.next()).await,
         }
     }
 
@@ -53,7 +53,7 @@ impl EventStream {
     pub(crate) async fn is_connected(&self) -> bool {
         match self {
             Self::Socket(events) => events.is_connected(),
-            Self::Bus(events) => events.is_connected().await,
+            Self::Bus(events) => Box::pin(events.is_connected()).await,
         }
     }
 
@@ -92,7 +92,7 @@ impl SupplicantClient {
         let events = match &requests {
             Requests::Socket(_) => EventStream::Socket(Events::attach(directory, interface).await?),
             Requests::Bus(bus) => {
-                EventStream::Bus(Box::new(BusEvents::subscribe(bus.clone()).await?))
+                EventStream::Bus(Box::new(Box::pin(BusEvents::subscribe(bus.clone())).await?))
             }
         };
         Ok(Self { is_shared: true, ..Self::new(requests, events) })

@@ -6,7 +6,8 @@ use wps_core::{Cipher, Link, Security, Ssid};
 use super::control_socket::{ControlSocket, ControlSocketError};
 use super::reply::Values;
 
-/// What the interface does.
+/// What the interface does. Over D-Bus, more than the state and the number of the network is only
+/// known of a connection that is complete.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Status {
     /// The name of wpa_supplicant's state, such as `COMPLETED`.
@@ -32,9 +33,14 @@ impl Status {
         }
     }
 
+    /// Returns whether a connection is complete.
+    pub(super) fn is_completed(&self) -> bool {
+        self.state.as_deref() == Some("COMPLETED")
+    }
+
     /// Returns whether a connection is complete. The one for a WPS exchange does not count.
     pub(crate) fn is_keyed(&self) -> bool {
-        self.state.as_deref() == Some("COMPLETED") && !self.is_wps
+        self.is_completed() && !self.is_wps
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum ScanReply {
 
 /// A connection for requests. wpa_supplicant may have no control socket, for example with
 /// NetworkManager on Fedora. Its D-Bus interface offers the same, except where a method says so.
+///
+/// The futures over D-Bus are large, so they are boxed.
 #[derive(Clone, Debug)]
 pub(crate) enum Requests {
     /// Through the control socket.
@@ -43,7 +45,7 @@ impl Requests {
             Ok(control) => return Ok(Self::Socket(Arc::new(control))),
             Err(error) => error,
         };
-        let bus_error = match BusRequests::connect(interface).await {
+        let bus_error = match Box::pin(BusRequests::connect(interface)).await {
             Ok(requests) => return Ok(Self::Bus(requests)),
             Err(error) => error,
         };
@@ -65,7 +67,7 @@ impl Requests {
     pub(crate) async fn ping(&self) -> Result<(), LinuxError> {
         match self {
             Self::Socket(control) => Ok(control.command("PING").await.map(drop)?),
-            Self::Bus(bus) => bus.state().await.map(drop),
+            Self::Bus(bus) => Box::pin(bus.state()).await.map(drop),
         }
     }
 
@@ -75,7 +77,7 @@ impl Requests {
             Self::Socket(control) => {
                 Ok(Status::parse(&Values::parse(&control.request("STATUS").await?)))
             }
-            Self::Bus(bus) => bus.status().await,
+            Self::Bus(bus) => Box::pin(bus.status()).await,
         }
     }
 
@@ -84,7 +86,7 @@ impl Requests {
     pub(crate) async fn link(&self) -> Result<Link, LinuxError> {
         match self {
             Self::Socket(control) => Ok(link::read_link(control).await?),
-            Self::Bus(bus) => bus.link().await,
+            Self::Bus(bus) => Box::pin(bus.link()).await,
         }
     }
 
@@ -120,7 +122,7 @@ impl Requests {
                     _ => ScanReply::Refused,
                 })
             }
-            Self::Bus(bus) => bus.start_scan(frequencies_mhz).await,
+            Self::Bus(bus) => Box::pin(bus.start_scan(frequencies_mhz)).await,
         }
     }
 
@@ -128,7 +130,7 @@ impl Requests {
     pub(crate) async fn abort_scan(&self) -> Result<(), LinuxError> {
         match self {
             Self::Socket(control) => Ok(control.request("ABORT_SCAN").await.map(drop)?),
-            Self::Bus(bus) => bus.abort_scan().await,
+            Self::Bus(bus) => Box::pin(bus.abort_scan()).await,
         }
     }
 
@@ -143,7 +145,7 @@ impl Requests {
             Self::Socket(control) => {
                 Ok(bss_table::bss_list(control, max_age_seconds, is_wanted).await?)
             }
-            Self::Bus(bus) => bus.bss_list(max_age_seconds, is_wanted).await,
+            Self::Bus(bus) => Box::pin(bus.bss_list(max_age_seconds, is_wanted)).await,
         }
     }
 
@@ -151,7 +153,7 @@ impl Requests {
     pub(crate) async fn sightings(&self) -> Result<Vec<Sighting>, LinuxError> {
         match self {
             Self::Socket(control) => Ok(bss_table::sightings(control).await?),
-            Self::Bus(bus) => bus.sightings().await,
+            Self::Bus(bus) => Box::pin(bus.sightings()).await,
         }
     }
 
@@ -172,7 +174,7 @@ impl Requests {
     pub(crate) async fn networks(&self) -> Result<Vec<Network>, LinuxError> {
         match self {
             Self::Socket(control) => Ok(network_block::list_networks(control).await?),
-            Self::Bus(bus) => bus.networks().await,
+            Self::Bus(bus) => Box::pin(bus.networks()).await,
         }
     }
 
@@ -188,7 +190,7 @@ impl Requests {
                 let reply = control.request(format!("GET_NETWORK {id} {variable}")).await?;
                 Ok(Some(reply.trim().to_owned()).filter(|it| it != "FAIL"))
             }
-            Self::Bus(bus) => bus.network_variable(id, variable).await,
+            Self::Bus(bus) => Box::pin(bus.network_variable(id, variable)).await,
         }
     }
 
@@ -205,7 +207,7 @@ impl Requests {
                 }
                 Ok(id)
             }
-            Self::Bus(bus) => bus.add_network(variables).await,
+            Self::Bus(bus) => Box::pin(bus.add_network(variables)).await,
         }
     }
 
@@ -216,7 +218,7 @@ impl Requests {
                 let command = format!("SELECT_NETWORK {id} freq={FREQUENCY_RANGES}");
                 Ok(control.command(command).await.map(drop)?)
             }
-            Self::Bus(bus) => bus.select_network(id).await,
+            Self::Bus(bus) => Box::pin(bus.select_network(id)).await,
         }
     }
 
@@ -226,7 +228,7 @@ impl Requests {
             Self::Socket(control) => {
                 Ok(control.request(format!("SELECT_NETWORK {id}")).await.map(drop)?)
             }
-            Self::Bus(bus) => bus.return_to_network(id).await,
+            Self::Bus(bus) => Box::pin(bus.return_to_network(id)).await,
         }
     }
 
@@ -234,7 +236,7 @@ impl Requests {
     pub(crate) async fn disconnect(&self) -> Result<(), LinuxError> {
         match self {
             Self::Socket(control) => Ok(control.command("DISCONNECT").await.map(drop)?),
-            Self::Bus(bus) => bus.disconnect().await,
+            Self::Bus(bus) => Box::pin(bus.disconnect()).await,
         }
     }
 
@@ -244,7 +246,7 @@ impl Requests {
             Self::Socket(control) => {
                 Ok(control.request(format!("REMOVE_NETWORK {id}")).await.map(drop)?)
             }
-            Self::Bus(bus) => bus.discard_network(id).await,
+            Self::Bus(bus) => Box::pin(bus.discard_network(id)).await,
         }
     }
 
@@ -256,7 +258,7 @@ impl Requests {
             Self::Socket(control) => {
                 Ok(control.command(format!("SET wps_cred_processing {value}")).await.map(drop)?)
             }
-            Self::Bus(bus) => bus.set_cred_processing(value).await,
+            Self::Bus(bus) => Box::pin(bus.set_cred_processing(value)).await,
         }
     }
 
@@ -268,7 +270,7 @@ impl Requests {
                 let value = reply.trim();
                 Ok(if matches!(value, "null" | "FAIL") { "" } else { value }.to_owned())
             }
-            Self::Bus(bus) => bus.config_methods().await,
+            Self::Bus(bus) => Box::pin(bus.config_methods()).await,
         }
     }
 
@@ -278,7 +280,7 @@ impl Requests {
             Self::Socket(control) => {
                 Ok(control.command(format!("SET config_methods {value}")).await.map(drop)?)
             }
-            Self::Bus(bus) => bus.set_config_methods(value).await,
+            Self::Bus(bus) => Box::pin(bus.set_config_methods(value)).await,
         }
     }
 }

@@ -12,6 +12,9 @@ use crate::supplicant::bss::{Bss, BssSummary};
 use crate::supplicant::bss_table::Sighting;
 use crate::supplicant::reply::Network;
 
+/// The path that stands for no object.
+pub(super) const NO_OBJECT: &str = "/";
+
 /// Returns the value of a property. Returns `None` if there is none of this type.
 pub(super) fn value<T: TryFrom<OwnedVariant>>(properties: &Properties, name: &str) -> Option<T> {
     T::try_from(properties.get(name)?.try_clone().ok()?).ok()

@@ -9,7 +9,7 @@ use wps_core::wsc::{Bssid, CredentialError};
 use zbus::{Message, OwnedObjectPath, OwnedVariant};
 use zeroize::Zeroizing;
 
-use super::objects::{network_id, value};
+use super::objects::{NO_OBJECT, network_id, value};
 use super::proxy::{INTERFACE, Properties, WPS};
 use crate::supplicant::event::{Event, RefusedBy};
 
@@ -38,14 +38,13 @@ const AUTHENTICATION_TYPES: [(&str, u16); 5] =
     [("open", 0x01), ("wpa-psk", 0x02), ("wpa-eap", 0x08), ("wpa2-eap", 0x10), ("wpa2-psk", 0x20)];
 const ENCRYPTION_TYPES: [(&str, u16); 3] = [("none", 0x01), ("tkip", 0x04), ("aes", 0x08)];
 
-/// The current access point.
-#[derive(Debug, Default, PartialEq, Eq)]
-enum CurrentBss {
-    #[default]
-    None,
-    /// Its address must be read from this object.
-    Unknown(OwnedObjectPath),
-    Known(Bssid),
+/// What signals do not say, so it must be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Lookup {
+    /// The current network.
+    Network,
+    /// The address of the access point at this path.
+    Bssid(OwnedObjectPath),
 }
 
 /// The state of the interface as far as its signals have shown it, and the events that follow from
@@ -56,7 +55,9 @@ pub(super) struct Translator {
     state: String,
     /// wpa_supplicant's id of the current network.
     network: Option<u32>,
-    bss: CurrentBss,
+    /// The current access point.
+    bssid: Option<Bssid>,
+    lookups: Vec<Lookup>,
     /// Whether the connection has never been complete.
     is_new: bool,
     /// The messages with which the access point has accepted this authentication.
@@ -68,6 +69,7 @@ impl Translator {
     /// Handles the state at the beginning, in which nothing is an event.
     pub(super) fn begin(&mut self, properties: &Properties) {
         self.on_properties(properties);
+        self.is_new = self.state != "completed";
         self.discard();
     }
 
@@ -81,18 +83,24 @@ impl Translator {
         self.events.clear();
     }
 
-    /// Returns the object with the address of the current access point, if that must be read.
-    pub(super) fn unknown_bss(&self) -> Option<OwnedObjectPath> {
-        match &self.bss {
-            CurrentBss::Unknown(path) => Some(path.clone()),
-            CurrentBss::None | CurrentBss::Known(_) => None,
-        }
+    /// Returns what must be read before the next signal is handled.
+    pub(super) fn lookup(&self) -> Option<&Lookup> {
+        self.lookups.first()
+    }
+
+    /// Handles the id of the current network. `None` if there is none any more.
+    pub(super) fn on_network(&mut self, id: Option<u32>) {
+        self.lookups.retain(|it| *it != Lookup::Network);
+        self.network = id.or(self.network);
     }
 
     /// Handles the address of an access point. `None` if it is gone.
     pub(super) fn on_bssid(&mut self, path: &OwnedObjectPath, bssid: Option<Bssid>) {
-        if self.unknown_bss().as_ref() == Some(path) {
-            self.bss = bssid.map_or(CurrentBss::None, CurrentBss::Known);
+        let length = self.lookups.len();
+        self.lookups.retain(|it| !matches!(it, Lookup::Bssid(it) if it == path));
+        // Otherwise another one is the current one by now.
+        if self.lookups.len() < length {
+            self.bssid = bssid;
         }
     }
 
@@ -118,6 +126,11 @@ impl Translator {
                 Ok(false) => Event::ScanFailed(UNKNOWN_ERROR),
                 Err(_) => Event::Malformed,
             }),
+            (INTERFACE, "NetworkSelected") => {
+                let path = body.deserialize::<OwnedObjectPath>();
+                self.network = path.ok().and_then(|it| network_id(&it));
+                None
+            }
             (INTERFACE, "NetworkRemoved") => {
                 let path = body.deserialize::<OwnedObjectPath>();
                 let id = path.ok().and_then(|it| network_id(&it));
@@ -146,8 +159,9 @@ impl Translator {
             self.network = network_id(&path);
         }
         if let Some(path) = value::<OwnedObjectPath>(properties, "CurrentBSS") {
-            self.bss =
-                if path.as_str() == "/" { CurrentBss::None } else { CurrentBss::Unknown(path) };
+            self.bssid = None;
+            self.lookups.retain(|it| *it == Lookup::Network);
+            self.lookups.extend((path.as_str() != NO_OBJECT).then_some(Lookup::Bssid(path)));
         }
         if let Some(state) = value::<String>(properties, "State") {
             self.on_state(state);
@@ -168,14 +182,22 @@ impl Translator {
         if self.state == previous {
             return;
         }
+        // Not every card authenticates separately.
+        let is_beginning = |it: &str| matches!(it, "authenticating" | "associating" | "associated");
+        if is_beginning(&self.state) && !is_beginning(&previous) {
+            self.accepted = 0;
+            // There is no signal for the current network.
+            self.lookups.retain(|it| *it != Lookup::Network);
+            self.lookups.insert(0, Lookup::Network);
+        }
         match self.state.as_str() {
-            "authenticating" => (self.is_new, self.accepted) = (true, 0),
-            "associating" => self.is_new = true,
             "completed" => {
                 self.is_new = false;
                 self.events.extend(self.network.map(|id| Event::Connected { id }));
             }
-            _ => {}
+            // Also when keys are renewed.
+            "4way_handshake" | "group_handshake" => {}
+            _ => self.is_new = true,
         }
     }
 
@@ -197,11 +219,7 @@ impl Translator {
     /// Handles the end of a link, or of an attempt to establish one. `reason` is negative if this
     /// side has ended it. The state is still that from before.
     fn on_disconnected(&mut self, reason: i32) {
-        let bssid = match self.bss {
-            CurrentBss::Known(bssid) => Some(bssid),
-            CurrentBss::None | CurrentBss::Unknown(_) => None,
-        };
-        self.events.push_back(Event::Disconnected { bssid });
+        self.events.push_back(Event::Disconnected { bssid: self.bssid });
         let Some(id) = self.network else { return };
         if reason.saturating_abs() == REASON_802_1X_FAILED {
             self.events.push_back(Event::TempDisabled { id });
@@ -315,14 +333,13 @@ mod tests {
     /// these answers to the authentication.
     fn joining(statuses: &[i32], state: &'static str) -> Translator {
         let mut translator = Translator::default();
-        let start = [
-            ("State", "authenticating".into()),
-            ("CurrentNetwork", object("Networks/3")),
-            ("CurrentBSS", object("BSSs/7")),
-        ];
+        let start = [("State", "authenticating".into()), ("CurrentBSS", object("BSSs/7"))];
         assert_eq!(changed(&mut translator, &start), []);
-        assert_eq!(translator.unknown_bss(), Some(path("BSSs/7")));
+        let of = Lookup::Bssid(path("BSSs/7"));
+        assert_eq!(translator.lookups, [Lookup::Network, of]);
+        translator.on_network(Some(3));
         translator.on_bssid(&path("BSSs/7"), Some(BSSID));
+        assert_eq!(translator.lookup(), None);
         for status in statuses {
             let events = changed(&mut translator, &[("AuthStatusCode", (*status).into())]);
             assert_eq!(events, []);
