@@ -1,6 +1,6 @@
 //! The [`WifiDriver`] for an interface that NetworkManager manages.
 //!
-//! Scans and the exchange go through the control socket of NetworkManager's wpa_supplicant.
+//! Scans and the exchange go through NetworkManager's wpa_supplicant: its control socket, or D-Bus.
 //! Everything else goes through NetworkManager.
 
 mod activation;
@@ -62,8 +62,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 ///
 /// It needs:
 ///
-/// * a control socket for each interface of NetworkManager: wpa_supplicant's option `-O`, as in the
-///   units of Debian, Ubuntu, Raspberry Pi OS and Arch;
+/// * the right to use wpa_supplicant: its control socket (wpa_supplicant's option `-O`, as in the
+///   unit of Debian), or its D-Bus interface if there is no socket (upstream's unit). Root has this
+///   right, in Debian also the group `netdev`;
 /// * root, or a rule for polkit that permits `org.freedesktop.NetworkManager.network-control` and
 ///   `….settings.modify.system`, and for access points `….wifi.share.protected` or `….open`;
 /// * for off, and back: write access to `/dev/rfkill`.
@@ -82,8 +83,8 @@ pub struct NetworkManager {
 }
 
 impl NetworkManager {
-    /// Creates a driver for `interface`. NetworkManager's wpa_supplicant has its control sockets in
-    /// `directory` (`/run/wpa_supplicant` on most systems).
+    /// Creates a driver for `interface`. If NetworkManager's wpa_supplicant has control sockets,
+    /// they are in `directory` (`/run/wpa_supplicant` on most systems).
     pub fn new(directory: impl Into<PathBuf>, interface: impl Into<String>) -> Self {
         Self {
             directory: directory.into(),
@@ -96,8 +97,8 @@ impl NetworkManager {
     }
 
     /// Checks whether a pairing could start: NetworkManager manages the interface and permits what
-    /// is needed, its wpa_supplicant has a control socket, and no hardware switch keeps the radio
-    /// off. Changes nothing.
+    /// is needed, its wpa_supplicant answers, and no hardware switch keeps the radio off. Changes
+    /// nothing.
     ///
     /// # Errors
     /// Returns an error that says what is missing and what to do about it.

@@ -1,5 +1,5 @@
 //! Scans, the search for a router in pairing mode, the exchange with it, and the state of the link,
-//! through wpa_supplicant's control socket.
+//! through wpa_supplicant's control socket or over D-Bus.
 //!
 //! Several drivers can share this: wpa_supplicant may run the radio while another program decides
 //! which networks it joins. So nothing here depends on a driver, or on networks other than the

@@ -375,8 +375,7 @@ impl Signals {
                 self.translator.on_signal(&signal?);
                 Ok(true)
             }
-            // The connection to the bus has ended.
-            Poll::Ready(None) => Err(BusError::timed_out()),
+            Poll::Ready(None) => Err(BusError::closed()),
             Poll::Pending => Ok(false),
         }
     }

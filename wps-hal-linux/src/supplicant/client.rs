@@ -15,8 +15,8 @@ use crate::radio_switch::Power;
 
 /// How long to wait for an event before checking that wpa_supplicant still runs.
 pub(super) const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How many times [`SupplicantClient::wait_for_power`] asks wpa_supplicant for its state: for 3 s in
-/// all.
+/// How many times [`SupplicantClient::wait_for_power`] asks wpa_supplicant for its state: for 3 s
+/// in all.
 const MAX_POWER_POLLS: u32 = 60;
 /// The time between two of these requests.
 const POWER_POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -34,9 +34,22 @@ impl EventStream {
     /// Connects and subscribes to the events of `interface`, whose control socket would be in
     /// `directory`.
     pub(crate) async fn open(directory: &Path, interface: &str) -> Result<Self, LinuxError> {
-        Ok(match Requests::connect(directory, interface).await? {
+        let requests = Requests::connect(directory, interface).await?;
+        Self::subscribe(&requests, directory, interface).await
+    }
+
+    /// Subscribes to events in the same way in which `requests` are connected.
+    async fn subscribe(
+        requests: &Requests,
+        directory: &Path,
+        interface: &str,
+    ) -> Result<Self, LinuxError> {
+        Ok(match requests {
             Requests::Socket(_) => Self::Socket(Events::attach(directory, interface).await?),
-            Requests::Bus(bus) => Self::Bus(Box::new(Box::pin(BusEvents::subscribe(bus)).await?)),
+            Requests::Bus(bus) => {
+                let events = Box::pin(BusEvents::subscribe(bus.clone())).await?;
+                Self::Bus(Box::new(events))
+            }
         })
     }
 
@@ -89,12 +102,7 @@ impl SupplicantClient {
     /// `interface` may be in `directory`.
     pub(crate) async fn open_shared(directory: &Path, interface: &str) -> Result<Self, LinuxError> {
         let requests = Requests::connect(directory, interface).await?;
-        let events = match &requests {
-            Requests::Socket(_) => EventStream::Socket(Events::attach(directory, interface).await?),
-            Requests::Bus(bus) => {
-                EventStream::Bus(Box::new(Box::pin(BusEvents::subscribe(bus.clone())).await?))
-            }
-        };
+        let events = EventStream::subscribe(&requests, directory, interface).await?;
         Ok(Self { is_shared: true, ..Self::new(requests, events) })
     }
 

@@ -25,8 +25,8 @@ pub(crate) enum ScanReply {
     Refused,
 }
 
-/// A connection for requests. wpa_supplicant may have no control socket, for example with
-/// NetworkManager on Fedora. Its D-Bus interface offers the same, except where a method says so.
+/// A connection for requests. With upstream's unit, wpa_supplicant has no control socket. Its D-Bus
+/// interface offers the same, except where a method says so.
 ///
 /// The futures over D-Bus are large, so they are boxed.
 #[derive(Clone, Debug)]

@@ -38,7 +38,7 @@ const WITHOUT_DHCP: &str =
 const GLOBAL_SOCKET: &str = "/run/lab/wpa_supplicant";
 
 /// NetworkManager with a separate wpa_supplicant that has a control socket, as in Debian, or none,
-/// as in Fedora.
+/// as with upstream's unit.
 pub struct NetworkManager {
     interface: String,
     /// Whether wpa_supplicant has a control socket for each interface.

@@ -59,8 +59,17 @@ impl TestContext {
 
     /// The same, with NetworkManager started by `start`.
     pub(crate) fn with(has_profile: bool, start: impl Fn(&str) -> NetworkManager) -> Self {
+        Self::in_country(COUNTRY, has_profile, start)
+    }
+
+    /// The same in another country.
+    pub(crate) fn in_country(
+        country: &str,
+        has_profile: bool,
+        start: impl Fn(&str) -> NetworkManager,
+    ) -> Self {
         reset_radios();
-        run(&format!("iw reg set {COUNTRY}"));
+        run(&format!("iw reg set {country}"));
         NetworkManager::clear();
         if has_profile {
             NetworkManager::add_file("old", OLD_PROFILE);

@@ -8,6 +8,7 @@ mod lab;
 #[path = "../wpsd/mod.rs"]
 mod wpsd;
 
+mod bus;
 mod context;
 mod interference;
 mod kills;

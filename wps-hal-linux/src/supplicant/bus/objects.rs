@@ -101,8 +101,8 @@ impl Variables {
     /// The names of the variables, none of which is secret.
     const NAMES: [&str; 6] = ["disabled", "frequency", "id_str", "key_mgmt", "mode", "ssid"];
 
-    /// Takes the variables out of the properties, and wipes the others. The copy in the bus's buffer
-    /// cannot be wiped.
+    /// Takes the variables out of the properties, and wipes the others. The copy in the bus's
+    /// buffer cannot be wiped.
     pub(super) fn new(properties: Properties) -> Self {
         let mut found = HashMap::new();
         for (name, value) in properties {

@@ -1,6 +1,7 @@
 //! wpa_supplicant's objects on the system bus, as far as this crate uses them.
 
 use std::collections::HashMap;
+use std::io;
 
 use wps_core::ErrorKind;
 use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
@@ -100,7 +101,12 @@ impl From<zbus::fdo::Error> for BusError {
 impl BusError {
     /// Creates the error of a connection to the bus that takes too long.
     pub(super) fn timed_out() -> Self {
-        Self(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
+        Self(io::Error::from(io::ErrorKind::TimedOut).into())
+    }
+
+    /// Creates the error of a connection to the bus that has ended.
+    pub(super) fn closed() -> Self {
+        Self(io::Error::from(io::ErrorKind::NotConnected).into())
     }
 
     /// Returns the kind.
@@ -151,7 +157,11 @@ fn refusal(error: &zbus::Error) -> Option<&str> {
 /// Converts an error of a request. wpa_supplicant's messages contain no secrets.
 impl From<BusError> for LinuxError {
     fn from(error: BusError) -> Self {
-        let kind = error.kind();
+        let kind = match error.kind() {
+            // It was there: the next connection shows whether it is gone.
+            ErrorKind::NoDevice => ErrorKind::NoResponse,
+            kind => kind,
+        };
         let advice = match kind {
             ErrorKind::NotPermitted => {
                 ": run as root, or as a member of the group that its bus policy names"
@@ -165,6 +175,7 @@ impl From<BusError> for LinuxError {
 
 #[cfg(test)]
 mod tests {
+    use wps_core::DriverError;
     use zbus::fdo::Error::{AccessDenied, NameHasNoOwner, NoReply, UnknownObject};
 
     use super::*;
@@ -190,6 +201,7 @@ mod tests {
         ] {
             assert_eq!(error.kind(), kind, "{error}");
             let error = LinuxError::from(error);
+            assert_ne!(error.kind(), ErrorKind::NoDevice, "it may be there again: {error}");
             assert!(error.to_string().starts_with("NetworkManager: its wpa_supplicant"), "{error}");
         }
     }
