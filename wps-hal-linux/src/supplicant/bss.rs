@@ -39,6 +39,11 @@ impl BssSummary {
         })
     }
 
+    /// Returns whether the access point has WPA2 or WPA3.
+    pub(super) fn has_rsn(&self) -> bool {
+        self.flags.contains("[WPA2-")
+    }
+
     /// Returns whether the access point has WPS.
     pub(crate) fn has_wps(&self) -> bool {
         self.flags.contains("[WPS")

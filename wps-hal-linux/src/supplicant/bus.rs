@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use wps_core::wsc::Bssid;
-use wps_core::{Cipher, ErrorKind, Link, Mode};
+use wps_core::{Cipher, ErrorKind, Link, Mode, Security};
 use zbus::export::futures_core::Stream;
 use zbus::fdo::{DBusProxy, PropertiesProxy};
 use zbus::message::Type;
@@ -144,9 +144,16 @@ impl BusRequests {
         };
         let path = interface.current_bss().await.map_err(BusError::from)?;
         if let Some(bss) = self.bss(&path).await? {
+            let has_rsn = bss.summary.has_rsn();
             let bss = bss.bss().info;
             return Ok(Link {
                 mode: Some(Mode::Station),
+                security: match &*key_mgmt {
+                    // What the network allows. The better one is used.
+                    "WPA2-PSK+WPA-PSK" if has_rsn => Some(Security::Wpa2),
+                    "WPA2-PSK+WPA-PSK" => Some(Security::Wpa),
+                    key_mgmt => security(key_mgmt),
+                },
                 ssid: bss.ssid,
                 bssid: Some(bss.bssid),
                 frequency_mhz: bss.frequency_mhz,
@@ -166,6 +173,7 @@ impl BusRequests {
             Some(network) => Link {
                 mode: Some(Mode::AccessPoint),
                 ssid: network.ssid(),
+                bssid: link.address,
                 frequency_mhz: network.get("frequency").parse().ok(),
                 ..link
             },

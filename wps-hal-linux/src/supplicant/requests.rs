@@ -284,3 +284,17 @@ impl Requests {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_wpa_supplicant_one_sentence_says_what_to_do() {
+        let error = Requests::connect(Path::new("/nowhere"), "nowhere0").await.unwrap_err();
+        let text = error.to_string();
+        for part in ["no control socket for nowhere0 in /nowhere", "over D-Bus", "option -u"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}

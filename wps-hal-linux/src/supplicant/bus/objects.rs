@@ -72,10 +72,12 @@ pub(super) fn bssid(properties: &Properties) -> Option<Bssid> {
 /// in the order of their parts.
 fn flags(properties: &Properties) -> String {
     let security = |name| {
-        let details: HashMap<String, OwnedVariant> = value(properties, name)?;
-        let list =
-            |name| value::<Vec<String>>(&details, name).map(|it| it.join("+").to_uppercase());
-        Some(format!("{}-{}]", list("KeyMgmt")?, list("Pairwise")?))
+        let details: Properties = value(properties, name)?;
+        let list = |name| value::<Vec<String>>(&details, name).unwrap_or_default();
+        let (key_mgmt, pairwise) = (list("KeyMgmt"), list("Pairwise"));
+        // Both lists are empty if the access point has no such element.
+        let text = format!("{}-{}]", key_mgmt.join("+"), pairwise.join("+")).to_uppercase();
+        (text != "-]").then_some(text)
     };
     let mut flags = String::new();
     let (wpa, rsn) = (security("WPA"), security("RSN"));
@@ -84,7 +86,7 @@ fn flags(properties: &Properties) -> String {
     }
     wpa.into_iter().for_each(|it| flags += &format!("[WPA-{it}"));
     rsn.into_iter().for_each(|it| flags += &format!("[WPA2-{it}"));
-    let wps: Option<HashMap<String, OwnedVariant>> = value(properties, "WPS");
+    let wps: Option<Properties> = value(properties, "WPS");
     match wps.and_then(|it| value::<String>(&it, "Type")).as_deref() {
         None => {}
         Some("pbc") => flags += "[WPS-PBC]",
@@ -213,6 +215,10 @@ mod tests {
         [&name[..], wps].concat()
     }
 
+    fn no_texts() -> Variant<'static> {
+        Vec::<&str>::new().into()
+    }
+
     #[test]
     fn flags_are_those_of_the_control_socket() {
         let flags = |wpa, rsn, privacy: bool| {
@@ -221,6 +227,8 @@ mod tests {
         let (psk, tkip) = (|| details("wpa-psk", "ccmp"), || details("wpa-psk", "tkip"));
         assert_eq!(flags(none(), none(), false), "");
         assert_eq!(flags(none(), none(), true), "[WEP]");
+        let empty = HashMap::from([("KeyMgmt", no_texts()), ("Pairwise", no_texts())]);
+        assert_eq!(flags(empty.into(), psk(), true), "[WPA2-WPA-PSK-CCMP]");
         assert_eq!(flags(none(), psk(), true), "[WPA2-WPA-PSK-CCMP]");
         assert_eq!(flags(tkip(), psk(), true), "[WPA-WPA-PSK-TKIP][WPA2-WPA-PSK-CCMP]");
     }
