@@ -8,7 +8,7 @@ use wps_core::{AccessPoint, BssInfo, Link, Settings};
 use wps_hal_linux::NetworkManager as Driver;
 use wps_testkit::network;
 
-use crate::context::{INTERFACE, OLD, Rest, TestContext};
+use crate::context::{INTERFACE, Rest, TestContext};
 use crate::lab::{NetworkManager, Router, Security};
 
 /// A country with the 5 GHz band.
@@ -66,14 +66,13 @@ fn over_d_bus_the_link_and_the_access_points_are_the_same() {
 
 #[test]
 fn without_a_control_socket_a_router_on_5_ghz_is_found() {
+    // Without a profile: NetworkManager's scans of all bands take long.
     let start = NetworkManager::start_without_socket;
-    let context = TestContext::in_country(COUNTRY, true, start);
+    let context = TestContext::in_country(COUNTRY, false, start);
     let home = Router::setup(0, "home").channel(36).start();
     let device = context.boot();
     device.start().expect("started");
     home.press_button();
     assert_eq!(device.wait_result(), Ok(()), "{}", context.manager.log());
-    context.expect_kept(&device, &home);
-    assert_eq!(device.configure(Settings::Platform), Ok(()));
-    context.wait(&Rest::Joined(OLD.into()));
+    assert_eq!(context.manager.linked_to().as_deref(), Some(home.bssid()));
 }
