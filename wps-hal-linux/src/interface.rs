@@ -24,13 +24,17 @@ pub fn wifi_interfaces() -> io::Result<Vec<String>> {
 /// # Errors
 /// Returns [`LinuxError::NoInterface`] or [`LinuxError::NotWireless`].
 pub(crate) fn require_wifi(interface: &str) -> Result<(), LinuxError> {
-    if !is_interface_name(interface) || !Path::new(INTERFACES).join(interface).exists() {
-        Err(LinuxError::NoInterface(interface.into()))
-    } else if !has_radio(interface) {
-        Err(LinuxError::NotWireless(interface.into()))
-    } else {
-        Ok(())
-    }
+    require_interface(interface)?;
+    has_radio(interface).then_some(()).ok_or_else(|| LinuxError::NotWireless(interface.into()))
+}
+
+/// Checks that there is an interface of this name.
+///
+/// # Errors
+/// Returns [`LinuxError::NoInterface`].
+pub(crate) fn require_interface(interface: &str) -> Result<(), LinuxError> {
+    let exists = is_interface_name(interface) && Path::new(INTERFACES).join(interface).exists();
+    exists.then_some(()).ok_or_else(|| LinuxError::NoInterface(interface.into()))
 }
 
 /// Returns whether this can be the name of a network interface. The name becomes part of a path.

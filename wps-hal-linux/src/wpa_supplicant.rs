@@ -16,7 +16,7 @@ use wps_core::Link;
 use wps_core::{Credentials, Mode, ScanResults, Settings, Snapshot, WifiDriver};
 
 use crate::error::LinuxError;
-use crate::interface::require_wifi;
+use crate::interface::require_interface;
 use crate::manager::require_supplicant_alone;
 use crate::radio_switch::{Power, RadioSwitch};
 use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
@@ -94,7 +94,7 @@ impl WpaSupplicant {
 
     /// Opens a session after the checks of [`Self::check`].
     async fn checked_session(&self) -> Result<Session, LinuxError> {
-        require_wifi(&self.interface)?;
+        require_interface(&self.interface)?;
         require_supplicant_alone(&self.interface).await?;
         if self.radio_switch().power() == Power::HardBlocked {
             return Err(LinuxError::HardBlocked(self.interface.clone()));

@@ -12,9 +12,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use tokio::time::timeout;
 use wps_core::wsc::Bssid;
 use wps_core::{Cipher, ErrorKind, Link, Mode, Security};
 use zbus::export::futures_core::Stream;
@@ -22,9 +20,7 @@ use zbus::fdo::{DBusProxy, PropertiesProxy};
 use zbus::message::Type;
 use zbus::names::OwnedUniqueName;
 use zbus::proxy::CacheProperties;
-use zbus::{
-    Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant, Variant, connection,
-};
+use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant, Variant};
 
 use super::bss::{Bss, BssSummary};
 use super::bss_table::Sighting;
@@ -33,6 +29,7 @@ use super::link::{Status, security};
 use super::reply::Network;
 use super::requests::ScanReply;
 use crate::error::LinuxError;
+use crate::system_bus;
 use objects::{BssEntry, NO_OBJECT, Variables, bssid, network_id, value};
 use proxy::{
     BSS, BusError, InterfaceProxy, NetworkProxy, Properties, SupplicantProxy, WPA_SUPPLICANT,
@@ -40,8 +37,6 @@ use proxy::{
 };
 use translator::{Lookup, Translator};
 
-/// The longest wait for a reply.
-const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// The number of signals that may wait. A scan sends several for each access point.
 const SIGNALS_MAX: NonZeroUsize = NonZeroUsize::new(2048).unwrap();
 /// The value of `wps_cred_processing` that D-Bus calls no processing.
@@ -63,8 +58,7 @@ pub(crate) struct BusRequests {
 impl BusRequests {
     /// Connects to wpa_supplicant, which must know `interface`.
     pub(super) async fn connect(interface: &str) -> Result<Self, BusError> {
-        let bus = connection::Builder::system().method_timeout(CALL_TIMEOUT).build();
-        let bus = timeout(CALL_TIMEOUT, bus).await.map_err(|_| BusError::timed_out())??;
+        let bus = system_bus::connect().await?;
         let daemon = DBusProxy::builder(&bus).cache_properties(CacheProperties::No).build().await?;
         let name = WPA_SUPPLICANT.try_into()?;
         let owner = daemon.get_name_owner(name).await?;

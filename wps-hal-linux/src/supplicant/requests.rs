@@ -50,7 +50,7 @@ impl Requests {
             Err(error) => error,
         };
         Err(match (socket_error, bus_error.kind()) {
-            (socket_error @ ControlSocketError::Permission(_), _) => socket_error.into(),
+            (socket_error @ ControlSocketError::Permission { .. }, _) => socket_error.into(),
             (_, ErrorKind::NotPermitted) => bus_error.into(),
             (_, kind) => LinuxError::NetworkManager {
                 kind,

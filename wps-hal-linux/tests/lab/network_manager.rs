@@ -134,7 +134,13 @@ impl NetworkManager {
 
     /// A NetworkManager that another program starts and stops.
     pub(super) fn of_others(interface: &str) -> Self {
-        Self { interface: interface.into(), lines: String::new(), supplicant: None, manager: None }
+        Self {
+            interface: interface.into(),
+            lines: String::new(),
+            has_sockets: true,
+            supplicant: None,
+            manager: None,
+        }
     }
 
     /// Waits until NetworkManager manages the interface.

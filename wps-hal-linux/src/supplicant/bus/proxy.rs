@@ -99,11 +99,6 @@ impl From<zbus::fdo::Error> for BusError {
 }
 
 impl BusError {
-    /// Creates the error of a connection to the bus that takes too long.
-    pub(super) fn timed_out() -> Self {
-        Self(io::Error::from(io::ErrorKind::TimedOut).into())
-    }
-
     /// Creates the error of a connection to the bus that has ended.
     pub(super) fn closed() -> Self {
         Self(io::Error::from(io::ErrorKind::NotConnected).into())
@@ -197,7 +192,7 @@ mod tests {
             (NoReply(text()).into(), ErrorKind::NoResponse),
             (refused("InterfaceUnknown"), ErrorKind::NoDevice),
             (refused("UnknownError"), ErrorKind::Other),
-            (BusError::timed_out(), ErrorKind::NoResponse),
+            (BusError::closed(), ErrorKind::NoResponse),
         ] {
             assert_eq!(error.kind(), kind, "{error}");
             let error = LinuxError::from(error);
