@@ -211,26 +211,26 @@ impl NetworkManager {
         let session = self.turn_radio_on(client).await?;
         air::cancel_exchange(&session).await?;
         let profiles = client.profiles().await?;
-        let target = Target { client, session: &session, snapshot, profiles: &profiles };
+        let context = ApplyContext { client, session: &session, snapshot, profiles: &profiles };
         let applied = match settings {
             Settings::Station { network } if network.secret.kept_id().is_none() => {
-                let uuid = self.apply_station(&target, network).await?;
+                let uuid = self.apply_station(&context, network).await?;
                 Applied::InMemory { uuid, ssid: network.ssid.clone() }
             }
             Settings::AccessPoint { access_point, .. } => {
-                let uuid = self.apply_access_point(&target, access_point).await?;
+                let uuid = self.apply_access_point(&context, access_point).await?;
                 Applied::AccessPoint { uuid }
             }
             Settings::Station { network } => {
                 let kept = network.secret.kept_id().map(Uuid::from);
-                self.apply_platform(&target, kept).await?;
+                self.apply_platform(&context, kept).await?;
                 kept.map_or(Applied::Nothing, |uuid| Applied::Kept {
                     uuid,
                     ssid: network.ssid.clone(),
                 })
             }
             Settings::Platform | Settings::Off { .. } => {
-                self.apply_platform(&target, None).await?;
+                self.apply_platform(&context, None).await?;
                 Applied::Nothing
             }
         };
@@ -282,10 +282,10 @@ impl NetworkManager {
     /// network it joins, and `kept` is only activated if it joins none.
     async fn apply_platform(
         &self,
-        target: &Target<'_>,
+        context: &ApplyContext<'_>,
         kept: Option<Uuid>,
     ) -> Result<(), LinuxError> {
-        let Target { client, snapshot, profiles, .. } = *target;
+        let ApplyContext { client, snapshot, profiles, .. } = *context;
         let active = client.active().await?;
         let is_temporary = active != kept && self.is_temporary(client, profiles, active).await?;
         let is_connecting = client.state().await?.is_connecting() && !is_temporary;
@@ -297,7 +297,7 @@ impl NetworkManager {
         match wanted {
             Some(uuid) => {
                 if let Some(path) = client.find(uuid).await? {
-                    return target.activate(uuid, &path).await;
+                    return context.activate(uuid, &path).await;
                 }
             }
             // It had no connection: that of the task ends here.
@@ -313,15 +313,15 @@ impl NetworkManager {
     /// its UUID.
     async fn apply_station(
         &self,
-        target: &Target<'_>,
+        context: &ApplyContext<'_>,
         network: &Credentials,
     ) -> Result<Uuid, LinuxError> {
-        let Target { client, profiles, .. } = *target;
+        let ApplyContext { client, profiles, .. } = *context;
         let (uuid, path) = match self.find_station(client, profiles, network).await? {
             Some(found) => found,
             None => self.add_station(client, profiles, network).await?,
         };
-        target.activate(uuid, &path).await?;
+        context.activate(uuid, &path).await?;
         Ok(uuid)
     }
 
@@ -354,10 +354,10 @@ impl NetworkManager {
     /// its UUID.
     async fn apply_access_point(
         &self,
-        target: &Target<'_>,
+        context: &ApplyContext<'_>,
         access_point: &AccessPoint,
     ) -> Result<Uuid, LinuxError> {
-        let Target { client, session, profiles, .. } = *target;
+        let ApplyContext { client, session, profiles, .. } = *context;
         let secret = &access_point.network.secret;
         let shares = profile::can_share();
         if shares {
@@ -372,7 +372,7 @@ impl NetworkManager {
                 (uuid, client.put_in_memory(uuid, &settings, Autoconnect::Later).await?)
             }
         };
-        target.activate(uuid, &path).await?;
+        context.activate(uuid, &path).await?;
         let end = Instant::now() + ACCESS_POINT_TIMEOUT;
         let mut has_begun = false;
         while session.access_point_network_id().await?.is_none() {
@@ -454,7 +454,7 @@ impl NetworkManager {
 
 /// What the parts of `apply` need.
 #[derive(Clone, Copy)]
-struct Target<'a> {
+struct ApplyContext<'a> {
     client: &'a Client,
     session: &'a SupplicantClient,
     snapshot: Option<&'a PlatformSnapshot>,
@@ -462,7 +462,7 @@ struct Target<'a> {
     profiles: &'a [StoredProfile],
 }
 
-impl Target<'_> {
+impl ApplyContext<'_> {
     /// Activates a profile. If NetworkManager believes that it is active, only lets wpa_supplicant
     /// return to its network. Succeeds if the network is not in range: NetworkManager joins it
     /// later.
