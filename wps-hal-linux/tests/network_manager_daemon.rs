@@ -355,7 +355,7 @@ fn a_machine_that_sleeps_and_wakes() {
 }
 
 #[test]
-fn a_wpa_supplicant_beside_networkmanager_that_is_killed_and_started_again() {
+fn a_wpa_supplicant_beside_networkmanager_that_ends_and_starts_again() {
     goes_and_comes("absent", |manager| {
         manager.kill_supplicant();
         Box::new(Manager::start_supplicant)
