@@ -67,10 +67,10 @@ fn boot_1_pairs_without_being_root() {
     NetworkManager::add_user_profile("old", "old", "correct horse", "");
     Services::install(INTERFACE);
     let services = Services::start(INTERFACE);
+    wait_online(&services, "10.9.2");
     let unit = Unit::install(&[], "");
     run(&format!("systemctl -q enable wpsd@{INTERFACE}"));
     unit.start();
-    wait_online(&services, "10.9.2");
     let process = fs::read_to_string(format!("/proc/{}/status", unit.show("MainPID")));
     let process = process.expect("a process");
     assert!(!process.contains("\nUid:\t0\t") && process.contains("\nCapPrm:\t0000000000000000\n"));
