@@ -224,7 +224,8 @@ fn the_longest_responses_fit() {
     let ssid = ssid(&[0x01; 32]); // each byte is six in JSON
     let long = "\u{1}".repeat(64);
     let long = Some(&*long);
-    let device = Device { name: long, model: long, version: long, manager: long };
+    let manager = Some("NetworkManager");
+    let device = Device { name: long, model: long, version: long, manager };
     let ip = Some(IpAddr::V6(Ipv6Addr::from([0xffff_u16; 8])));
     let mask = Some(Ipv4Addr::BROADCAST);
     let addresses = Some(Addresses { ip, mask, gateway: ip, dns: ip });
