@@ -26,7 +26,7 @@ pub enum RefusedBy {
 pub enum Event {
     /// A scan succeeded.
     ScanResults,
-    /// A scan failed with this error number of the kernel, which is negative. 0 is an unknown error.
+    /// A scan failed with this error number of the kernel, which is negative, or 0 if unknown.
     ScanFailed(i32),
     /// The connection to a network is complete: joined *and keyed*.
     Connected {
