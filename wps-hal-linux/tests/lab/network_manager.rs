@@ -195,6 +195,18 @@ impl NetworkManager {
         Self::profiles().into_iter().filter(ProfileFile::is_own).collect()
     }
 
+    /// Removes the files of profiles that NetworkManager hides: it puts a link beside them, with
+    /// their UUID, when a profile in memory is removed that is on the disk, too. Returns how many
+    /// these were.
+    pub fn remove_hidden_profiles() -> usize {
+        let is_hidden = |it: &ProfileFile| {
+            let link = format!("{ON_DISK}/{}.nmmeta", it.uuid());
+            it.is_on_disk && fs::remove_file(link).is_ok()
+        };
+        let hidden = Self::own_profiles().into_iter().filter(is_hidden);
+        hidden.map(|it| fs::remove_file(it.path).expect("a file")).count()
+    }
+
     /// Returns the profiles of all files.
     pub fn profiles() -> Vec<ProfileFile> {
         let mut found = Vec::new();

@@ -6,7 +6,7 @@ use wps_core::{AccessPoint, Cause, Phase, Settings};
 use wps_testkit::{network, off};
 
 use crate::context::{OLD, Rest, TestContext, block, joined};
-use crate::lab::run;
+use crate::lab::{NetworkManager, Router, run};
 
 fn hotspot() -> Settings {
     let network = network(b"hotspot", b"hotspot key");
@@ -95,4 +95,26 @@ fn a_kept_profile_that_a_user_has_changed_for_now_is_not_removed() {
     assert_eq!(device.configure(paired.clone()), Ok(()));
     context.wait(&joined(&paired.network().expect("a network").secret));
     assert!(kept.path.exists(), "the profile is on the disk");
+}
+
+/// After its restart, NetworkManager has the profile in memory and on the disk. It hides the one on
+/// the disk when the other is removed.
+#[test]
+fn a_networkmanager_that_ends_while_it_saves_hides_what_it_has_saved() {
+    let mut context = TestContext::new(true);
+    let home = Router::setup(0, "home").channel(6).start();
+    let device = context.boot();
+    device.start().expect("started");
+    home.press_button();
+    device.notice_status("keeping", |status| status.phase == Phase::Saving);
+    context.manager.set_responsive(false);
+    let [profile] = &*NetworkManager::own_profiles() else { panic!("one profile") };
+    NetworkManager::add_file("home", &profile.text);
+    context.manager.kill_manager();
+    device.notice_status("the end of keeping", |status| status.phase != Phase::Saving);
+    context.manager.start_manager();
+    assert_eq!(device.wait_result(), Err(Cause::NotKept));
+    context.wait(&Rest::Joined(OLD.into()));
+    assert_eq!(NetworkManager::remove_hidden_profiles(), 1);
+    context.expect(&Settings::Platform, &Rest::Joined(OLD.into()));
 }
