@@ -174,14 +174,27 @@ fn id_of(uuid: &str) -> KeptId {
 const WITHOUT_SOCKET: [Check; 5] =
     [Check::KeyRefused, Check::AccessPoint, Check::Scan, Check::Pairing, Check::StaysOnAir];
 
-#[tokio::test]
-async fn the_network_manager_driver_keeps_the_contract() {
-    keeps_the_contract(network_manager, None).await;
+#[test]
+fn the_network_manager_driver_keeps_the_contract() {
+    run_on_main_stack(|| keeps_the_contract(network_manager, None));
 }
 
-#[tokio::test]
-async fn without_a_control_socket_it_keeps_the_contract_too() {
-    keeps_the_contract(Manager::start_without_socket, Some(&WITHOUT_SOCKET)).await;
+#[test]
+fn without_a_control_socket_it_keeps_the_contract_too() {
+    run_on_main_stack(|| keeps_the_contract(Manager::start_without_socket, Some(&WITHOUT_SOCKET)));
+}
+
+/// Runs a test in a thread with the stack that the main thread of a program has. The stack of a
+/// test's thread is a quarter of that, which is too little for unoptimized futures in one another.
+fn run_on_main_stack<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
+    const MAIN_STACK: usize = 8 << 20;
+    let thread = std::thread::Builder::new().stack_size(MAIN_STACK).spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(test());
+    });
+    if let Err(panic) = thread.expect("a thread").join() {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 /// Returns the checks that `RADIO_TEST_CHECK` names, or `None` if it is not set.

@@ -77,15 +77,16 @@ impl<M: RawMutex, C: Clock, const LISTENERS: usize> CustomBody for Events<'_, M,
         let Listener { status: mut status_listener, _slot } = listener;
         let mut is_due = true;
         loop {
-            let status = status_listener.try_get();
-            let (status, addresses) = (status.as_ref(), addresses());
-            let view = View { now: clock.now(), status, addresses, ..View::default() };
-            let needs_events = needs_events(&view);
-            if is_due || needs_events {
-                writer.write_all(event(&view, buffer)).await?;
-            } else {
-                writer.write_all(SSE_COMMENT).await?;
-            }
+            // The view is not kept during a wait, where each connection would reserve memory for it.
+            let (needs_events, next) = {
+                let status = status_listener.try_get();
+                let (status, addresses) = (status.as_ref(), addresses());
+                let view = View { now: clock.now(), status, addresses, ..View::default() };
+                let needs_events = needs_events(&view);
+                let is_due = is_due || needs_events;
+                (needs_events, if is_due { event(&view, buffer) } else { SSE_COMMENT })
+            };
+            writer.write_all(next).await?;
             writer.flush().await?;
             let interval = if needs_events { EVENT_INTERVAL } else { HEARTBEAT_INTERVAL };
             let sleep = clock.sleep_until(clock.now().after(interval));
