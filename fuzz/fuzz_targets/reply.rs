@@ -8,7 +8,7 @@ mod bss;
 #[path = "../../wps-hal-linux/src/supplicant/reply.rs"]
 mod reply;
 
-use bss::Bss;
+use bss::{Bss, BssSummary};
 use libfuzzer_sys::fuzz_target;
 use reply::Values;
 
@@ -29,8 +29,9 @@ fuzz_target!(|data: &[u8]| {
     let mut parts = text.split("\n\n");
     let mut part = || parts.next().unwrap_or_default();
     let (head, probe_response, beacon) = (Values::parse(part()), part(), part());
-    let bss = Bss::parse(&head, probe_response, beacon);
-    assert_eq!(bss.is_some(), head.bssid("bssid").is_some());
+    let summary = BssSummary::parse(&head);
+    assert_eq!(summary.is_some(), head.bssid("bssid").is_some());
+    let bss = summary.map(|summary| Bss::parse(&summary, probe_response, beacon));
     if let Some(bss) = bss.and_then(Bss::into_wps) {
         // The router to pair with and the scan result are the same access point.
         let info = bss.info;
