@@ -166,7 +166,7 @@ fn a_control_socket_of_another_group_is_reported() {
 fn a_radio_managed_by_networkmanager_is_reported() {
     reset_radios();
     let _other = network_manager("wlan1");
-    let error = Unit::install(&[], "").start_error();
+    let error = Unit::install(&[], "--manager wpa-supplicant").start_error();
     assert!(error.contains("NetworkManager manages wlan1"), "{error}");
 }
 
