@@ -77,7 +77,7 @@ impl<M: RawMutex, C: Clock, const LISTENERS: usize> CustomBody for Events<'_, M,
         let Listener { status: mut status_listener, _slot } = listener;
         let mut is_due = true;
         loop {
-            // The view is not kept during a wait, where each connection would reserve memory for it.
+            // Not kept during a wait, where each connection would reserve memory for it.
             let (needs_events, next) = {
                 let status = status_listener.try_get();
                 let (status, addresses) = (status.as_ref(), addresses());
