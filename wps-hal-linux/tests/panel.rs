@@ -84,7 +84,7 @@ impl Daemon {
         let log = fs::File::create(LOG).expect("a log");
         let program = std::env::current_exe().expect("this program").with_file_name("wpsd");
         let mut command = Command::new(program);
-        command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.arg("demo").args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let daemon = Self(command.spawn().expect("wpsd starts"));
         until(STEP_TIMEOUT, "wpsd is idle", || (state()? == "idle").then_some(()));
         daemon
