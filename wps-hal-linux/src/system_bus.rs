@@ -1,14 +1,34 @@
 //! The system bus, D-Bus. A bus or a program that does not answer must not stop this one.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use zbus::connection::Builder;
-use zbus::{Connection, Error};
+use zbus::{Connection, Error, OwnedVariant};
 
 /// The longest wait for the bus, and for the reply to each call.
-const TIMEOUT: Duration = Duration::from_secs(2);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
+/// The path that stands for no object.
+pub(crate) const NO_OBJECT: &str = "/";
+
+/// The properties of an object, by name.
+pub(crate) type Properties = HashMap<String, OwnedVariant>;
+
+/// Returns the value of a property. Returns `None` if it is missing, or of another type.
+pub(crate) fn value<T: TryFrom<OwnedVariant>>(properties: &Properties, name: &str) -> Option<T> {
+    T::try_from(properties.get(name)?.try_clone().ok()?).ok()
+}
+
+/// Returns the end of the error's name, such as `UnknownDevice`, if a program has refused a
+/// request.
+pub(crate) fn refusal(error: &Error) -> Option<&str> {
+    match error {
+        Error::MethodError(name, ..) => name.as_str().rsplit('.').next(),
+        _ => None,
+    }
+}
 
 /// Connects to the system bus.
 pub(crate) async fn connect() -> zbus::Result<Connection> {
@@ -16,9 +36,9 @@ pub(crate) async fn connect() -> zbus::Result<Connection> {
 }
 
 async fn connect_to(bus: Builder<'_>) -> zbus::Result<Connection> {
-    let connecting = bus.method_timeout(TIMEOUT).build();
+    let connecting = bus.method_timeout(REPLY_TIMEOUT).build();
     // Without this limit, a bus that accepts a connection and never answers would hold it for ever.
-    tokio::time::timeout(TIMEOUT, connecting).await.unwrap_or_else(|_| {
+    tokio::time::timeout(REPLY_TIMEOUT, connecting).await.unwrap_or_else(|_| {
         Err(Error::InputOutput(Arc::new(io::Error::new(io::ErrorKind::TimedOut, "no answer"))))
     })
 }

@@ -1,26 +1,22 @@
 //! Asks the programs on the system bus about one interface.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use zbus::fdo::{DBusProxy, ObjectManagerProxy};
 use zbus::proxy::CacheProperties;
-use zbus::{Connection, OwnedObjectPath, OwnedVariant};
+use zbus::{Connection, OwnedObjectPath};
 
 use super::findings::{NetworkManagerState, SupplicantState};
 use crate::error::LinuxError;
-use crate::network_manager::bus::{ASLEEP, DeviceProxy, ManagerProxy, NETWORK_MANAGER, refusal};
+use crate::network_manager::bus::{ASLEEP, DeviceProxy, ManagerProxy, NETWORK_MANAGER};
+use crate::supplicant::bus::proxy::{InterfaceProxy, SupplicantProxy, WPA_SUPPLICANT};
 use crate::supplicant::control_socket::control_dir;
-use crate::system_bus;
+use crate::system_bus::{self, Properties, refusal, value};
 
 const IWD: &str = "net.connman.iwd";
 const CONNMAN: &str = "net.connman";
-const SUPPLICANT: &str = "fi.w1.wpa_supplicant1";
 /// `NM_DEVICE_TYPE_WIFI`.
 const DEVICE_TYPE_WIFI: u32 = 2;
-
-/// The properties of a D-Bus object.
-type Properties = HashMap<String, OwnedVariant>;
 
 #[zbus::proxy(
     interface = "net.connman.Manager",
@@ -33,37 +29,16 @@ trait ConnMan {
     fn get_technologies(&self) -> zbus::Result<Vec<(OwnedObjectPath, Properties)>>;
 }
 
-#[zbus::proxy(
-    interface = "fi.w1.wpa_supplicant1",
-    default_service = "fi.w1.wpa_supplicant1",
-    default_path = "/fi/w1/wpa_supplicant1"
-)]
-trait Supplicant {
-    fn get_interface(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
-}
-
-#[zbus::proxy(
-    interface = "fi.w1.wpa_supplicant1.Interface",
-    default_service = "fi.w1.wpa_supplicant1"
-)]
-trait SupplicantInterface {
-    #[zbus(property)]
-    fn config_file(&self) -> zbus::Result<String>;
-
-    #[zbus(property)]
-    fn ctrl_interface(&self) -> zbus::Result<String>;
-}
-
 /// A connection to the system bus, for queries about one interface.
 pub(super) struct Queries<'a> {
     bus: Connection,
-    /// Those of the programs that run.
+    /// The names of the programs that are on the bus.
     running: Vec<&'static str>,
     interface: &'a str,
 }
 
 impl<'a> Queries<'a> {
-    /// Connects to the bus. Returns `None` if there is none.
+    /// Connects to the bus. Returns `None` if this machine has no bus.
     pub(super) async fn connect(interface: &'a str) -> zbus::Result<Option<Self>> {
         let bus = match system_bus::connect().await {
             Ok(bus) => bus,
@@ -72,7 +47,7 @@ impl<'a> Queries<'a> {
         };
         let names = DBusProxy::new(&bus).await?;
         let mut running = Vec::new();
-        for name in [NETWORK_MANAGER, IWD, CONNMAN, SUPPLICANT] {
+        for name in [NETWORK_MANAGER, IWD, CONNMAN, WPA_SUPPLICANT] {
             if names.name_has_owner(name.try_into()?).await? {
                 running.push(name);
             }
@@ -117,7 +92,7 @@ impl<'a> Queries<'a> {
             let objects = objects.build().await?.get_managed_objects().await?;
             Ok(objects.values().any(|interfaces| {
                 let device = interfaces.get("net.connman.iwd.Device");
-                let name = device.and_then(|it| property::<String>(it, "Name"));
+                let name = device.and_then(|it| value::<String>(it, "Name"));
                 name.as_deref() == Some(self.interface)
             }))
         };
@@ -127,7 +102,8 @@ impl<'a> Queries<'a> {
     /// Returns what a wpa_supplicant on the bus has to do with the interface.
     pub(super) async fn supplicant(&self) -> SupplicantState {
         let query = async {
-            let supplicant = SupplicantProxy::new(&self.bus).await?;
+            let supplicant = SupplicantProxy::builder(&self.bus).destination(WPA_SUPPLICANT);
+            let supplicant = supplicant.build().await?;
             let path = match supplicant.get_interface(self.interface).await {
                 Ok(path) => path,
                 Err(error) if refusal(&error) == Some("InterfaceUnknown") => {
@@ -135,12 +111,13 @@ impl<'a> Queries<'a> {
                 }
                 Err(error) => return Err(error),
             };
-            let interface = SupplicantInterfaceProxy::builder(&self.bus).path(path);
+            let interface =
+                InterfaceProxy::builder(&self.bus).destination(WPA_SUPPLICANT).path(path);
             let interface = interface.cache_properties(CacheProperties::No).build().await?;
             match interface.config_file().await {
                 Ok(file) if !file.is_empty() => {
-                    let value = interface.ctrl_interface().await.unwrap_or_default();
-                    let directory = control_dir(&value).map(PathBuf::from);
+                    let ctrl_interface = interface.ctrl_interface().await.unwrap_or_default();
+                    let directory = control_dir(&ctrl_interface).map(PathBuf::from);
                     Ok(SupplicantState::WithConfiguration(directory))
                 }
                 Err(error @ zbus::Error::InputOutput(_)) => Err(error),
@@ -148,7 +125,7 @@ impl<'a> Queries<'a> {
                 Ok(_) | Err(_) => Ok(SupplicantState::ForManager),
             }
         };
-        match self.ask("wpa_supplicant", SUPPLICANT, query).await {
+        match self.ask("wpa_supplicant", WPA_SUPPLICANT, query).await {
             Ok(None) => SupplicantState::NotOnBus,
             Ok(Some(state)) => state,
             Err(error) => {
@@ -169,13 +146,13 @@ impl<'a> Queries<'a> {
             let services = connman.get_services().await?;
             let mut networks = services.iter().map(|(_, it)| it).filter(|it| is_wifi(it));
             let has_network_here = networks.any(|network| {
-                let ethernet = property::<Properties>(network, "Ethernet").unwrap_or_default();
-                property(&ethernet, "Interface").is_some_and(|it: String| it == self.interface)
+                let ethernet = value::<Properties>(network, "Ethernet").unwrap_or_default();
+                value(&ethernet, "Interface").is_some_and(|it: String| it == self.interface)
             });
             // It may have found no network yet. Unlike these, a technology has no interface.
             let technologies = connman.get_technologies().await?;
             let mut wifi = technologies.iter().map(|(_, it)| it).filter(|it| is_wifi(it));
-            let powered = wifi.any(|it| property(it, "Powered").unwrap_or(false));
+            let powered = wifi.any(|it| value(it, "Powered").unwrap_or(false));
             Ok(has_network_here || powered && is_for_manager)
         };
         self.ask("ConnMan", CONNMAN, query).await
@@ -217,11 +194,6 @@ fn is_denied(error: &zbus::Error) -> bool {
     }
 }
 
-/// Returns a property of this type.
-fn property<T: TryFrom<OwnedVariant>>(properties: &Properties, name: &str) -> Option<T> {
-    T::try_from(properties.get(name)?.try_clone().ok()?).ok()
-}
-
 fn is_wifi(properties: &Properties) -> bool {
-    property(properties, "Type").is_some_and(|it: String| it == "wifi")
+    value(properties, "Type").is_some_and(|it: String| it == "wifi")
 }

@@ -45,7 +45,7 @@ pub(super) enum SupplicantState {
     ForManager,
 }
 
-/// What the programs on the system bus say about an interface. The default is that there are none.
+/// What the programs on the system bus say about an interface. By default, no program is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Findings {
     /// `None` if NetworkManager does not run.

@@ -6,6 +6,7 @@ use wps_core::{ErrorKind, Secret};
 use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
 
 use crate::error::LinuxError;
+use crate::system_bus::{Properties, refusal};
 
 /// The name of NetworkManager on the bus.
 pub(crate) const NETWORK_MANAGER: &str = "org.freedesktop.NetworkManager";
@@ -18,7 +19,7 @@ pub(crate) type Setting<'a> = HashMap<&'a str, Variant<'a>>;
 /// The settings of a profile, by name.
 pub(crate) type ProfileSettings<'a> = HashMap<&'a str, Setting<'a>>;
 /// The settings of a profile, as NetworkManager returns them.
-pub(crate) type OwnedSettings = HashMap<String, HashMap<String, OwnedVariant>>;
+pub(crate) type OwnedSettings = HashMap<String, Properties>;
 
 #[zbus::proxy(
     interface = "org.freedesktop.NetworkManager",
@@ -129,15 +130,6 @@ pub(crate) trait ActiveConnection {
 )]
 pub(crate) trait AgentManager {
     fn register(&self, identifier: &str) -> zbus::Result<()>;
-}
-
-/// Returns the end of the error's name, such as `UnknownDevice`, if NetworkManager has refused the
-/// request.
-pub(crate) fn refusal(error: &zbus::Error) -> Option<&str> {
-    match error {
-        zbus::Error::MethodError(name, ..) => name.as_str().rsplit('.').next(),
-        _ => None,
-    }
 }
 
 /// The error of a request to NetworkManager. It keeps zbus out of the public API.

@@ -14,12 +14,12 @@ use zeroize::Zeroizing;
 use super::agent;
 use super::bus::{
     ASLEEP, Action, ActiveConnectionProxy, BusError, DeviceProxy, ManagerProxy, PERMISSION_DENIED,
-    ProfileProxy, ProfileSettings, Setting, SettingsProxy, refusal,
+    ProfileProxy, ProfileSettings, Setting, SettingsProxy,
 };
 use super::profile::StoredProfile;
 use super::uuid::Uuid;
 use crate::error::LinuxError;
-use crate::system_bus;
+use crate::system_bus::{self, NO_OBJECT, refusal};
 
 /// `NM_SETTINGS_UPDATE2_FLAG_TO_DISK`.
 const TO_DISK: u32 = 0x1;
@@ -31,8 +31,6 @@ const BLOCK_AUTOCONNECT: u32 = 0x20;
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time between two requests for the state of the device.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// The path that stands for no object.
-const NO_OBJECT: &str = "/";
 
 /// The state of a device (`NMDeviceState`), with its reason (`NMDeviceStateReason`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

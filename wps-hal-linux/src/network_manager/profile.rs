@@ -9,6 +9,7 @@ use zbus::{OwnedObjectPath, OwnedVariant};
 use super::bus::{OwnedSettings, ProfileSettings, Setting};
 use super::uuid::Uuid;
 use crate::error::LinuxError;
+use crate::system_bus;
 
 /// The key of our tag in the setting `user`, which NetworkManager keeps and does not use. Its value
 /// is the name of the interface. A profile is ours if it has this tag and one of our UUIDs: a copy
@@ -187,7 +188,7 @@ pub(crate) fn value<T: TryFrom<OwnedVariant>>(
     setting: &str,
     property: &str,
 ) -> Option<T> {
-    T::try_from(settings.get(setting)?.get(property)?.try_clone().ok()?).ok()
+    system_bus::value(settings.get(setting)?, property)
 }
 
 /// Returns the priority for a profile of ours: one above the user's profiles for `interface`.

@@ -2,7 +2,7 @@
 
 mod channels;
 mod objects;
-mod proxy;
+pub(crate) mod proxy;
 mod translator;
 
 use std::collections::HashMap;
@@ -25,22 +25,20 @@ use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant, 
 use super::bss::{Bss, BssSummary};
 use super::bss_table::Sighting;
 use super::event::Event;
+use super::exchange::CRED_PROCESSING_EXTERNAL;
 use super::link::{Status, security};
 use super::reply::Network;
 use super::requests::ScanReply;
 use crate::error::LinuxError;
-use crate::system_bus;
-use objects::{BssEntry, NO_OBJECT, Variables, bssid, network_id, value};
+use crate::system_bus::{self, NO_OBJECT, Properties, value};
+use objects::{BssEntry, Variables, bssid, network_id};
 use proxy::{
-    BSS, BusError, InterfaceProxy, NetworkProxy, Properties, SupplicantProxy, WPA_SUPPLICANT,
-    WpsProxy,
+    BSS, BusError, InterfaceProxy, NetworkProxy, SupplicantProxy, WPA_SUPPLICANT, WpsProxy,
 };
 use translator::{Lookup, Translator};
 
 /// The number of signals that may wait. A scan sends several for each access point.
 const SIGNALS_MAX: NonZeroUsize = NonZeroUsize::new(2048).unwrap();
-/// The value of `wps_cred_processing` that D-Bus calls no processing.
-const CRED_PROCESSING_EXTERNAL: u8 = 1;
 
 /// A connection for requests over D-Bus.
 #[derive(Clone, Debug)]
@@ -370,7 +368,7 @@ struct Signals {
 }
 
 impl Signals {
-    /// Polls for the next signal, and handles it. Returns `false` if there is none yet.
+    /// Polls for the next signal, and handles it. Returns `false` if no signal is waiting.
     fn handle_next(&mut self, context: &mut Context<'_>) -> Result<bool, BusError> {
         match Pin::new(&mut self.stream).poll_next(context) {
             Poll::Ready(Some(signal)) => {

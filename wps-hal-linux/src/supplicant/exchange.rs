@@ -18,7 +18,7 @@ use crate::error::LinuxError;
 
 /// The value of `wps_cred_processing` that makes wpa_supplicant pass credentials in plain text to
 /// this process only, and not save them itself.
-const CRED_PROCESSING_EXTERNAL: u8 = 1;
+pub(super) const CRED_PROCESSING_EXTERNAL: u8 = 1;
 /// The value of `config_methods` for the exchange. If a display is among the methods, a router
 /// hands out the passphrase instead of the raw PSK, which WPA3 cannot use. Both methods are
 /// virtual, as the button is on a web page.

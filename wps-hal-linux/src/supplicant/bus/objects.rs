@@ -4,21 +4,13 @@ use std::collections::HashMap;
 
 use wps_core::Ssid;
 use wps_core::wsc::Bssid;
-use zbus::{OwnedObjectPath, OwnedVariant};
+use zbus::OwnedObjectPath;
 use zeroize::Zeroizing;
 
-use super::proxy::Properties;
 use crate::supplicant::bss::{Bss, BssSummary};
 use crate::supplicant::bss_table::Sighting;
 use crate::supplicant::reply::Network;
-
-/// The path that stands for no object.
-pub(super) const NO_OBJECT: &str = "/";
-
-/// Returns the value of a property. Returns `None` if there is none of this type.
-pub(super) fn value<T: TryFrom<OwnedVariant>>(properties: &Properties, name: &str) -> Option<T> {
-    T::try_from(properties.get(name)?.try_clone().ok()?).ok()
-}
+use crate::system_bus::{Properties, value};
 
 /// Returns the number at the end of a path, if the path is that of a network.
 pub(super) fn network_id(path: &str) -> Option<u32> {
@@ -156,7 +148,7 @@ impl Variables {
 #[cfg(test)]
 mod tests {
     use wps_core::Security;
-    use zbus::Variant;
+    use zbus::{OwnedVariant, Variant};
 
     use super::*;
 
@@ -180,7 +172,7 @@ mod tests {
     #[test]
     fn an_access_point_is_decoded() {
         let wps = HashMap::from([("Type", Variant::from("pbc"))]);
-        let elements = wps_testkit_elements();
+        let elements = pressed_elements();
         let entry = BssEntry::new(&properties([
             ("SSID", b"home".to_vec().into()),
             ("BSSID", vec![2_u8, 0, 0, 0, 0, 1].into()),
@@ -207,7 +199,7 @@ mod tests {
     }
 
     /// The elements of an access point whose button is pressed.
-    fn wps_testkit_elements() -> Vec<u8> {
+    fn pressed_elements() -> Vec<u8> {
         let name = b"\x00\x04home";
         let wps =
             b"\xdd\x19\x00\x50\xf2\x04\x10\x4a\x00\x01\x10\x10\x44\x00\x01\x02\x10\x41\x00\x01\x01\

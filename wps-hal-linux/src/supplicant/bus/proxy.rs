@@ -7,9 +7,10 @@ use wps_core::ErrorKind;
 use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
 
 use crate::error::LinuxError;
+use crate::system_bus::{Properties, refusal};
 
 /// The name of wpa_supplicant on the bus.
-pub(super) const WPA_SUPPLICANT: &str = "fi.w1.wpa_supplicant1";
+pub(crate) const WPA_SUPPLICANT: &str = "fi.w1.wpa_supplicant1";
 /// The D-Bus interface of a network interface.
 pub(super) const INTERFACE: &str = "fi.w1.wpa_supplicant1.Interface";
 /// The D-Bus interface for WPS of a network interface.
@@ -17,16 +18,13 @@ pub(super) const WPS: &str = "fi.w1.wpa_supplicant1.Interface.WPS";
 /// The D-Bus interface of an access point.
 pub(super) const BSS: &str = "fi.w1.wpa_supplicant1.BSS";
 
-/// Properties, by name.
-pub(super) type Properties = HashMap<String, OwnedVariant>;
-
 #[zbus::proxy(interface = "fi.w1.wpa_supplicant1", default_path = "/fi/w1/wpa_supplicant1")]
-pub(super) trait Supplicant {
+pub(crate) trait Supplicant {
     fn get_interface(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
 }
 
 #[zbus::proxy(interface = "fi.w1.wpa_supplicant1.Interface")]
-pub(super) trait Interface {
+pub(crate) trait Interface {
     fn scan(&self, arguments: &HashMap<&str, Variant<'_>>) -> zbus::Result<()>;
 
     fn abort_scan(&self) -> zbus::Result<()>;
@@ -58,6 +56,14 @@ pub(super) trait Interface {
 
     #[zbus(property, name = "BSSs")]
     fn bsss(&self) -> zbus::Result<Vec<OwnedObjectPath>>;
+
+    /// The configuration file. An error if there is none.
+    #[zbus(property)]
+    fn config_file(&self) -> zbus::Result<String>;
+
+    /// The value of `ctrl_interface`.
+    #[zbus(property)]
+    fn ctrl_interface(&self) -> zbus::Result<String>;
 
     #[zbus(property)]
     fn networks(&self) -> zbus::Result<Vec<OwnedObjectPath>>;
@@ -137,15 +143,6 @@ impl BusError {
     /// Returns whether wpa_supplicant refuses a scan, or its abortion.
     pub(super) fn is_scan_refused(&self) -> bool {
         refusal(&self.0) == Some("ScanError")
-    }
-}
-
-/// Returns the end of the error's name, such as `InterfaceUnknown`, if wpa_supplicant has refused
-/// the request.
-fn refusal(error: &zbus::Error) -> Option<&str> {
-    match error {
-        zbus::Error::MethodError(name, ..) => name.as_str().rsplit('.').next(),
-        _ => None,
     }
 }
 

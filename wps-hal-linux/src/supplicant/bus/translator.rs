@@ -9,9 +9,10 @@ use wps_core::wsc::{Bssid, CredentialError};
 use zbus::{Message, OwnedObjectPath, OwnedVariant};
 use zeroize::Zeroizing;
 
-use super::objects::{NO_OBJECT, network_id, value};
-use super::proxy::{INTERFACE, Properties, WPS};
+use super::objects::network_id;
+use super::proxy::{INTERFACE, WPS};
 use crate::supplicant::event::{Event, RefusedBy};
+use crate::system_bus::{NO_OBJECT, Properties, value};
 
 /// The standard D-Bus interface for properties.
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
@@ -88,7 +89,7 @@ impl Translator {
         self.lookups.first()
     }
 
-    /// Handles the id of the current network. `None` if there is none any more.
+    /// Handles the id of the current network, or `None` if wpa_supplicant has left it.
     pub(super) fn on_network(&mut self, id: Option<u32>) {
         self.lookups.retain(|it| *it != Lookup::Network);
         self.network = id.or(self.network);
