@@ -221,20 +221,27 @@ fn off_needs_its_drop_in() {
     machine.wait_connected("home");
 }
 
+/// It is then used over D-Bus, which the group `netdev` may. Without that group, both are refused.
 #[test]
-fn a_control_socket_without_a_group_is_reported() {
+fn without_a_right_to_the_control_socket_d_bus_is_used() {
     const DROP_IN: &str = "/etc/systemd/system/wpa_supplicant.service.d/root.conf";
     const COMMAND: &str = "/sbin/wpa_supplicant -u -s -O /run/wpa_supplicant";
+    const WITHOUT_GROUP: &str = "/etc/systemd/system/wpsd@.service.d/without-group.conf";
     write(DROP_IN, &format!("[Service]\nGroup=\nExecStart=\nExecStart={COMMAND}\n"));
     run("systemctl daemon-reload");
     let machine = Machine::new();
     let unit = Unit::install(&[], FLAGS);
+    unit.start();
+    start_pairing();
+    assert_eq!(machine.press(), "ok");
+    machine.wait_connected("home");
+    unit.stop();
+    write(WITHOUT_GROUP, "[Service]\nSupplementaryGroups=\n");
+    run("systemctl daemon-reload");
     let error = unit.start_error();
-    assert!(
-        error.contains("no permission to use /run/wpa_supplicant/wlan1")
-            && error.contains("the group root"),
-        "{error}"
-    );
+    assert!(error.contains("no permission to use /run/wpa_supplicant/wlan1"), "{error}");
+    assert!(error.contains("the group root"), "{error}");
+    fs::remove_file(WITHOUT_GROUP).expect("a drop-in");
     drop((unit, machine));
     fs::remove_file(DROP_IN).expect("a drop-in");
     run("systemctl daemon-reload");

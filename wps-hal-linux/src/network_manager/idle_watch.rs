@@ -191,14 +191,13 @@ impl Maintenance<'_> {
     /// Removes our profiles that are not needed: those on disk except `named`, and those in memory
     /// except the applied one.
     async fn remove_unnamed(&self, client: &Client, named: Option<Uuid>) -> Result<(), LinuxError> {
-        let has_network = matches!(self.settings, Settings::Station { .. });
         for profile in client.profiles().await?.iter().filter(|it| it.is_ours(self.interface)) {
             let uuid = profile.uuid();
             let is_needed = named.is_some() && uuid == named
                 || match client.is_in_memory(&profile.path).await? {
                     true => *self.applied == Applied::Nothing || uuid == self.applied.uuid(),
-                    // If the record may be lost, it is all that the device still has.
-                    false => named.is_none() && !self.had_task && !has_network,
+                    // The record may be lost: then it is all that the device still has.
+                    false => named.is_none() && !self.had_task,
                 };
             if !is_needed {
                 tracing::info!("removing a profile that is no longer needed");
