@@ -267,7 +267,7 @@ impl TestContext {
 /// Waits until `probe` succeeds. Panics with its last error and `log` after [`STEP_TIMEOUT`]. Polls
 /// more seldom than [`until`](crate::lab::until), because each poll starts processes.
 #[track_caller]
-fn settle(mut probe: impl FnMut() -> Result<(), String>, log: impl Fn() -> String) {
+pub(crate) fn settle(mut probe: impl FnMut() -> Result<(), String>, log: impl Fn() -> String) {
     let start = Instant::now();
     while let Err(error) = probe() {
         assert!(start.elapsed() < STEP_TIMEOUT, "{error}\n{}", log());

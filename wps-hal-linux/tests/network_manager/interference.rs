@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use wps_core::{AccessPoint, Cause, Phase, Settings};
+use wps_core::{AccessPoint, Cause, Settings};
 use wps_testkit::{network, off};
 
-use crate::context::{OLD, Rest, TestContext, block, joined};
-use crate::lab::{NetworkManager, Router, run};
+use crate::context::{OLD, Rest, TestContext, block, joined, settle};
+use crate::lab::{NetworkManager, run};
+use crate::settings::{AES, WPA2_PSK};
 
 fn hotspot() -> Settings {
     let network = network(b"hotspot", b"hotspot key");
@@ -102,18 +103,25 @@ fn a_kept_profile_that_a_user_has_changed_for_now_is_not_removed() {
 #[test]
 fn a_networkmanager_that_ends_while_it_saves_hides_what_it_has_saved() {
     let mut context = TestContext::new(true);
-    let home = Router::setup(0, "home").channel(6).start();
+    // The wrong key keeps the profile in memory for seconds: time enough to stop NetworkManager.
+    let home = TestContext::home().hands_over(&[("home", WPA2_PSK, AES, "wrong horse")]).start();
     let device = context.boot();
     device.start().expect("started");
     home.press_button();
-    device.notice_status("keeping", |status| status.phase == Phase::Saving);
+    settle(
+        || match NetworkManager::own_profiles().len() {
+            1 => Ok(()),
+            other => Err(format!("{other} profiles")),
+        },
+        || context.manager.log(),
+    );
     context.manager.set_responsive(false);
     let [profile] = &*NetworkManager::own_profiles() else { panic!("one profile") };
     NetworkManager::add_file("home", &profile.text);
     context.manager.kill_manager();
-    device.notice_status("the end of keeping", |status| status.phase != Phase::Saving);
     context.manager.start_manager();
-    assert_eq!(device.wait_result(), Err(Cause::NotKept));
+    device.cancel();
+    assert_eq!(device.wait_result(), Err(Cause::Cancelled));
     context.wait(&Rest::Joined(OLD.into()));
     assert_eq!(NetworkManager::remove_hidden_profiles(), 1);
     context.expect(&Settings::Platform, &Rest::Joined(OLD.into()));
