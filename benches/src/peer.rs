@@ -38,7 +38,7 @@ impl Peer {
         match self.0.state() {
             State::Idle {} => Command::Idle(machine.settings.clone()),
             State::Snapshotting { until, .. } => {
-                Command::Snapshot { only: machine.only, until: *until }
+                Command::Snapshot { task: machine.task, only: machine.only, until: *until }
             }
             State::Journaling { until, .. } => Command::Save(machine.journal(), *until),
             State::ReplyGrace { until }

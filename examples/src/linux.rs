@@ -88,8 +88,10 @@ async fn serve(
 ) -> anyhow::Result<()> {
     match checked {
         Ok(()) => {}
-        // In flight mode the page is served, too: it reports the flight mode.
-        Err(error) if error.kind() == ErrorKind::Blocked => tracing::warn!("{error}"),
+        // The page reports these, and everything else works.
+        Err(error) if matches!(error.kind(), ErrorKind::Blocked | ErrorKind::WithoutWps) => {
+            tracing::warn!("{error}");
+        }
         Err(error) => return Err(error.into()),
     }
     let Radio { interface, manager, state_dir } = radio;

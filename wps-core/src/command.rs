@@ -9,7 +9,7 @@ use core::time::Duration;
 use crate::driver::{ErrorKind, IdleEvent, KeptBy, Offer};
 use crate::record::Record;
 use crate::settings::{Credentials, Settings, Snapshot};
-use crate::status::Cause;
+use crate::status::{Cause, TaskKind};
 use crate::time::Instant;
 use crate::wsc::Bssid;
 
@@ -52,6 +52,9 @@ pub enum Command {
     Pause(Instant),
     /// Record what must be restored later ([`WifiDriver::snapshot`](crate::WifiDriver::snapshot)).
     Snapshot {
+        /// The task that is about to start. Before a pairing, the driver is asked
+        /// [whether it can pair](crate::WifiDriver::check_pairing).
+        task: TaskKind,
         /// The only access point to pair with. If the driver
         /// [cannot do that](crate::WifiDriver::can_pair_with_one), the answer is
         /// [`ErrorKind::Unsupported`].

@@ -2,8 +2,8 @@
 //!
 //! # For driver authors
 //!
-//! Three methods change what the radio does (`apply`, `pair`, `join`). Three only observe it
-//! (`snapshot`, `link`, `scan`). While the device is idle, `maintain` looks after its link. `keep`
+//! Three methods change what the radio does (`apply`, `pair`, `join`). Four only observe it
+//! (`check_pairing`, `snapshot`, `link`, `scan`). While the device is idle, `maintain` looks after its link. `keep`
 //! is only for [platforms that keep networks](#platforms-that-keep-networks). The machine decides
 //! *what* to do and *when*; a driver only does it. The rules:
 //!
@@ -81,7 +81,7 @@
 //!
 //! | method | time |
 //! |---|---|
-//! | `snapshot` | 5 s ([`SNAPSHOT_TIMEOUT`]) |
+//! | `check_pairing` and `snapshot` | 5 s ([`SNAPSHOT_TIMEOUT`]) |
 //! | `apply` | 15 s ([`APPLY_TIMEOUT`]); between two searches at most until the window closes |
 //! | `pair` | until the window closes, 120 s after the start ([`PAIRING_WINDOW`]) |
 //! | `join` | 20 s ([`JOIN_TIMEOUT`]), and at most until the window closes |
@@ -117,8 +117,8 @@
 //!
 //! Each error has a [kind](ErrorKind), and the kind decides what the machine does. After a
 //! [final](ErrorKind::is_final) kind the pairing ends: `Overlap`, `RefusedOrOverlap`, `Insecure`,
-//! `Wep`, `TkipOnly`, `EmptyKey`, `InvalidKey`, `NoNetwork`, `Unsupported`, `NoDevice`, `Blocked`,
-//! `ManagedByOther`, `KeptElsewhere`, `NotPermitted`. After any other kind, `pair` and `join` are
+//! `Wep`, `TkipOnly`, `EmptyKey`, `InvalidKey`, `NoNetwork`, `Unsupported`, `WithoutWps`,
+//! `NoDevice`, `Blocked`, `ManagedByOther`, `KeptElsewhere`, `NotPermitted`. After any other kind, `pair` and `join` are
 //! called again after a pause, until the window closes. If `pair` returns `Refused` twice in a row,
 //! the pairing ends. A network for which `join` returns `WrongKey` or `Refused` twice in a row is
 //! not tried again, and the task ends if it was the last one. An error of `apply` ends a change of
@@ -130,6 +130,7 @@
 //! * `pair` also: `Overlap`, `Refused`, `RouterBusy`, `RouterLost`, `Insecure`, the kinds of a
 //!   [`CredentialError`](crate::wsc::CredentialError), and `RefusedOrOverlap` if the radio cannot
 //!   distinguish the two;
+//! * `check_pairing` and `pair` also: `WithoutWps`;
 //! * `join` also: `WrongKey`, `NotFound`, `Refused`, `Insecure`;
 //! * `apply` and `join` also: `KeptElsewhere`.
 //!
@@ -262,7 +263,17 @@ pub trait WifiDriver {
         Ok(KeptBy::Record)
     }
 
-    /// Checks whether a pairing can start at all, and records what must be restored afterwards in
+    /// Checks whether a pairing can start at all: whether the radio and its software have WPS.
+    /// Called before [`snapshot`](Self::snapshot), and within its time. Not called for a change of
+    /// settings. Must not touch the radio.
+    ///
+    /// # Errors
+    /// The [kinds of every method](self#errors). An error refuses the start.
+    async fn check_pairing(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// Checks whether a task can start at all, and records what must be restored afterwards in
     /// addition to the settings. Called before anything is changed. Must not touch the radio.
     ///
     /// # Errors
@@ -341,6 +352,10 @@ impl<T: WifiDriver + ?Sized> WifiDriver for &mut T {
         snapshot: &Snapshot,
     ) -> Result<KeptBy, T::Error> {
         T::keep(self, network, snapshot).await
+    }
+
+    async fn check_pairing(&mut self) -> Result<(), T::Error> {
+        T::check_pairing(self).await
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, T::Error> {
@@ -533,7 +548,8 @@ impl<'a> PairContext<'a> {
     ///
     /// If the window closes, the furthest progress is the cause that the user gets. So report
     /// [`SearchProgress::NoRouter`] and [`SearchProgress::NoWps`] only after every channel was
-    /// scanned, and [`SearchProgress::CannotScan`] if the scans fail.
+    /// scanned, and [`SearchProgress::CannotScan`] if the scans fail, also after some have
+    /// succeeded. It goes before all that says that nothing was seen, until the next progress.
     pub fn report_progress(&self, progress: SearchProgress) {
         (self.on_event)(PairEvent::Progress(progress));
     }
@@ -579,7 +595,7 @@ pub enum SearchProgress {
     /// Nothing is known yet, or the radio cannot report progress.
     #[default]
     Looking,
-    /// The radio could not scan so far.
+    /// The radio cannot scan at present.
     CannotScan,
     /// No access point is in range.
     NoRouter,
@@ -612,5 +628,12 @@ impl SearchProgress {
             Self::Pressed { .. } => 5,
             Self::Exchanging { .. } => 6,
         }
+    }
+
+    /// Returns the rank of the furthest progress after this one, if it was `furthest` before.
+    pub(crate) fn furthest(&self, furthest: u8) -> u8 {
+        // That nothing was seen is no longer true while the radio cannot look.
+        let is_unseen = furthest <= Self::NotPressed.rank();
+        if *self == Self::CannotScan && is_unseen { self.rank() } else { furthest.max(self.rank()) }
     }
 }

@@ -360,7 +360,9 @@ impl Machine {
         let (settings, snapshot) = (&self.settings, &self.snapshot);
         match self.state {
             State::Idle { .. } => Command::Idle(settings.clone()),
-            State::Snapshotting { until, .. } => Command::Snapshot { only: self.only(), until },
+            State::Snapshotting { task, until } => {
+                Command::Snapshot { task: task.kind, only: self.only(), until }
+            }
             State::Journaling { task, until } => {
                 let (before, snapshot) = (settings.clone(), snapshot.clone());
                 let journal = match task.kind {

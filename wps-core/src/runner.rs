@@ -411,10 +411,17 @@ async fn perform<
             warn!("radio: cannot be limited to one access point");
             Input::SnapshotTaken(Err(ErrorKind::Unsupported))
         }
-        Command::Snapshot { .. } => {
+        Command::Snapshot { task, .. } => {
             *overlap_detector = OverlapDetector::default();
             furthest.set(0);
-            Input::SnapshotTaken(driver.snapshot().await.map_err(kind))
+            let check = match task {
+                TaskKind::Pair => driver.check_pairing().await,
+                TaskKind::Configure => Ok(()),
+            };
+            Input::SnapshotTaken(match check {
+                Ok(()) => driver.snapshot().await.map_err(kind),
+                Err(error) => Err(kind(error)),
+            })
         }
         Command::Save(record, _) => Input::Saved(store.save(record).await.map_err(|error| {
             warn!("store: {:?}", crate::logging::Debug(&error));
@@ -426,7 +433,7 @@ async fn perform<
             let failure = {
                 let on_event = |event| {
                     if let PairEvent::Progress(progress) = &event {
-                        furthest.set(furthest.get().max(progress.rank()));
+                        furthest.set(progress.furthest(furthest.get()));
                     }
                     control.on_pair_event(event);
                 };

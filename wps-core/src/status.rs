@@ -143,9 +143,9 @@ impl TaskKind {
                 "The network could not be joined. Check its name and password, move closer to the \
                  router, and try again."
             }
-            (Self::Configure, Cause::Driver(ErrorKind::Refused)) => {
-                "The network refuses this device. Look for a list of allowed devices in the \
-                 router's settings, and try again."
+            (Self::Configure, Cause::JoinRefused) => {
+                "The network does not let this device in. Look for a list of allowed devices in \
+                 the router's settings, set its security to WPA2, and try again."
             }
             (Self::Configure, Cause::Driver(ErrorKind::WrongKey)) => {
                 "The network does not accept this password. Check it and send it again."
@@ -198,6 +198,9 @@ pub enum Cause {
     /// The network was not joined in time.
     #[error("the network could not be joined in time")]
     NotJoined,
+    /// The network was found and did not let the device in, for a reason other than the key.
+    #[error("the network refused this device when it tried to join")]
+    JoinRefused,
     /// The radio or the router failed.
     #[error(transparent)]
     Driver(#[from] ErrorKind),
@@ -235,6 +238,7 @@ impl Cause {
             | Self::ExchangeTimedOut => "timed_out",
             Self::Cancelled => "cancelled",
             Self::NotJoined => "not_joined",
+            Self::JoinRefused => "refused",
             Self::Store | Self::NotKept => "store",
             Self::Interrupted => "interrupted",
             Self::Corrupt => "corrupt",
@@ -252,7 +256,7 @@ impl Cause {
                 ErrorKind::Insecure | ErrorKind::Wep | ErrorKind::TkipOnly => "insecure",
                 ErrorKind::WrongKey => "wrong_key",
                 ErrorKind::NotFound => "not_found",
-                ErrorKind::Unsupported => "unsupported",
+                ErrorKind::Unsupported | ErrorKind::WithoutWps => "unsupported",
                 ErrorKind::NoDevice => "absent",
                 ErrorKind::Blocked => "blocked",
                 ErrorKind::ManagedByOther => "managed",
@@ -274,6 +278,7 @@ impl Cause {
             Self::NotPressed => "not_pressed",
             Self::PressedLate => "pressed_late",
             Self::ExchangeTimedOut => "exchange_timed_out",
+            Self::JoinRefused => "join_refused",
             Self::KeyRefused => "key_refused",
             Self::NotKept => "not_kept",
             Self::Driver(kind) => match kind {
@@ -283,6 +288,7 @@ impl Cause {
                 ErrorKind::EmptyKey => "empty_key",
                 ErrorKind::InvalidKey => "invalid_key",
                 ErrorKind::NoNetwork => "no_network",
+                ErrorKind::WithoutWps => "without_wps",
                 ErrorKind::Overlap
                 | ErrorKind::Refused
                 | ErrorKind::RouterBusy
@@ -340,6 +346,11 @@ impl Cause {
             Self::NotJoined => {
                 "The router gave its network away, but it could not be joined. \
                  Move closer to the router and try again, or set Wi-Fi up by hand."
+            }
+            Self::JoinRefused => {
+                "The router gave its network away, but the network did not let this device in. \
+                 Look for a list of allowed devices in the router's settings, set its security to \
+                 WPA2, and try again."
             }
             Self::Store => {
                 "The device could not write its settings. Make sure that its storage is not full \
@@ -406,6 +417,10 @@ impl Cause {
                     "The network is not in range. Move closer to the router and try again."
                 }
                 ErrorKind::Unsupported => "This device's radio cannot do it. Set Wi-Fi up by hand.",
+                ErrorKind::WithoutWps => {
+                    "The device's Wi-Fi software was built without WPS. Set Wi-Fi up by hand, or \
+                     install a build that has WPS."
+                }
                 ErrorKind::NoDevice => {
                     "No radio was found, or its software does not run. Plug the radio in, start \
                      its software, and try again."

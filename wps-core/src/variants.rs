@@ -39,8 +39,8 @@ macro_rules! one_of_each {
 
 all_variants! {
     ErrorKind: Overlap, Refused, RefusedOrOverlap, RouterBusy, RouterLost, Insecure, Wep, TkipOnly,
-        EmptyKey, InvalidKey, NoNetwork, WrongKey, NotFound, Unsupported, NoDevice, Blocked,
-        ManagedByOther, KeptElsewhere, NotPermitted, NoResponse, Other;
+        EmptyKey, InvalidKey, NoNetwork, WrongKey, NotFound, Unsupported, WithoutWps, NoDevice,
+        Blocked, ManagedByOther, KeptElsewhere, NotPermitted, NoResponse, Other;
     IdleEvent: ConfigLost, KeyRefused, KeyAccepted, NetworkRemoved;
     Security: Open, Owe, Wep, Wpa, WpaWpa2, Wpa2, Wpa2Wpa3, Wpa3, Enterprise;
     Cipher: None, Wep, Tkip, Ccmp, TkipCcmp, Gcmp;
@@ -52,7 +52,7 @@ all_variants! {
 }
 
 /// One value of each variant. `Driver` comes last.
-const CAUSES: [Cause; 16] = one_of_each! { Cause:
+const CAUSES: [Cause; 17] = one_of_each! { Cause:
     Cause::TimedOut => Cause::TimedOut,
     Cause::CannotScan => Cause::CannotScan,
     Cause::NoRouter => Cause::NoRouter,
@@ -62,6 +62,7 @@ const CAUSES: [Cause; 16] = one_of_each! { Cause:
     Cause::ExchangeTimedOut => Cause::ExchangeTimedOut,
     Cause::Cancelled => Cause::Cancelled,
     Cause::NotJoined => Cause::NotJoined,
+    Cause::JoinRefused => Cause::JoinRefused,
     Cause::Store => Cause::Store,
     Cause::Interrupted => Cause::Interrupted,
     Cause::Corrupt => Cause::Corrupt,

@@ -141,6 +141,7 @@ fn pattern_of_result(task: TaskKind, result: Result<(), Cause>) -> Pattern {
                 | Cause::PressedLate
                 | Cause::ExchangeTimedOut
                 | Cause::NotJoined
+                | Cause::JoinRefused
                 | Cause::Store
                 | Cause::Interrupted
                 | Cause::Corrupt

@@ -270,6 +270,8 @@ fn the_advice_matches_the_troubleshooting_table() {
         (Cause::Driver(ErrorKind::Refused), "WPS settings of the router"),
         (Cause::Driver(ErrorKind::Overlap), "Wait two minutes"),
         (Cause::Driver(ErrorKind::Unsupported), "by hand"),
+        (Cause::Driver(ErrorKind::WithoutWps), "by hand"),
+        (Cause::JoinRefused, "list of allowed devices"),
     ] {
         assert!(cause.advice().contains(words), "{cause:?}: {}", cause.advice());
     }
@@ -279,12 +281,12 @@ fn the_advice_matches_the_troubleshooting_table() {
 fn the_final_error_kinds() {
     use ErrorKind::{
         Blocked, EmptyKey, Insecure, InvalidKey, KeptElsewhere, ManagedByOther, NoDevice,
-        NoNetwork, NotPermitted, Overlap, RefusedOrOverlap, TkipOnly, Unsupported, Wep,
+        NoNetwork, NotPermitted, Overlap, RefusedOrOverlap, TkipOnly, Unsupported, Wep, WithoutWps,
     };
     let last = [
         [Overlap, RefusedOrOverlap].as_slice(),
         &[Insecure, Wep, TkipOnly, EmptyKey, InvalidKey, NoNetwork],
-        &[Unsupported, NoDevice, Blocked, ManagedByOther, KeptElsewhere, NotPermitted],
+        &[Unsupported, WithoutWps, NoDevice, Blocked, ManagedByOther, KeptElsewhere, NotPermitted],
     ]
     .concat();
     for &kind in ErrorKind::ALL {

@@ -70,6 +70,12 @@ pub enum LinuxError {
     /// The card does not support the operation, or no channel is allowed. The text says which.
     #[error("{0}")]
     Unsupported(&'static str),
+    /// wpa_supplicant was built without WPS.
+    #[error(
+        "this wpa_supplicant was built without WPS: install a full build, as in Debian's package \
+         wpasupplicant or OpenWrt's package wpad-mbedtls"
+    )]
+    WithoutWps,
     /// The credentials that the router handed over cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
@@ -77,6 +83,17 @@ pub enum LinuxError {
     /// network manager has the network's key.
     #[error(transparent)]
     Wifi(ErrorKind),
+}
+
+impl LinuxError {
+    /// Returns whether a program has refused a request that it has understood, or does not know.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::ControlSocket(error) => matches!(error, ControlSocketError::Refused(..)),
+            Self::NetworkManager { kind, .. } => *kind == ErrorKind::Other,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Debug for LinuxError {
@@ -105,6 +122,7 @@ impl DriverError for LinuxError {
             | Self::SwitchNotPermitted(_)
             | Self::QueryDenied(_) => ErrorKind::NotPermitted,
             Self::Unsupported(_) | Self::AccessPoint(_) => ErrorKind::Unsupported,
+            Self::WithoutWps => ErrorKind::WithoutWps,
             Self::Credentials(error) => error.kind(),
             Self::Wifi(kind) | Self::NetworkManager { kind, .. } => *kind,
         }
@@ -148,7 +166,7 @@ mod tests {
         }
     }
 
-    fn linux_errors() -> [LinuxError; 16] {
+    fn linux_errors() -> [LinuxError; 17] {
         let unreachable =
             ControlSocketError::Unreachable { path: text().into(), error: os_error() };
         one_of_each! { LinuxError:
@@ -168,6 +186,7 @@ mod tests {
             LinuxError::SwitchNotPermitted(_) => LinuxError::SwitchNotPermitted(text()),
             LinuxError::AccessPoint(_) => LinuxError::AccessPoint("choose channel 6".into()),
             LinuxError::Unsupported(_) => LinuxError::Unsupported("the card cannot do this"),
+            LinuxError::WithoutWps => LinuxError::WithoutWps,
             LinuxError::Credentials(_) => LinuxError::Credentials(CredentialError::InvalidKey),
             LinuxError::Wifi(_) => LinuxError::Wifi(ErrorKind::WrongKey),
         }

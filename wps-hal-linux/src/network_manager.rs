@@ -28,7 +28,7 @@ use crate::error::LinuxError;
 use crate::manager::{not_managed_by_network_manager, require_supplicant_backend};
 use crate::radio_switch::{Power, RadioSwitch};
 use crate::supplicant::client::SupplicantClient;
-use crate::supplicant::exchange::exchange;
+use crate::supplicant::exchange::{exchange, require_wps};
 use crate::supplicant::requests::Requests;
 use crate::supplicant::scan::scan_all_channels;
 use crate::supplicant::search::find_pressed_router;
@@ -103,7 +103,8 @@ impl NetworkManager {
     /// # Errors
     /// Returns an error that says what is missing and what to do about it.
     pub async fn check(&self) -> Result<(), LinuxError> {
-        self.checked_client().await.map(drop)
+        self.checked_client().await?;
+        self.require_wps().await
     }
 
     /// Connects to NetworkManager after the checks of [`Self::check`].
@@ -127,6 +128,14 @@ impl NetworkManager {
             // wpa_supplicant does not know the interface until the radio is on.
             Power::SoftBlocked | Power::InterfaceDown => Ok(client),
             Power::On => self.session().await.map(|_| client),
+        }
+    }
+
+    /// Checks that wpa_supplicant has WPS, if it knows the interface: not while the radio is off.
+    async fn require_wps(&self) -> Result<(), LinuxError> {
+        match self.radio_switch().power() {
+            Power::On => require_wps(&self.requests().await?).await,
+            Power::SoftBlocked | Power::InterfaceDown | Power::HardBlocked => Ok(()),
         }
     }
 
@@ -530,8 +539,13 @@ impl WifiDriver for NetworkManager {
         let client = self.client().await?;
         context.report_progress(SearchProgress::Looking);
         let session = self.session_for_task(&client).await?;
-        let stop_access_point = async || client.disconnect().await.map_err(LinuxError::from);
-        let router = find_pressed_router(&session, &[], context, stop_access_point).await?;
+        // Otherwise NetworkManager would not try this profile again by itself.
+        self.interrupted = client.active().await?.or(self.interrupted);
+        let leave_network = async || {
+            client.set_autoconnect(false).await?;
+            Ok(client.disconnect().await?)
+        };
+        let router = find_pressed_router(&session, &[], context, leave_network).await?;
         context.before_disconnect().await;
         context.report_progress(SearchProgress::Exchanging { ssid: router.ssid.clone() });
         // NetworkManager does not notice the exchange while it has a connection. Without one, or if
@@ -539,10 +553,7 @@ impl WifiDriver for NetworkManager {
         let has_link = session.connected_network_id().await?.is_some()
             || session.access_point_network_id().await?.is_some();
         if !has_link || !client.state().await?.is_linked() {
-            client.set_autoconnect(false).await?;
-            // Otherwise NetworkManager would not try this profile again by itself.
-            self.interrupted = client.active().await?.or(self.interrupted);
-            client.disconnect().await?;
+            leave_network().await?;
         }
         let done = timeout(EXCHANGE_TIMEOUT, exchange(&session, &router)).await;
         done.unwrap_or(Err(LinuxError::Wifi(ErrorKind::RouterLost)))
@@ -625,6 +636,10 @@ impl WifiDriver for NetworkManager {
         client.save(uuid, &path).await?;
         self.applied = Applied::Kept { uuid, ssid: network.ssid.clone() };
         Ok(KeptBy::Platform(uuid.into()))
+    }
+
+    async fn check_pairing(&mut self) -> Result<(), LinuxError> {
+        self.require_wps().await
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {

@@ -84,12 +84,13 @@ impl WpaSupplicant {
     }
 
     /// Checks whether a pairing could start: the interface exists, no other program manages it, its
-    /// wpa_supplicant answers, and no hardware switch keeps the radio off. Changes nothing.
+    /// wpa_supplicant answers and has WPS, and no hardware switch keeps the radio off. Changes
+    /// nothing.
     ///
     /// # Errors
     /// Returns an error that says what is missing and what to do about it.
     pub async fn check(&self) -> Result<(), LinuxError> {
-        self.checked_session().await.map(drop)
+        exchange::require_wps(self.checked_session().await?.requests()).await
     }
 
     /// Opens a session after the checks of [`Self::check`].
@@ -236,9 +237,8 @@ impl WifiDriver for WpaSupplicant {
         exchange::cancel(&session).await?;
         context.report_progress(SearchProgress::Looking);
         self.turn_radio_on(&session).await?;
-        let stop_access_point = async || access_point::stop(&session).await;
-        let router =
-            find_pressed_router(&session, &self.freq_list, context, stop_access_point).await?;
+        let leave_network = async || access_point::stop(&session).await;
+        let router = find_pressed_router(&session, &self.freq_list, context, leave_network).await?;
         context.before_disconnect().await;
         context.report_progress(SearchProgress::Exchanging { ssid: router.ssid.clone() });
         exchange(&session, &router).await
@@ -250,12 +250,18 @@ impl WifiDriver for WpaSupplicant {
         let snapshot = PlatformSnapshot::from_snapshot(snapshot);
         exchange::cancel(&session).await?;
         self.turn_radio_on(&session).await?;
-        let id = station::join(&session, network, snapshot.as_ref()).await?;
-        self.applied_config = AppliedConfig::from_network(&session, id, &network.ssid).await?;
+        let joined = station::join(&session, network, snapshot.as_ref()).await?;
+        self.idle_watch = IdleWatch::after_join(joined.stopped_offering_sae);
+        self.applied_config =
+            AppliedConfig::from_network(&session, joined.id, &network.ssid).await?;
         if let Some(snapshot) = snapshot {
             snapshot.variables.restore(&session).await?;
         }
         Ok(())
+    }
+
+    async fn check_pairing(&mut self) -> Result<(), LinuxError> {
+        exchange::require_wps(self.checked_session().await?.requests()).await
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {
@@ -270,7 +276,7 @@ impl WifiDriver for WpaSupplicant {
             )));
         }
         let mut snapshot = PlatformSnapshot::new(&platform);
-        snapshot.variables = ExchangeVariables::read(&session).await?;
+        snapshot.variables = ExchangeVariables::read(session.requests()).await?;
         snapshot.power = if self.applied_config == AppliedConfig::RadioOff {
             Power::On
         } else {

@@ -25,11 +25,13 @@ fn connected_station() -> Fake {
         flags: "[WPA2-PSK+SAE-CCMP][WPS][ESS]",
         probe_response: elements(b"home", Some(1), true),
         beacon: elements(b"home", None, false),
+        next_beacon: None,
     };
     let hidden = Bss {
         flags: "[ESS]",
         probe_response: Vec::new(),
         beacon: vec![0, 0],
+        next_beacon: None,
         ..bss(2, 5180, true)
     };
     let mut state = fake.state();

@@ -270,8 +270,11 @@ impl Machine {
                 })
             }
             Input::Joined(Err(kind)) if kind.is_final() => self.roll_back(now, (*kind).into()),
-            Input::Joined(Err(kind @ (ErrorKind::WrongKey | ErrorKind::Refused))) => {
+            Input::Joined(Err(kind @ ErrorKind::WrongKey)) => {
                 self.on_refusal(now, *turn, (*kind).into(), *is_retry)
+            }
+            Input::Joined(Err(ErrorKind::Refused)) => {
+                self.on_refusal(now, *turn, Cause::JoinRefused, *is_retry)
             }
             Input::Joined(Err(kind)) => self.try_next_network(now, *turn, (*kind).into()),
             Input::Elapsed if now < self.deadline => {

@@ -86,6 +86,9 @@ pub enum ErrorKind {
     /// This radio or its software does not support the operation.
     #[error("the radio cannot do this")]
     Unsupported,
+    /// The radio's software was built without WPS. It does everything but pair.
+    #[error("the radio's software was built without WPS")]
+    WithoutWps,
     /// There is no radio, or its software is not running.
     #[error("the radio is gone")]
     NoDevice,
@@ -126,6 +129,7 @@ impl ErrorKind {
             | Self::InvalidKey
             | Self::NoNetwork
             | Self::Unsupported
+            | Self::WithoutWps
             | Self::NoDevice
             | Self::Blocked
             | Self::ManagedByOther

@@ -169,16 +169,17 @@ impl Machine {
             (
                 State::Joining { task, index, is_retry: false, step: Step::Try(_) },
                 Input::Joined(Err(kind @ (ErrorKind::WrongKey | ErrorKind::Refused))),
-            ) => task.pause_join(now, KEY_RETRY_DELAY, kind.into(), index, true),
+            ) => task.pause_join(now, KEY_RETRY_DELAY, cause_of_join(kind), index, true),
             // Refused twice: this network will not accept its key, or this device.
             (
                 State::Joining { task, index, is_retry: true, step: Step::Try(_) },
                 Input::Joined(Err(kind @ (ErrorKind::WrongKey | ErrorKind::Refused))),
             ) => {
+                let cause = cause_of_join(kind);
                 if self.target.remove_network(index) {
-                    self.join_later(task, now, kind.into(), index)
+                    self.join_later(task, now, cause, index)
                 } else {
-                    self.roll_back(task, now, kind.into())
+                    self.roll_back(task, now, cause)
                 }
             }
             (State::Joining { task, index, step: Step::Try(_), .. }, Input::Joined(Err(kind))) => {
@@ -411,6 +412,14 @@ impl Task {
     ) -> State {
         let step = Step::Pause(self.deadline.min(now.after(delay)));
         State::Joining { task: Self { last_error: Some(cause), ..self }, index, is_retry, step }
+    }
+}
+
+/// Returns the cause if a join has failed with this kind.
+fn cause_of_join(kind: ErrorKind) -> Cause {
+    match kind {
+        ErrorKind::Refused => Cause::JoinRefused,
+        kind => kind.into(),
     }
 }
 

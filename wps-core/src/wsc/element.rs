@@ -116,11 +116,15 @@ impl Advertisement {
 
     /// Parses both frames of one access point. The probe response contains more, so it takes
     /// precedence, and the beacon adds a missing name or UUID. Either may be empty.
+    ///
+    /// Which frame is newer is not known, so the button counts as pressed if one of them says so: a
+    /// try shows whether it is.
     pub fn merged(probe_response: &[u8], beacon: &[u8]) -> Option<Self> {
         match (Self::parse(probe_response), Self::parse(beacon)) {
             (Some(probe_response), Some(beacon)) => Some(Self {
                 ssid: probe_response.ssid.or(beacon.ssid),
                 uuid: probe_response.uuid.or(beacon.uuid),
+                pressed: probe_response.pressed || beacon.pressed,
                 ..probe_response
             }),
             (probe_response, beacon) => probe_response.or(beacon),

@@ -10,6 +10,7 @@ use crate::error::LinuxError;
 use crate::supplicant::client::SupplicantClient;
 use crate::supplicant::exchange;
 use crate::supplicant::reply::Network;
+use crate::supplicant::requests::ScanMode;
 use crate::supplicant::scan::ScanOutcome;
 
 /// The value of `wps_cred_processing` that NetworkManager sets when it takes an interface.
@@ -36,7 +37,7 @@ pub(crate) async fn refresh(
     let is_fresh =
         seen.any(|it| it.frequency_mhz == frequency_mhz && it.age_seconds <= MAX_FRESH_AGE_SECONDS);
     if !is_fresh && frequency_mhz != 0 {
-        let scan = timeout(REFRESH_TIMEOUT, session.scan(&[frequency_mhz])).await;
+        let scan = timeout(REFRESH_TIMEOUT, session.scan(&[frequency_mhz], ScanMode::Active)).await;
         scan.map_or(Ok(()), |outcome| outcome.map(drop))?;
     }
     Ok(())
@@ -63,7 +64,7 @@ pub(crate) async fn find_network(
         if frequencies.is_empty() {
             continue;
         }
-        let ScanOutcome::Done(started) = session.scan(&frequencies).await? else {
+        let ScanOutcome::Done(started) = session.scan(&frequencies, ScanMode::Active).await? else {
             return Ok(true); // unknown: NetworkManager may still find it
         };
         let age = started.elapsed().as_secs() + 1;

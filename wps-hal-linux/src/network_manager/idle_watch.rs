@@ -119,7 +119,7 @@ impl Maintenance<'_> {
             };
             let report = match event {
                 Some(Ok(Event::KeyRefused(_))) => self.watch.refusals.on_refused(),
-                Some(Ok(Event::NetworkNotFound | Event::Rejected)) => {
+                Some(Ok(Event::NetworkNotFound | Event::Rejected { .. })) => {
                     self.watch.refusals.on_other_failure();
                     None
                 }

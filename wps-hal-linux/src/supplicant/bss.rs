@@ -57,6 +57,8 @@ pub(crate) struct Bss {
     pub(crate) info: BssInfo,
     /// What it advertises for WPS, or `None` if it does not have WPS.
     advertisement: Option<Advertisement>,
+    /// Whether only its beacon says that its button was pressed.
+    pressed_in_beacon_only: bool,
     /// The whole seconds since it was last seen.
     age_seconds: Option<u64>,
 }
@@ -70,6 +72,8 @@ pub(crate) struct WpsBss {
     pub(crate) info: BssInfo,
     /// Whether its WPS button was pressed.
     pub(crate) pressed: bool,
+    /// Whether its beacon says so and its probe response does not. One of them is old.
+    pub(crate) pressed_in_beacon_only: bool,
     /// The whole seconds since it was last seen.
     pub(crate) age_seconds: u64,
 }
@@ -79,6 +83,9 @@ impl Bss {
     /// which may be empty.
     pub(crate) fn new(summary: &BssSummary, probe_response: &[u8], beacon: &[u8]) -> Self {
         let advertisement = Advertisement::merged(probe_response, beacon);
+        let is_pressed = |it: Advertisement| it.pressed;
+        let pressed_in_beacon_only = Advertisement::parse(beacon).is_some_and(is_pressed)
+            && Advertisement::parse(probe_response).is_some_and(|it| !is_pressed(it));
         let mut info = BssInfo {
             frequency_mhz: summary.frequency_mhz,
             signal_dbm: summary.signal_dbm,
@@ -93,7 +100,7 @@ impl Bss {
         read_elements(if probe_response.is_empty() { beacon } else { probe_response }, &mut info);
         // A hidden network may reveal its name in a probe response.
         info.ssid = info.ssid.or_else(|| advertisement.as_ref()?.ssid.clone());
-        Self { info, advertisement, age_seconds: summary.age_seconds }
+        Self { info, advertisement, pressed_in_beacon_only, age_seconds: summary.age_seconds }
     }
 
     /// Creates an access point. The elements of the probe response and of the beacon come in two
@@ -106,7 +113,7 @@ impl Bss {
 
     /// Returns the access point as one to pair with, or `None` if it does not have WPS.
     pub(crate) fn into_wps(self) -> Option<WpsBss> {
-        let Self { info, advertisement, age_seconds } = self;
+        let Self { info, advertisement, pressed_in_beacon_only, age_seconds } = self;
         let Advertisement { ssid, uuid, pressed, .. } = advertisement?;
         let router = Router {
             bssid: info.bssid,
@@ -115,7 +122,8 @@ impl Bss {
             uuid,
             signal_dbm: info.signal_dbm.unwrap_or(i16::MIN),
         };
-        Some(WpsBss { router, info, pressed, age_seconds: age_seconds? })
+        let age_seconds = age_seconds?;
+        Some(WpsBss { router, info, pressed, pressed_in_beacon_only, age_seconds })
     }
 }
 

@@ -25,10 +25,10 @@ use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant, 
 use super::bss::{Bss, BssSummary};
 use super::bss_table::Sighting;
 use super::event::Event;
-use super::exchange::CRED_PROCESSING_EXTERNAL;
+use super::exchange::{CRED_PROCESSING_EXTERNAL, CRED_PROCESSING_INTERNAL};
 use super::link::{Status, security};
 use super::reply::Network;
-use super::requests::ScanReply;
+use super::requests::{ScanMode, ScanReply};
 use crate::error::LinuxError;
 use crate::system_bus::{self, NO_OBJECT, Properties, value};
 use objects::{BssEntry, Variables, bssid, network_id};
@@ -192,6 +192,7 @@ impl BusRequests {
     pub(super) async fn start_scan(
         &self,
         frequencies_mhz: &[u16],
+        mode: ScanMode,
     ) -> Result<ScanReply, LinuxError> {
         let interface = self.proxy().await?;
         // wpa_supplicant's control socket refuses these scans, but its D-Bus interface does not. A
@@ -206,8 +207,12 @@ impl BusRequests {
         if is_scanning || is_joining {
             return Ok(ScanReply::Busy);
         }
+        let kind = match mode {
+            ScanMode::Active => "active",
+            ScanMode::Passive => "passive",
+        };
         let mut arguments =
-            HashMap::from([("Type", Variant::from("active")), ("AllowRoam", false.into())]);
+            HashMap::from([("Type", Variant::from(kind)), ("AllowRoam", false.into())]);
         if !frequencies_mhz.is_empty() {
             let channels = frequencies_mhz.iter().map(|mhz| (u32::from(*mhz), 0_u32));
             arguments.insert("Channels", channels.collect::<Vec<_>>().into());
@@ -328,6 +333,16 @@ impl BusRequests {
     }
 
     // --- variables -----------------------------------------------------------------------------
+
+    pub(super) async fn cred_processing(&self) -> Result<Option<u8>, LinuxError> {
+        match self.wps().await?.process_credentials().await.map_err(BusError::from) {
+            Ok(true) => Ok(Some(CRED_PROCESSING_INTERNAL)),
+            Ok(false) => Ok(Some(CRED_PROCESSING_EXTERNAL)),
+            // The object has no D-Bus interface for WPS.
+            Err(error) if error.is_unknown() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
 
     pub(super) async fn set_cred_processing(&self, value: u8) -> Result<(), LinuxError> {
         let process = value != CRED_PROCESSING_EXTERNAL;

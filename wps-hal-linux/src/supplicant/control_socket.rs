@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::net::UnixDatagram as StdSocket;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -84,6 +85,9 @@ fn name(group: Option<&String>) -> String {
 #[derive(Debug)]
 pub struct ControlSocket {
     socket: UnixDatagram,
+    /// The number of requests whose replies were not read: their futures were dropped. These
+    /// replies come before any other.
+    unread_replies: AtomicUsize,
 }
 
 impl ControlSocket {
@@ -105,7 +109,7 @@ impl ControlSocket {
             UnixDatagram::from_std(socket)
         };
         match connect() {
-            Ok(socket) => Ok(Self { socket }),
+            Ok(socket) => Ok(Self { socket, unread_replies: AtomicUsize::new(0) }),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let group = group::of_nearest(&path);
                 Err(ControlSocketError::Permission { path, group })
@@ -115,7 +119,8 @@ impl ControlSocket {
     }
 
     /// Sends `request` and returns the reply, which may contain secrets. `FAIL` is a reply like any
-    /// other; [`Self::command`] returns an error for it.
+    /// other; [`Self::command`] returns an error for it. Not for two tasks at the same time. The
+    /// future may be dropped: a later request does not take its reply for its own.
     ///
     /// # Errors
     /// Returns [`ControlSocketError::NoResponse`] if there is no reply in time, or
@@ -126,7 +131,14 @@ impl ControlSocket {
     ) -> Result<Zeroizing<String>, ControlSocketError> {
         let exchange = async {
             self.socket.send(request.as_ref()).await?;
-            receive(&self.socket).await
+            let earlier = self.unread_replies.fetch_add(1, Ordering::Relaxed);
+            let mut reply = receive(&self.socket).await?;
+            for _ in 0..earlier {
+                self.unread_replies.fetch_sub(1, Ordering::Relaxed);
+                reply = receive(&self.socket).await?;
+            }
+            self.unread_replies.fetch_sub(1, Ordering::Relaxed);
+            Ok(reply)
         };
         let reply = tokio::time::timeout(REPLY_TIMEOUT, exchange).await;
         let bytes =
@@ -145,8 +157,7 @@ impl ControlSocket {
     ) -> Result<Zeroizing<String>, ControlSocketError> {
         let command = command.as_ref();
         let reply = self.request(command).await?;
-        let refused = reply.starts_with("FAIL") || reply.starts_with("UNKNOWN");
-        if refused {
+        if is_refusal(&reply) {
             return Err(ControlSocketError::Refused(
                 without_arguments(command),
                 reply.trim().into(),
@@ -154,6 +165,11 @@ impl ControlSocket {
         }
         Ok(reply)
     }
+}
+
+/// Returns whether this reply is a refusal.
+pub(super) fn is_refusal(reply: &str) -> bool {
+    reply.starts_with("FAIL") || reply.starts_with("UNKNOWN")
 }
 
 /// Returns the name of the command. For `SET_NETWORK`, also returns the network's id and the name

@@ -54,8 +54,14 @@ pub enum Event {
         /// wpa_supplicant's id of the network.
         id: u32,
     },
-    /// The access point refused to authenticate or associate this device.
-    Rejected,
+    /// The access point refused to authenticate or associate this device, for a reason other than
+    /// the key.
+    Rejected {
+        /// The address of the access point.
+        bssid: Option<Bssid>,
+        /// The status code (IEEE 802.11-2020, 9.4.1.9), or 0 if unknown.
+        status: u16,
+    },
     /// The router handed over credentials. Holds the Credential attributes.
     Credentials(Zeroizing<Vec<u8>>),
     /// The WPS exchange is complete.
@@ -95,7 +101,7 @@ impl fmt::Debug for Event {
             Self::KeyRefused(by) => write!(f, "KeyRefused({by:?})"),
             Self::NetworkNotFound => write!(f, "NetworkNotFound"),
             Self::NetworkRemoved { id } => write!(f, "NetworkRemoved({id})"),
-            Self::Rejected => write!(f, "Rejected"),
+            Self::Rejected { bssid, status } => write!(f, "Rejected({bssid:?}, {status})"),
             Self::Credentials(bytes) => write!(f, "Credentials({} bytes)", bytes.len()),
             Self::WpsSuccess => write!(f, "WpsSuccess"),
             Self::EapStarted => write!(f, "EapStarted"),
@@ -113,6 +119,10 @@ impl fmt::Debug for Event {
 }
 
 impl Event {
+    fn rejected(bssid: Option<Bssid>, rest: &str) -> Self {
+        Self::Rejected { bssid, status: number_of(rest, "status_code").unwrap_or(0) }
+    }
+
     /// Parses one datagram, such as `<3>CTRL-EVENT-… key=value …`.
     pub fn parse(datagram: &[u8]) -> Self {
         let text = String::from_utf8_lossy(datagram);
@@ -144,11 +154,16 @@ impl Event {
                 if (number_of(rest, "auth_type"), number_of(rest, "auth_transaction"))
                     == (Some(AUTH_TYPE_SAE), Some(SAE_CONFIRM)) =>
             {
-                let bssid = rest.split_whitespace().next().and_then(|word| word.parse().ok());
-                bssid.map_or(Self::Rejected, |it| Self::KeyRefused(RefusedBy::AccessPoint(it)))
+                match first_word(rest) {
+                    Some(bssid) => Self::KeyRefused(RefusedBy::AccessPoint(bssid)),
+                    None => Self::rejected(None, rest),
+                }
             }
             "CTRL-EVENT-NETWORK-NOT-FOUND" => Self::NetworkNotFound,
-            "CTRL-EVENT-ASSOC-REJECT" | "CTRL-EVENT-AUTH-REJECT" => Self::Rejected,
+            "CTRL-EVENT-ASSOC-REJECT" => {
+                Self::rejected(text_of(rest, "bssid").and_then(|it| it.parse().ok()), rest)
+            }
+            "CTRL-EVENT-AUTH-REJECT" => Self::rejected(first_word(rest), rest),
             "WPS-CRED-RECEIVED" => match base16ct::mixed::decode_vec(rest.trim()) {
                 Ok(bytes) if !bytes.is_empty() => Self::Credentials(Zeroizing::new(bytes)),
                 Ok(_) | Err(_) => Self::Other,
@@ -172,6 +187,11 @@ impl Event {
             _ => Self::Other,
         }
     }
+}
+
+/// Returns the address with which `text` starts.
+fn first_word(text: &str) -> Option<Bssid> {
+    text.split_whitespace().next()?.parse().ok()
 }
 
 /// Returns the number in `key=number`.
@@ -206,7 +226,7 @@ mod tests {
             Event::TempDisabled { .. } => Event::TempDisabled { id: 3 },
             Event::KeyRefused(_) => Event::KeyRefused(RefusedBy::Network(3)),
             Event::NetworkNotFound => Event::NetworkNotFound,
-            Event::Rejected => Event::Rejected,
+            Event::Rejected { .. } => Event::Rejected { bssid: None, status: 16 },
             Event::Credentials(_) => Event::Credentials(Zeroizing::new(vec![16, 14, 0, 0])),
             Event::WpsSuccess => Event::WpsSuccess,
             Event::EapStarted => Event::EapStarted,
@@ -257,12 +277,17 @@ mod tests {
             ),
             (
                 "<3>CTRL-EVENT-AUTH-REJECT 02:00:00:00:02:00 auth_type=3 auth_transaction=1 status_code=77",
-                Event::Rejected,
+                Event::Rejected { bssid: ap, status: 77 },
             ),
             (
                 "<3>CTRL-EVENT-AUTH-REJECT 02:00:00:00:02:00 auth_type=0 auth_transaction=2 status_code=17",
-                Event::Rejected,
+                Event::Rejected { bssid: ap, status: 17 },
             ),
+            (
+                "<3>CTRL-EVENT-ASSOC-REJECT bssid=02:00:00:00:02:00 status_code=16",
+                Event::Rejected { bssid: ap, status: 16 },
+            ),
+            ("<3>CTRL-EVENT-ASSOC-REJECT ", Event::Rejected { bssid: None, status: 0 }),
             ("<3>CTRL-EVENT-NETWORK-NOT-FOUND ", Event::NetworkNotFound),
             (
                 "<3>WPS-CRED-RECEIVED 100e0000",

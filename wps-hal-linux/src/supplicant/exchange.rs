@@ -19,6 +19,8 @@ use crate::error::LinuxError;
 /// The value of `wps_cred_processing` that makes wpa_supplicant pass credentials in plain text to
 /// this process only, and not save them itself.
 pub(super) const CRED_PROCESSING_EXTERNAL: u8 = 1;
+/// The value that makes it use them itself, too.
+pub(super) const CRED_PROCESSING_INTERNAL: u8 = 2;
 /// The value of `config_methods` for the exchange. If a display is among the methods, a router
 /// hands out the passphrase instead of the raw PSK, which WPA3 cannot use. Both methods are
 /// virtual, as the button is on a web page.
@@ -38,30 +40,57 @@ const CONFIG_ERROR_MULTIPLE_PBC: u16 = 12;
 /// restores them after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ExchangeVariables {
-    /// `wps_cred_processing`.
-    pub(crate) cred_processing: u8,
+    /// `wps_cred_processing`, or `None` if wpa_supplicant was built without WPS.
+    pub(crate) cred_processing: Option<u8>,
     /// Whether `config_methods` was not set.
     pub(crate) config_methods_unset: bool,
 }
 
 impl ExchangeVariables {
     /// Reads the variables.
-    pub(crate) async fn read(session: &Session) -> Result<Self, LinuxError> {
-        let cred_processing = session.request("GET wps_cred_processing").await?;
-        Ok(Self {
-            cred_processing: cred_processing.trim().parse().unwrap_or(0),
-            config_methods_unset: session.requests().config_methods().await?.is_empty(),
-        })
+    pub(crate) async fn read(requests: &Requests) -> Result<Self, LinuxError> {
+        let cred_processing = requests.cred_processing().await?;
+        let config_methods_unset = match cred_processing {
+            Some(_) => requests.config_methods().await?.is_some_and(|it| it.is_empty()),
+            None => false,
+        };
+        Ok(Self { cred_processing, config_methods_unset })
     }
 
-    /// Sets the variables to these values.
+    /// Sets the variables to these values. A refusal does not keep the device from its network, so
+    /// it is only logged.
     pub(crate) async fn restore(&self, session: &SupplicantClient) -> Result<(), LinuxError> {
-        let Self { cred_processing, config_methods_unset } = self;
-        session.requests().set_cred_processing(*cred_processing).await?;
-        if *config_methods_unset {
-            session.requests().set_config_methods("").await?;
+        let requests = session.requests();
+        let Some(present) = requests.cred_processing().await? else { return Ok(()) };
+        match self.cred_processing {
+            Some(value) if value != present => {
+                log_refusal(requests.set_cred_processing(value).await)?;
+            }
+            Some(_) | None => {}
+        }
+        if self.config_methods_unset {
+            log_refusal(requests.set_config_methods("").await)?;
         }
         Ok(())
+    }
+}
+
+/// Logs that wpa_supplicant has refused an optional request. Returns all other errors.
+fn log_refusal(done: Result<(), LinuxError>) -> Result<(), LinuxError> {
+    match done {
+        Err(error) if error.is_refusal() => {
+            tracing::warn!("{error}");
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+/// Checks that wpa_supplicant has WPS.
+pub(crate) async fn require_wps(requests: &Requests) -> Result<(), LinuxError> {
+    match requests.cred_processing().await? {
+        Some(_) => Ok(()),
+        None => Err(LinuxError::WithoutWps),
     }
 }
 
@@ -72,9 +101,13 @@ pub(crate) async fn exchange(
     router: &Router,
 ) -> Result<Offer, LinuxError> {
     let requests = session.requests();
-    requests.set_cred_processing(CRED_PROCESSING_EXTERNAL).await?;
-    if requests.config_methods().await?.is_empty() {
-        requests.set_config_methods(CONFIG_METHODS).await?;
+    require_wps(requests).await?;
+    match requests.set_cred_processing(CRED_PROCESSING_EXTERNAL).await {
+        Err(error) if error.is_refusal() => return Err(LinuxError::WithoutWps),
+        done => done?,
+    }
+    if requests.config_methods().await?.is_some_and(|it| it.is_empty()) {
+        log_refusal(requests.set_config_methods(CONFIG_METHODS).await)?;
     }
     let id = add_wps_network(requests, router).await?;
     session.discard_events();
@@ -155,7 +188,7 @@ async fn add_wps_network(requests: &Requests, router: &Router) -> Result<u32, Li
 /// good connection, so it is only sent if wpa_supplicant lists an enabled network for WPS.
 pub(crate) async fn cancel(session: &Session) -> Result<(), ControlSocketError> {
     if pairing_networks(session).await?.iter().any(|network| network.enabled) {
-        session.command("WPS_CANCEL").await?;
+        session.request("WPS_CANCEL").await?;
     }
     for network in pairing_networks(session).await? {
         session.remove_network(network.id).await?;
@@ -181,7 +214,12 @@ pub(crate) async fn cancel_ours(
             requests.discard_network(network.id).await?;
         }
     }
-    let config_methods_unset = requests.config_methods().await? == CONFIG_METHODS;
+    let variables = ExchangeVariables::read(requests).await?;
+    if variables.cred_processing.is_none() {
+        return Ok(());
+    }
+    let config_methods_unset = requests.config_methods().await?.as_deref() == Some(CONFIG_METHODS);
+    let cred_processing = Some(cred_processing);
     ExchangeVariables { cred_processing, config_methods_unset }.restore(session).await
 }
 

@@ -8,11 +8,20 @@ use wps_core::{ErrorKind, Link, Ssid};
 use super::bss::{Bss, BssSummary};
 use super::bss_table::{self, Sighting};
 use super::bus::BusRequests;
-use super::control_socket::{ControlSocket, ControlSocketError};
+use super::control_socket::{ControlSocket, ControlSocketError, is_refusal};
 use super::link::{self, Status};
 use super::network_block::{self, FREQUENCY_RANGES};
 use super::reply::{self, Network, Values};
 use crate::error::LinuxError;
+
+/// What a scan listens for on each channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ScanMode {
+    /// Probe responses, where probe requests are allowed, and beacons that come by chance.
+    Active,
+    /// The beacon of each access point. Takes longer.
+    Passive,
+}
 
 /// The reply to the request for a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,21 +117,25 @@ impl Requests {
     pub(crate) async fn start_scan(
         &self,
         frequencies_mhz: &[u16],
+        mode: ScanMode,
     ) -> Result<ScanReply, LinuxError> {
         match self {
             Self::Socket(control) => {
                 let list: Vec<_> = frequencies_mhz.iter().map(u16::to_string).collect();
-                let request = match list.as_slice() {
+                let mut request = match list.as_slice() {
                     [] => "SCAN TYPE=ONLY".into(),
                     list => format!("SCAN TYPE=ONLY freq={}", list.join(",")),
                 };
+                if mode == ScanMode::Passive {
+                    request += " passive=1";
+                }
                 Ok(match control.request(request).await?.trim() {
                     "OK" => ScanReply::Started,
                     "FAIL-BUSY" => ScanReply::Busy,
                     _ => ScanReply::Refused,
                 })
             }
-            Self::Bus(bus) => Box::pin(bus.start_scan(frequencies_mhz)).await,
+            Self::Bus(bus) => Box::pin(bus.start_scan(frequencies_mhz, mode)).await,
         }
     }
 
@@ -262,15 +275,29 @@ impl Requests {
         }
     }
 
-    /// Returns `config_methods`, or an empty text if it is not set.
-    pub(crate) async fn config_methods(&self) -> Result<String, LinuxError> {
+    /// Returns `wps_cred_processing`, or `None` if wpa_supplicant was built without WPS. Over D-Bus,
+    /// 0 is 2.
+    pub(crate) async fn cred_processing(&self) -> Result<Option<u8>, LinuxError> {
+        match self {
+            Self::Socket(control) => {
+                Ok(control.request("GET wps_cred_processing").await?.trim().parse().ok())
+            }
+            Self::Bus(bus) => Box::pin(bus.cred_processing()).await,
+        }
+    }
+
+    /// Returns `config_methods`: an empty text if it is not set, or `None` if it cannot be read.
+    pub(crate) async fn config_methods(&self) -> Result<Option<String>, LinuxError> {
         match self {
             Self::Socket(control) => {
                 let reply = control.request("GET config_methods").await?;
-                let value = reply.trim();
-                Ok(if matches!(value, "null" | "FAIL") { "" } else { value }.to_owned())
+                Ok(match reply.trim() {
+                    "null" => Some(String::new()),
+                    refused if is_refusal(refused) => None,
+                    value => Some(value.to_owned()),
+                })
             }
-            Self::Bus(bus) => Box::pin(bus.config_methods()).await,
+            Self::Bus(bus) => Box::pin(bus.config_methods()).await.map(Some),
         }
     }
 

@@ -4,59 +4,105 @@ use std::cell::Cell;
 use std::mem;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use wps_core::driver::{PairContext, SearchProgress};
 use wps_core::wsc::{Bssid, Decision, Router, ScanPlan};
 use wps_core::{ErrorKind, ScanResults};
 
 use super::bss::{Bss, BssSummary, WpsBss};
 use super::client::SupplicantClient;
+use super::requests::ScanMode;
 use super::scan::ScanOutcome;
 use crate::error::LinuxError;
 
 /// The delay before the next scan step if one failed.
 const SCAN_RETRY_DELAY: Duration = Duration::from_millis(200);
-/// After this many failures in a row before the first success, the radio counts as unable to scan.
-/// A single one can be a radio that is briefly busy.
-const MIN_SCAN_FAILURES: u32 = 3;
+/// If every scan has failed for this long, the card counts as unable to scan in its present state.
+/// A single failure can be a radio that is briefly busy.
+const MAX_FAILING_TIME: Duration = Duration::from_secs(5);
 /// Routers seen at most this many seconds ago still count as in range, but not as pressed.
 const MAX_BSS_AGE_SECONDS: u64 = 30;
 /// A button seen pressed at most this many seconds ago is still reported as pressed. By then the
 /// plan has scanned its channel again.
 const MAX_PRESSED_AGE_SECONDS: u64 = 5;
 
+/// The scans that have failed in a row.
+#[derive(Default)]
+struct Failures {
+    /// When the first of them began. `None` after a success.
+    since: Option<Instant>,
+    /// The same, but only those since another program's scan has succeeded: the card could scan
+    /// then.
+    since_other_scan: Option<Instant>,
+    /// Whether it was reported that the card cannot scan.
+    is_reported: bool,
+}
+
+impl Failures {
+    fn record(&mut self, began: Instant, other_scan_has_ended: bool) {
+        self.since.get_or_insert(began);
+        if other_scan_has_ended {
+            self.since_other_scan = None;
+        } else {
+            self.since_other_scan.get_or_insert(began);
+        }
+    }
+
+    /// Returns whether the card must leave its network to scan.
+    fn is_network_in_the_way(&self) -> bool {
+        self.since_other_scan.is_some_and(is_too_long)
+    }
+
+    /// Returns whether it must be reported that the card cannot scan.
+    fn must_report(&mut self) -> bool {
+        self.is_reported |= self.since.is_some_and(is_too_long);
+        self.is_reported
+    }
+}
+
+fn is_too_long(since: Instant) -> bool {
+    since.elapsed() >= MAX_FAILING_TIME
+}
+
 /// Scans until exactly one router has its button pressed, and returns that router. If the user has
 /// chosen an access point, scans until its button is pressed. Scans the channels in `freq_list`, or
 /// all channels of the card if the list is empty.
 ///
-/// Stays connected. An access point that the device serves keeps running, too, unless the card
-/// cannot scan at the same time. This then calls `stop_access_point`, which must not let the card
-/// join another network.
+/// Stays connected, or keeps serving an access point, unless the card cannot scan at the same time.
+/// This then calls `leave_network`, which leaves the network or stops the access point, and must
+/// not let the card join another network.
 pub(crate) async fn find_pressed_router(
     session: &SupplicantClient,
     freq_list: &[u16],
     context: &mut PairContext<'_>,
-    stop_access_point: impl AsyncFn() -> Result<(), LinuxError>,
+    leave_network: impl AsyncFn() -> Result<(), LinuxError>,
 ) -> Result<Router, LinuxError> {
     let is_allowed = |frequency: &u16| freq_list.is_empty() || freq_list.contains(frequency);
-    let mut plan =
-        ScanPlan::new(session.requests().frequencies().await?.into_iter().filter(is_allowed));
+    let frequencies = session.requests().frequencies().await?;
+    let new_plan = || ScanPlan::new(frequencies.iter().copied().filter(is_allowed));
+    let mut plan = new_plan();
     // Without a network to return to, scan all channels at once first, which is faster.
     let mut all_at_once = session.connected_network_id().await?.is_none()
         && session.access_point_network_id().await?.is_none();
-    // The scans that failed before the first success, and `None` after it.
-    let mut failures = Some(0);
+    let mut failures = Failures::default();
     loop {
         let step: Vec<u16> = if mem::take(&mut all_at_once) {
             plan.frequencies().collect()
         } else {
             plan.next_step().to_vec()
         };
-        if step.is_empty() {
-            return Err(LinuxError::Unsupported(
-                "this card has no channel that WPS can use, or freq_list names none of them",
-            ));
-        }
-        let started = match session.scan(&step).await? {
+        let began = Instant::now();
+        let outcome = match step.as_slice() {
+            // The card has refused each channel.
+            [] if new_plan().frequencies().next().is_some() => ScanOutcome::Failed,
+            [] => {
+                return Err(LinuxError::Unsupported(
+                    "this card has no channel that WPS can use, or freq_list names none of them",
+                ));
+            }
+            step => session.scan(step, ScanMode::Active).await?,
+        };
+        let started = match outcome {
             ScanOutcome::Done(started) => {
                 plan.mark_scanned(&step);
                 started
@@ -69,34 +115,43 @@ pub(crate) async fn find_pressed_router(
                 }
                 continue;
             }
-            // Not every card can scan while it serves an access point.
-            ScanOutcome::Failed | ScanOutcome::NotSupported
-                if session.access_point_network_id().await?.is_some() =>
-            {
-                context.before_disconnect().await;
-                stop_access_point().await?;
-                continue;
-            }
-            ScanOutcome::NotSupported => {
-                return Err(LinuxError::Unsupported("this card cannot look around"));
-            }
-            outcome @ (ScanOutcome::Failed | ScanOutcome::Busy) => {
+            ScanOutcome::Failed | ScanOutcome::Hung | ScanOutcome::Busy => {
                 if !session.is_radio_on().await? {
                     return Err(LinuxError::Wifi(ErrorKind::Blocked));
                 }
-                if let Some(failures) = &mut failures {
-                    // `Busy` is the outcome of many requests.
-                    let is_busy = matches!(outcome, ScanOutcome::Busy);
-                    *failures += if is_busy { MIN_SCAN_FAILURES } else { 1 };
-                    if *failures >= MIN_SCAN_FAILURES {
-                        context.report_progress(SearchProgress::CannotScan);
-                    }
+                if step.is_empty() {
+                    plan = new_plan();
                 }
-                tokio::time::sleep(SCAN_RETRY_DELAY).await;
+                // Not every card can scan while it serves an access point.
+                let is_serving = session.access_point_network_id().await?.is_some();
+                let is_connected = session.connected_network_id().await?.is_some();
+                let must_leave = match outcome {
+                    ScanOutcome::Failed if is_serving => true,
+                    _ => (is_serving || is_connected) && failures.is_network_in_the_way(),
+                };
+                if must_leave {
+                    context.before_disconnect().await;
+                    leave_network().await?;
+                    (plan, failures, all_at_once) = (new_plan(), Failures::default(), true);
+                    continue;
+                }
+                let other_scan_has_ended = match outcome {
+                    ScanOutcome::Busy => true,
+                    // The end of the aborted scan does not count.
+                    ScanOutcome::Hung => {
+                        tokio::time::sleep(SCAN_RETRY_DELAY).await;
+                        false
+                    }
+                    _ => session.other_scan_ends(SCAN_RETRY_DELAY).await?,
+                };
+                failures.record(began, other_scan_has_ended);
+                if failures.must_report() {
+                    context.report_progress(SearchProgress::CannotScan);
+                }
                 continue;
             }
         };
-        let was_unable = failures.take().is_some_and(|failures| failures >= MIN_SCAN_FAILURES);
+        let was_unable = mem::take(&mut failures).is_reported;
         let only = context.only();
         let is_candidate = |bssid: Bssid| only.is_none_or(|only| only == bssid);
         let candidate_in_range = Cell::new(false);
@@ -106,12 +161,23 @@ pub(crate) async fn find_pressed_router(
             }
             summary.has_wps()
         };
-        let found = session.requests().bss_list(MAX_BSS_AGE_SECONDS, has_wps).await?;
-        let found: Vec<_> = found.into_iter().filter_map(Bss::into_wps).collect();
+        let step_seconds = || started.elapsed().as_secs() + 1;
+        let mut found = wps_list(session, has_wps).await?;
+        // One of the two frames is old. A passive scan receives the beacon again.
+        let doubtful =
+            found.iter().filter(|it| it.pressed_in_beacon_only && it.age_seconds <= step_seconds());
+        let doubtful: Vec<_> = doubtful.map(|it| it.router.frequency_mhz).collect();
+        if !doubtful.is_empty() {
+            let outcome = session.scan(&doubtful, ScanMode::Passive).await?;
+            found = wps_list(session, has_wps).await?;
+            if !matches!(outcome, ScanOutcome::Done(_)) {
+                found.iter_mut().for_each(|it| it.pressed &= !it.pressed_in_beacon_only);
+            }
+        }
         let mut results = ScanResults::default();
         found.iter().for_each(|it| results.add(it.info.clone()));
         context.report_scan_results(&results);
-        let step_seconds = started.elapsed().as_secs() + 1;
+        let step_seconds = step_seconds();
         let mut pressed = Vec::new();
         for bss in &found {
             if bss.age_seconds <= step_seconds {
@@ -145,4 +211,13 @@ pub(crate) async fn find_pressed_router(
             }
         }
     }
+}
+
+/// Returns the access points with WPS that were seen lately, of those that `is_wanted` chooses.
+async fn wps_list(
+    session: &SupplicantClient,
+    is_wanted: impl Fn(&BssSummary) -> bool,
+) -> Result<Vec<WpsBss>, LinuxError> {
+    let found = session.requests().bss_list(MAX_BSS_AGE_SECONDS, is_wanted).await?;
+    Ok(found.into_iter().filter_map(Bss::into_wps).collect())
 }

@@ -80,9 +80,9 @@ impl Session {
         self.command(&format!("SELECT_NETWORK {id} freq={FREQUENCY_RANGES}")).await.map(drop)
     }
 
-    /// Removes the network with this id.
+    /// Removes the network with this id. Succeeds if it is gone already.
     pub(crate) async fn remove_network(&self, id: u32) -> Result<(), ControlSocketError> {
-        self.command(&format!("REMOVE_NETWORK {id}")).await.map(drop)
+        self.request(&format!("REMOVE_NETWORK {id}")).await.map(drop)
     }
 
     /// Returns whether the network with this id is for WPS, so it belongs to a running pairing.

@@ -9,6 +9,8 @@ use wps_core::driver::IdleEvent;
 use wps_core::wsc::Bssid;
 
 use super::applied_config::{AppliedConfig, Condition};
+use super::networks;
+use super::station::TRY_LATER;
 use crate::supplicant::bss_table;
 use crate::supplicant::control_socket::{ControlSocket, ControlSocketError, Events};
 use crate::supplicant::event::{Event, RefusedBy};
@@ -34,6 +36,11 @@ pub(crate) struct IdleWatch {
     refusals: Refusals,
     /// Whether an access point has refused the key since the last scan.
     refused_since_scan: bool,
+    /// The joins in a row that have failed for a reason other than the key.
+    failures: u32,
+    /// Whether our network uses only WPA2, because its access point has refused this device with
+    /// WPA3.
+    stopped_offering_sae: bool,
 }
 
 /// Has the same memory, but no connection.
@@ -49,6 +56,11 @@ impl Clone for IdleWatch {
 }
 
 impl IdleWatch {
+    /// Starts to watch a network that was just joined.
+    pub(crate) fn after_join(stopped_offering_sae: bool) -> Self {
+        Self { stopped_offering_sae, ..Self::default() }
+    }
+
     /// Stops listening to events, for the time of another method, in which nothing reads them.
     pub(crate) fn pause(&mut self) {
         self.events = None;
@@ -146,9 +158,27 @@ impl IdleWatch {
                 self.refused_since_scan = false;
                 None
             }
+            Event::Rejected { bssid, status }
+                if status != TRY_LATER
+                    && is_in_range(directory, interface, ssid, bssid).await.unwrap_or(false) =>
+            {
+                self.stop_offering_sae(directory, interface, *id, ssid, bssid).await;
+                self.on_other_failure()
+            }
             // wpa_supplicant also reports this after several refusals by an access point.
             Event::TempDisabled { id: disabled } if disabled == *id && !self.refused_since_scan => {
+                if self.failures > 0 {
+                    self.stop_offering_sae(directory, interface, *id, ssid, None).await;
+                }
                 self.on_other_failure()
+            }
+            // The access point may have been set to WPA3 only.
+            Event::NetworkNotFound
+                if self.stopped_offering_sae
+                    && !may_offer_psk(directory, interface, ssid).await.unwrap_or(true) =>
+            {
+                self.stopped_offering_sae = false;
+                Some(IdleEvent::ConfigLost)
             }
             // wpa_supplicant also reports this while it ignores an access point or a network after
             // a refusal.
@@ -161,15 +191,48 @@ impl IdleWatch {
         }
     }
 
+    /// Lets our network use only WPA2, and joins it again. Does nothing if that is not possible.
+    async fn stop_offering_sae(
+        &mut self,
+        directory: &Path,
+        interface: &str,
+        id: u32,
+        ssid: &Ssid,
+        bssid: Option<Bssid>,
+    ) {
+        let stop = async {
+            let control = ControlSocket::connect(directory, interface)?;
+            let has_stopped = networks::stop_offering_sae(&control, id, ssid, bssid).await?;
+            if has_stopped {
+                networks::enable_network(&control, id).await?;
+            }
+            Ok::<_, ControlSocketError>(has_stopped)
+        };
+        // If wpa_supplicant does not answer, its next event brings this here again.
+        self.stopped_offering_sae |= stop.await.unwrap_or(false);
+    }
+
     fn on_key_accepted(&mut self) -> Option<IdleEvent> {
         self.pause();
+        self.failures = 0;
         self.refusals.on_accepted()
     }
 
     fn on_other_failure(&mut self) -> Option<IdleEvent> {
         self.refusals.on_other_failure();
+        self.failures = self.failures.saturating_add(1);
         None
     }
+}
+
+/// Returns whether an access point of the network `ssid` may take a key with WPA2.
+async fn may_offer_psk(
+    directory: &Path,
+    interface: &str,
+    ssid: &Ssid,
+) -> Result<bool, ControlSocketError> {
+    let control = ControlSocket::connect(directory, interface)?;
+    bss_table::may_offer_psk(&control, ssid, None).await
 }
 
 /// Returns whether an access point of the network `ssid` is in range: `bssid`, if given, or any.

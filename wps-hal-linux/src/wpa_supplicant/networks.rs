@@ -3,19 +3,27 @@
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::LazyLock;
 
+use wps_core::wsc::Bssid;
 use wps_core::{AccessPoint, Credentials, Passphrase, Ssid};
 use zeroize::Zeroizing;
 
 use super::platform_snapshot::PlatformSnapshot;
 use crate::error::LinuxError;
-use crate::supplicant::control_socket::ControlSocketError;
-use crate::supplicant::network_block::list_networks;
+use crate::supplicant::bss_table;
+use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
+use crate::supplicant::network_block::{list_networks, set_variable};
 use crate::supplicant::reply::Network;
 use crate::supplicant::session::Session;
 
 /// The start of the `id_str` of our network, by which we recognize it. wpa_supplicant keeps this
 /// variable and does not use it.
 const ID_STR_PREFIX: &str = "wps-hal-linux";
+/// The name of WPA3 with a password in `key_mgmt`.
+const SAE: &str = "SAE";
+/// The values of `key_mgmt` for WPA2 in a station, the best one first.
+const WPA2_STATION: &[&str] = &["WPA-PSK WPA-PSK-SHA256", "WPA-PSK"];
+/// The same for an access point.
+const WPA2_ACCESS_POINT: &[&str] = &["WPA-PSK"];
 /// A random key of this process. With it, a hash in `id_str` distinguishes credentials and does not
 /// reveal them.
 static HASH_KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -93,8 +101,10 @@ pub(crate) async fn add_station(
     let id = session.add_network().await?;
     session.set_variable(id, "id_str", format!("\"{}\"", id_str_for(network))).await?;
     set_ssid(session, id, &network.ssid).await?;
-    session.set_variable(id, "priority", priority.saturating_add(1).to_string()).await?;
-    set_security(session, id, key, "WPA-PSK WPA-PSK-SHA256").await?;
+    set_optional(session, id, "priority", &priority.saturating_add(1).to_string()).await?;
+    // A hidden network answers only if it is asked by its name.
+    set_optional(session, id, "scan_ssid", "1").await?;
+    set_security(session, id, key, WPA2_STATION).await?;
     Ok(id)
 }
 
@@ -112,23 +122,24 @@ pub(crate) async fn add_access_point(
     session.set_variable(id, "mode", "2").await?;
     session.set_variable(id, "frequency", frequency_mhz.to_string()).await?;
     // No registrar, so no device can join our access point by push button.
-    session.set_variable(id, "wps_disabled", "1").await?;
+    set_optional(session, id, "wps_disabled", "1").await?;
     if key.is_some() {
         for (variable, value) in [("proto", "RSN"), ("pairwise", "CCMP"), ("group", "CCMP")] {
             session.set_variable(id, variable, value).await?;
         }
     }
-    set_security(session, id, key, "WPA-PSK").await?;
+    set_security(session, id, key, WPA2_ACCESS_POINT).await?;
     Ok(id)
 }
 
 /// Sets the security of a network. Without a key, the network is open. With a key, it uses WPA2
-/// with `wpa2_key_mgmt`, and also WPA3 if SAE is supported and the key is not a raw PSK.
+/// with the first of `wpa2` that wpa_supplicant knows, and also WPA3 if SAE is supported and the
+/// key is not a raw PSK.
 async fn set_security(
     session: &Session,
     id: u32,
     key: Option<&Passphrase>,
-    wpa2_key_mgmt: &str,
+    wpa2: &[&str],
 ) -> Result<(), ControlSocketError> {
     let Some(key) = key else { return session.set_variable(id, "key_mgmt", "NONE").await };
     if key.is_raw_psk() {
@@ -138,28 +149,77 @@ async fn set_security(
         session.set_variable(id, "psk", &*quoted).await?;
     }
     // Use protected management frames if the other side supports them. SAE requires them.
-    session.set_variable(id, "ieee80211w", "1").await?;
-    let sae = !key.is_raw_psk() && supports_sae(session).await?;
-    session
-        .set_variable(
-            id,
-            "key_mgmt",
-            if sae { format!("{wpa2_key_mgmt} SAE") } else { wpa2_key_mgmt.into() },
-        )
-        .await
+    let has_pmf = set_optional(session, id, "ieee80211w", "1").await?;
+    let mut choices: Vec<String> = wpa2.iter().map(|it| (*it).into()).collect();
+    if has_pmf && !key.is_raw_psk() && supports_sae(session).await? {
+        choices.splice(0..0, wpa2.iter().map(|it| format!("{it} {SAE}")));
+    }
+    set_key_mgmt(session.control(), id, &choices).await
+}
+
+/// Sets `key_mgmt` to the first of these values that wpa_supplicant knows.
+async fn set_key_mgmt(
+    control: &ControlSocket,
+    id: u32,
+    choices: &[impl AsRef<[u8]>],
+) -> Result<(), ControlSocketError> {
+    let mut done = Ok(());
+    for choice in choices {
+        done = set_variable(control, id, "key_mgmt", choice).await;
+        if !matches!(done, Err(ControlSocketError::Refused(..))) {
+            break;
+        }
+    }
+    done
+}
+
+/// Sets a variable that not every wpa_supplicant has. Returns whether this one has it.
+async fn set_optional(
+    session: &Session,
+    id: u32,
+    variable: &str,
+    value: &str,
+) -> Result<bool, ControlSocketError> {
+    match session.set_variable(id, variable, value).await {
+        Err(ControlSocketError::Refused(..)) => Ok(false),
+        done => done.map(|()| true),
+    }
+}
+
+/// Lets our network `id` use only WPA2 from now on, after its access point has refused this device.
+/// Not every card that offers SAE (WPA3) can do it. Returns `false` if the network did not offer
+/// SAE, or if the access point takes nothing else.
+pub(crate) async fn stop_offering_sae(
+    control: &ControlSocket,
+    id: u32,
+    ssid: &Ssid,
+    bssid: Option<Bssid>,
+) -> Result<bool, ControlSocketError> {
+    let key_mgmt = control.request(format!("GET_NETWORK {id} key_mgmt")).await?;
+    let offers_sae = key_mgmt.split_whitespace().any(|it| it == SAE);
+    if !offers_sae || !bss_table::may_offer_psk(control, ssid, bssid).await? {
+        return Ok(false);
+    }
+    set_key_mgmt(control, id, WPA2_STATION).await?;
+    tracing::warn!("the network refuses this card with WPA3: trying WPA2");
+    Ok(true)
 }
 
 /// Returns whether the card and wpa_supplicant support SAE (WPA3).
 async fn supports_sae(session: &Session) -> Result<bool, ControlSocketError> {
     let reply = session.request("GET_CAPABILITY key_mgmt").await?;
-    Ok(reply.split_whitespace().any(|key_mgmt| key_mgmt == "SAE"))
+    Ok(reply.split_whitespace().any(|it| it == SAE))
 }
 
 /// Enables this network in addition to the others, and lets wpa_supplicant choose the best of them.
-/// If the radio is off, it does so once the radio is on.
-pub(crate) async fn enable_network(session: &Session, id: u32) -> Result<(), ControlSocketError> {
-    session.command(&format!("ENABLE_NETWORK {id}")).await?;
-    session.request("REASSOCIATE").await.map(drop)
+/// If the radio is off, it does so once the radio is on. If wpa_supplicant ignores the network
+/// after failures, it tries it again.
+pub(crate) async fn enable_network(
+    control: &ControlSocket,
+    id: u32,
+) -> Result<(), ControlSocketError> {
+    control.command(&format!("ENABLE_NETWORK {id}")).await?;
+    control.request("REASSOCIATE").await.map(drop)
 }
 
 /// Returns for each of the platform's networks whether it should be enabled: as in `snapshot`, or

@@ -16,6 +16,8 @@ const CONFIG_METHODS_UNSET: u8 = 1;
 const BLOCKED: u8 = 2;
 /// A bit of the third byte: the interface was down.
 const INTERFACE_DOWN: u8 = 4;
+/// A bit of the third byte: `wps_cred_processing` could not be read.
+const CRED_PROCESSING_UNKNOWN: u8 = 8;
 /// Stands for the network id if no network was current.
 const NO_CURRENT_NETWORK: u16 = u16::MAX;
 /// The length of the fields before the enabled flags: format, `wps_cred_processing`, bits, current
@@ -71,12 +73,13 @@ impl PlatformSnapshot {
     pub(crate) fn to_snapshot(&self) -> Snapshot {
         let ExchangeVariables { cred_processing, config_methods_unset } = self.variables;
         let bits = if config_methods_unset { CONFIG_METHODS_UNSET } else { 0 }
+            | if cred_processing.is_none() { CRED_PROCESSING_UNKNOWN } else { 0 }
             | match self.power {
                 Power::On => 0,
                 Power::InterfaceDown => INTERFACE_DOWN,
                 Power::SoftBlocked | Power::HardBlocked => BLOCKED,
             };
-        let mut bytes = vec![FORMAT, cred_processing, bits];
+        let mut bytes = vec![FORMAT, cred_processing.unwrap_or(0), bits];
         bytes.extend(self.current.unwrap_or(NO_CURRENT_NETWORK).to_le_bytes());
         bytes.extend(self.count.to_le_bytes());
         bytes.extend(self.fingerprint.to_le_bytes());
@@ -94,7 +97,7 @@ impl PlatformSnapshot {
         let current = u16::from_le_bytes([a, b]);
         Some(Self {
             variables: ExchangeVariables {
-                cred_processing,
+                cred_processing: (bits & CRED_PROCESSING_UNKNOWN == 0).then_some(cred_processing),
                 config_methods_unset: bits & CONFIG_METHODS_UNSET != 0,
             },
             power: match (bits & BLOCKED != 0, bits & INTERFACE_DOWN != 0) {
@@ -168,23 +171,23 @@ mod tests {
             network(3, "b", true, true),
             network(4, "c", false, true),
         ];
-        for (config_methods_unset, power) in [
-            (false, Power::On),
-            (false, Power::SoftBlocked),
-            (true, Power::On),
-            (true, Power::InterfaceDown),
+        for (cred_processing, config_methods_unset, power) in [
+            (Some(0), false, Power::On),
+            (None, false, Power::SoftBlocked),
+            (Some(1), true, Power::On),
+            (None, true, Power::InterfaceDown),
         ] {
             let snapshot = PlatformSnapshot {
                 power,
-                variables: ExchangeVariables { cred_processing: 0, config_methods_unset },
+                variables: ExchangeVariables { cred_processing, config_methods_unset },
                 ..PlatformSnapshot::new(&platform)
             };
             assert_eq!(PlatformSnapshot::from_snapshot(&snapshot.to_snapshot()), Some(snapshot));
         }
-        let variables = ExchangeVariables { cred_processing: 2, config_methods_unset: false };
+        let variables = ExchangeVariables { cred_processing: Some(2), config_methods_unset: false };
         let expected = PlatformSnapshot { variables, ..PlatformSnapshot::new(&platform) };
         let snapshot = PlatformSnapshot::from_snapshot(&expected.to_snapshot()).unwrap();
-        assert_eq!((snapshot.variables.cred_processing, snapshot.current()), (2, Some(3)));
+        assert_eq!((snapshot.variables.cred_processing, snapshot.current()), (Some(2), Some(3)));
         assert_eq!(
             [0, 1, 2].map(|index| snapshot.enabled(index)),
             [Some(false), Some(true), Some(true)]

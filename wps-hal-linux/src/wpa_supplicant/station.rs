@@ -1,6 +1,8 @@
 //! Station mode: our network and the platform's own networks.
 
-use wps_core::{Credentials, ErrorKind};
+use std::mem;
+
+use wps_core::{Credentials, ErrorKind, Ssid};
 
 use super::networks;
 use super::platform_snapshot::PlatformSnapshot;
@@ -11,6 +13,8 @@ use crate::supplicant::session::Session;
 
 /// How many times a join is retried if the router rejects it although the key is right.
 const MAX_REJECTIONS: u32 = 3;
+/// The status code of an access point that still has an earlier association of this device.
+pub(super) const TRY_LATER: u16 = 30;
 
 /// Removes our network and restores the platform's own networks to `snapshot`. Without a snapshot,
 /// leaves them as they are.
@@ -57,7 +61,7 @@ pub(crate) async fn apply_station(
             match snapshot {
                 Some(_) => session.select_network(id).await?,
                 // Without a snapshot, leave the flags alone. Our network has the highest priority.
-                None => networks::enable_network(session, id).await?,
+                None => networks::enable_network(session.control(), id).await?,
             }
             id
         }
@@ -66,25 +70,35 @@ pub(crate) async fn apply_station(
     Ok(id)
 }
 
-/// Joins `network` and waits until it is connected and keyed. Returns its id.
+/// Our network after a join.
+pub(crate) struct Joined {
+    pub(crate) id: u32,
+    /// Whether its access point has refused this device with WPA3, so that it uses only WPA2 now.
+    pub(crate) stopped_offering_sae: bool,
+}
+
+/// Joins `network` and waits until it is connected and keyed.
 pub(crate) async fn join(
     session: &Session,
     network: &Credentials,
     snapshot: Option<&PlatformSnapshot>,
-) -> Result<u32, LinuxError> {
+) -> Result<Joined, LinuxError> {
     let flags = networks::enabled_flags(session, snapshot).await?;
     networks::remove_ours(session).await?;
     let id = networks::add_station(session, network).await?;
-    connect(session, id).await?;
+    let stopped_offering_sae = connect(session, id, &network.ssid).await?;
     networks::set_enabled_flags(session, &flags).await?;
-    Ok(id)
+    Ok(Joined { id, stopped_offering_sae })
 }
 
-/// Connects to the network with this id, and waits until it is connected and keyed.
-async fn connect(session: &Session, id: u32) -> Result<(), LinuxError> {
+/// Connects to the network with this id, and waits until it is connected and keyed. Returns
+/// whether it uses only WPA2 now, because its access point has refused this device with WPA3.
+async fn connect(session: &Session, id: u32, ssid: &Ssid) -> Result<bool, LinuxError> {
+    let mut stopped_offering_sae = false;
     session.discard_events();
     session.select_network(id).await?;
-    let mut rejections = 0;
+    // wpa_supplicant may report a rejection with one event or with two.
+    let (mut rejections, mut is_counted) = (0, false);
     // wpa_supplicant looks at the results of an earlier scan first, in which a router that was just
     // switched on may be missing. Then it scans.
     let mut has_scanned = false;
@@ -100,16 +114,36 @@ async fn connect(session: &Session, id: u32) -> Result<(), LinuxError> {
             Event::Connected { id: connected }
                 if connected == id && session.connected_network_id().await? == Some(id) =>
             {
-                return Ok(());
+                return Ok(stopped_offering_sae);
             }
             Event::KeyRefused(RefusedBy::Network(other)) if other != id => {}
             // No other network is enabled, so the access point is one of this network.
             Event::KeyRefused(_) => return Err(LinuxError::Wifi(ErrorKind::WrongKey)),
-            // The router's late deauthentication after the exchange hit the new association: retry.
-            Event::TempDisabled { id: disabled } if disabled == id => {
-                rejections += 1;
+            Event::Rejected { bssid, status } => {
+                (rejections, is_counted) = (rejections + 1, true);
                 if rejections > MAX_REJECTIONS {
                     return Err(LinuxError::Wifi(ErrorKind::Refused));
+                }
+                // Otherwise wpa_supplicant tries the same again by itself.
+                if status != TRY_LATER
+                    && networks::stop_offering_sae(session.control(), id, ssid, bssid).await?
+                {
+                    (rejections, stopped_offering_sae) = (0, true);
+                    session.select_network(id).await?;
+                }
+            }
+            // The router's late deauthentication after the exchange hit the new association: retry.
+            Event::TempDisabled { id: disabled } if disabled == id => {
+                if !mem::take(&mut is_counted) {
+                    rejections += 1;
+                }
+                if rejections > MAX_REJECTIONS {
+                    return Err(LinuxError::Wifi(ErrorKind::Refused));
+                }
+                if rejections > 1
+                    && networks::stop_offering_sae(session.control(), id, ssid, None).await?
+                {
+                    (rejections, stopped_offering_sae) = (0, true);
                 }
                 session.select_network(id).await?;
             }

@@ -99,15 +99,6 @@ fn a_card_that_cannot_scan_while_serving_stops_first_and_reports_it() {
 }
 
 #[test]
-fn a_card_that_cannot_scan_is_unsupported() {
-    run(async || {
-        let fake = connected_station();
-        fake.state().bad_frequencies = CHANNELS.map(|frequency| (frequency, -95)).into();
-        assert_eq!(kind(pair(&fake).await.0), ErrorKind::Unsupported);
-    });
-}
-
-#[test]
 fn one_that_cannot_start_is_rejected_and_the_connection_stays() {
     run(async || {
         let fake = connected_station();

@@ -23,6 +23,23 @@ fn one_request_has_one_reply() {
 }
 
 #[test]
+fn a_reply_to_a_dropped_request_is_not_taken_for_that_of_another() {
+    run(async || {
+        let fake = Fake::start(&CHANNELS);
+        let control = ControlSocket::connect(fake.directory(), INTERFACE).unwrap();
+        assert_eq!(control.request("PING").await.unwrap().as_str(), "PONG\n"); // it is writable
+        for _ in 0..3 {
+            let _held = fake.state(); // no reply before this is dropped
+            assert!(embassy_futures::poll_once(control.request("PING")).is_pending());
+        }
+        fake.settle().await;
+        assert_eq!(fake.state().requests_with_prefix("PING").len(), 4, "they were sent");
+        assert_eq!(control.command("ADD_NETWORK").await.unwrap().as_str(), "0\n");
+        assert_eq!(control.request("GET_NETWORK 7 ssid").await.unwrap().as_str(), "FAIL\n");
+    });
+}
+
+#[test]
 fn a_refusal_names_the_request_and_never_the_value() {
     run(async || {
         let fake = Fake::start(&CHANNELS);

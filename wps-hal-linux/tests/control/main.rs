@@ -11,6 +11,7 @@ mod exchanging;
 mod fake;
 mod idle;
 mod joining;
+mod limits;
 mod restoring;
 mod searching;
 mod secrets;
@@ -52,6 +53,7 @@ fn access_point(bssid: [u8; 6], frequency: u16, pressed: bool) -> Bss {
         flags: if pressed { "[WPA2-PSK-CCMP][WPS-PBC][ESS]" } else { "[WPA2-PSK-CCMP][WPS][ESS]" },
         probe_response: elements(b"home", Some(bssid[5]), pressed),
         beacon: elements(b"home", None, pressed),
+        next_beacon: None,
     }
 }
 
@@ -122,16 +124,17 @@ async fn try_to_pair(
     (offer, reported.into_inner())
 }
 
-/// Pairs, but only until `scans` scans were requested. Returns `None` if there is no result by
-/// then.
+/// Pairs, but only until `scans` scans were requested, or the window closes. Returns `None` if
+/// there is no result by then.
 async fn pair_for_scans(fake: &Fake, scans: usize) -> Option<Result<Offer, LinuxError>> {
     let enough = async {
         while fake.state().requests_with_prefix("SCAN").len() < scans {
             tokio::task::yield_now().await;
         }
     };
-    match select(pair(fake), enough).await {
-        Either::First((offer, _)) => Some(offer),
+    let mut overlap_detector = OverlapDetector::new();
+    match select(try_to_pair(fake, &mut overlap_detector, None), enough).await {
+        Either::First((offer, _)) => offer,
         Either::Second(()) => None,
     }
 }

@@ -16,6 +16,8 @@ pub struct Bss {
     pub flags: &'static str,
     pub probe_response: Vec<u8>,
     pub beacon: Vec<u8>,
+    /// The beacon that the next passive scan receives. Active scans miss it.
+    pub next_beacon: Option<Vec<u8>>,
 }
 
 impl State {

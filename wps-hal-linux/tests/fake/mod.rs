@@ -26,7 +26,7 @@ use server::serve;
 pub use self::{
     bss::Bss,
     server::Override,
-    state::{Network, State},
+    state::{Network, ScanFailure, State},
 };
 
 /// Returns a Credential attribute as routers send it, in hex.

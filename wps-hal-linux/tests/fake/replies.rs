@@ -2,7 +2,7 @@
 
 use wps_testkit::{address, unhex};
 
-use super::{Network, REPLY_MAX, State, printf_encode};
+use super::{Network, REPLY_MAX, ScanFailure, State, printf_encode};
 
 impl State {
     /// Carries out a request and returns the reply, or `None` for `FAIL`.
@@ -24,7 +24,12 @@ impl State {
             }
             "GET_CAPABILITY" if rest == "modes" => Some("IBSS AP MESH".into()),
             "GET_CAPABILITY" => Some("NONE WPA-PSK WPA-EAP SAE".into()),
-            "GET" => self.globals.get(rest).filter(|value| !value.is_empty()).cloned(),
+            "GET" | "SET" if self.without_wps && is_of_wps(rest) => None,
+            "WPS_CANCEL" if self.without_wps => Some("UNKNOWN COMMAND\n".into()),
+            "GET" => {
+                let value = self.globals.get(rest)?;
+                Some(if value.is_empty() { "null".into() } else { value.clone() })
+            }
             "SET" => {
                 let (name, value) = rest.split_once(' ')?;
                 self.globals.insert(name.into(), value.into());
@@ -59,7 +64,7 @@ impl State {
                 let (_, id, name) = (words.next()?, words.next()?, words.next()?);
                 let (id, name) = (std::str::from_utf8(id).ok()?, std::str::from_utf8(name).ok()?);
                 let value = words.next()?;
-                if name == "psk" && !is_valid_psk(value) {
+                if self.is_unknown(name, value) || name == "psk" && !is_valid_psk(value) {
                     return None;
                 }
                 self.network(id)?.variables.insert(name.into(), value.into());
@@ -148,6 +153,13 @@ impl State {
         format!("{status}wpa_state={state}\naddress=02:00:00:00:01:00\n")
     }
 
+    /// Returns whether wpa_supplicant refuses this value of this variable of a network.
+    fn is_unknown(&self, variable: &str, value: &[u8]) -> bool {
+        let value = String::from_utf8_lossy(value);
+        let is_this = |(name, part): &(&str, &str)| *name == variable && value.contains(part);
+        self.unknown_variables.iter().any(is_this)
+    }
+
     fn scan(&mut self, rest: &str) -> Option<String> {
         if self.blocked {
             return None;
@@ -157,6 +169,8 @@ impl State {
             self.emit_after_reply("CTRL-EVENT-SCAN-RESULTS ");
             return Some("FAIL-BUSY\n".into());
         }
+        let is_passive = rest.ends_with(" passive=1");
+        let rest = rest.trim_end_matches(" passive=1");
         let frequencies: Vec<u16> = match rest.strip_prefix("TYPE=ONLY")?.strip_prefix(" freq=") {
             Some(list) => list.split(',').filter_map(|freq| freq.parse().ok()).collect(),
             None => self.frequencies.clone(),
@@ -166,12 +180,26 @@ impl State {
             self.networks.iter().any(|it| self.current == Some(it.id) && it.is_access_point());
         // -95 is EOPNOTSUPP.
         let unsupported = (self.cannot_scan_as_access_point && is_access_point).then_some(&-95);
-        if let Some(error) = unsupported.or(error) {
+        let in_the_way =
+            self.scan_while_joined.as_ref().filter(|_| self.joined && !is_access_point);
+        if in_the_way == Some(&ScanFailure::Hangs) {
+            return Some("OK\n".into());
+        } else if in_the_way == Some(&ScanFailure::Refused) {
+            return None;
+        }
+        let in_the_way = match in_the_way {
+            Some(ScanFailure::Fails(error)) => Some(error),
+            _ => None,
+        };
+        if let Some(error) = in_the_way.or(unsupported).or(error) {
             self.emit_after_reply(format!("CTRL-EVENT-SCAN-FAILED ret={error}"));
         } else {
             for bss in &mut self.access_points {
                 if bss.on_air && frequencies.contains(&bss.frequency) {
                     bss.age = 0;
+                    if let Some(beacon) = bss.next_beacon.take_if(|_| is_passive) {
+                        bss.beacon = beacon;
+                    }
                 }
             }
             self.emit_after_reply("CTRL-EVENT-SCAN-RESULTS ");
@@ -196,6 +224,11 @@ impl State {
         }
         reply
     }
+}
+
+/// Returns whether this global variable exists only with `CONFIG_WPS`.
+fn is_of_wps(arguments: &str) -> bool {
+    ["wps_cred_processing", "config_methods"].iter().any(|it| arguments.starts_with(it))
 }
 
 /// Returns whether `wpa_config_parse_psk` accepts the value: up to the last quote, 8 to 63 bytes

@@ -1,6 +1,6 @@
 //! The state of the fake: its networks, and what joins and leaves them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wps_testkit::{address, hex};
 
@@ -38,6 +38,17 @@ impl Network {
     }
 }
 
+/// What a scan does that does not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScanFailure {
+    /// It fails with this error number.
+    Fails(i32),
+    /// wpa_supplicant refuses the request.
+    Refused,
+    /// It never ends.
+    Hangs,
+}
+
 /// Called with each request. It may change the state, and override the reply.
 pub(super) type Script = Box<dyn FnMut(&str, &mut State) -> Option<Override> + Send>;
 
@@ -58,6 +69,16 @@ pub struct State {
     pub frequencies: Vec<u16>,
     /// Frequencies that make a scan fail, with the error number.
     pub bad_frequencies: BTreeMap<u16, i32>,
+    /// Whether wpa_supplicant was built without WPS.
+    pub without_wps: bool,
+    /// Variables of a network that wpa_supplicant refuses if the value contains this text.
+    pub unknown_variables: Vec<(&'static str, &'static str)>,
+    /// What scans do while a network is joined, or `None` if they succeed.
+    pub scan_while_joined: Option<ScanFailure>,
+    /// The status with which each access point refuses an association that offers SAE.
+    pub sae_refusal: Option<u16>,
+    /// The networks in `reachable` that are hidden: their names in hex.
+    pub hidden: BTreeSet<String>,
     /// Whether scans fail while the card is an access point.
     pub cannot_scan_as_access_point: bool,
     /// Whether the card fails to start an access point on any channel.
@@ -202,18 +223,27 @@ impl State {
             }
             return;
         }
-        match self.reachable.get(&network.ssid_hex()) {
-            None => {
+        let is_found =
+            |ssid: &String| !self.hidden.contains(ssid) || network.text("scan_ssid") == "1";
+        let key = Some(network.ssid_hex()).filter(is_found).and_then(|it| self.reachable.get(&it));
+        match (key, self.sae_refusal) {
+            (None, _) => {
                 self.emit_after_reply("CTRL-EVENT-SCAN-RESULTS ");
                 self.emit_after_reply("CTRL-EVENT-NETWORK-NOT-FOUND ");
             }
-            Some(key) if network.variables.get("psk").unwrap_or(&Vec::new()) == key => {
+            (Some(_), Some(status)) if network.text("key_mgmt").contains("SAE") => {
+                let bssid = address(self.joined_bssid);
+                self.emit_after_reply(format!(
+                    "CTRL-EVENT-ASSOC-REJECT bssid={bssid} status_code={status}"
+                ));
+            }
+            (Some(key), _) if network.variables.get("psk").unwrap_or(&Vec::new()) == key => {
                 self.set_joined(id);
                 self.emit_after_reply(format!(
                     "CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:00:00 completed [id={id} id_str=]"
                 ));
             }
-            Some(_) => self.emit_after_reply(format!(
+            (Some(_), _) => self.emit_after_reply(format!(
                 "CTRL-EVENT-SSID-TEMP-DISABLED id={id} ssid=\"x\" auth_failures=1 duration=10 reason=WRONG_KEY"
             )),
         }

@@ -12,6 +12,7 @@ mod bus;
 mod context;
 mod interference;
 mod kills;
+mod limits;
 mod networks;
 mod profile;
 mod settings;

@@ -72,6 +72,9 @@ pub(crate) trait Interface {
 #[zbus::proxy(interface = "fi.w1.wpa_supplicant1.Interface.WPS")]
 pub(super) trait Wps {
     #[zbus(property)]
+    fn process_credentials(&self) -> zbus::Result<bool>;
+
+    #[zbus(property)]
     fn set_process_credentials(&self, process: bool) -> zbus::Result<()>;
 
     #[zbus(property)]
@@ -138,6 +141,16 @@ impl BusError {
             ),
             error => refusal(error) == Some("NetworkUnknown"),
         }
+    }
+
+    /// Returns whether the object has no such property. libdbus and wpa_supplicant have several
+    /// names for that.
+    pub(super) fn is_unknown(&self) -> bool {
+        use zbus::fdo::Error::{InvalidArgs, UnknownInterface, UnknownMethod, UnknownProperty};
+        matches!(&self.0, zbus::Error::FDO(error) if matches!(
+            **error,
+            InvalidArgs(_) | UnknownInterface(_) | UnknownMethod(_) | UnknownProperty(_)
+        ))
     }
 
     /// Returns whether wpa_supplicant refuses a scan, or its abortion.

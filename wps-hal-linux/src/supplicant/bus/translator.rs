@@ -170,8 +170,8 @@ impl Translator {
         if let Some(status) = value::<i32>(properties, "AuthStatusCode") {
             self.on_authentication(status);
         }
-        if value::<i32>(properties, "AssocStatusCode").is_some_and(|it| it != 0) {
-            self.events.push_back(Event::Rejected);
+        if let Some(status) = value::<i32>(properties, "AssocStatusCode").filter(|it| *it != 0) {
+            self.events.push_back(self.rejected(status));
         }
         if let Some(reason) = value::<i32>(properties, "DisconnectReason") {
             self.on_disconnected(reason);
@@ -211,10 +211,14 @@ impl Translator {
             let is_confirm = self.accepted == SAE_MESSAGES - 1;
             self.events.push_back(match self.network {
                 Some(id) if is_confirm => Event::KeyRefused(RefusedBy::Network(id)),
-                _ => Event::Rejected,
+                _ => self.rejected(status),
             });
             self.accepted = 0;
         }
+    }
+
+    fn rejected(&self, status: i32) -> Event {
+        Event::Rejected { bssid: self.bssid, status: status.try_into().unwrap_or(0) }
     }
 
     /// Handles the end of a link, or of an attempt to establish one. `reason` is negative if this
@@ -353,6 +357,10 @@ mod tests {
         Event::Disconnected { bssid: Some(BSSID) }
     }
 
+    fn rejected(status: u16) -> Event {
+        Event::Rejected { bssid: Some(BSSID), status }
+    }
+
     fn refused() -> Event {
         Event::KeyRefused(RefusedBy::Network(3))
     }
@@ -392,11 +400,11 @@ mod tests {
         assert_eq!(ends(&[0], 1), [refused()]);
         assert_eq!(ends(&[126], 15), [refused()]);
         assert_eq!(ends(&[76, 126], 1), [refused()], "after a token");
-        assert_eq!(ends(&[], 77), [Event::Rejected], "the group is not supported");
-        assert_eq!(ends(&[], 17), [Event::Rejected]);
+        assert_eq!(ends(&[], 77), [rejected(77)], "the group is not supported");
+        assert_eq!(ends(&[], 17), [rejected(17)]);
         let mut translator = joining(&[0], "associating");
         let refused = [("AssocStatusCode", 17_i32.into())];
-        assert_eq!(changed(&mut translator, &refused), [Event::Rejected]);
+        assert_eq!(changed(&mut translator, &refused), [rejected(17)]);
     }
 
     #[test]
