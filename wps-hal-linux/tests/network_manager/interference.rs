@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wps_core::{AccessPoint, Cause, Settings};
+use wps_core::{AccessPoint, Cause, Phase, Settings};
 use wps_testkit::{network, off};
 
 use crate::context::{OLD, Rest, TestContext, block, joined, settle};
