@@ -16,6 +16,7 @@ pub(crate) mod event;
 pub(crate) mod exchange;
 pub(crate) mod link;
 pub(crate) mod network_block;
+mod presses;
 pub(crate) mod refusals;
 pub(crate) mod reply;
 pub(crate) mod requests;

@@ -127,6 +127,21 @@ fn pairs_when_connected_elsewhere_and_stays_connected_until_the_button_is_presse
     assert!(matches!(device.crash_and_load_settings(), Settings::Station { .. }));
 }
 
+/// The table of access points still has the first router's probe response of its pairing.
+#[test]
+fn pairs_with_a_second_router_while_connected_to_the_first() {
+    reset_radios();
+    let first = Router::setup(0, "first").channel(11).start();
+    let second = Router::setup(3, "second").channel(6).start();
+    let station = station_without_networks();
+    let state = state_directory();
+    let device = Device::boot(1, state.path());
+    for (router, name) in [(&first, "first"), (&second, "second")] {
+        pair(&device, router);
+        station.wait_connected(name, STEP_TIMEOUT);
+    }
+}
+
 #[test]
 fn pairs_with_a_dual_band_router() {
     reset_radios();

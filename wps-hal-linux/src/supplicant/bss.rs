@@ -57,8 +57,8 @@ pub(crate) struct Bss {
     pub(crate) info: BssInfo,
     /// What it advertises for WPS, or `None` if it does not have WPS.
     advertisement: Option<Advertisement>,
-    /// Whether only its beacon says that its button was pressed.
-    pressed_in_beacon_only: bool,
+    /// What its beacon adds to its probe response.
+    beacon: BeaconPress,
     /// The whole seconds since it was last seen.
     age_seconds: Option<u64>,
 }
@@ -72,20 +72,50 @@ pub(crate) struct WpsBss {
     pub(crate) info: BssInfo,
     /// Whether its WPS button was pressed.
     pub(crate) pressed: bool,
-    /// Whether its beacon says so and its probe response does not. One of them is old.
-    pub(crate) pressed_in_beacon_only: bool,
-    /// The whole seconds since it was last seen.
+    /// What its beacon says about that.
+    pub(crate) beacon: BeaconPress,
+    /// The whole seconds since the latest of its frames.
     pub(crate) age_seconds: u64,
+}
+
+impl WpsBss {
+    /// Decides whether the button is pressed, if the two frames disagree: as the beacon says if it
+    /// is new, otherwise not.
+    pub(super) fn settle_press(&mut self, is_beacon_new: bool) {
+        if matches!(self.beacon, BeaconPress::OnlyBeacon | BeaconPress::OnlyProbeResponse) {
+            self.pressed = is_beacon_new && self.beacon == BeaconPress::OnlyBeacon;
+            self.beacon = BeaconPress::Same;
+        }
+    }
+}
+
+/// What the latest beacon of an access point says about its button, in addition to its latest probe
+/// response. Which of the two frames is newer is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BeaconPress {
+    /// The same, or there is only one of the two frames.
+    Same,
+    /// Only the beacon says that the button was pressed.
+    OnlyBeacon,
+    /// Only the probe response says so.
+    OnlyProbeResponse,
+    /// The beacon is not known.
+    Unknown,
 }
 
 impl Bss {
     /// Creates an access point from the elements of its latest probe response and beacon, either of
-    /// which may be empty.
-    pub(crate) fn new(summary: &BssSummary, probe_response: &[u8], beacon: &[u8]) -> Self {
+    /// which may be empty. `None` stands for a beacon that is not known.
+    pub(crate) fn new(summary: &BssSummary, probe_response: &[u8], beacon: Option<&[u8]>) -> Self {
+        let is_pressed = |frame| Advertisement::parse(frame).map(|it| it.pressed);
+        let press = match (is_pressed(probe_response), beacon.map(is_pressed)) {
+            (_, None) => BeaconPress::Unknown,
+            (Some(false), Some(Some(true))) => BeaconPress::OnlyBeacon,
+            (Some(true), Some(Some(false))) => BeaconPress::OnlyProbeResponse,
+            (_, Some(_)) => BeaconPress::Same,
+        };
+        let beacon = beacon.unwrap_or_default();
         let advertisement = Advertisement::merged(probe_response, beacon);
-        let is_pressed = |it: Advertisement| it.pressed;
-        let pressed_in_beacon_only = Advertisement::parse(beacon).is_some_and(is_pressed)
-            && Advertisement::parse(probe_response).is_some_and(|it| !is_pressed(it));
         let mut info = BssInfo {
             frequency_mhz: summary.frequency_mhz,
             signal_dbm: summary.signal_dbm,
@@ -100,7 +130,7 @@ impl Bss {
         read_elements(if probe_response.is_empty() { beacon } else { probe_response }, &mut info);
         // A hidden network may reveal its name in a probe response.
         info.ssid = info.ssid.or_else(|| advertisement.as_ref()?.ssid.clone());
-        Self { info, advertisement, pressed_in_beacon_only, age_seconds: summary.age_seconds }
+        Self { info, advertisement, beacon: press, age_seconds: summary.age_seconds }
     }
 
     /// Creates an access point. The elements of the probe response and of the beacon come in two
@@ -108,12 +138,12 @@ impl Bss {
     pub(crate) fn parse(summary: &BssSummary, probe_response: &str, beacon: &str) -> Self {
         let probe_response = Values::parse(probe_response).bytes("ie");
         let beacon = Values::parse(beacon).bytes("beacon_ie");
-        Self::new(summary, &probe_response, &beacon)
+        Self::new(summary, &probe_response, Some(&beacon))
     }
 
     /// Returns the access point as one to pair with, or `None` if it does not have WPS.
     pub(crate) fn into_wps(self) -> Option<WpsBss> {
-        let Self { info, advertisement, pressed_in_beacon_only, age_seconds } = self;
+        let Self { info, advertisement, beacon, age_seconds } = self;
         let Advertisement { ssid, uuid, pressed, .. } = advertisement?;
         let router = Router {
             bssid: info.bssid,
@@ -122,8 +152,7 @@ impl Bss {
             uuid,
             signal_dbm: info.signal_dbm.unwrap_or(i16::MIN),
         };
-        let age_seconds = age_seconds?;
-        Some(WpsBss { router, info, pressed, pressed_in_beacon_only, age_seconds })
+        Some(WpsBss { router, info, pressed, beacon, age_seconds: age_seconds? })
     }
 }
 

@@ -11,6 +11,7 @@ use wps_core::{ErrorKind, ScanResults};
 
 use super::bss::{Bss, BssSummary, WpsBss};
 use super::client::SupplicantClient;
+use super::presses::Presses;
 use super::requests::ScanMode;
 use super::scan::ScanOutcome;
 use crate::error::LinuxError;
@@ -85,6 +86,7 @@ pub(crate) async fn find_pressed_router(
     let mut all_at_once = session.connected_network_id().await?.is_none()
         && session.access_point_network_id().await?.is_none();
     let mut failures = Failures::default();
+    let mut presses = Presses::new();
     loop {
         let step: Vec<u16> = if mem::take(&mut all_at_once) {
             plan.frequencies().collect()
@@ -162,27 +164,33 @@ pub(crate) async fn find_pressed_router(
             summary.has_wps()
         };
         let step_seconds = || started.elapsed().as_secs() + 1;
+        let mut elapsed = presses.elapsed();
         let mut found = wps_list(session, has_wps).await?;
-        // One of the two frames is old. A passive scan receives the beacon again.
-        let doubtful =
-            found.iter().filter(|it| it.pressed_in_beacon_only && it.age_seconds <= step_seconds());
-        let doubtful: Vec<_> = doubtful.map(|it| it.router.frequency_mhz).collect();
-        if !doubtful.is_empty() {
-            let outcome = session.scan(&doubtful, ScanMode::Passive).await?;
+        let disputed: Vec<_> = found
+            .iter()
+            .filter(|bss| bss.age_seconds <= step_seconds() && presses.must_check(bss))
+            .map(|bss| bss.router.frequency_mhz)
+            .collect();
+        if !disputed.is_empty() {
+            let outcome = session.scan(&disputed, ScanMode::Passive).await?;
+            elapsed = presses.elapsed();
             found = wps_list(session, has_wps).await?;
-            if !matches!(outcome, ScanOutcome::Done(_)) {
-                found.iter_mut().for_each(|it| it.pressed &= !it.pressed_in_beacon_only);
+            // The beacon is the new one, unless the scan has failed: then the next step checks again.
+            let is_checked = matches!(outcome, ScanOutcome::Done(_));
+            for bss in found.iter_mut().filter(|it| disputed.contains(&it.router.frequency_mhz)) {
+                bss.settle_press(is_checked);
             }
         }
         let mut results = ScanResults::default();
         found.iter().for_each(|it| results.add(it.info.clone()));
         context.report_scan_results(&results);
         let step_seconds = step_seconds();
+        presses.record(&found, &step, step_seconds, elapsed);
         let mut pressed = Vec::new();
         for bss in &found {
             if bss.age_seconds <= step_seconds {
                 plan.mark_wps(bss.router.frequency_mhz);
-                pressed.extend(bss.pressed.then(|| bss.router.clone()));
+                pressed.extend(presses.is_confirmed(bss).then(|| bss.router.clone()));
             }
         }
         match context.decide(&pressed, &plan) {
@@ -196,9 +204,12 @@ pub(crate) async fn find_pressed_router(
                 let mut candidates = found.iter().filter(|bss| is_candidate(bss.router.bssid));
                 let is_pressed =
                     |bss: &&WpsBss| bss.pressed && bss.age_seconds <= MAX_PRESSED_AGE_SECONDS;
-                if let Some(bss) = candidates.clone().find(is_pressed) {
+                let mut pressed = candidates.clone().filter(is_pressed).peekable();
+                if let Some(bss) = pressed.clone().find(|bss| presses.is_confirmed(bss)) {
                     let ssid = bss.router.ssid.clone();
                     context.report_progress(SearchProgress::Pressed { ssid });
+                } else if pressed.peek().is_some() {
+                    // Perhaps from before the search: nothing is known yet.
                 } else if candidates.next().is_some() {
                     context.report_progress(SearchProgress::NotPressed);
                 } else if plan.is_complete() && candidate_in_range.get() {

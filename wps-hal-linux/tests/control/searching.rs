@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wps_core::{ScanResults, Security};
+use wps_core::{ScanResults, Security, Ssid};
 
 use super::*;
 use crate::fake::Override;
@@ -125,6 +125,72 @@ fn an_old_button_press_is_ignored() {
         }
         assert!(pair_for_scans(&fake, 12).await.is_none());
         assert!(fake.state().requests_with_prefix("SELECT").is_empty());
+    });
+}
+
+/// The kernel still lists a router that has vanished, with its last probe response.
+#[test]
+fn a_router_that_was_pressed_until_just_before_the_search_is_no_overlap() {
+    run(async || {
+        for (frequency, joined) in [(2412, true), (2412, false), (5240, true), (5240, false)] {
+            let fake = connected_station();
+            let mut gone = access_point(OTHER, frequency, true);
+            (gone.on_air, gone.age) = (false, 0);
+            gone.probe_response = elements(b"gone", Some(OTHER[5]), true);
+            gone.beacon = elements(b"gone", None, false);
+            fake.state().access_points.push(gone);
+            fake.state().joined = joined;
+            fake.script(|request, state| {
+                if request.starts_with("SCAN") {
+                    state.access_points.iter_mut().for_each(|bss| bss.age += 1);
+                }
+                None
+            });
+            let (offer, progress) = pair(&fake).await;
+            assert_eq!(offer.unwrap().at(0), &home(), "{frequency} {joined}");
+            let gone = SearchProgress::Pressed { ssid: Ssid::new(b"gone").ok() };
+            assert!(!progress.contains(&gone), "{frequency} {joined}");
+        }
+    });
+}
+
+/// Its beacons keep the entry fresh, and its probe response is from the pairing with it.
+#[test]
+fn the_router_of_an_earlier_pairing_is_no_overlap_while_it_is_joined() {
+    run(async || {
+        for frequency in [2412, 2462, 5240] {
+            let fake = connected_station();
+            let mut paired = access_point(OTHER, frequency, true);
+            paired.beacon = elements(b"paired", None, false);
+            fake.state().access_points.push(paired);
+            fake.script(move |request, state| {
+                if request.starts_with("SCAN") {
+                    let paired = state.access_points.iter_mut().find(|bss| bss.bssid == OTHER);
+                    let paired = paired.expect("the router");
+                    paired.age = 0;
+                    if request.contains(&frequency.to_string()) {
+                        paired.probe_response = elements(b"paired", Some(OTHER[5]), false);
+                    }
+                }
+                None
+            });
+            assert_eq!(pair(&fake).await.0.unwrap().at(0), &home(), "{frequency}");
+        }
+    });
+}
+
+/// Its latest beacon may be older than its latest probe response.
+#[test]
+fn a_button_pressed_just_before_the_search_is_found_without_another_beacon() {
+    run(async || {
+        for joined in [true, false] {
+            let fake = connected_station();
+            fake.state().joined = joined;
+            fake.state().access_points[0].beacon = elements(b"home", None, false);
+            let start = tokio::time::Instant::now();
+            pair(&fake).await.0.unwrap();
+            assert!(start.elapsed() <= Duration::from_secs(2), "{:?}", start.elapsed());
+        }
     });
 }
 

@@ -1,10 +1,10 @@
 //! Cards and networks with limits.
 
-use std::process::{Child, Command};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use wps_core::{Cause, Phase, Settings};
+use wps_core::{Phase, Settings};
 use wps_testkit::network;
 
 use crate::context::{INTERFACE, OLD, Rest, TestContext};

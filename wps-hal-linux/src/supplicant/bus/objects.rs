@@ -43,9 +43,10 @@ impl BssEntry {
         })
     }
 
-    /// Returns the access point.
+    /// Returns the access point. Only the elements of its latest probe response are known, or of a
+    /// beacon if there was none.
     pub(super) fn bss(&self) -> Bss {
-        Bss::new(&self.summary, &self.elements, &[])
+        Bss::new(&self.summary, &self.elements, None)
     }
 
     /// Returns where and when the access point was last seen.
