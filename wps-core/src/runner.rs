@@ -468,9 +468,27 @@ async fn perform<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::SearchProgress;
     use crate::settings::Snapshot;
     use crate::store::Loaded;
     use crate::time::Instant;
+
+    #[test]
+    fn while_the_radio_cannot_look_it_has_not_seen_nothing() {
+        use crate::driver::SearchProgress::{
+            CannotScan, Looking, NoRouter, NoWps, NotPressed, Pressed,
+        };
+        let cause = |progress: &[SearchProgress]| {
+            let furthest = progress.iter().fold(0, |furthest, it| it.furthest(furthest));
+            Cause::of_search(furthest)
+        };
+        for seen in [Looking, NoRouter, NoWps, NotPressed] {
+            assert_eq!(cause(&[seen.clone(), CannotScan]), Cause::CannotScan, "{seen:?}");
+            assert_eq!(cause(&[seen, CannotScan, NotPressed]), Cause::NotPressed);
+        }
+        assert_eq!(cause(&[NotPressed, CannotScan, NoRouter]), Cause::NoRouter);
+        assert_eq!(cause(&[Pressed { ssid: None }, CannotScan]), Cause::PressedLate);
+    }
 
     #[test]
     fn restoring_between_two_searches_may_be_cut_short_by_the_window() {

@@ -162,6 +162,7 @@ fn pattern_of_result(task: TaskKind, result: Result<(), Cause>) -> Pattern {
                     | ErrorKind::WrongKey
                     | ErrorKind::NotFound
                     | ErrorKind::Unsupported
+                    | ErrorKind::WithoutWps
                     | ErrorKind::NoDevice
                     | ErrorKind::Blocked
                     | ErrorKind::ManagedByOther

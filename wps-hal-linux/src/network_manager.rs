@@ -9,6 +9,7 @@ mod air;
 pub(crate) mod bus;
 mod client;
 mod idle_watch;
+mod join;
 mod platform_snapshot;
 mod profile;
 mod uuid;
@@ -32,7 +33,6 @@ use crate::supplicant::exchange::{exchange, require_wps};
 use crate::supplicant::requests::Requests;
 use crate::supplicant::scan::scan_all_channels;
 use crate::supplicant::search::find_pressed_router;
-use activation::Activation;
 use bus::Action;
 use client::{Autoconnect, Client};
 use idle_watch::{Applied, IdleWatch, Maintenance};
@@ -560,59 +560,7 @@ impl WifiDriver for NetworkManager {
     }
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), LinuxError> {
-        self.idle_watch = IdleWatch::default();
-        self.had_task |= !snapshot.as_bytes().is_empty();
-        let snapshot = PlatformSnapshot::from_snapshot(snapshot);
-        if foreign_id(&network.secret).is_some() {
-            return Err(LinuxError::Wifi(ErrorKind::KeptElsewhere));
-        }
-        let client = self.client().await?;
-        let session = self.session_for_task(&client).await?;
-        if !air::find_network(&session, &network.ssid).await? {
-            return Err(LinuxError::Wifi(ErrorKind::NotFound));
-        }
-        let kept = network.secret.kept_id().map(Uuid::from);
-        let uuid = match (kept, snapshot) {
-            (Some(uuid), _) => uuid,
-            (None, Some(snapshot)) => snapshot.new,
-            (None, None) => Uuid::new_own()?,
-        };
-        let path = match kept {
-            Some(uuid) => {
-                let path = client.find(uuid).await?;
-                path.ok_or(LinuxError::Wifi(ErrorKind::KeptElsewhere))?
-            }
-            None => {
-                let priority = snapshot.map_or(0, |it| it.priority).into();
-                let settings =
-                    profile::station(&self.interface, uuid, network, priority, Retries::Default)?;
-                client.put_in_memory(uuid, &settings, Autoconnect::Later).await?
-            }
-        };
-        client.suppress_key_dialog(uuid).await;
-        let activation = Activation { client: &client, session: &session, ssid: &network.ssid };
-        match activation.run(&path).await {
-            Ok(()) => {
-                // NetworkManager returns to this network by itself from now on.
-                client.set_autoconnect(true).await?;
-                self.interrupted = None;
-                let ssid = network.ssid.clone();
-                self.applied = match kept {
-                    Some(_) => Applied::Kept { uuid, ssid },
-                    None => Applied::InMemory { uuid, ssid },
-                };
-                Ok(())
-            }
-            Err(error) => {
-                // NetworkManager would ask the user for the key.
-                if kept.is_none()
-                    && let Err(error) = client.remove(&path).await
-                {
-                    tracing::warn!("a profile remains until the next task: {error:?}");
-                }
-                Err(error)
-            }
-        }
+        self.join_network(network, snapshot).await
     }
 
     async fn keep(

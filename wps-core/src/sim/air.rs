@@ -89,6 +89,8 @@ pub enum RadioFault {
     Unresponsive,
     /// `apply` of this mode fails with [`ErrorKind::NotPermitted`].
     RejectsMode(Mode),
+    /// `check_pairing` and `pair` fail with [`ErrorKind::WithoutWps`]. All else works.
+    WithoutWps,
     /// `keep` ends as soon as the platform has the network there, on a platform that keeps
     /// networks.
     Keep {
@@ -472,7 +474,8 @@ impl Inner {
     fn answers(&self) -> bool {
         match self.fault {
             Some(RadioFault::Fails(_) | RadioFault::Unresponsive) => false,
-            Some(RadioFault::RejectsMode(_) | RadioFault::Keep { .. }) | None => true,
+            Some(RadioFault::RejectsMode(_) | RadioFault::WithoutWps | RadioFault::Keep { .. })
+            | None => true,
         }
     }
 

@@ -386,6 +386,11 @@ impl WifiDriver for CheckedRadio<'_> {
         Ok(kept_by)
     }
 
+    async fn check_pairing(&mut self) -> Result<(), SimError> {
+        self.on_call();
+        self.radio.check_pairing().await
+    }
+
     async fn snapshot(&mut self) -> Result<Snapshot, SimError> {
         self.on_call();
         self.radio.snapshot().await

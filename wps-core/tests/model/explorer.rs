@@ -309,9 +309,11 @@ fn check_error_kind(node: &Node, kind: ErrorKind) -> Result<(), String> {
         let status = machine.status();
         status.trouble.or(status.last.and_then(|last| last.result.err()))
     };
-    if cause(&expected) == Some(Cause::Driver(modelled))
-        && cause(&actual) != Some(Cause::Driver(kind))
-    {
+    let named = match (node.command, kind) {
+        (CommandId::Join(..), ErrorKind::Refused) => Cause::JoinRefused,
+        _ => Cause::Driver(kind),
+    };
+    if cause(&expected) == Some(Cause::Driver(modelled)) && cause(&actual) != Some(named) {
         return Err(format!("the status does not name {kind:?}"));
     }
     Ok(())
@@ -330,6 +332,7 @@ fn modelled_kind(kind: ErrorKind) -> ErrorKind {
             | ErrorKind::InvalidKey
             | ErrorKind::NoNetwork
             | ErrorKind::Unsupported
+            | ErrorKind::WithoutWps
             | ErrorKind::NoDevice
             | ErrorKind::Blocked
             | ErrorKind::ManagedByOther

@@ -155,7 +155,7 @@ fn a_network_that_refuses_the_device_twice_ends_the_pairing() {
     sim.advance_to(16.5); // the second join has failed, and so does what follows it
     env.air.set_fault(None);
     sim.advance_to(20.0);
-    sim.expect_ended(Err(Cause::Driver(ErrorKind::Refused)));
+    sim.expect_ended(Err(Cause::JoinRefused));
     sim.expect_settled(&station(old()));
 }
 

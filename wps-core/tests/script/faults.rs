@@ -350,6 +350,25 @@ fn a_journal_with_a_driver_snapshot_is_closed_at_boot() {
 }
 
 #[test]
+fn without_wps_a_start_is_refused_at_once_and_settings_can_be_changed() {
+    let refused = Cause::Driver(ErrorKind::WithoutWps);
+    for (settings, _) in all_modes() {
+        let env = Environment::settled(settings.clone());
+        env.air.set_fault(Some(RadioFault::WithoutWps));
+        let mut sim = env.booted();
+        sim.advance_to(10.0);
+        assert_eq!(sim.press_button(), Some(Err(RequestError::Failed(refused))));
+        assert!(!env.pair_called.get(), "the radio was not touched");
+        sim.advance_to(10.5);
+        sim.expect_settled(&settings);
+        assert_eq!(sim.configure(station(home())), Some(Ok(())));
+        sim.advance_to(40.0);
+        sim.expect_ended(Ok(()));
+        sim.expect_settled(&station(home()));
+    }
+}
+
+#[test]
 fn settings_that_an_idle_radio_lost_are_applied_again() {
     for (settings, _) in all_modes() {
         let env = Environment::settled(settings.clone());

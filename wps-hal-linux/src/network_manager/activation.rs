@@ -10,6 +10,7 @@ use super::client::{Client, DeviceState};
 use crate::error::LinuxError;
 use crate::supplicant::client::SupplicantClient;
 use crate::supplicant::event::Event;
+use crate::supplicant::refusals::TRY_LATER;
 
 /// How many times a join is retried if the router rejects it although the key is right.
 const MAX_REJECTIONS: u32 = 3;
@@ -33,6 +34,8 @@ pub(crate) struct Activation<'a> {
     pub(crate) client: &'a Client,
     pub(crate) session: &'a SupplicantClient,
     pub(crate) ssid: &'a Ssid,
+    /// Whether the first rejection by the router ends it. Otherwise it is tried again.
+    pub(crate) ends_at_rejection: bool,
 }
 
 impl Activation<'_> {
@@ -45,6 +48,8 @@ impl Activation<'_> {
         let active = self.begin(path).await?;
         let begin_timeout = Instant::now() + BEGIN_TIMEOUT;
         let (mut has_begun, mut rejections) = (false, 0);
+        // wpa_supplicant looks at the results of an earlier scan first.
+        let mut has_scanned = false;
         loop {
             match self.session.event_within(STATE_POLL_INTERVAL).await? {
                 // Until NetworkManager has removed it, events are about its previous connection.
@@ -56,8 +61,16 @@ impl Activation<'_> {
                 Some(Event::KeyRefused(_)) if has_begun => {
                     return Err(LinuxError::Wifi(ErrorKind::WrongKey));
                 }
-                Some(Event::NetworkNotFound) if has_begun => {
+                Some(Event::ScanResults) => has_scanned = has_begun,
+                Some(Event::NetworkNotFound) if has_begun && has_scanned => {
                     return Err(LinuxError::Wifi(ErrorKind::NotFound));
+                }
+                Some(Event::Rejected { status, .. }) if has_begun => {
+                    rejections += 1;
+                    let is_refusal = status != TRY_LATER;
+                    if self.ends_at_rejection && is_refusal || rejections > MAX_REJECTIONS {
+                        return Err(LinuxError::Wifi(ErrorKind::Refused));
+                    }
                 }
                 // The router's late deauthentication after the exchange hit the new association.
                 Some(Event::TempDisabled { id }) => {

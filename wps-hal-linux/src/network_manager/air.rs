@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use wps_core::Ssid;
 
 use crate::error::LinuxError;
+use crate::supplicant::bss_table::Sighting;
 use crate::supplicant::client::SupplicantClient;
 use crate::supplicant::exchange;
 use crate::supplicant::reply::Network;
@@ -43,37 +44,52 @@ pub(crate) async fn refresh(
     Ok(())
 }
 
-/// Scans until an access point of this network is found: first where it was seen last. Returns
-/// `false` if there is none.
+/// Whether a network is in range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Range {
+    /// It was seen, or the card could not look.
+    Possible,
+    /// It was not seen, but an access point that hides its name.
+    PossiblyHidden,
+    /// It was not seen.
+    Absent,
+}
+
+/// Scans until an access point of this network is found: first where it was seen last.
 pub(crate) async fn find_network(
     session: &SupplicantClient,
     ssid: &Ssid,
-) -> Result<bool, LinuxError> {
+) -> Result<Range, LinuxError> {
     let mut known: Vec<u16> = Vec::new();
     for it in session.requests().sightings().await? {
         if it.ssid.as_ref() == Some(ssid) {
             if it.age_seconds <= MAX_FRESH_AGE_SECONDS {
-                return Ok(true);
+                return Ok(Range::Possible);
             }
             known.push(it.frequency_mhz);
         }
     }
     let all = session.requests().frequencies().await?;
     let others = all.into_iter().filter(|it| *it <= MAX_FREQUENCY_MHZ && !known.contains(it));
+    let mut range = Range::Absent;
     for frequencies in [known.clone(), others.collect()] {
         if frequencies.is_empty() {
             continue;
         }
         let ScanOutcome::Done(started) = session.scan(&frequencies, ScanMode::Active).await? else {
-            return Ok(true); // unknown: NetworkManager may still find it
+            return Ok(Range::Possible); // NetworkManager may still find it
         };
         let age = started.elapsed().as_secs() + 1;
-        let mut seen = session.requests().sightings().await?.into_iter();
-        if seen.any(|it| it.ssid.as_ref() == Some(ssid) && it.age_seconds <= age) {
-            return Ok(true);
+        let seen = session.requests().sightings().await?;
+        let mut seen = seen.iter().filter(|it| it.age_seconds <= age);
+        if seen.clone().any(|it| it.ssid.as_ref() == Some(ssid)) {
+            return Ok(Range::Possible);
+        }
+        if seen.any(Sighting::is_hidden) {
+            range = Range::PossiblyHidden;
         }
     }
-    Ok(false)
+    Ok(range)
 }
 
 /// Lets wpa_supplicant return to the network of NetworkManager, which our exchange has disabled

@@ -13,8 +13,6 @@ use super::reply::Values;
 const MASK_SUMMARY: &str = "0x00000a87";
 /// The id, the BSSID and the network's name.
 const MASK_NAMES: &str = "0x00001003";
-/// The id, the BSSID, the flags and the network's name.
-const MASK_SECURITY: &str = "0x00001803";
 /// The id, the BSSID, the frequency, the age and the network's name.
 const MASK_SIGHTING: &str = "0x00001207";
 /// The elements of the latest probe response, or of a beacon if there was none.
@@ -62,26 +60,6 @@ pub(crate) async fn contains(
     Ok(false)
 }
 
-/// Returns whether an access point of this network may take a key with WPA2: the one with the
-/// address `bssid`, if given, or any. Returns `true` if none is in the table.
-pub(crate) async fn may_offer_psk(
-    control: &ControlSocket,
-    ssid: &Ssid,
-    bssid: Option<Bssid>,
-) -> Result<bool, ControlSocketError> {
-    let mut is_in_range = false;
-    let mut pages = Pages::new(control, MASK_SECURITY);
-    while let Some(page) = pages.next().await? {
-        for (_, entry) in bss_entries(&page).filter(|(_, it)| is_of(it, ssid, bssid)) {
-            is_in_range = true;
-            if entry.text("flags").is_some_and(|flags| flags.contains("PSK")) {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(!is_in_range)
-}
-
 /// Returns whether this entry is of the network `ssid`, with the address `bssid`, if given.
 fn is_of(entry: &Values<'_>, ssid: &Ssid, bssid: Option<Bssid>) -> bool {
     entry.ssid().as_ref() == Some(ssid) && (bssid.is_none() || entry.bssid("bssid") == bssid)
@@ -94,6 +72,13 @@ pub(crate) struct Sighting {
     pub(crate) frequency_mhz: u16,
     /// The whole seconds since then.
     pub(crate) age_seconds: u64,
+}
+
+impl Sighting {
+    /// Returns whether the access point hides its name: behind none, or behind zeros.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.ssid.as_ref().is_none_or(|ssid| ssid.as_bytes().iter().all(|&byte| byte == 0))
+    }
 }
 
 /// Returns the access points in the table.

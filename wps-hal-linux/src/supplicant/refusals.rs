@@ -4,6 +4,9 @@ use std::mem;
 
 use wps_core::driver::IdleEvent;
 
+/// The status code of an access point that still has an earlier association of this device. It is
+/// no refusal.
+pub(crate) const TRY_LATER: u16 = 30;
 /// After this many refusals in a row, the key counts as refused. A single one can be bad reception:
 /// with WPA2 it is any link that breaks in the handshake (hostap's `could_be_psk_mismatch`).
 const MIN_REFUSALS: u32 = 2;

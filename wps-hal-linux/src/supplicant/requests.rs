@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wps_core::{ErrorKind, Link, Ssid};
+use wps_core::wsc::Bssid;
+use wps_core::{BssInfo, ErrorKind, Link, Security, Ssid};
 
 use super::bss::{Bss, BssSummary};
 use super::bss_table::{self, Sighting};
@@ -13,6 +14,9 @@ use super::link::{self, Status};
 use super::network_block::{self, FREQUENCY_RANGES};
 use super::reply::{self, Network, Values};
 use crate::error::LinuxError;
+
+/// Access points seen at most this many seconds ago count as in range.
+pub(crate) const MAX_BSS_AGE_SECONDS: u64 = 30;
 
 /// What a scan listens for on each channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +183,23 @@ impl Requests {
                 Ok(seen.any(|it| it.ssid.as_ref() == Some(ssid)))
             }
         }
+    }
+
+    /// Returns whether an access point of this network may take a key with WPA2: the one with the
+    /// address `bssid`, if given, or any. Returns `true` if none was seen lately.
+    pub(crate) async fn may_offer_psk(
+        &self,
+        ssid: &Ssid,
+        bssid: Option<Bssid>,
+    ) -> Result<bool, LinuxError> {
+        let is_wanted = |it: &BssSummary| bssid.is_none_or(|bssid| it.bssid == bssid);
+        let found = self.bss_list(MAX_BSS_AGE_SECONDS, is_wanted).await?.into_iter();
+        let mut found = found.map(|it| it.info).filter(|it| it.ssid.as_ref() == Some(ssid));
+        let offers_psk = |it: BssInfo| match it.security {
+            Some(Security::Wpa3 | Security::Owe | Security::Open | Security::Enterprise) => false,
+            Some(_) | None => true,
+        };
+        Ok(found.next().is_none_or(|first| offers_psk(first) || found.any(offers_psk)))
     }
 
     // --- networks ------------------------------------------------------------------------------

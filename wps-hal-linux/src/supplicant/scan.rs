@@ -6,7 +6,7 @@ use wps_core::{ErrorKind, ScanResults};
 
 use super::client::{EVENT_TIMEOUT, SupplicantClient};
 use super::event::Event;
-use super::requests::{ScanMode, ScanReply};
+use super::requests::{MAX_BSS_AGE_SECONDS, ScanMode, ScanReply};
 use crate::error::LinuxError;
 
 /// How many times a scan is requested again while another scan runs. With a wait after each, this
@@ -23,8 +23,6 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The card cannot scan in its present state, for example as an access point.
 const CANNOT_SCAN: LinuxError =
     LinuxError::Unsupported("this card cannot look around while it is in use");
-/// Access points seen at most this many seconds ago count as in range.
-const MAX_BSS_AGE_SECONDS: u64 = 30;
 
 /// The outcome of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

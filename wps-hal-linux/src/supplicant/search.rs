@@ -12,7 +12,7 @@ use wps_core::{ErrorKind, ScanResults};
 use super::bss::{Bss, BssSummary, WpsBss};
 use super::client::SupplicantClient;
 use super::presses::Presses;
-use super::requests::ScanMode;
+use super::requests::{MAX_BSS_AGE_SECONDS, ScanMode};
 use super::scan::ScanOutcome;
 use crate::error::LinuxError;
 
@@ -21,8 +21,6 @@ const SCAN_RETRY_DELAY: Duration = Duration::from_millis(200);
 /// If every scan has failed for this long, the card counts as unable to scan in its present state.
 /// A single failure can be a radio that is briefly busy.
 const MAX_FAILING_TIME: Duration = Duration::from_secs(5);
-/// Routers seen at most this many seconds ago still count as in range, but not as pressed.
-const MAX_BSS_AGE_SECONDS: u64 = 30;
 /// A button seen pressed at most this many seconds ago is still reported as pressed. By then the
 /// plan has scanned its channel again.
 const MAX_PRESSED_AGE_SECONDS: u64 = 5;

@@ -40,7 +40,7 @@ impl Session {
     }
 
     /// Returns the connection for requests.
-    pub(crate) fn control(&self) -> &ControlSocket {
+    pub(crate) fn control(&self) -> &Arc<ControlSocket> {
         &self.control
     }
 

@@ -1,6 +1,7 @@
 //! Watches the applied configuration and its network while the device is idle.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -10,11 +11,12 @@ use wps_core::wsc::Bssid;
 
 use super::applied_config::{AppliedConfig, Condition};
 use super::networks;
-use super::station::TRY_LATER;
+use crate::error::LinuxError;
 use crate::supplicant::bss_table;
 use crate::supplicant::control_socket::{ControlSocket, ControlSocketError, Events};
 use crate::supplicant::event::{Event, RefusedBy};
-use crate::supplicant::refusals::Refusals;
+use crate::supplicant::refusals::{Refusals, TRY_LATER};
+use crate::supplicant::requests::Requests;
 use crate::supplicant::return_delay::ReturnDelay;
 
 /// The time between two checks. Polling is necessary: a wpa_supplicant that was killed sends no
@@ -201,12 +203,12 @@ impl IdleWatch {
         bssid: Option<Bssid>,
     ) {
         let stop = async {
-            let control = ControlSocket::connect(directory, interface)?;
+            let control = Arc::new(ControlSocket::connect(directory, interface)?);
             let has_stopped = networks::stop_offering_sae(&control, id, ssid, bssid).await?;
             if has_stopped {
                 networks::enable_network(&control, id).await?;
             }
-            Ok::<_, ControlSocketError>(has_stopped)
+            Ok::<_, LinuxError>(has_stopped)
         };
         // If wpa_supplicant does not answer, its next event brings this here again.
         self.stopped_offering_sae |= stop.await.unwrap_or(false);
@@ -226,13 +228,9 @@ impl IdleWatch {
 }
 
 /// Returns whether an access point of the network `ssid` may take a key with WPA2.
-async fn may_offer_psk(
-    directory: &Path,
-    interface: &str,
-    ssid: &Ssid,
-) -> Result<bool, ControlSocketError> {
-    let control = ControlSocket::connect(directory, interface)?;
-    bss_table::may_offer_psk(&control, ssid, None).await
+async fn may_offer_psk(directory: &Path, interface: &str, ssid: &Ssid) -> Result<bool, LinuxError> {
+    let control = Arc::new(ControlSocket::connect(directory, interface)?);
+    Requests::Socket(control).may_offer_psk(ssid, None).await
 }
 
 /// Returns whether an access point of the network `ssid` is in range: `bssid`, if given, or any.

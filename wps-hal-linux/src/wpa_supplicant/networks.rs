@@ -1,7 +1,7 @@
 //! The networks in wpa_supplicant's list: the platform's own ones, and ours, which the driver adds.
 
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use wps_core::wsc::Bssid;
 use wps_core::{AccessPoint, Credentials, Passphrase, Ssid};
@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 
 use super::platform_snapshot::PlatformSnapshot;
 use crate::error::LinuxError;
-use crate::supplicant::bss_table;
 use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
 use crate::supplicant::network_block::{list_networks, set_variable};
 use crate::supplicant::reply::Network;
+use crate::supplicant::requests::Requests;
 use crate::supplicant::session::Session;
 
 /// The start of the `id_str` of our network, by which we recognize it. wpa_supplicant keeps this
@@ -190,14 +190,15 @@ async fn set_optional(
 /// Not every card that offers SAE (WPA3) can do it. Returns `false` if the network did not offer
 /// SAE, or if the access point takes nothing else.
 pub(crate) async fn stop_offering_sae(
-    control: &ControlSocket,
+    control: &Arc<ControlSocket>,
     id: u32,
     ssid: &Ssid,
     bssid: Option<Bssid>,
-) -> Result<bool, ControlSocketError> {
+) -> Result<bool, LinuxError> {
     let key_mgmt = control.request(format!("GET_NETWORK {id} key_mgmt")).await?;
     let offers_sae = key_mgmt.split_whitespace().any(|it| it == SAE);
-    if !offers_sae || !bss_table::may_offer_psk(control, ssid, bssid).await? {
+    let requests = Requests::Socket(Arc::clone(control));
+    if !offers_sae || !requests.may_offer_psk(ssid, bssid).await? {
         return Ok(false);
     }
     set_key_mgmt(control, id, WPA2_STATION).await?;

@@ -8,13 +8,12 @@ use super::networks;
 use super::platform_snapshot::PlatformSnapshot;
 use crate::error::LinuxError;
 use crate::supplicant::event::{Event, RefusedBy};
+use crate::supplicant::refusals::TRY_LATER;
 use crate::supplicant::reply::Values;
 use crate::supplicant::session::Session;
 
 /// How many times a join is retried if the router rejects it although the key is right.
 const MAX_REJECTIONS: u32 = 3;
-/// The status code of an access point that still has an earlier association of this device.
-pub(super) const TRY_LATER: u16 = 30;
 
 /// Removes our network and restores the platform's own networks to `snapshot`. Without a snapshot,
 /// leaves them as they are.

@@ -1,125 +1,127 @@
 //! Cards and networks with limits.
 
-use std::process::Command;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::{Child, Command};
 
-use wps_core::{Phase, Settings};
+use wps_core::driver::SearchProgress;
+use wps_core::{Cause, Phase, Settings};
 use wps_testkit::network;
 
-use crate::context::{INTERFACE, OLD, Rest, TestContext};
-use crate::lab::{Security, run};
+use crate::context::{INTERFACE, OLD, Rest, TestContext, joined};
+use crate::lab::{Router, Security, run};
+
+/// Another interface of the same radio that scans all the time, so that all other scans fail.
+struct OtherScans(Child);
+
+impl OtherScans {
+    const INTERFACE: &str = "other";
+
+    fn start() -> Self {
+        run(&format!("iw dev {INTERFACE} interface add {} type managed", Self::INTERFACE));
+        run(&format!("ip link set {} up", Self::INTERFACE));
+        let script = format!(
+            "while iw dev {0} scan >/dev/null || [ -e /sys/class/net/{0} ]; do :; done",
+            Self::INTERFACE
+        );
+        Self(Command::new("sh").args(["-c", &script]).spawn().expect("a shell"))
+    }
+
+    fn stop(mut self) {
+        run(&format!("iw dev {} del", Self::INTERFACE));
+        self.0.wait().expect("the shell ends with its interface");
+    }
+}
 
 #[test]
-fn explore_sae() {
+fn if_scans_fail_for_five_seconds_the_connection_ends_for_the_search_and_is_back_afterwards() {
     let context = TestContext::new(true);
     let device = context.boot();
-    let home = TestContext::home().security(Security::Wpa3Transition).line("sae_groups=19").start();
-    println!("{:?}", context.manager.request_supplicant("SET sae_groups 20"));
+    let home = TestContext::home().start();
+    let others = OtherScans::start();
+    device.start().expect("started");
+    device.wait_status("a search without the network", |status| status.off_air);
+    context.wait(&Rest::Disconnected);
+    assert_eq!(device.status().phase, Phase::Searching);
+    others.stop();
+    device.wait_status("a scan", |status| status.progress == SearchProgress::NotPressed);
+    device.cancel();
+    assert_eq!(device.wait_result(), Err(Cause::Cancelled));
+    context.expect(&Settings::Platform, &Rest::Joined(OLD.into()));
+
+    let others = OtherScans::start();
+    context.wait_no_button();
+    device.start().expect("started");
+    device.wait_status("a search without the network", |status| status.off_air);
+    others.stop();
+    home.press_button();
+    assert_eq!(device.wait_result(), Ok(()), "{}", context.manager.log());
+    context.expect_kept(&device, &home);
+}
+
+/// A router with WPA2 and WPA3. The card cannot do the only group that the router takes for SAE.
+fn router_whose_wpa3_fails(context: &TestContext, security: Security) -> Router {
+    let set = context.manager.request_supplicant("SET sae_groups 20");
+    assert_eq!(set.as_deref(), Some("OK\n"));
+    TestContext::home().security(security).line("sae_groups=19").start()
+}
+
+#[test]
+fn a_network_that_refuses_this_card_with_wpa3_is_joined_with_wpa2() {
+    let mut context = TestContext::new(true);
+    let device = context.boot();
+    let home = router_whose_wpa3_fails(&context, Security::Wpa3Transition);
+    let paired = context.pair(&device, &home);
+    let kept = context.expect_kept(&device, &home);
+    assert_eq!(kept.value("wifi-security", "pmf"), Some("1"));
+    // NetworkManager alone joins it after a reboot.
+    device.crash();
+    context.manager.reboot();
+    let _ = context.manager.request_supplicant("SET sae_groups 20");
+    context.wait(&joined(&paired.network().expect("a network").secret));
+}
+
+#[test]
+fn a_network_with_wpa3_only_that_refuses_this_card_is_not_tried_for_ever() {
+    let context = TestContext::new(true);
+    let device = context.boot();
+    let home = router_whose_wpa3_fails(&context, Security::SaeOnly);
+    context.wait_no_button();
     device.start().expect("started");
     home.press_button();
-    device.notice_status("joining", |status| matches!(status.phase, Phase::Joining { .. }));
-    for _ in 0..12 {
-        sleep(Duration::from_millis(300));
-        println!(
-            "{:?} {:?} {:?}",
-            device.status().phase,
-            context.manager.device(),
-            context.manager.request_supplicant("LIST_NETWORKS")
-        );
-        for id in 0..12 {
-            let r = |v: &str| {
-                context
-                    .manager
-                    .request_supplicant(&format!("GET_NETWORK {id} {v}"))
-                    .unwrap_or_default()
-            };
-            if !r("ssid").starts_with("FAIL") {
-                println!("  {id} {} {} {}", r("ssid"), r("key_mgmt"), r("ieee80211w"));
-            }
-        }
-    }
-    println!("{:?}", device.wait_result());
-    println!("{}", context.manager.log());
-    for line in std::fs::read_to_string("/run/lab/wpa_supplicant.log")
-        .unwrap_or_default()
-        .lines()
-        .rev()
-        .take(150)
-    {
-        println!("{line}");
-    }
-    println!("{}", run("ls /run/lab"));
-}
-
-#[test]
-fn explore_pmf() {
-    let context = TestContext::new(true);
-    let home = TestContext::home().security(Security::Wpa3Transition).line("sae_groups=19").start();
-    println!("{:?}", context.manager.request_supplicant("SET sae_groups 20"));
-    for (pmf, mgmt) in
-        [("1", "wpa-psk"), ("2", "wpa-psk"), ("3", "wpa-psk"), ("0", "wpa-psk"), ("0", "sae")]
-    {
-        run(&format!(
-            "nmcli connection add type wifi ifname wlan1 con-name t{pmf}{mgmt} autoconnect no ssid home wifi-sec.key-mgmt {mgmt} wifi-sec.psk correct\\ horse wifi-sec.pmf {pmf} ipv4.method disabled ipv6.method disabled"
-        ));
-    }
-    let _ = home;
-}
-
-#[test]
-fn explore_hidden() {
-    let context = TestContext::new(true);
-    let device = context.boot();
-    let _home = TestContext::home().wps(false).line("ignore_broadcast_ssid=1").start();
-    let network = network(b"home", b"correct horse");
-    println!("{:?}", device.configure(Settings::Station { network }));
-    println!("{:?}", context.manager.request_supplicant("BSS RANGE=ALL MASK=0x1003"));
-    println!("{}", context.manager.log());
-}
-
-#[test]
-fn explore_busy() {
-    let context = TestContext::new(true);
-    let device = context.boot();
-    run(&format!("iw dev {INTERFACE} interface add busy0 type managed"));
-    run("ip link set busy0 up");
-    let mut child = Command::new("sh")
-        .args(["-c", "while :; do iw dev busy0 scan >/dev/null 2>&1; done"])
-        .spawn()
-        .unwrap();
-    sleep(Duration::from_secs(2));
-    device.start().expect("started");
-    let start = Instant::now();
-    for _ in 0..40 {
-        sleep(Duration::from_millis(500));
-        let s = device.status();
-        println!(
-            "{:?} {:?} {:?} off air {} {:?}",
-            start.elapsed(),
-            s.phase,
-            s.progress,
-            s.off_air,
-            context.manager.device()
-        );
-    }
-    child.kill().unwrap();
-    let _ = child.wait();
-    run("pkill -x iw || true");
-    for _ in 0..10 {
-        sleep(Duration::from_millis(500));
-        let s = device.status();
-        println!(
-            "{:?} {:?} {:?} off air {} {:?}",
-            start.elapsed(),
-            s.phase,
-            s.progress,
-            s.off_air,
-            context.manager.device()
-        );
-    }
-    device.cancel();
-    println!("{:?}", device.wait_result());
-    run("iw dev busy0 del");
+    assert_eq!(device.wait_result(), Err(Cause::JoinRefused));
     context.expect(&Settings::Platform, &Rest::Joined(OLD.into()));
+}
+
+/// The router gets WPA3 later, by an update.
+#[test]
+fn a_saved_network_that_refuses_this_card_with_wpa3_is_joined_with_wpa2_at_rest() {
+    let context = TestContext::new(true);
+    let device = context.boot();
+    let home = TestContext::home().start();
+    let paired = context.pair(&device, &home);
+    let kept = context.expect_kept(&device, &home);
+    drop(home);
+    let home = router_whose_wpa3_fails(&context, Security::Wpa3Transition);
+    let secret = &paired.network().expect("a network").secret;
+    crate::lab::until(std::time::Duration::from_secs(60), "the network with WPA2", || {
+        (context.manager.linked_to().as_deref() == Some(home.bssid())).then_some(())
+    });
+    context.wait(&joined(secret));
+    assert!(kept.path.exists());
+    assert_eq!(context.kept().text, kept.text, "on the disk nothing was changed");
+    assert_eq!(device.saved_settings(), paired);
+}
+
+#[test]
+fn a_hidden_network_by_hand() {
+    let mut context = TestContext::new(true);
+    let device = context.boot();
+    let home = TestContext::home().wps(false).line("ignore_broadcast_ssid=1").start();
+    let network = network(b"home", b"correct horse");
+    let joined_by_hand = device.configure(Settings::Station { network });
+    assert_eq!(joined_by_hand, Ok(()), "{}", context.manager.log());
+    let kept = context.expect_kept(&device, &home);
+    assert_eq!(kept.value("wifi", "hidden"), Some("true"));
+    let settings = device.saved_settings();
+    context.manager.reboot();
+    context.wait(&joined(&settings.network().expect("a network").secret));
 }

@@ -63,10 +63,19 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
         match self.air.with(|inner| inner.fault) {
             Some(RadioFault::Fails(kind)) => Err(SimError(kind)),
             Some(RadioFault::Unresponsive) => pending().await,
-            Some(RadioFault::RejectsMode(_) | RadioFault::Keep { .. }) | None => {
+            Some(RadioFault::RejectsMode(_) | RadioFault::WithoutWps | RadioFault::Keep { .. })
+            | None => {
                 self.clock.sleep_until(self.clock.now().after(time)).await;
                 Ok(())
             }
+        }
+    }
+
+    /// Fails if the radio's software has no WPS.
+    fn require_wps(&self) -> Result<(), SimError> {
+        match self.air.with(|inner| inner.fault) {
+            Some(RadioFault::WithoutWps) => Err(SimError(ErrorKind::WithoutWps)),
+            _ => Ok(()),
         }
     }
 
@@ -217,6 +226,11 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
         let settings = Settings::after_success(network.clone(), kept_by);
         self.air.with(|inner| inner.radio = Some(settings));
         Ok(kept_by)
+    }
+
+    async fn check_pairing(&mut self) -> Result<(), SimError> {
+        self.work(Duration::ZERO).await?;
+        self.require_wps()
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, SimError> {

@@ -1,0 +1,104 @@
+//! Joins a network with a profile of ours, and gives the profile what this network needs.
+
+use wps_core::{Credentials, ErrorKind, Snapshot, Ssid};
+use zbus::OwnedObjectPath;
+
+use super::activation::Activation;
+use super::air::{self, Range};
+use super::client::{Autoconnect, Client};
+use super::idle_watch::{Applied, IdleWatch};
+use super::platform_snapshot::PlatformSnapshot;
+use super::profile::{self, Retries};
+use super::uuid::Uuid;
+use super::{NetworkManager, foreign_id};
+use crate::error::LinuxError;
+use crate::supplicant::client::SupplicantClient;
+
+impl NetworkManager {
+    /// Does the work of [`WifiDriver::join`](wps_core::WifiDriver::join).
+    pub(super) async fn join_network(
+        &mut self,
+        network: &Credentials,
+        snapshot: &Snapshot,
+    ) -> Result<(), LinuxError> {
+        self.idle_watch = IdleWatch::default();
+        self.had_task |= !snapshot.as_bytes().is_empty();
+        let snapshot = PlatformSnapshot::from_snapshot(snapshot);
+        if foreign_id(&network.secret).is_some() {
+            return Err(LinuxError::Wifi(ErrorKind::KeptElsewhere));
+        }
+        let client = self.client().await?;
+        let session = self.session_for_task(&client).await?;
+        let range = air::find_network(&session, &network.ssid).await?;
+        if range == Range::Absent {
+            return Err(LinuxError::Wifi(ErrorKind::NotFound));
+        }
+        let kept = network.secret.kept_id().map(Uuid::from);
+        let uuid = match (kept, snapshot) {
+            (Some(uuid), _) => uuid,
+            (None, Some(snapshot)) => snapshot.new,
+            (None, None) => Uuid::new_own()?,
+        };
+        let path = match kept {
+            Some(uuid) => {
+                let path = client.find(uuid).await?;
+                path.ok_or(LinuxError::Wifi(ErrorKind::KeptElsewhere))?
+            }
+            None => {
+                let priority = snapshot.map_or(0, |it| it.priority).into();
+                let mut settings =
+                    profile::station(&self.interface, uuid, network, priority, Retries::Default)?;
+                if range == Range::PossiblyHidden {
+                    profile::set_hidden(&mut settings);
+                }
+                client.put_in_memory(uuid, &settings, Autoconnect::Later).await?
+            }
+        };
+        match activate(&client, &session, uuid, &path, &network.ssid).await {
+            Ok(()) => {
+                // NetworkManager returns to this network by itself from now on.
+                client.set_autoconnect(true).await?;
+                self.interrupted = None;
+                let ssid = network.ssid.clone();
+                self.applied = match kept {
+                    Some(_) => Applied::Kept { uuid, ssid },
+                    None => Applied::InMemory { uuid, ssid },
+                };
+                Ok(())
+            }
+            Err(error) => {
+                // NetworkManager would ask the user for the key.
+                if kept.is_none()
+                    && let Err(error) = client.remove(&path).await
+                {
+                    tracing::warn!("a profile remains until the next task: {error:?}");
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Activates the profile at `path` and waits until its network is joined. If the router refuses
+/// this device although the key is right, tries WPA2 only: not every card that offers WPA3 can do
+/// it.
+async fn activate(
+    client: &Client,
+    session: &SupplicantClient,
+    uuid: Uuid,
+    path: &OwnedObjectPath,
+    ssid: &Ssid,
+) -> Result<(), LinuxError> {
+    client.suppress_key_dialog(uuid).await;
+    let activation = Activation { client, session, ssid, ends_at_rejection: true };
+    match activation.run(path).await {
+        Err(LinuxError::Wifi(ErrorKind::Refused)) => {}
+        done => return done,
+    }
+    if session.requests().may_offer_psk(ssid, None).await?
+        && client.set_wpa2_only(uuid, path, true).await?
+    {
+        tracing::warn!("the network refuses this card with WPA3: trying WPA2");
+    }
+    Activation { ends_at_rejection: false, ..activation }.run(path).await
+}
