@@ -10,7 +10,6 @@ use super::client::{Client, DeviceState};
 use crate::error::LinuxError;
 use crate::supplicant::client::SupplicantClient;
 use crate::supplicant::event::Event;
-use crate::supplicant::refusals::TRY_LATER;
 
 /// How many times a join is retried if the router rejects it although the key is right.
 const MAX_REJECTIONS: u32 = 3;
@@ -34,8 +33,6 @@ pub(crate) struct Activation<'a> {
     pub(crate) client: &'a Client,
     pub(crate) session: &'a SupplicantClient,
     pub(crate) ssid: &'a Ssid,
-    /// Whether the first rejection by the router ends it. Otherwise it is tried again.
-    pub(crate) ends_at_rejection: bool,
 }
 
 impl Activation<'_> {
@@ -65,10 +62,9 @@ impl Activation<'_> {
                 Some(Event::NetworkNotFound) if has_begun && has_scanned => {
                     return Err(LinuxError::Wifi(ErrorKind::NotFound));
                 }
-                Some(Event::Rejected { status, .. }) if has_begun => {
+                Some(Event::Rejected { .. }) if has_begun => {
                     rejections += 1;
-                    let is_refusal = status != TRY_LATER;
-                    if self.ends_at_rejection && is_refusal || rejections > MAX_REJECTIONS {
+                    if rejections > MAX_REJECTIONS {
                         return Err(LinuxError::Wifi(ErrorKind::Refused));
                     }
                 }

@@ -16,7 +16,7 @@ use super::bus::{
     ASLEEP, Action, ActiveConnectionProxy, BusError, DeviceProxy, ManagerProxy, PERMISSION_DENIED,
     ProfileProxy, ProfileSettings, Setting, SettingsProxy,
 };
-use super::profile::{self, StoredProfile};
+use super::profile::StoredProfile;
 use super::uuid::Uuid;
 use crate::error::LinuxError;
 use crate::system_bus::{self, NO_OBJECT, refusal};
@@ -273,35 +273,6 @@ impl Client {
         }
         let added = self.settings().await?.add_connection2(settings, flags, &none).await;
         Ok(added.map_err(Action::ModifySystem.needed())?.0)
-    }
-
-    /// Lets a profile use only WPA2, or WPA3, too, until NetworkManager loses its memory. A profile
-    /// on disk stays as it is there. Returns `false` if nothing had to be changed.
-    pub(crate) async fn set_wpa2_only(
-        &self,
-        uuid: Uuid,
-        path: &OwnedObjectPath,
-        is_wpa2_only: bool,
-    ) -> Result<bool, LinuxError> {
-        let proxy = self.profile_proxy(path).await.map_err(BusError::from)?;
-        let mut settings = proxy.get_settings().await.map_err(BusError::from)?;
-        if !profile::set_wpa2_only(&mut settings, is_wpa2_only) {
-            return Ok(false);
-        }
-        let key = self.key(path).await?;
-        let mut settings: ProfileSettings<'_> = settings
-            .iter()
-            .map(|(name, it)| {
-                let properties = it.iter().map(|(name, value)| (&**name, (**value).clone()));
-                (&**name, properties.collect())
-            })
-            .collect();
-        if let Some(key) = &key {
-            let security = settings.entry("802-11-wireless-security").or_default();
-            security.insert("psk", key.as_str().into());
-        }
-        self.put_in_memory(uuid, &settings, Autoconnect::Later).await?;
-        Ok(true)
     }
 
     /// Returns whether the profile, or its latest change, is only in memory.

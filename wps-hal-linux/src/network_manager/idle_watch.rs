@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 use wps_core::driver::IdleEvent;
-use wps_core::wsc::Bssid;
 use wps_core::{Settings, Ssid};
 
 use super::client::Client;
@@ -14,7 +13,7 @@ use crate::error::LinuxError;
 use crate::radio_switch::{Power, RadioSwitch};
 use crate::supplicant::client::EventStream;
 use crate::supplicant::event::Event;
-use crate::supplicant::refusals::{Refusals, TRY_LATER};
+use crate::supplicant::refusals::Refusals;
 use crate::supplicant::requests::Requests;
 use crate::supplicant::return_delay::ReturnDelay;
 
@@ -120,16 +119,8 @@ impl Maintenance<'_> {
             };
             let report = match event {
                 Some(Ok(Event::KeyRefused(_))) => self.watch.refusals.on_refused(),
-                Some(Ok(Event::NetworkNotFound)) => {
+                Some(Ok(Event::NetworkNotFound | Event::Rejected { .. })) => {
                     self.watch.refusals.on_other_failure();
-                    self.adapt_security(None, false).await;
-                    None
-                }
-                Some(Ok(Event::Rejected { bssid, status })) => {
-                    self.watch.refusals.on_other_failure();
-                    if status != TRY_LATER {
-                        self.adapt_security(bssid, true).await;
-                    }
                     None
                 }
                 Some(Ok(_)) => None,
@@ -148,34 +139,6 @@ impl Maintenance<'_> {
             if let Some(report) = report {
                 return report;
             }
-        }
-    }
-
-    /// Lets our profile use only WPA2 if an access point has refused this device, and also takes
-    /// WPA2. Otherwise, lets it use WPA3 again if the access point takes only that. Then tries the
-    /// network again.
-    async fn adapt_security(&mut self, bssid: Option<Bssid>, was_refused: bool) {
-        let (Applied::InMemory { uuid, ssid } | Applied::Kept { uuid, ssid }) = self.applied else {
-            return;
-        };
-        let adapt = async {
-            let requests = Requests::connect(self.directory, self.interface).await?;
-            let is_wpa2_only = requests.may_offer_psk(ssid, bssid).await?;
-            if is_wpa2_only != was_refused {
-                return Ok(());
-            }
-            let client = Client::connect(self.interface).await?;
-            let Some(path) = client.find(*uuid).await? else { return Ok(()) };
-            if client.set_wpa2_only(*uuid, &path, is_wpa2_only).await? {
-                tracing::warn!("the network does not take what this card offers: changing that");
-                client.suppress_key_dialog(*uuid).await;
-                self.watch.returning.insert(client).activate(&path).await?;
-            }
-            Ok::<_, LinuxError>(())
-        };
-        // The next event comes here again.
-        if let Err(error) = adapt.await {
-            tracing::debug!("the security of a profile was not changed: {error}");
         }
     }
 

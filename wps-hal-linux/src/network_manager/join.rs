@@ -1,18 +1,16 @@
-//! Joins a network with a profile of ours, and gives the profile what this network needs.
+//! Joins a network with a profile of ours.
 
-use wps_core::{Credentials, ErrorKind, Snapshot, Ssid};
-use zbus::OwnedObjectPath;
+use wps_core::{Credentials, DriverError, ErrorKind, Snapshot};
 
 use super::activation::Activation;
 use super::air::{self, Range};
-use super::client::{Autoconnect, Client};
+use super::client::Autoconnect;
 use super::idle_watch::{Applied, IdleWatch};
 use super::platform_snapshot::PlatformSnapshot;
 use super::profile::{self, Retries};
 use super::uuid::Uuid;
 use super::{NetworkManager, foreign_id};
 use crate::error::LinuxError;
-use crate::supplicant::client::SupplicantClient;
 
 impl NetworkManager {
     /// Does the work of [`WifiDriver::join`](wps_core::WifiDriver::join).
@@ -54,7 +52,9 @@ impl NetworkManager {
                 client.put_in_memory(uuid, &settings, Autoconnect::Later).await?
             }
         };
-        match activate(&client, &session, uuid, &path, &network.ssid).await {
+        client.suppress_key_dialog(uuid).await;
+        let activation = Activation { client: &client, session: &session, ssid: &network.ssid };
+        match activation.run(&path).await {
             Ok(()) => {
                 // NetworkManager returns to this network by itself from now on.
                 client.set_autoconnect(true).await?;
@@ -67,6 +67,13 @@ impl NetworkManager {
                 Ok(())
             }
             Err(error) => {
+                if error.kind() == ErrorKind::Refused {
+                    // NetworkManager has no setting for that: `docs/design.md`.
+                    tracing::warn!(
+                        "if this card cannot do WPA3, set the router's security to WPA2: \
+                         NetworkManager always offers WPA3, too"
+                    );
+                }
                 // NetworkManager would ask the user for the key.
                 if kept.is_none()
                     && let Err(error) = client.remove(&path).await
@@ -77,28 +84,4 @@ impl NetworkManager {
             }
         }
     }
-}
-
-/// Activates the profile at `path` and waits until its network is joined. If the router refuses
-/// this device although the key is right, tries WPA2 only: not every card that offers WPA3 can do
-/// it.
-async fn activate(
-    client: &Client,
-    session: &SupplicantClient,
-    uuid: Uuid,
-    path: &OwnedObjectPath,
-    ssid: &Ssid,
-) -> Result<(), LinuxError> {
-    client.suppress_key_dialog(uuid).await;
-    let activation = Activation { client, session, ssid, ends_at_rejection: true };
-    match activation.run(path).await {
-        Err(LinuxError::Wifi(ErrorKind::Refused)) => {}
-        done => return done,
-    }
-    if session.requests().may_offer_psk(ssid, None).await?
-        && client.set_wpa2_only(uuid, path, true).await?
-    {
-        tracing::warn!("the network refuses this card with WPA3: trying WPA2");
-    }
-    Activation { ends_at_rejection: false, ..activation }.run(path).await
 }

@@ -20,10 +20,6 @@ const MAX_PRIORITY: i32 = 999;
 /// `NM_SETTING_WIRELESS_SECURITY_WPS_METHOD_DISABLED`. By default, NetworkManager starts a pairing
 /// of its own while it fetches the key of a profile.
 const WPS_DISABLED: u32 = 1;
-/// `NM_SETTING_WIRELESS_SECURITY_PMF_DEFAULT`.
-const PMF_DEFAULT: i32 = 0;
-/// `NM_SETTING_WIRELESS_SECURITY_PMF_DISABLE`.
-const PMF_OFF: i32 = 1;
 /// Programs with which NetworkManager gives addresses to the clients of an access point.
 const DNSMASQ: [&str; 3] = ["/usr/sbin/dnsmasq", "/sbin/dnsmasq", "/usr/local/sbin/dnsmasq"];
 /// Channels up to this one are in the 2.4 GHz band.
@@ -67,19 +63,6 @@ pub(crate) fn station<'a>(
 /// to that.
 pub(crate) fn set_hidden(settings: &mut ProfileSettings<'_>) {
     settings.entry("802-11-wireless").or_default().insert("hidden", true.into());
-}
-
-/// Lets a profile use only WPA2, or WPA3, too. NetworkManager offers WPA3 unless protected frames
-/// are off, which WPA3 needs. Returns `false` if nothing had to be changed.
-pub(crate) fn set_wpa2_only(settings: &mut OwnedSettings, is_wpa2_only: bool) -> bool {
-    let Some(security) = settings.get_mut("802-11-wireless-security") else { return false };
-    let pmf = system_bus::value::<i32>(security, "pmf").unwrap_or(PMF_DEFAULT);
-    if (pmf == PMF_OFF) == is_wpa2_only {
-        return false;
-    }
-    let pmf = if is_wpa2_only { PMF_OFF } else { PMF_DEFAULT };
-    security.insert("pmf".into(), pmf.into());
-    true
 }
 
 /// Returns the settings of a profile that serves `access_point`. `shares` is whether NetworkManager
@@ -327,21 +310,6 @@ mod tests {
         set_hidden(&mut settings);
         assert_eq!(settings["802-11-wireless"]["hidden"], Variant::from(true));
         assert!(stored(settings).is_station(&network));
-    }
-
-    #[test]
-    fn wpa3_is_off_without_protected_frames() {
-        let pmf =
-            |settings: &OwnedSettings| value::<i32>(settings, "802-11-wireless-security", "pmf");
-        let mut settings = own(0).settings;
-        assert!(!set_wpa2_only(&mut settings, false));
-        assert!(set_wpa2_only(&mut settings, true));
-        assert_eq!(pmf(&settings), Some(1));
-        assert!(!set_wpa2_only(&mut settings, true));
-        assert!(set_wpa2_only(&mut settings, false));
-        assert_eq!(pmf(&settings), Some(0));
-        let mut open = OwnedSettings::new();
-        assert!(!set_wpa2_only(&mut open, true));
     }
 
     #[test]
