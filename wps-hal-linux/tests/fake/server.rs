@@ -24,8 +24,8 @@ pub enum Override {
     NoReply,
     /// Ends without a reply. The socket's file stays behind.
     Crash,
-    /// Replies OK for the last time, closes the socket and opens a new one, as hostap does when an
-    /// event listener does not read.
+    /// Closes the socket and opens a new one, as hostap does when an event listener does not read.
+    /// The old one replies OK once more.
     ReopenSocket,
 }
 
@@ -75,7 +75,6 @@ pub(super) fn serve(
                 return;
             }
             Some(Override::ReopenSocket) => {
-                let _ = socket.send_to_addr(b"OK\n", &from);
                 // hostap closes the old socket first. Here the new one is opened first, and waiting
                 // requests get a reply, so that no request fails or waits for nothing.
                 let new_path = path.with_extension("new");
@@ -85,6 +84,8 @@ pub(super) fn serve(
                 );
                 std::fs::rename(&new_path, path).expect("a new socket at the old path");
                 old.shutdown(Shutdown::Read).expect("an end");
+                // Not before: the next request of this client would be one of those that wait.
+                let _ = old.send_to_addr(b"OK\n", &from);
                 while let Ok((1.., from)) = old.recv_from(&mut buffer) {
                     let _ = old.send_to_addr(b"OK\n", &from);
                 }
