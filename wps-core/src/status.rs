@@ -429,8 +429,8 @@ impl Cause {
                     "The radio is switched off (flight mode). Switch it on and try again."
                 }
                 ErrorKind::ManagedByOther => {
-                    "Another program manages the radio. Tell it to leave this radio alone, and try \
-                     again."
+                    "Another program uses the radio. The log of the device's software names it, and \
+                     says what to do."
                 }
                 ErrorKind::KeptElsewhere => {
                     "Another network manager has the password of the saved network, and does not \
