@@ -257,7 +257,7 @@ impl Cause {
                 ErrorKind::WrongKey => "wrong_key",
                 ErrorKind::NotFound => "not_found",
                 ErrorKind::Unsupported | ErrorKind::WithoutWps => "unsupported",
-                ErrorKind::NoDevice => "absent",
+                ErrorKind::NoDevice | ErrorKind::Unmanaged => "absent",
                 ErrorKind::Blocked => "blocked",
                 ErrorKind::ManagedByOther => "managed",
                 ErrorKind::KeptElsewhere => "kept_elsewhere",
@@ -289,6 +289,7 @@ impl Cause {
                 ErrorKind::InvalidKey => "invalid_key",
                 ErrorKind::NoNetwork => "no_network",
                 ErrorKind::WithoutWps => "without_wps",
+                ErrorKind::Unmanaged => "unmanaged",
                 ErrorKind::Overlap
                 | ErrorKind::Refused
                 | ErrorKind::RouterBusy
@@ -424,6 +425,10 @@ impl Cause {
                 ErrorKind::NoDevice => {
                     "No radio was found, or its software does not run. Plug the radio in, start \
                      its software, and try again."
+                }
+                ErrorKind::Unmanaged => {
+                    "No network manager uses the radio now. Let one use it, as the log of the \
+                     device's software says, and try again."
                 }
                 ErrorKind::Blocked => {
                     "The radio is switched off (flight mode). Switch it on and try again."

@@ -40,7 +40,7 @@ macro_rules! one_of_each {
 all_variants! {
     ErrorKind: Overlap, Refused, RefusedOrOverlap, RouterBusy, RouterLost, Insecure, Wep, TkipOnly,
         EmptyKey, InvalidKey, NoNetwork, WrongKey, NotFound, Unsupported, WithoutWps, NoDevice,
-        Blocked, ManagedByOther, KeptElsewhere, NotPermitted, NoResponse, Other;
+        Unmanaged, Blocked, ManagedByOther, KeptElsewhere, NotPermitted, NoResponse, Other;
     IdleEvent: ConfigLost, KeyRefused, KeyAccepted, NetworkRemoved;
     Security: Open, Owe, Wep, Wpa, WpaWpa2, Wpa2, Wpa2Wpa3, Wpa3, Enterprise;
     Cipher: None, Wep, Tkip, Ccmp, TkipCcmp, Gcmp;

@@ -164,6 +164,7 @@ fn pattern_of_result(task: TaskKind, result: Result<(), Cause>) -> Pattern {
                     | ErrorKind::Unsupported
                     | ErrorKind::WithoutWps
                     | ErrorKind::NoDevice
+                    | ErrorKind::Unmanaged
                     | ErrorKind::Blocked
                     | ErrorKind::ManagedByOther
                     | ErrorKind::KeptElsewhere

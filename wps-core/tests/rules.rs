@@ -281,12 +281,14 @@ fn the_advice_matches_the_troubleshooting_table() {
 fn the_final_error_kinds() {
     use ErrorKind::{
         Blocked, EmptyKey, Insecure, InvalidKey, KeptElsewhere, ManagedByOther, NoDevice,
-        NoNetwork, NotPermitted, Overlap, RefusedOrOverlap, TkipOnly, Unsupported, Wep, WithoutWps,
+        NoNetwork, NotPermitted, Overlap, RefusedOrOverlap, TkipOnly, Unmanaged, Unsupported, Wep,
+        WithoutWps,
     };
     let last = [
         [Overlap, RefusedOrOverlap].as_slice(),
         &[Insecure, Wep, TkipOnly, EmptyKey, InvalidKey, NoNetwork],
-        &[Unsupported, WithoutWps, NoDevice, Blocked, ManagedByOther, KeptElsewhere, NotPermitted],
+        &[Unsupported, WithoutWps, NoDevice, Unmanaged, Blocked, ManagedByOther, KeptElsewhere],
+        &[NotPermitted],
     ]
     .concat();
     for &kind in ErrorKind::ALL {

@@ -110,12 +110,12 @@ impl DriverError for LinuxError {
             Self::ControlSocket(
                 ControlSocketError::Unreachable { .. } | ControlSocketError::Closed,
             )
-            | Self::NoManager(_)
             | Self::NoInterface(_)
             | Self::NotWireless(_) => ErrorKind::NoDevice,
             Self::ControlSocket(ControlSocketError::Refused(..)) | Self::InvalidReply(_) => {
                 ErrorKind::Other
             }
+            Self::NoManager(_) => ErrorKind::Unmanaged,
             Self::ManagedByOther(_) => ErrorKind::ManagedByOther,
             Self::Blocked(_) | Self::HardBlocked(_) => ErrorKind::Blocked,
             Self::ControlSocket(ControlSocketError::Permission { .. })

@@ -92,6 +92,9 @@ pub enum ErrorKind {
     /// There is no radio, or its software is not running.
     #[error("the radio is gone")]
     NoDevice,
+    /// The radio is there, but its network manager was told to leave it alone, or does not run.
+    #[error("no network manager uses the radio")]
+    Unmanaged,
     /// Something outside this program has switched the radio off (rfkill).
     #[error("the radio is blocked")]
     Blocked,
@@ -131,6 +134,7 @@ impl ErrorKind {
             | Self::Unsupported
             | Self::WithoutWps
             | Self::NoDevice
+            | Self::Unmanaged
             | Self::Blocked
             | Self::ManagedByOther
             | Self::KeptElsewhere

@@ -334,6 +334,7 @@ fn modelled_kind(kind: ErrorKind) -> ErrorKind {
             | ErrorKind::Unsupported
             | ErrorKind::WithoutWps
             | ErrorKind::NoDevice
+            | ErrorKind::Unmanaged
             | ErrorKind::Blocked
             | ErrorKind::ManagedByOther
             | ErrorKind::KeptElsewhere
