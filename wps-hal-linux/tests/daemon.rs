@@ -253,6 +253,31 @@ fn start_errors_are_one_sentence() {
     assert_eq!(record(), None);
 }
 
+#[test]
+fn the_only_wifi_interface_needs_no_flag() {
+    reset_radios();
+    let station = Supplicant::start(1, "freq_list=2412 2437 2462");
+    // The router's radio is in another network namespace.
+    let router = Router::setup(0, "home").channel(6).address([10, 9, 0, 1].into()).start();
+    for interface in wps_hal_linux::wifi_interfaces().expect("a list") {
+        if interface != "wlan1" {
+            run(&format!("iw dev {interface} del"));
+        }
+    }
+    let daemon = Daemon::spawn(&mut wpsd(""));
+    curl(&format!("-X POST {WPS}"));
+    router.press_button();
+    wait_for("result", "ok");
+    station.wait_connected("home", STEP_TIMEOUT);
+    assert!(matches!(record(), Some(Record::Settled(Settings::Station { .. }))));
+    assert_eq!(daemon.terminate(), Some(0));
+
+    station.stop();
+    run("iw dev wlan1 del");
+    let none = start_error("");
+    assert!(none.contains("has no Wi-Fi interface: plug the radio in"), "{none}");
+}
+
 /// A bus that hangs must not stop the daemon, which needs none.
 #[test]
 fn a_system_bus_that_never_answers_is_reported_and_gone_around() {
