@@ -14,8 +14,6 @@ use crate::interface::require_wifi;
 use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
 use findings::{Findings, NetworkManagerState, Owner, QueryError};
 
-pub(crate) use findings::not_managed_by_network_manager;
-
 /// How long a NetworkManager that is starting may take until it manages the interface.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time between two queries to a NetworkManager that is starting.
@@ -104,25 +102,34 @@ async fn collect_with_patience(interface: &str) -> Result<Findings, LinuxError> 
 /// # Errors
 /// Returns [`LinuxError::ManagedByOther`].
 pub(crate) async fn require_supplicant_alone(interface: &str) -> Result<(), LinuxError> {
-    require_owner(interface, |_| false).await
+    require(interface, |findings| findings.require_owner(interface, |_| false)).await
 }
 
-/// Checks that NetworkManager, if it manages `interface`, does so with wpa_supplicant.
+/// Checks that NetworkManager, if it runs, manages `interface`, and does so with wpa_supplicant.
+/// If wpa_supplicant has control sockets, they are in `control_dir`.
 ///
 /// # Errors
-/// Returns [`LinuxError::ManagedByOther`].
-pub(crate) async fn require_supplicant_backend(interface: &str) -> Result<(), LinuxError> {
-    require_owner(interface, |owner| owner == Owner::NetworkManager).await
+/// Returns an error that says who manages the interface, and what to do.
+pub(crate) async fn require_network_manager(
+    interface: &str,
+    control_dir: &Path,
+) -> Result<(), LinuxError> {
+    let check = |findings: &Findings| {
+        // Not before the query: wpa_supplicant removes its object on the bus first.
+        let has_socket = ControlSocket::connect(control_dir, interface).is_ok();
+        findings.require_network_manager(interface, has_socket)
+    };
+    require(interface, check).await
 }
 
-/// Checks that the owner of `interface`, if one is found, is the right one. The driver is chosen
-/// already, by [`Manager::of`] or by the user, so a program that hangs now must not stop it.
-async fn require_owner(
+/// Checks what the programs on the bus say about `interface`. The driver is chosen already, by
+/// [`Manager::of`] or by the user, so a program that hangs now must not stop it.
+async fn require(
     interface: &str,
-    is_right: impl Fn(Owner) -> bool,
+    check: impl FnOnce(&Findings) -> Result<(), LinuxError>,
 ) -> Result<(), LinuxError> {
     match Findings::collect(interface).await {
-        Ok(findings) => return findings.require_owner(interface, is_right),
+        Ok(findings) => return check(&findings),
         Err(QueryError::Program(error)) => tracing::warn!("{error}"),
         Err(QueryError::Bus(error)) => {
             tracing::warn!(

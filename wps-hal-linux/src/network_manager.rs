@@ -6,6 +6,7 @@
 mod activation;
 mod agent;
 mod air;
+mod apply_context;
 pub(crate) mod bus;
 mod client;
 mod idle_watch;
@@ -20,19 +21,20 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use wps_core::driver::{IdleEvent, KeptBy, Offer, PairContext, SearchProgress};
 use wps_core::{
-    AccessPoint, Credentials, ErrorKind, KeptId, Link, Mode, ScanResults, Secret, Settings,
-    Snapshot, WifiDriver,
+    AccessPoint, Credentials, DriverError, ErrorKind, KeptId, Link, Mode, ScanResults, Secret,
+    Settings, Snapshot, WifiDriver,
 };
 use zbus::OwnedObjectPath;
 
 use crate::error::LinuxError;
-use crate::manager::{not_managed_by_network_manager, require_supplicant_backend};
+use crate::manager::require_network_manager;
 use crate::radio_switch::{Power, RadioSwitch};
 use crate::supplicant::client::SupplicantClient;
 use crate::supplicant::exchange::{exchange, require_wps};
 use crate::supplicant::requests::Requests;
 use crate::supplicant::scan::scan_all_channels;
 use crate::supplicant::search::find_pressed_router;
+use apply_context::ApplyContext;
 use bus::Action;
 use client::{Autoconnect, Client};
 use idle_watch::{Applied, IdleWatch, Maintenance};
@@ -110,18 +112,7 @@ impl NetworkManager {
     /// Connects to NetworkManager after the checks of [`Self::check`].
     async fn checked_client(&self) -> Result<Client, LinuxError> {
         let client = self.client().await?;
-        require_supplicant_backend(&self.interface).await?;
-        if !client.is_managed().await? {
-            return Err(match client.is_asleep().await? {
-                true => LinuxError::NetworkManager {
-                    kind: ErrorKind::Blocked,
-                    message: "the machine sleeps, or networking is switched off: run `nmcli \
-                              networking on`"
-                        .into(),
-                },
-                false => not_managed_by_network_manager(&self.interface),
-            });
-        }
+        require_network_manager(&self.interface, &self.directory).await?;
         client.check_permissions(&[Action::NetworkControl, Action::ModifySystem]).await?;
         match self.radio_switch().power() {
             Power::HardBlocked => Err(LinuxError::HardBlocked(self.interface.clone())),
@@ -149,6 +140,19 @@ impl NetworkManager {
 
     async fn requests(&self) -> Result<Requests, LinuxError> {
         Requests::connect(&self.directory, &self.interface).await
+    }
+
+    /// Returns why a method has failed: NetworkManager has let go of the interface, or `error`.
+    async fn explain(&self, error: LinuxError) -> LinuxError {
+        use ErrorKind::{Blocked, NoDevice, NoResponse};
+        if !matches!(error.kind(), Blocked | NoDevice | NoResponse) {
+            return error;
+        }
+        match require_network_manager(&self.interface, &self.directory).await {
+            // A program that restarts may still succeed within this task.
+            Err(reason) if reason.kind() != NoResponse => reason,
+            Ok(()) | Err(_) => error,
+        }
     }
 
     fn radio_switch(&self) -> RadioSwitch<'_> {
@@ -304,11 +308,12 @@ impl NetworkManager {
             None => kept,
         };
         match wanted {
-            Some(uuid) => {
-                if let Some(path) = client.find(uuid).await? {
-                    return context.activate(uuid, &path).await;
-                }
-            }
+            Some(uuid) => match client.find(uuid).await {
+                Ok(Some(path)) => return context.activate(uuid, &path).await,
+                Ok(None) => {}
+                Err(error) if error.is_denied() => return context.return_to_private(uuid).await,
+                Err(error) => return Err(error.into()),
+            },
             // It had no connection: that of the task ends here.
             None if snapshot.is_some_and(|it| active == Some(it.new)) => {
                 client.disconnect().await?;
@@ -459,54 +464,12 @@ impl NetworkManager {
             None => Ok(false),
         }
     }
-}
 
-/// What the parts of `apply` need.
-#[derive(Clone, Copy)]
-struct ApplyContext<'a> {
-    client: &'a Client,
-    session: &'a SupplicantClient,
-    snapshot: Option<&'a PlatformSnapshot>,
-    /// The profiles before `apply`.
-    profiles: &'a [StoredProfile],
-}
-
-impl ApplyContext<'_> {
-    /// Activates a profile. If NetworkManager believes that it is active, only lets wpa_supplicant
-    /// return to its network. Succeeds if the network is not in range: NetworkManager joins it
-    /// later.
-    async fn activate(&self, uuid: Uuid, path: &OwnedObjectPath) -> Result<(), LinuxError> {
-        let frequency_mhz = self.snapshot.map_or(0, |it| it.frequency_mhz);
-        if !self.is_on(uuid).await? {
-            air::refresh(self.session, frequency_mhz).await?;
-        }
-        // NetworkManager may have activated it meanwhile.
-        if self.is_on(uuid).await? {
-            air::return_to_network(self.session, frequency_mhz).await?;
-            return Ok(());
-        }
-        match self.client.activate(path).await {
-            Err(error) if !error.is_unavailable() => Err(error.into()),
-            Ok(_) | Err(_) => Ok(()),
-        }
-    }
-
-    /// Returns whether NetworkManager has activated this profile, or is activating it.
-    async fn is_on(&self, uuid: Uuid) -> Result<bool, LinuxError> {
-        let is_connecting = self.client.state().await?.is_connecting();
-        Ok(is_connecting && self.client.active().await? == Some(uuid))
-    }
-}
-
-/// Returns the identifier of a network that only another network manager has.
-fn foreign_id(secret: &Secret) -> Option<KeptId> {
-    secret.kept_id().filter(|id| !Uuid::from(*id).is_own())
-}
-
-impl WifiDriver for NetworkManager {
-    type Error = LinuxError;
-
-    async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), LinuxError> {
+    async fn try_to_apply(
+        &mut self,
+        settings: &Settings,
+        snapshot: &Snapshot,
+    ) -> Result<(), LinuxError> {
         self.idle_watch.restart();
         self.had_task |= !snapshot.as_bytes().is_empty();
         let snapshot = PlatformSnapshot::from_snapshot(snapshot)
@@ -534,13 +497,11 @@ impl WifiDriver for NetworkManager {
         applied
     }
 
-    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, LinuxError> {
+    async fn try_to_pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, LinuxError> {
         self.idle_watch.pause();
         let client = self.client().await?;
         context.report_progress(SearchProgress::Looking);
         let session = self.session_for_task(&client).await?;
-        // Otherwise NetworkManager would not try this profile again by itself.
-        self.interrupted = client.active().await?.or(self.interrupted);
         let leave_network = async || {
             client.set_autoconnect(false).await?;
             Ok(client.disconnect().await?)
@@ -553,14 +514,50 @@ impl WifiDriver for NetworkManager {
         let has_link = session.connected_network_id().await?.is_some()
             || session.access_point_network_id().await?.is_some();
         if !has_link || !client.state().await?.is_linked() {
+            // Otherwise NetworkManager would not try this profile again by itself.
+            self.interrupted = client.active().await?.or(self.interrupted);
             leave_network().await?;
         }
         let done = timeout(EXCHANGE_TIMEOUT, exchange(&session, &router)).await;
         done.unwrap_or(Err(LinuxError::Wifi(ErrorKind::RouterLost)))
     }
 
+    async fn try_to_scan(&mut self) -> Result<ScanResults, LinuxError> {
+        self.idle_watch.pause();
+        if self.radio_switch().power() != Power::On {
+            return Err(LinuxError::Blocked(self.interface.clone()));
+        }
+        scan_all_channels(&self.session().await?, &self.interface).await
+    }
+}
+
+/// Returns the identifier of a network that only another network manager has.
+fn foreign_id(secret: &Secret) -> Option<KeptId> {
+    secret.kept_id().filter(|id| !Uuid::from(*id).is_own())
+}
+
+impl WifiDriver for NetworkManager {
+    type Error = LinuxError;
+
+    async fn apply(&mut self, settings: &Settings, snapshot: &Snapshot) -> Result<(), LinuxError> {
+        match self.try_to_apply(settings, snapshot).await {
+            Err(error) => Err(self.explain(error).await),
+            done => done,
+        }
+    }
+
+    async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, LinuxError> {
+        match self.try_to_pair(context).await {
+            Err(error) => Err(self.explain(error).await),
+            done => done,
+        }
+    }
+
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), LinuxError> {
-        self.join_network(network, snapshot).await
+        match self.try_to_join(network, snapshot).await {
+            Err(error) => Err(self.explain(error).await),
+            done => done,
+        }
     }
 
     async fn keep(
@@ -621,11 +618,10 @@ impl WifiDriver for NetworkManager {
     }
 
     async fn scan(&mut self) -> Result<ScanResults, LinuxError> {
-        self.idle_watch.pause();
-        if self.radio_switch().power() != Power::On {
-            return Err(LinuxError::Blocked(self.interface.clone()));
+        match self.try_to_scan().await {
+            Err(error) => Err(self.explain(error).await),
+            done => done,
         }
-        scan_all_channels(&self.session().await?, &self.interface).await
     }
 
     fn can_pair_with_one(&self) -> bool {

@@ -80,7 +80,7 @@ fn networkmanager_manages_only_its_own_interfaces() {
     let mut manager = NetworkManager::start_with("wlan1", "");
     assert_eq!(find_manager("wlan1").expect("a manager"), Manager::NetworkManager);
     let error = find_manager("wlan0").expect_err("no manager");
-    assert_eq!(error.kind(), ErrorKind::NoDevice, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unmanaged, "{error}");
     assert!(error.to_string().contains("NetworkManager does not manage wlan0"), "{error}");
     // While networking is switched off, it manages none, and is not taken for one that does not.
     run("nmcli networking off");
@@ -98,7 +98,8 @@ fn networkmanager_manages_only_its_own_interfaces() {
     let error = wait(WpaSupplicant::new(CONTROL_DIR, "wlan1").check()).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::ManagedByOther, "{error}");
     let error = wait(Driver::new(CONTROL_DIR, "wlan0").check()).expect_err("refused");
-    assert_eq!(error.kind(), ErrorKind::NoDevice, "{error}");
+    assert_eq!(error.kind(), ErrorKind::ManagedByOther, "{error}");
+    assert!(error.to_string().contains("wpa_supplicant alone manages wlan0"), "{error}");
 
     // A NetworkManager that hangs might manage any interface.
     manager.set_responsive(false);

@@ -21,6 +21,8 @@ use zbus::{OwnedObjectPath, OwnedVariant};
 const JSON: &str = "-H Content-Type:application/json";
 const STATION_SETTINGS: &str = "http://127.0.0.1:8080/api/v1/wifi/sta/settings";
 const OLD_KEY: &str = "old pass phrase";
+/// The file with which a user excludes the interface from NetworkManager.
+const CONFIGURATION: &str = "/etc/NetworkManager/conf.d/50-wlan1.conf";
 
 /// NetworkManager in the network of the user's profile "old".
 struct Host {
@@ -34,6 +36,7 @@ impl Host {
         // Only the 2.4 GHz band: all bands would take 14 s for each scan of NetworkManager.
         run("iw reg set YE");
         Manager::clear();
+        let _ = fs::remove_file(CONFIGURATION);
         let old = Router::setup(2, "old").passphrase(OLD_KEY).channel(11).start();
         Manager::add_user_profile("old", "old", OLD_KEY, "");
         let host = Self { manager: network_manager("wlan1"), old };
@@ -331,11 +334,165 @@ fn networkmanager_no_longer_manages_the_interface_after_a_pairing() {
     drop(daemon);
 }
 
+// --- NetworkManager is told to leave the interface alone -----------------------------------------
+
+/// Does what the log of `wpsd` advises, or the opposite.
+fn set_managed_by_command(managed: bool) {
+    run(&format!("nmcli device set wlan1 managed {}", if managed { "yes" } else { "no" }));
+}
+
+fn set_managed_by_file(managed: bool) {
+    if managed {
+        fs::remove_file(CONFIGURATION).expect("a configuration");
+    } else {
+        fs::create_dir_all("/etc/NetworkManager/conf.d").expect("a folder");
+        let text = "[keyfile]\nunmanaged-devices=interface-name:wlan*\n";
+        fs::write(CONFIGURATION, text).expect("a configuration");
+    }
+    run("nmcli general reload conf");
+}
+
+/// Returns the sentence with which `wpsd` refuses to start.
+#[track_caller]
+fn start_error(flags: &str) -> String {
+    let output = wpsd::wpsd(&format!("--interface wlan1 {flags}")).output().expect("wpsd");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{flags}: {text}");
+    text.lines().last().unwrap_or_default().to_owned()
+}
+
+#[track_caller]
+fn assert_kept_by(keeper: &str) {
+    let system = get("/api/v1/system").expect("a response");
+    assert!(system.contains(&format!("\"kept_by\":\"{keeper}\"")), "{keeper} in {system}");
+}
+
+#[test]
+fn a_networkmanager_that_leaves_the_interface_alone_for_a_while() {
+    for set_managed in [set_managed_by_command, set_managed_by_file] {
+        goes_and_comes(&[("cause", "absent"), ("detail", "unmanaged")], |_| {
+            set_managed(false);
+            until(STEP_TIMEOUT, "no link", || {
+                (!get("/api/v1/system")?.contains("\"status\":\"OK\"")).then_some(())
+            });
+            assert_managed_by("NetworkManager");
+            Box::new(move |_| set_managed(true))
+        });
+    }
+}
+
+/// The record has no key: NetworkManager keeps it.
+#[test]
+fn an_interface_without_a_manager_at_the_next_start() {
+    for set_managed in [set_managed_by_command, set_managed_by_file] {
+        let host = Host::new();
+        let router = Router::setup(0, "home").channel(6).start();
+        let daemon = start_daemon();
+        pair_with(&router);
+        host.wait_connected("home");
+        assert_eq!(daemon.terminate(), Some(0));
+        let (before, user_files) = (record(), Manager::user_files());
+
+        // Nothing uses the interface: no driver can.
+        set_managed(false);
+        for flags in ["", "--manager network-manager"] {
+            let error = start_error(flags);
+            assert!(error.contains("`sudo nmcli device set wlan1 managed yes`"), "{error}");
+        }
+        assert!(start_error("--manager wpa-supplicant").contains("wpa_supplicant does not run"));
+
+        // The user takes it over with wpa_supplicant alone.
+        let station = Supplicant::start(1, &host.old.network_block());
+        for flags in ["", "--manager wpa-supplicant"] {
+            let mut command = wpsd::wpsd(&format!("--interface wlan1 {flags}"));
+            let daemon = Daemon::spawn_until(&mut command, || {
+                status("cause").filter(|it| it == "kept_elsewhere")
+            });
+            assert_managed_by("wpa_supplicant");
+            station.wait_connected("old", STEP_TIMEOUT);
+            assert_eq!(daemon.terminate(), Some(0));
+        }
+        let error = start_error("--manager network-manager");
+        assert!(error.contains("wpa_supplicant alone manages wlan1"), "{error}");
+        station.stop();
+
+        set_managed(true);
+        host.wait_connected("home");
+        let error = start_error("--manager wpa-supplicant");
+        assert!(error.contains("NetworkManager manages wlan1"), "{error}");
+        let daemon = Daemon::start_with("--manager network-manager");
+        host.wait_connected("home");
+        assert_kept_by("platform");
+        wait_profiles(1);
+        assert_eq!((record(), Manager::user_files()), (before, user_files));
+        assert_eq!(daemon.terminate(), Some(0));
+    }
+}
+
+/// The record has the key: NetworkManager gets a profile in memory.
+#[test]
+fn another_manager_at_each_start_joins_the_network_of_the_record() {
+    let host = wpsd::host();
+    let router = Router::setup(0, "home").channel(6).start();
+    let daemon = Daemon::start_with("--manager wpa-supplicant");
+    pair_with(&router);
+    host.station.wait_connected("home", STEP_TIMEOUT);
+    assert_eq!(daemon.terminate(), Some(0));
+    host.station.stop();
+    let before = record();
+    assert!(matches!(saved_secret(), Secret::Key(_)));
+    Manager::clear();
+    let manager = network_manager("wlan1");
+    let wait_in_home = || {
+        let in_home = || (manager.connected_to()? == "home").then_some(());
+        until(STEP_TIMEOUT, "the device is in home", in_home);
+        assert_kept_by("record");
+    };
+    for _ in 0..2 {
+        let daemon = Daemon::start_with("--manager network-manager");
+        wait_in_home();
+
+        // While the daemon runs, wpa_supplicant alone takes the interface over.
+        set_managed_by_command(false);
+        until(STEP_TIMEOUT, "NetworkManager has let go of the interface", || {
+            manager.request_supplicant("PING").is_none().then_some(())
+        });
+        host.station.restart();
+        host.station.wait_connected("old", STEP_TIMEOUT);
+        let response = curl(&format!("-X POST {WPS}"));
+        assert!(response.starts_with("HTTP/1.1 503"), "{response}");
+        wait_for("cause", "managed");
+        std::thread::sleep(Duration::from_secs(30));
+        host.station.wait_connected("old", STEP_TIMEOUT);
+        assert_eq!(status("state").as_deref(), Some("idle"));
+        assert_eq!(daemon.terminate(), Some(0));
+
+        let daemon = Daemon::start_with("--manager wpa-supplicant");
+        host.station.wait_connected("home", STEP_TIMEOUT);
+        assert_kept_by("record");
+
+        // And the other way round.
+        host.station.stop();
+        set_managed_by_command(true);
+        until(STEP_TIMEOUT, "NetworkManager has the interface", || manager.connected_to());
+        let response = curl(&format!("-X POST {WPS}"));
+        assert!(response.starts_with("HTTP/1.1 503"), "{response}");
+        wait_for("cause", "managed");
+        assert_eq!(daemon.terminate(), Some(0));
+        assert_eq!(record(), before);
+    }
+    let daemon = start_daemon();
+    wait_in_home();
+    let profiles = Manager::own_profiles();
+    assert!(matches!(&*profiles, [only] if !only.is_on_disk), "{profiles:?}");
+    drop(daemon);
+}
+
 // --- the interface goes and comes ----------------------------------------------------------------
 
 #[test]
 fn a_stick_that_is_pulled_and_plugged_in_again() {
-    goes_and_comes("absent", |_| {
+    goes_and_comes(&[("cause", "absent")], |_| {
         let stick = PulledRadio::pull("wlan1");
         Box::new(|_| stick.plug_in())
     });
@@ -349,7 +506,7 @@ fn a_machine_that_sleeps_and_wakes() {
                     /org/freedesktop/NetworkManager org.freedesktop.NetworkManager.Sleep";
         run(&format!("dbus-send {call} boolean:{sleeps}"));
     };
-    goes_and_comes("blocked", |_| {
+    goes_and_comes(&[("cause", "blocked")], |_| {
         sleep(true);
         Box::new(move |_| sleep(false))
     });
@@ -357,16 +514,19 @@ fn a_machine_that_sleeps_and_wakes() {
 
 #[test]
 fn a_wpa_supplicant_beside_networkmanager_that_ends_and_starts_again() {
-    goes_and_comes("absent", |manager| {
+    goes_and_comes(&[("cause", "absent")], |manager| {
         manager.kill_supplicant();
         Box::new(Manager::start_supplicant)
     });
 }
 
 /// Pairs, and lets the interface go while idle and during a search. `go` lets it go, and returns
-/// what lets it come back. A start in between fails with this cause.
+/// what lets it come back. A start in between fails with these fields in the status.
 #[track_caller]
-fn goes_and_comes(cause: &str, go: impl Fn(&mut Manager) -> Box<dyn FnOnce(&mut Manager)>) {
+fn goes_and_comes(
+    expected: &[(&str, &str)],
+    go: impl Fn(&mut Manager) -> Box<dyn FnOnce(&mut Manager)>,
+) {
     let mut host = Host::new();
     let user_files = Manager::user_files();
     let router = Router::setup(0, "home").channel(6).start();
@@ -377,7 +537,7 @@ fn goes_and_comes(cause: &str, go: impl Fn(&mut Manager) -> Box<dyn FnOnce(&mut 
     let come = go(&mut host.manager);
     let response = curl(&format!("-X POST {WPS}"));
     assert!(response.starts_with("HTTP/1.1 503"), "{response}");
-    wait_for("cause", cause);
+    expected.iter().for_each(|(field, value)| wait_for(field, value));
     come(&mut host.manager);
     host.wait_connected("home");
 

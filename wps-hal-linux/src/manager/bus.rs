@@ -15,6 +15,10 @@ use crate::system_bus::{self, Properties, refusal, value};
 
 const IWD: &str = "net.connman.iwd";
 const CONNMAN: &str = "net.connman";
+/// The reasons of a device that NetworkManager has managed before: `NM_DEVICE_STATE_REASON_…`
+/// `NOW_UNMANAGED`, `REMOVED` (in NetworkManager 1.42 also after `nmcli device set … managed no`),
+/// and `USER_REQUESTED`.
+const LET_GO: [u32; 3] = [3, 36, 39];
 /// `NM_DEVICE_TYPE_WIFI`.
 const DEVICE_TYPE_WIFI: u32 = 2;
 
@@ -60,23 +64,24 @@ impl<'a> Queries<'a> {
         let query = async {
             let manager = ManagerProxy::builder(&self.bus);
             let manager = manager.cache_properties(CacheProperties::No).build().await?;
-            let is_managed = match manager.get_device_by_ip_iface(self.interface).await {
+            let (is_managed, reason) = match manager.get_device_by_ip_iface(self.interface).await {
                 Ok(path) => {
                     let device = DeviceProxy::builder(&self.bus).path(path);
                     let device = device.cache_properties(CacheProperties::No).build().await?;
                     if device.device_type().await? != DEVICE_TYPE_WIFI {
                         return Ok(NetworkManagerState::WithoutWifi);
                     }
-                    device.managed().await?
+                    (device.managed().await?, device.state_reason().await?.1)
                 }
-                Err(error) if refusal(&error) == Some("UnknownDevice") => false,
+                Err(error) if refusal(&error) == Some("UnknownDevice") => (false, 0),
                 Err(error) => return Err(error),
             };
             Ok(if is_managed {
                 NetworkManagerState::Managed
             } else if manager.state().await? == ASLEEP {
                 NetworkManagerState::Asleep
-            } else if manager.startup().await? {
+            // Another interface may keep it in this state, for example without a DHCP server.
+            } else if !LET_GO.contains(&reason) && manager.startup().await? {
                 NetworkManagerState::Starting
             } else {
                 NetworkManagerState::Unmanaged

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use wps_core::ErrorKind;
+
 use super::Manager;
 use super::bus::Queries;
 use crate::error::LinuxError;
@@ -111,6 +113,43 @@ impl Findings {
         }
     }
 
+    /// Checks that NetworkManager, if it runs, manages the interface, and does so with
+    /// wpa_supplicant. `has_socket` says whether there is a control socket for it.
+    ///
+    /// # Errors
+    /// Returns an error that says who manages it, and what to do.
+    pub(super) fn require_network_manager(
+        &self,
+        interface: &str,
+        has_socket: bool,
+    ) -> Result<(), LinuxError> {
+        self.require_owner(interface, |owner| owner == Owner::NetworkManager)?;
+        match self.network_manager {
+            Some(NetworkManagerState::Managed) | None => Ok(()),
+            Some(NetworkManagerState::Asleep) => Err(LinuxError::NetworkManager {
+                kind: ErrorKind::Blocked,
+                message:
+                    "the machine sleeps, or networking is switched off: run `nmcli networking \
+                          on`"
+                    .into(),
+            }),
+            Some(NetworkManagerState::Starting) => Err(LinuxError::NoAnswer(starting(interface))),
+            Some(NetworkManagerState::WithoutWifi) => {
+                Err(LinuxError::NoManager(without_wifi(interface)))
+            }
+            // wpa_supplicant may not have noticed yet that NetworkManager has let go of it.
+            Some(NetworkManagerState::Unmanaged)
+                if has_socket && self.supplicant != SupplicantState::ForManager =>
+            {
+                Err(LinuxError::ManagedByOther(format!(
+                    "wpa_supplicant alone manages {interface}, and NetworkManager does not: use \
+                     the driver for wpa_supplicant (restart wpsd, without --manager)"
+                )))
+            }
+            Some(NetworkManagerState::Unmanaged) => Err(not_managed_by_network_manager(interface)),
+        }
+    }
+
     /// Returns the manager of an interface for which wpa_supplicant has a control socket.
     pub(super) fn manager_with_socket(&self, interface: &str) -> Result<Manager, LinuxError> {
         self.require_owner(interface, |owner| owner == Owner::NetworkManager)?;
@@ -151,14 +190,8 @@ impl Findings {
                  and restart wpa_supplicant (this cuts the connection of {interface})"
             ),
             _ if self.has_lost_its_manager() => return Some(Err(held_for_manager(interface))),
-            (_, Some(NetworkManagerState::Starting), _) => {
-                format!("NetworkManager is still starting, and does not manage {interface} yet")
-            }
-            (_, Some(NetworkManagerState::WithoutWifi), _) => format!(
-                "NetworkManager cannot use {interface}, because its part for Wi-Fi is missing: \
-                 install it (Fedora: the package NetworkManager-wifi), and run `sudo systemctl \
-                 restart NetworkManager`"
-            ),
+            (_, Some(NetworkManagerState::Starting), _) => starting(interface),
+            (_, Some(NetworkManagerState::WithoutWifi), _) => without_wifi(interface),
             (_, Some(NetworkManagerState::Unmanaged), _) => {
                 return Some(Err(not_managed_by_network_manager(interface)));
             }
@@ -200,14 +233,25 @@ fn held_for_manager(interface: &str) -> LinuxError {
     ))
 }
 
+fn starting(interface: &str) -> String {
+    format!("NetworkManager is still starting, and does not manage {interface} yet")
+}
+
+fn without_wifi(interface: &str) -> String {
+    format!(
+        "NetworkManager cannot use {interface}, because its part for Wi-Fi is missing: install it \
+         (Fedora: the package NetworkManager-wifi), and run `sudo systemctl restart NetworkManager`"
+    )
+}
+
 /// Returns the error for an interface that NetworkManager leaves alone.
-pub(crate) fn not_managed_by_network_manager(interface: &str) -> LinuxError {
+fn not_managed_by_network_manager(interface: &str) -> LinuxError {
     LinuxError::NoManager(format!(
         "NetworkManager does not manage {interface}, and nothing else does. To let NetworkManager \
-         manage it, remove what excludes it: `unmanaged-devices` or `managed=0` in \
-         /etc/NetworkManager, or its lines in /etc/network/interfaces. Then run `sudo systemctl \
-         restart NetworkManager` (this cuts its connections). For wpa_supplicant alone, start \
-         wpa_supplicant for {interface} with a control socket"
+         manage it, run `sudo nmcli device set {interface} managed yes`. So that it stays after a \
+         reboot, remove what excludes it: `unmanaged-devices` or `managed=0` in \
+         /etc/NetworkManager, or its lines in /etc/network/interfaces. For wpa_supplicant alone, \
+         start wpa_supplicant for {interface} with a control socket"
     ))
 }
 
@@ -262,6 +306,8 @@ impl Owner {
 
 #[cfg(test)]
 mod tests {
+    use wps_core::DriverError;
+
     use super::*;
 
     const DIRECTORY: &str = "/run/wpa_supplicant";
@@ -318,6 +364,38 @@ mod tests {
             let by_hand = Findings { supplicant: SupplicantState::ForManager, ..findings };
             expect(&by_hand, "wpa_supplicant", without_socket);
         }
+    }
+
+    #[test]
+    fn the_driver_for_networkmanager_is_told_who_manages_the_interface() {
+        use NetworkManagerState::{Asleep, Managed, Starting, Unmanaged, WithoutWifi};
+        let found = |state| Findings { network_manager: Some(state), ..Findings::default() };
+        let error = |findings: &Findings, has_socket| {
+            let error = findings.require_network_manager("wlan7", has_socket).expect_err("refused");
+            (error.kind(), error.to_string())
+        };
+        for has_socket in [false, true] {
+            assert!(found(Managed).require_network_manager("wlan7", has_socket).is_ok());
+            assert!(Findings::default().require_network_manager("wlan7", has_socket).is_ok());
+            for (state, expected, words) in [
+                (Asleep, ErrorKind::Blocked, "nmcli networking on"),
+                (Starting, ErrorKind::NoResponse, "still starting"),
+                (WithoutWifi, ErrorKind::Unmanaged, "NetworkManager-wifi"),
+            ] {
+                let (kind, text) = error(&found(state), has_socket);
+                assert_eq!(kind, expected, "{text}");
+                assert!(text.contains(words), "{text}");
+            }
+        }
+        let (kind, text) = error(&found(Unmanaged), false);
+        assert_eq!(kind, ErrorKind::Unmanaged, "{text}");
+        assert!(text.contains("`sudo nmcli device set wlan7 managed yes`"), "{text}");
+        let (kind, text) = error(&found(Unmanaged), true);
+        assert_eq!(kind, ErrorKind::ManagedByOther, "{text}");
+        assert!(text.contains("restart wpsd, without --manager"), "{text}");
+        // The socket is that of NetworkManager's wpa_supplicant.
+        let still_there = Findings { supplicant: SupplicantState::ForManager, ..found(Unmanaged) };
+        assert_eq!(error(&still_there, true).0, ErrorKind::Unmanaged);
     }
 
     #[test]

@@ -152,6 +152,11 @@ impl BusError {
     pub(crate) fn is_unavailable(&self) -> bool {
         matches!(refusal(&self.error), Some("UnknownConnection" | "ConnectionNotAvailable"))
     }
+
+    /// Returns whether this program has no right to the request, or the profile is another user's.
+    pub(crate) fn is_denied(&self) -> bool {
+        refusal(&self.error) == Some(PERMISSION_DENIED)
+    }
 }
 
 /// The refusal of a request for which this program has no right.

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::agent;
 use super::bus::{
-    ASLEEP, Action, ActiveConnectionProxy, BusError, DeviceProxy, ManagerProxy, PERMISSION_DENIED,
+    Action, ActiveConnectionProxy, BusError, DeviceProxy, ManagerProxy, PERMISSION_DENIED,
     ProfileProxy, ProfileSettings, Setting, SettingsProxy,
 };
 use super::profile::StoredProfile;
@@ -148,13 +148,6 @@ impl Client {
     /// Returns whether NetworkManager manages the interface.
     pub(crate) async fn is_managed(&self) -> Result<bool, BusError> {
         Ok(self.device().await?.managed().await?)
-    }
-
-    /// Returns whether NetworkManager manages no interface for now: the machine goes to sleep, or
-    /// a user has switched networking off.
-    pub(crate) async fn is_asleep(&self) -> Result<bool, BusError> {
-        let manager = ManagerProxy::builder(&self.bus).cache_properties(CacheProperties::No);
-        Ok(manager.build().await?.state().await? == ASLEEP)
     }
 
     /// Returns the state of the device.

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 use wps_core::driver::IdleEvent;
-use wps_core::{Settings, Ssid};
+use wps_core::{DriverError, ErrorKind, Settings, Ssid};
 
 use super::client::Client;
 use super::uuid::Uuid;
 use crate::error::LinuxError;
+use crate::manager::require_network_manager;
 use crate::radio_switch::{Power, RadioSwitch};
 use crate::supplicant::client::EventStream;
 use crate::supplicant::event::Event;
@@ -62,6 +63,8 @@ pub(crate) struct IdleWatch {
     is_tidy: bool,
     /// Whether it was logged that a profile cannot be removed.
     is_failure_logged: bool,
+    /// Whether it was logged that NetworkManager does not manage the interface.
+    is_unmanaged_logged: bool,
     return_delay: ReturnDelay,
     /// wpa_supplicant's events, only while the profile is active and the link is down.
     events: Option<EventStream>,
@@ -180,11 +183,29 @@ impl Maintenance<'_> {
                 }
             }
         }
+        if self.applied.uuid().is_some() && !client.is_managed().await? {
+            self.on_unmanaged().await;
+            return Ok(None);
+        }
+        self.watch.is_unmanaged_logged = false;
         match self.applied {
             Applied::Nothing | Applied::RadioOff | Applied::Blocked => Ok(None),
             Applied::AccessPoint { uuid } => self.check_access_point(&client, *uuid).await,
             Applied::InMemory { uuid, ssid } => self.check_link(client, *uuid, ssid, false).await,
             Applied::Kept { uuid, ssid } => self.check_link(client, *uuid, ssid, true).await,
+        }
+    }
+
+    /// Leaves an interface alone that NetworkManager does not manage now, and logs once what to do.
+    async fn on_unmanaged(&mut self) {
+        self.watch.pause();
+        self.watch.return_delay.stop();
+        if !self.watch.is_unmanaged_logged
+            && let Err(error) = require_network_manager(self.interface, self.directory).await
+            && error.kind() != ErrorKind::NoResponse
+        {
+            tracing::warn!("{error}");
+            self.watch.is_unmanaged_logged = true;
         }
     }
 

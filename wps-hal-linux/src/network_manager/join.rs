@@ -13,8 +13,7 @@ use super::{NetworkManager, foreign_id};
 use crate::error::LinuxError;
 
 impl NetworkManager {
-    /// Does the work of [`WifiDriver::join`](wps_core::WifiDriver::join).
-    pub(super) async fn join_network(
+    pub(super) async fn try_to_join(
         &mut self,
         network: &Credentials,
         snapshot: &Snapshot,
