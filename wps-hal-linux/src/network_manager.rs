@@ -592,6 +592,7 @@ impl WifiDriver for NetworkManager {
         let client = self.checked_client().await?;
         let profiles = client.profiles().await?;
         let active = client.active().await?;
+        client.require_not_private(active).await?;
         let is_kept = matches!(self.applied, Applied::Kept { uuid, .. } if Some(uuid) == active);
         let is_temporary = !is_kept && self.is_temporary(&client, &profiles, active).await?;
         // Without the radio, wpa_supplicant is about to let go of the interface.

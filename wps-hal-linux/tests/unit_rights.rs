@@ -10,7 +10,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use lab::{Disk, NetworkManager, Router, Services, reset_radios, run, status, until};
+use lab::{Disk, NetworkManager, Router, Services, nmcli, reset_radios, run, status, until};
 use systemd_unit::{POLKIT_RULES, Unit, write};
 
 const INTERFACE: &str = "wlan1";
@@ -245,6 +245,46 @@ fn without_a_right_to_the_control_socket_d_bus_is_used() {
     drop((unit, machine));
     fs::remove_file(DROP_IN).expect("a drop-in");
     run("systemctl daemon-reload");
+}
+
+/// NetworkManager hides the profile of another user from the unit, which may not replace it.
+#[test]
+fn beside_a_private_profile_a_pairing_is_refused_or_ends() {
+    const UUID: &str = "00000003-2222-3333-4444-555555555555";
+    const USER: &str = "nobody";
+    // NetworkManager uses a private profile only in a session of its user, as logind notes it.
+    run("mkdir -p /run/systemd/seats /run/systemd/sessions /run/systemd/machines");
+    let uid = run(&format!("id -u {USER}"));
+    let session = "NAME=nobody\nSTATE=active\nSESSIONS=1\nONLINE_SESSIONS=1\nACTIVE_SESSIONS=1\n";
+    write(format!("/run/systemd/users/{}", uid.trim()), session);
+    let machine = Machine::new();
+    let set_permissions = |permissions: &str| {
+        let modify = ["connection", "modify", UUID, "connection.permissions", permissions];
+        nmcli(&modify).expect("a profile");
+    };
+    let unit = Unit::install(&[], FLAGS);
+    permit_all_but(&[]);
+    unit.start();
+
+    // It becomes private during a pairing: the machine stays in its network.
+    start_pairing();
+    set_permissions(&format!("user:{USER}"));
+    run(&format!("curl -s -S -f -m 10 -X DELETE {HOST}/api/v1/wifi/wps"));
+    until(STEP_TIMEOUT, "idle", || status("state").filter(|it| it == "idle"));
+    assert_eq!(status("cause").as_deref(), Some("cancelled"), "{}", unit.log());
+    machine.wait_connected("old");
+
+    // It is private before: the radio is not touched, and the log says what to do.
+    let response = run(&format!("curl -s -S -i -m 10 -X POST {HOST}/api/v1/wifi/wps"));
+    assert!(response.starts_with("HTTP/1.1 503"), "{response}");
+    until(STEP_TIMEOUT, "a cause", || status("cause").filter(|it| it == "not_permitted"));
+    wait_log(&unit, &format!("`sudo nmcli connection modify {UUID} connection.permissions ''`"));
+    machine.wait_connected("old");
+    set_permissions("");
+    start_pairing();
+    assert_eq!(machine.press(), "ok");
+    machine.wait_connected("home");
+    fs::remove_dir_all("/run/systemd/users").expect("a folder");
 }
 
 /// The folder of profiles belongs to root alone, and is a file system of its own here.

@@ -246,6 +246,25 @@ impl Client {
         }
     }
 
+    /// Checks that this program may see the active profile. NetworkManager hides one of a single
+    /// user from others, and does not let them activate another one in its place.
+    pub(crate) async fn require_not_private(&self, active: Option<Uuid>) -> Result<(), LinuxError> {
+        let Some(uuid) = active else { return Ok(()) };
+        match self.find(uuid).await {
+            Err(error) if error.is_denied() => Err(LinuxError::NetworkManager {
+                kind: ErrorKind::NotPermitted,
+                message: format!(
+                    "the active connection is the profile {uuid} of a single user, which only root \
+                     and that user may replace: run `sudo nmcli connection modify {uuid} \
+                     connection.permissions ''`, so that it belongs to the machine, or run this \
+                     program as root"
+                ),
+            }),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Adds a profile in memory, or replaces the one with the same UUID. A profile on disk stays
     /// there until [`save`](Self::save). Returns the path.
     pub(crate) async fn put_in_memory(
