@@ -7,6 +7,7 @@
 
 mod control;
 mod daemon;
+mod device_info;
 mod disk;
 mod guest;
 mod network_manager;
@@ -25,11 +26,10 @@ use std::time::{Duration, Instant};
 pub use self::{
     control::Events,
     daemon::diagnostics,
+    device_info::DeviceInfo,
     disk::Disk,
     guest::{PulledRadio, get, in_lab, reset_radios, run, status},
-    network_manager::{
-        DeviceInfo, NetworkManager, ProfileFile, network_manager, nmcli, system_bus,
-    },
+    network_manager::{NetworkManager, ProfileFile, network_manager, nmcli, system_bus},
     ping::{Ping, PingReport, ping_gap},
     random::{Random, number},
     router::{Plug, Router, RouterSetup, Security},

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::control::request_once;
+use super::device_info::{Bus, DeviceInfo};
 use super::guest::run_ignoring_failure;
-use super::{Disk, RUN_DIR, run, until};
+use super::{Disk, RUN_DIR, lock, run, until};
 
 /// The folder of profiles on disk.
 const ON_DISK: &str = "/etc/NetworkManager/system-connections";
@@ -47,17 +49,7 @@ pub struct NetworkManager {
     lines: String,
     supplicant: Option<Child>,
     manager: Option<Child>,
-}
-
-/// What NetworkManager says about the interface.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeviceInfo {
-    /// The number of the state, such as 100 for an active connection with an address.
-    pub state: u32,
-    /// The UUID of the active connection's profile.
-    pub active: Option<String>,
-    /// Whether NetworkManager may activate a profile by itself.
-    pub autoconnect: bool,
+    bus: Mutex<Option<Bus>>,
 }
 
 /// A profile in a file of NetworkManager.
@@ -127,7 +119,14 @@ impl NetworkManager {
     #[track_caller]
     fn start_as(interface: &str, lines: &str, has_sockets: bool) -> Self {
         let (interface, lines) = (interface.into(), lines.into());
-        let mut manager = Self { interface, has_sockets, lines, supplicant: None, manager: None };
+        let mut manager = Self {
+            interface,
+            has_sockets,
+            lines,
+            supplicant: None,
+            manager: None,
+            bus: Mutex::default(),
+        };
         manager.start();
         manager
     }
@@ -140,6 +139,7 @@ impl NetworkManager {
             has_sockets: true,
             supplicant: None,
             manager: None,
+            bus: Mutex::default(),
         }
     }
 
@@ -147,12 +147,8 @@ impl NetworkManager {
     #[track_caller]
     pub(super) fn wait_managed(&self) {
         until(Duration::from_secs(60), "NetworkManager manages the interface", || {
-            // nmcli needs the processor that NetworkManager needs.
-            std::thread::sleep(Duration::from_millis(200));
-            let output = nmcli(&["-t", "-f", "DEVICE,STATE", "device"])?;
-            let mut states = output.lines();
-            let state = states.find_map(|it| it.strip_prefix(&*self.interface)?.strip_prefix(':'));
-            (!matches!(state?, "unmanaged" | "unavailable" | "unknown")).then_some(())
+            // 20: it is not managed, or not available.
+            (self.device().state > 20).then_some(())
         });
     }
 
@@ -284,21 +280,13 @@ impl NetworkManager {
         let _ = fs::remove_file(Path::new(SOCKETS).join(&self.interface));
     }
 
-    /// Returns what NetworkManager says about the interface.
+    /// Returns what NetworkManager says about the interface: nothing, if it does not answer.
     pub fn device(&self) -> DeviceInfo {
-        const FIELDS: &str = "GENERAL.STATE,GENERAL.CON-UUID,GENERAL.AUTOCONNECT";
-        let output = nmcli(&["-t", "-f", FIELDS, "device", "show", &self.interface]);
-        let output = output.unwrap_or_default();
-        let value = |field| {
-            let line = output.lines().find_map(|it| it.strip_prefix(field)?.strip_prefix(':'));
-            line.filter(|it| !it.is_empty())
-        };
-        let number = value("GENERAL.STATE").and_then(|it| it.split(' ').next()?.parse().ok());
-        DeviceInfo {
-            state: number.unwrap_or_default(),
-            active: value("GENERAL.CON-UUID").map(str::to_owned),
-            autoconnect: value("GENERAL.AUTOCONNECT") == Some("yes"),
+        let mut bus = lock(&self.bus);
+        if bus.is_none() {
+            *bus = Bus::connect().ok();
         }
+        bus.as_ref().and_then(|it| it.device(&self.interface).ok()).unwrap_or_default()
     }
 
     /// Sends a request to NetworkManager's wpa_supplicant. Returns `None` if it does not have the
