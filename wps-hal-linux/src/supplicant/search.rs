@@ -191,10 +191,18 @@ pub(crate) async fn find_pressed_router(
                 pressed.extend(presses.is_confirmed(bss).then(|| bss.router.clone()));
             }
         }
+        // A second router may be in pairing mode as long as a press is neither confirmed nor old.
+        let is_open = |bss: &WpsBss| {
+            bss.age_seconds <= MAX_PRESSED_AGE_SECONDS
+                && bss.pressed
+                && !presses.is_confirmed(bss)
+                && plan.frequencies().any(|it| it == bss.router.frequency_mhz)
+        };
+        let must_wait = only.is_none() && found.iter().any(is_open);
         match context.decide(&pressed, &plan) {
-            Decision::Pair(router) => return Ok(router),
+            Decision::Pair(router) if !must_wait => return Ok(router),
             Decision::Overlap => return Err(LinuxError::Wifi(ErrorKind::Overlap)),
-            Decision::KeepScanning => {
+            Decision::KeepScanning | Decision::Pair(_) => {
                 let ssid = pressed.first().and_then(|router| router.ssid.clone());
                 context.report_progress(SearchProgress::Pressed { ssid });
             }

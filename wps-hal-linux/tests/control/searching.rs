@@ -179,6 +179,22 @@ fn the_router_of_an_earlier_pairing_is_no_overlap_while_it_is_joined() {
     });
 }
 
+/// Neither press can be told from one before the search, and only one channel is scanned at a time.
+#[test]
+fn two_routers_pressed_before_the_search_are_an_overlap_without_another_beacon() {
+    run(async || {
+        for joined in [true, false] {
+            let fake = connected_station();
+            fake.state().joined = joined;
+            fake.state().access_points.push(access_point(OTHER, 5240, true));
+            for bss in &mut fake.state().access_points {
+                bss.beacon = elements(b"home", None, false);
+            }
+            assert_eq!(kind(pair(&fake).await.0), ErrorKind::Overlap, "{joined}");
+        }
+    });
+}
+
 /// Its latest beacon may be older than its latest probe response.
 #[test]
 fn a_button_pressed_just_before_the_search_is_found_without_another_beacon() {
