@@ -3,7 +3,8 @@
 //! # For driver authors
 //!
 //! Three methods change what the radio does (`apply`, `pair`, `join`). Four only observe it
-//! (`check_pairing`, `snapshot`, `link`, `scan`). While the device is idle, `maintain` looks after its link. `keep`
+//! (`check_pairing`, `snapshot`, `link`, `scan`). While the device is idle, `maintain` looks after
+//! its link. `keep`
 //! is only for [platforms that keep networks](#platforms-that-keep-networks). The machine decides
 //! *what* to do and *when*; a driver only does it. The rules:
 //!
@@ -120,10 +121,10 @@
 //! `Wep`, `TkipOnly`, `EmptyKey`, `InvalidKey`, `NoNetwork`, `Unsupported`, `WithoutWps`,
 //! `NoDevice`, `Unmanaged`, `Blocked`, `ManagedByOther`, `KeptElsewhere`, `NotPermitted`. After any
 //! other kind, `pair` and `join` are called again after a pause, until the window closes. If `pair`
-//! returns `Refused` twice in a row, the pairing ends. A network for which `join` returns `WrongKey`
-//! or `Refused` twice in a row is not tried again, and the task ends if it was the last one. An
-//! error of `apply` ends a change of settings, and an error of `keep` ends any task. While settings
-//! are being restored, every kind leads to another try. A method may return these kinds:
+//! returns `Refused` twice in a row, the pairing ends. A network for which `join` returns
+//! `WrongKey` or `Refused` twice in a row is not tried again, and the task ends if it was the last
+//! one. An error of `apply` ends a change of settings, and an error of `keep` ends any task. While
+//! settings are being restored, every kind leads to another try. A method may return these kinds:
 //!
 //! * each method: `Unsupported`, `NoDevice`, `Unmanaged`, `Blocked`, `ManagedByOther`,
 //!   `NotPermitted`, `NoResponse`, `Other`;

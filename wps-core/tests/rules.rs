@@ -278,6 +278,22 @@ fn the_advice_matches_the_troubleshooting_table() {
 }
 
 #[test]
+fn the_troubleshooting_table_of_the_readme_has_the_products_sentences() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(path).expect("the README of the workspace");
+    let (_, table) = readme.split_once("## Troubleshooting").expect("the table");
+    let rows = table.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    let rows: Vec<_> = rows.take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() >= 20);
+    for row in rows {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [reason, _, advice] = cells[..] else { panic!("{row}") };
+        let cause = Cause::ALL.iter().find(|cause| cause.to_string() == reason);
+        assert_eq!(cause.map(|it| it.advice()), Some(advice), "{row}");
+    }
+}
+
+#[test]
 fn the_final_error_kinds() {
     use ErrorKind::{
         Blocked, EmptyKey, Insecure, InvalidKey, KeptElsewhere, ManagedByOther, NoDevice,

@@ -13,7 +13,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use wps_core::Link;
 use wps_core::command::{KEEP_TIMEOUT, SAVE_TIMEOUT};
 use wps_core::driver::{Offer, PairContext, SearchProgress};
 use wps_core::sim::{
@@ -22,7 +21,7 @@ use wps_core::sim::{
 use wps_core::wsc::Bssid;
 use wps_core::{
     AfterFailure, Cause, Clock, Config, Control, Credentials, IdleEvent, Instant, KeptBy, KeptId,
-    Loaded, Mode, Phase, Record, RequestError, Runner, ScanResults, Secret, Settings,
+    Link, Loaded, Mode, Phase, Record, RequestError, Runner, ScanResults, Secret, Settings,
     SettingsStore, Snapshot, Status, WifiDriver,
 };
 use wps_testkit::{WakeFlag, network, off, station};

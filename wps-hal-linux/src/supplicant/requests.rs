@@ -296,8 +296,8 @@ impl Requests {
         }
     }
 
-    /// Returns `wps_cred_processing`, or `None` if wpa_supplicant was built without WPS. Over D-Bus,
-    /// 0 is 2.
+    /// Returns `wps_cred_processing`, or `None` if wpa_supplicant was built without WPS. Over
+    /// D-Bus, 0 is 2.
     pub(crate) async fn cred_processing(&self) -> Result<Option<u8>, LinuxError> {
         match self {
             Self::Socket(control) => {

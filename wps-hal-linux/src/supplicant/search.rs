@@ -20,7 +20,7 @@ use crate::error::LinuxError;
 const SCAN_RETRY_DELAY: Duration = Duration::from_millis(200);
 /// If every scan has failed for this long, the card counts as unable to scan in its present state.
 /// A single failure can be a radio that is briefly busy.
-const MAX_FAILING_TIME: Duration = Duration::from_secs(5);
+const FAILURE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A button seen pressed at most this many seconds ago is still reported as pressed. By then the
 /// plan has scanned its channel again.
 const MAX_PRESSED_AGE_SECONDS: u64 = 5;
@@ -60,7 +60,7 @@ impl Failures {
 }
 
 fn is_too_long(since: Instant) -> bool {
-    since.elapsed() >= MAX_FAILING_TIME
+    since.elapsed() >= FAILURE_TIMEOUT
 }
 
 /// Scans until exactly one router has its button pressed, and returns that router. If the user has
@@ -173,7 +173,7 @@ pub(crate) async fn find_pressed_router(
             let outcome = session.scan(&disputed, ScanMode::Passive).await?;
             elapsed = presses.elapsed();
             found = wps_list(session, has_wps).await?;
-            // The beacon is the new one, unless the scan has failed: then the next step checks again.
+            // The beacon is the new one, unless the scan has failed: the next step checks again.
             let is_checked = matches!(outcome, ScanOutcome::Done(_));
             for bss in found.iter_mut().filter(|it| disputed.contains(&it.router.frequency_mhz)) {
                 bss.settle_press(is_checked);

@@ -9,7 +9,7 @@ use super::*;
 use crate::fake::{Override, ScanFailure};
 
 /// How long every scan must fail before the driver leaves its network to scan.
-const FAILING_TIME: Duration = Duration::from_secs(5);
+const FAILURE_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn hotspot() -> Settings {
     let access_point = AccessPoint { network: network(b"hotspot", b"hotspot key"), channel: None };
@@ -159,7 +159,10 @@ fn a_card_that_cannot_scan_while_connected_leaves_its_network_after_five_seconds
             let (left, offer) = pair_with_failing_scans(&fake, failure).await;
             assert_eq!(offer.expect("an end").expect("an offer").at(0), &home(), "{failure:?}");
             let left = left.expect("it has left");
-            assert!((FAILING_TIME..FAILING_TIME * 2).contains(&left), "{failure:?}: {left:?}");
+            assert!(
+                (FAILURE_TIMEOUT..FAILURE_TIMEOUT * 2).contains(&left),
+                "{failure:?}: {left:?}"
+            );
             let aborted = !fake.state().requests_with_prefix("ABORT_SCAN").is_empty();
             assert_eq!(aborted, failure == ScanFailure::Hangs, "{failure:?}");
             // The old network is back after a failure.
