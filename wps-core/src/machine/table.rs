@@ -417,10 +417,7 @@ impl Task {
 
 /// Returns the cause if a join has failed with this kind.
 fn cause_of_join(kind: ErrorKind) -> Cause {
-    match kind {
-        ErrorKind::Refused => Cause::JoinRefused,
-        kind => kind.into(),
-    }
+    if kind == ErrorKind::Refused { Cause::JoinRefused } else { kind.into() }
 }
 
 impl Backoff {
