@@ -82,7 +82,7 @@
 //!
 //! | method | time |
 //! |---|---|
-//! | `check_pairing` and `snapshot` | 5 s ([`SNAPSHOT_TIMEOUT`]) |
+//! | `snapshot` and `check_pairing` | 5 s ([`SNAPSHOT_TIMEOUT`]) |
 //! | `apply` | 15 s ([`APPLY_TIMEOUT`]); between two searches at most until the window closes |
 //! | `pair` | until the window closes, 120 s after the start ([`PAIRING_WINDOW`]) |
 //! | `join` | 20 s ([`JOIN_TIMEOUT`]), and at most until the window closes |
@@ -264,12 +264,12 @@ pub trait WifiDriver {
         Ok(KeptBy::Record)
     }
 
-    /// Checks whether a pairing can start at all: whether the radio and its software have WPS.
-    /// Called before [`snapshot`](Self::snapshot), and within its time. Not called for a change of
-    /// settings. Must not touch the radio.
+    /// Checks whether the radio and its software have WPS. Called before a pairing, after
+    /// [`snapshot`](Self::snapshot) and within its time. Not called for a change of settings. Must
+    /// not touch the radio.
     ///
     /// # Errors
-    /// The [kinds of every method](self#errors). An error refuses the start.
+    /// The [kinds of every method](self#errors), and `WithoutWps`. An error refuses the start.
     async fn check_pairing(&mut self) -> Result<(), Self::Error> {
         Ok(())
     }
@@ -291,8 +291,9 @@ pub trait WifiDriver {
         Ok(Link::default())
     }
 
-    /// Scans for access points without leaving the current network. A radio that cannot do that
-    /// returns no results.
+    /// Scans for access points without leaving the current network. A radio that can never do that
+    /// returns no results. One that cannot now returns an error, or what it has seen lately: an
+    /// empty list says that nothing is in range.
     ///
     /// # Errors
     /// The [kinds of every method](self#errors). `Control::scan` then returns `None`.

@@ -414,14 +414,12 @@ async fn perform<
         Command::Snapshot { task, .. } => {
             *overlap_detector = OverlapDetector::default();
             furthest.set(0);
+            let snapshot = driver.snapshot().await;
             let check = match task {
-                TaskKind::Pair => driver.check_pairing().await,
-                TaskKind::Configure => Ok(()),
+                TaskKind::Pair if snapshot.is_ok() => driver.check_pairing().await,
+                TaskKind::Pair | TaskKind::Configure => Ok(()),
             };
-            Input::SnapshotTaken(match check {
-                Ok(()) => driver.snapshot().await.map_err(kind),
-                Err(error) => Err(kind(error)),
-            })
+            Input::SnapshotTaken(check.and(snapshot).map_err(kind))
         }
         Command::Save(record, _) => Input::Saved(store.save(record).await.map_err(|error| {
             warn!("store: {:?}", crate::logging::Debug(&error));

@@ -143,10 +143,6 @@ impl TaskKind {
                 "The network could not be joined. Check its name and password, move closer to the \
                  router, and try again."
             }
-            (Self::Configure, Cause::JoinRefused) => {
-                "The network does not let this device in. Look for a list of allowed devices in \
-                 the router's settings, set its security to WPA2, and try again."
-            }
             (Self::Configure, Cause::Driver(ErrorKind::WrongKey)) => {
                 "The network does not accept this password. Check it and send it again."
             }
@@ -349,8 +345,7 @@ impl Cause {
                  Move closer to the router and try again, or set Wi-Fi up by hand."
             }
             Self::JoinRefused => {
-                "The router gave its network away, but the network did not let this device in. \
-                 Look for a list of allowed devices in the router's settings, set its security to \
+                "Look for a list of allowed devices in the router's settings, set its security to \
                  WPA2, and try again."
             }
             Self::Store => {

@@ -359,8 +359,10 @@ impl NetworkManager {
     ) -> Result<(Uuid, OwnedObjectPath), LinuxError> {
         let uuid = Uuid::new_own()?;
         let priority = profile::priority(profiles, &self.interface);
-        let settings =
+        let mut settings =
             profile::station(&self.interface, uuid, network, priority.into(), Retries::Unlimited)?;
+        // It is not known whether the network is hidden.
+        profile::set_hidden(&mut settings);
         Ok((uuid, client.put_in_memory(uuid, &settings, Autoconnect::Now).await?))
     }
 
@@ -502,6 +504,7 @@ impl NetworkManager {
         let client = self.client().await?;
         context.report_progress(SearchProgress::Looking);
         let session = self.session_for_task(&client).await?;
+        require_wps(session.requests()).await?;
         let leave_network = async || {
             client.set_autoconnect(false).await?;
             Ok(client.disconnect().await?)

@@ -237,6 +237,7 @@ impl WifiDriver for WpaSupplicant {
         exchange::cancel(&session).await?;
         context.report_progress(SearchProgress::Looking);
         self.turn_radio_on(&session).await?;
+        exchange::require_wps(session.requests()).await?;
         let leave_network = async || access_point::stop(&session).await;
         let router = find_pressed_router(&session, &self.freq_list, context, leave_network).await?;
         context.before_disconnect().await;
@@ -250,10 +251,8 @@ impl WifiDriver for WpaSupplicant {
         let snapshot = PlatformSnapshot::from_snapshot(snapshot);
         exchange::cancel(&session).await?;
         self.turn_radio_on(&session).await?;
-        let joined = station::join(&session, network, snapshot.as_ref()).await?;
-        self.idle_watch = IdleWatch::after_join(joined.stopped_offering_sae);
-        self.applied_config =
-            AppliedConfig::from_network(&session, joined.id, &network.ssid).await?;
+        let id = station::join(&session, network, snapshot.as_ref()).await?;
+        self.applied_config = AppliedConfig::from_network(&session, id, &network.ssid).await?;
         if let Some(snapshot) = snapshot {
             snapshot.variables.restore(&session).await?;
         }
@@ -261,7 +260,7 @@ impl WifiDriver for WpaSupplicant {
     }
 
     async fn check_pairing(&mut self) -> Result<(), LinuxError> {
-        exchange::require_wps(self.checked_session().await?.requests()).await
+        exchange::require_wps(self.session().await?.requests()).await
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {

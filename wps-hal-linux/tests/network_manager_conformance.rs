@@ -1,8 +1,8 @@
 //! The conformance suite on the driver for NetworkManager, in the radio lab: real NetworkManager,
 //! wpa_supplicant and hostapd, and simulated radios.
 //!
-//! `lab/test` runs it in virtual time, with a wpa_supplicant without a control socket only in part.
-//! `RADIO_TEST_CHECK="any order"` runs only the check of that name, `a|b` several, and `all` all.
+//! `lab/test` runs it in virtual time. `RADIO_TEST_CHECK="any order"` runs only the check of that
+//! name, and `a|b` several.
 
 mod lab;
 mod routers;
@@ -170,18 +170,14 @@ fn id_of(uuid: &str) -> KeptId {
     KeptId(number.to_be_bytes())
 }
 
-/// The checks that depend on how the driver talks to wpa_supplicant.
-const WITHOUT_SOCKET: [Check; 5] =
-    [Check::KeyRefused, Check::AccessPoint, Check::Scan, Check::Pairing, Check::StaysOnAir];
-
 #[test]
 fn the_network_manager_driver_keeps_the_contract() {
-    run_on_main_stack(|| keeps_the_contract(network_manager, None));
+    run_on_main_stack(|| keeps_the_contract(network_manager));
 }
 
 #[test]
 fn without_a_control_socket_it_keeps_the_contract_too() {
-    run_on_main_stack(|| keeps_the_contract(Manager::start_without_socket, Some(&WITHOUT_SOCKET)));
+    run_on_main_stack(|| keeps_the_contract(Manager::start_without_socket));
 }
 
 /// Runs a test in a thread with the stack that the main thread of a program has. The stack of a
@@ -200,21 +196,18 @@ fn run_on_main_stack<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + '
 /// Returns the checks that `RADIO_TEST_CHECK` names, or `None` if it is not set.
 fn named_checks() -> Option<Vec<Check>> {
     let names = std::env::var("RADIO_TEST_CHECK").ok()?;
-    if names == "all" {
-        return Some(Check::ALL.to_vec());
-    }
     let check = |name| Check::ALL.into_iter().find(|check| check.name() == name);
     Some(names.split('|').map(|name| check(name).expect("the name of a check")).collect())
 }
 
-/// Runs the named checks, or `checks` if none are named. Runs all if both are `None`.
-async fn keeps_the_contract(start: fn(&str) -> Manager, checks: Option<&[Check]>) {
+/// Runs the named checks, or all if none are named.
+async fn keeps_the_contract(start: fn(&str) -> Manager) {
     let (mut lab, mut results) = (Lab::new(start), Vec::new());
     let mut on_result = |result: &CheckResult| {
         println!("{result}");
         results.push((result.check, result.outcome.to_string()));
     };
-    match named_checks().or(checks.map(<[_]>::to_vec)) {
+    match named_checks() {
         None => drop(run_all(&mut lab, on_result).await),
         Some(checks) => {
             for check in checks {

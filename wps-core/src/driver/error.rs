@@ -92,7 +92,7 @@ pub enum ErrorKind {
     /// There is no radio, or its software is not running.
     #[error("the radio is gone")]
     NoDevice,
-    /// The radio is there, but its network manager was told to leave it alone, or does not run.
+    /// The radio is there, but its network manager was told to leave it alone.
     #[error("no network manager uses the radio")]
     Unmanaged,
     /// Something outside this program has switched the radio off (rfkill).

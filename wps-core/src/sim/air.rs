@@ -89,7 +89,7 @@ pub enum RadioFault {
     Unresponsive,
     /// `apply` of this mode fails with [`ErrorKind::NotPermitted`].
     RejectsMode(Mode),
-    /// `check_pairing` and `pair` fail with [`ErrorKind::WithoutWps`]. All else works.
+    /// `check_pairing` fails with [`ErrorKind::WithoutWps`]. All else works.
     WithoutWps,
     /// `keep` ends as soon as the platform has the network there, on a platform that keeps
     /// networks.

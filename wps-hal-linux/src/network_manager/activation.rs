@@ -1,5 +1,6 @@
 //! Activates a profile, and waits until its network is joined.
 
+use std::mem;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -13,6 +14,9 @@ use crate::supplicant::event::Event;
 
 /// How many times a join is retried if the router rejects it although the key is right.
 const MAX_REJECTIONS: u32 = 3;
+/// How many scans may miss the network. The first one may be NetworkManager's, which does not ask
+/// for a hidden network by its name.
+const MAX_MISSES: u32 = 1;
 /// The time between two requests for the state of the device.
 const STATE_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How long NetworkManager may take to begin an activation, and to end the previous one.
@@ -45,8 +49,8 @@ impl Activation<'_> {
         let active = self.begin(path).await?;
         let begin_timeout = Instant::now() + BEGIN_TIMEOUT;
         let (mut has_begun, mut rejections) = (false, 0);
-        // wpa_supplicant looks at the results of an earlier scan first.
-        let mut has_scanned = false;
+        let (mut has_scanned, mut is_rejected) = (false, false);
+        let mut misses = 0;
         loop {
             match self.session.event_within(STATE_POLL_INTERVAL).await? {
                 // Until NetworkManager has removed it, events are about its previous connection.
@@ -60,13 +64,16 @@ impl Activation<'_> {
                 }
                 Some(Event::ScanResults) => has_scanned = has_begun,
                 Some(Event::NetworkNotFound) if has_begun && has_scanned => {
-                    return Err(LinuxError::Wifi(ErrorKind::NotFound));
-                }
-                Some(Event::Rejected { .. }) if has_begun => {
-                    rejections += 1;
-                    if rejections > MAX_REJECTIONS {
-                        return Err(LinuxError::Wifi(ErrorKind::Refused));
+                    misses += 1;
+                    if misses > MAX_MISSES {
+                        return Err(LinuxError::Wifi(ErrorKind::NotFound));
                     }
+                }
+                // Each may take seconds, and the next one will be the same.
+                Some(Event::Rejected { .. })
+                    if has_begun && mem::replace(&mut is_rejected, true) =>
+                {
+                    return Err(LinuxError::Wifi(ErrorKind::Refused));
                 }
                 // The router's late deauthentication after the exchange hit the new association.
                 Some(Event::TempDisabled { id }) => {

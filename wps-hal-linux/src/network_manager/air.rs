@@ -47,9 +47,9 @@ pub(crate) async fn refresh(
 /// Whether a network is in range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Range {
-    /// It was seen, or the card could not look.
-    Possible,
-    /// It was not seen, but an access point that hides its name.
+    /// It was seen.
+    Seen,
+    /// It was not seen, but an access point that hides its name; or the card could not look.
     PossiblyHidden,
     /// It was not seen.
     Absent,
@@ -64,7 +64,7 @@ pub(crate) async fn find_network(
     for it in session.requests().sightings().await? {
         if it.ssid.as_ref() == Some(ssid) {
             if it.age_seconds <= MAX_FRESH_AGE_SECONDS {
-                return Ok(Range::Possible);
+                return Ok(Range::Seen);
             }
             known.push(it.frequency_mhz);
         }
@@ -77,13 +77,13 @@ pub(crate) async fn find_network(
             continue;
         }
         let ScanOutcome::Done(started) = session.scan(&frequencies, ScanMode::Active).await? else {
-            return Ok(Range::Possible); // NetworkManager may still find it
+            return Ok(Range::PossiblyHidden); // NetworkManager may still find it
         };
         let age = started.elapsed().as_secs() + 1;
         let seen = session.requests().sightings().await?;
         let mut seen = seen.iter().filter(|it| it.age_seconds <= age);
         if seen.clone().any(|it| it.ssid.as_ref() == Some(ssid)) {
-            return Ok(Range::Possible);
+            return Ok(Range::Seen);
         }
         if seen.any(Sighting::is_hidden) {
             range = Range::PossiblyHidden;

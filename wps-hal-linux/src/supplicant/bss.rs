@@ -21,6 +21,8 @@ pub(crate) struct BssSummary {
     pub(crate) bssid: Bssid,
     pub(crate) frequency_mhz: Option<u16>,
     pub(crate) signal_dbm: Option<i16>,
+    /// The access point's clock when it has sent the latest frame, in microseconds.
+    pub(crate) tsf: Option<u64>,
     /// The whole seconds since it was last seen.
     pub(crate) age_seconds: Option<u64>,
     /// The flags as on the control socket, such as `[WPA2-PSK-CCMP][WPS-PBC][ESS]`.
@@ -34,6 +36,7 @@ impl BssSummary {
             bssid: entry.bssid("bssid")?,
             frequency_mhz: entry.number("freq"),
             signal_dbm: entry.number("level"),
+            tsf: entry.number("tsf"),
             age_seconds: entry.number("age"),
             flags: entry.text("flags").unwrap_or_default().into(),
         })
@@ -59,6 +62,8 @@ pub(crate) struct Bss {
     advertisement: Option<Advertisement>,
     /// What its beacon adds to its probe response.
     beacon: BeaconPress,
+    /// See [`WpsBss::tsf`].
+    tsf: Option<u64>,
     /// The whole seconds since it was last seen.
     age_seconds: Option<u64>,
 }
@@ -74,18 +79,21 @@ pub(crate) struct WpsBss {
     pub(crate) pressed: bool,
     /// What its beacon says about that.
     pub(crate) beacon: BeaconPress,
+    /// Whether a passive scan has shown whether the button is pressed, although the two frames
+    /// disagree.
+    pub(crate) is_settled: bool,
+    /// The access point's clock when it has sent the latest frame, in microseconds.
+    pub(crate) tsf: Option<u64>,
     /// The whole seconds since the latest of its frames.
     pub(crate) age_seconds: u64,
 }
 
 impl WpsBss {
-    /// Decides whether the button is pressed, if the two frames disagree: as the beacon says if it
-    /// is new, otherwise not.
-    pub(super) fn settle_press(&mut self, is_beacon_new: bool) {
-        if matches!(self.beacon, BeaconPress::OnlyBeacon | BeaconPress::OnlyProbeResponse) {
-            self.pressed = is_beacon_new && self.beacon == BeaconPress::OnlyBeacon;
-            self.beacon = BeaconPress::Same;
-        }
+    /// Sets whether the button is pressed, after a passive scan has shown it.
+    pub(super) fn set_settled(&mut self, pressed: bool) {
+        self.pressed = pressed;
+        self.info.pressed = Some(pressed);
+        self.is_settled = true;
     }
 }
 
@@ -125,12 +133,12 @@ impl Bss {
             pressed: Some(advertisement.as_ref().is_some_and(|it| it.pressed)),
             ..BssInfo::new(summary.bssid)
         };
-        // `ie=` is of the frame that was received last. If only beacons were received, it is one of
-        // them.
+        // `ie=` is of the latest probe response, or of a beacon if only beacons were received.
         read_elements(if probe_response.is_empty() { beacon } else { probe_response }, &mut info);
         // A hidden network may reveal its name in a probe response.
         info.ssid = info.ssid.or_else(|| advertisement.as_ref()?.ssid.clone());
-        Self { info, advertisement, beacon: press, age_seconds: summary.age_seconds }
+        let BssSummary { tsf, age_seconds, .. } = *summary;
+        Self { info, advertisement, beacon: press, tsf, age_seconds }
     }
 
     /// Creates an access point. The elements of the probe response and of the beacon come in two
@@ -143,7 +151,7 @@ impl Bss {
 
     /// Returns the access point as one to pair with, or `None` if it does not have WPS.
     pub(crate) fn into_wps(self) -> Option<WpsBss> {
-        let Self { info, advertisement, beacon, age_seconds } = self;
+        let Self { info, advertisement, beacon, tsf, age_seconds } = self;
         let Advertisement { ssid, uuid, pressed, .. } = advertisement?;
         let router = Router {
             bssid: info.bssid,
@@ -152,7 +160,8 @@ impl Bss {
             uuid,
             signal_dbm: info.signal_dbm.unwrap_or(i16::MIN),
         };
-        Some(WpsBss { router, info, pressed, beacon, age_seconds: age_seconds? })
+        let (age_seconds, is_settled) = (age_seconds?, false);
+        Some(WpsBss { router, info, pressed, beacon, is_settled, tsf, age_seconds })
     }
 }
 

@@ -9,8 +9,8 @@ use super::control_socket::{ControlSocket, ControlSocketError};
 use super::reply::Values;
 
 // Fields of a `BSS` reply (`WPA_BSS_MASK_*` in hostap).
-/// The fields that describe an entry: id, BSSID, frequency, level, age and flags.
-const MASK_SUMMARY: &str = "0x00000a87";
+/// The fields that describe an entry: id, BSSID, frequency, level, TSF, age and flags.
+const MASK_SUMMARY: &str = "0x00000b87";
 /// The id, the BSSID and the network's name.
 const MASK_NAMES: &str = "0x00001003";
 /// The id, the BSSID, the frequency, the age and the network's name.

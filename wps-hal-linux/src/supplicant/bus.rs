@@ -347,16 +347,20 @@ impl BusRequests {
     pub(super) async fn set_cred_processing(&self, value: u8) -> Result<(), LinuxError> {
         let process = value != CRED_PROCESSING_EXTERNAL;
         let set = self.wps().await?.set_process_credentials(process).await;
-        Ok(set.map_err(BusError::from)?)
+        set.map_err(|error| BusError::from(error).refusal())
     }
 
-    pub(super) async fn config_methods(&self) -> Result<String, LinuxError> {
-        Ok(self.wps().await?.config_methods().await.map_err(BusError::from)?)
+    pub(super) async fn config_methods(&self) -> Result<Option<String>, LinuxError> {
+        match self.wps().await?.config_methods().await.map_err(BusError::from) {
+            Ok(methods) => Ok(Some(methods)),
+            Err(error) if error.is_unknown() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub(super) async fn set_config_methods(&self, methods: &str) -> Result<(), LinuxError> {
         let set = self.wps().await?.set_config_methods(methods).await;
-        Ok(set.map_err(BusError::from)?)
+        set.map_err(|error| BusError::from(error).refusal())
     }
 }
 

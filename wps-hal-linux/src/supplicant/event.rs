@@ -161,7 +161,9 @@ impl Event {
             }
             "CTRL-EVENT-NETWORK-NOT-FOUND" => Self::NetworkNotFound,
             "CTRL-EVENT-ASSOC-REJECT" => {
-                Self::rejected(text_of(rest, "bssid").and_then(|it| it.parse().ok()), rest)
+                // Some cards (brcmfmac) report no address, and hostap then prints zeros.
+                let bssid = text_of(rest, "bssid").and_then(|it| it.parse().ok());
+                Self::rejected(bssid.filter(|it| *it != Bssid([0; 6])), rest)
             }
             "CTRL-EVENT-AUTH-REJECT" => Self::rejected(first_word(rest), rest),
             "WPS-CRED-RECEIVED" => match base16ct::mixed::decode_vec(rest.trim()) {
@@ -286,6 +288,10 @@ mod tests {
             (
                 "<3>CTRL-EVENT-ASSOC-REJECT bssid=02:00:00:00:02:00 status_code=16",
                 Event::Rejected { bssid: ap, status: 16 },
+            ),
+            (
+                "<3>CTRL-EVENT-ASSOC-REJECT bssid=00:00:00:00:00:00 status_code=16",
+                Event::Rejected { bssid: None, status: 16 },
             ),
             ("<3>CTRL-EVENT-ASSOC-REJECT ", Event::Rejected { bssid: None, status: 0 }),
             ("<3>CTRL-EVENT-NETWORK-NOT-FOUND ", Event::NetworkNotFound),

@@ -101,7 +101,6 @@ pub(crate) async fn exchange(
     router: &Router,
 ) -> Result<Offer, LinuxError> {
     let requests = session.requests();
-    require_wps(requests).await?;
     match requests.set_cred_processing(CRED_PROCESSING_EXTERNAL).await {
         Err(error) if error.is_refusal() => return Err(LinuxError::WithoutWps),
         done => done?,

@@ -7,6 +7,10 @@ use wps_core::wsc::Bssid;
 
 use super::bss::{BeaconPress, WpsBss};
 
+/// If this many passive scans have received no beacon of an access point, its press counts. A try
+/// to pair then shows whether it is pressed.
+const MAX_CHECKS: usize = 3;
+
 /// Distinguishes buttons that are pressed now from those that were pressed before.
 ///
 /// An entry of the BSS table has the latest probe response and the latest beacon of an access
@@ -20,34 +24,63 @@ use super::bss::{BeaconPress, WpsBss};
 ///   send, it receives nothing else.
 ///
 /// Hence a press counts once a scan of the router's channel has found it. If the two frames
-/// disagree and the press may be an old one, a passive scan receives the beacon again, which then
-/// decides. Over D-Bus the beacon is not known: a press in the first results counts once the age
-/// proves that a frame is of this search.
+/// disagree, a passive scan receives the beacon again, which then decides; unless the probe
+/// response has shown in this search that the button was not pressed: then its press is new. Over
+/// D-Bus the beacon is not known: there a press in the first results counts once the age proves
+/// that a frame is of this search.
 #[derive(Debug)]
 pub(super) struct Presses {
     search_started: Instant,
-    /// The routers whose press in the first results may be older than the search. `None` before the
-    /// first results.
-    doubtful: Option<Vec<Bssid>>,
-    /// The routers that were pressed during the search, by their latest results.
+    /// The access points whose frames have shown that the button was not pressed.
+    idle: Vec<Bssid>,
+    /// The access points that were pressed during the search, by their latest results.
     confirmed: Vec<Bssid>,
+    /// For each passive scan that has received no beacon: the access point.
+    unanswered: Vec<Bssid>,
 }
 
 impl Presses {
     /// Begins together with a search.
     pub(super) fn new() -> Self {
-        Self { search_started: Instant::now(), doubtful: None, confirmed: Vec::new() }
+        Self {
+            search_started: Instant::now(),
+            idle: Vec::new(),
+            confirmed: Vec::new(),
+            unanswered: Vec::new(),
+        }
     }
 
-    /// Returns whether only a passive scan can show if the button of this router is pressed.
+    /// Returns whether only a passive scan can show if the button is pressed.
     pub(super) fn must_check(&self, bss: &WpsBss) -> bool {
-        match bss.beacon {
+        let bssid = &bss.router.bssid;
+        let is_disputed = match bss.beacon {
             BeaconPress::Same | BeaconPress::Unknown => false,
             BeaconPress::OnlyBeacon => true,
             BeaconPress::OnlyProbeResponse => {
-                let bssid = &bss.router.bssid;
-                self.doubtful.as_ref().is_none_or(|doubtful| doubtful.contains(bssid))
-                    && !self.confirmed.contains(bssid)
+                !self.idle.contains(bssid) && !self.confirmed.contains(bssid)
+            }
+        };
+        is_disputed && !self.has_no_answer(*bssid)
+    }
+
+    /// Handles the results of a passive scan of access points that had to be checked: `checked` is
+    /// how they were before. If the scan has failed, it has received no beacon.
+    pub(super) fn settle(&mut self, results: &mut [WpsBss], checked: &[WpsBss], has_failed: bool) {
+        for before in checked {
+            let bssid = before.router.bssid;
+            let Some(bss) = results.iter_mut().find(|it| it.router.bssid == bssid) else {
+                continue;
+            };
+            // Without a timestamp it is not known whether there was a beacon.
+            let is_received = !has_failed && (bss.tsf.is_none() || bss.tsf != before.tsf);
+            match bss.beacon {
+                BeaconPress::OnlyBeacon | BeaconPress::OnlyProbeResponse if is_received => {
+                    bss.set_settled(bss.beacon == BeaconPress::OnlyBeacon);
+                }
+                BeaconPress::OnlyBeacon | BeaconPress::OnlyProbeResponse => {
+                    self.unanswered.push(bssid);
+                }
+                BeaconPress::Same | BeaconPress::Unknown => {}
             }
         }
     }
@@ -61,28 +94,38 @@ impl Presses {
         step_seconds: u64,
         elapsed: Duration,
     ) {
-        let doubtful = self.doubtful.get_or_insert_with(|| {
-            let may_be_old = |bss: &&WpsBss| bss.pressed && bss.beacon != BeaconPress::Same;
-            results.iter().filter(may_be_old).map(|bss| bss.router.bssid).collect()
-        });
         for bss in results {
             let bssid = bss.router.bssid;
             if !bss.pressed {
-                doubtful.retain(|it| *it != bssid);
                 self.confirmed.retain(|it| *it != bssid);
+                if !bss.is_settled {
+                    self.idle.push(bssid);
+                }
                 continue;
             }
             let is_of_step =
                 step.contains(&bss.router.frequency_mhz) && bss.age_seconds <= step_seconds;
-            // An age is the difference of two clock readings in whole seconds, so the real age may
-            // be nearly one second more.
-            let is_of_search = Duration::from_secs(bss.age_seconds + 1) <= elapsed;
-            let is_doubtful = doubtful.contains(&bssid) && bss.beacon != BeaconPress::Same;
-            let is_known = self.confirmed.contains(&bssid);
-            if !is_known && is_of_step && (is_of_search || !is_doubtful) {
+            let is_new = self.idle.contains(&bssid)
+                || match bss.beacon {
+                    BeaconPress::Same => true,
+                    // An age is the difference of two clock readings in whole seconds, so the real
+                    // age may be nearly one second more.
+                    BeaconPress::Unknown => Duration::from_secs(bss.age_seconds + 1) <= elapsed,
+                    BeaconPress::OnlyBeacon | BeaconPress::OnlyProbeResponse => {
+                        bss.is_settled || self.has_no_answer(bssid)
+                    }
+                };
+            if is_of_step && is_new && !self.confirmed.contains(&bssid) {
                 self.confirmed.push(bssid);
             }
         }
+        self.idle.sort_unstable();
+        self.idle.dedup();
+    }
+
+    /// Returns whether passive scans cannot show if the button of this access point is pressed.
+    fn has_no_answer(&self, bssid: Bssid) -> bool {
+        self.unanswered.iter().filter(|it| **it == bssid).count() >= MAX_CHECKS
     }
 
     /// Returns the time since the search began.

@@ -318,7 +318,7 @@ impl Requests {
                     value => Some(value.to_owned()),
                 })
             }
-            Self::Bus(bus) => Box::pin(bus.config_methods()).await.map(Some),
+            Self::Bus(bus) => Box::pin(bus.config_methods()).await,
         }
     }
 

@@ -12,6 +12,9 @@ use crate::error::LinuxError;
 /// How many times a scan is requested again while another scan runs. With a wait after each, this
 /// is longer than a scan of all bands.
 const MAX_BUSY_REPLIES: u32 = 100;
+/// The same if no other scan ends. With the waits, this is longer than a scan of all bands takes on
+/// a real card.
+const MAX_HUNG_REPLIES: u32 = 25;
 /// The longest wait for the end of another scan before the next request.
 const BUSY_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 /// The longest time that a scan may spend on one channel.
@@ -42,6 +45,8 @@ pub(crate) enum ScanOutcome {
 
 /// The kernel's error number for channels that a card refuses.
 const EINVAL: i32 = 22;
+/// The kernel's error number for an operation that a card does not support.
+const EOPNOTSUPP: i32 = 95;
 
 impl SupplicantClient {
     /// Scans these channels without leaving the current network.
@@ -55,11 +60,18 @@ impl SupplicantClient {
             self.discard_events();
             match self.requests().start_scan(frequencies_mhz, mode).await? {
                 ScanReply::Started => break,
+                // Another program that decides about networks may be about to join one.
+                ScanReply::Busy
+                    if busy_replies == MAX_HUNG_REPLIES
+                        && !other_has_ended
+                        && !self.is_shared() =>
+                {
+                    return self.abort_hung_scan().await;
+                }
                 ScanReply::Busy if busy_replies < MAX_BUSY_REPLIES => {
                     other_has_ended |= self.wait_for_other_scan().await?;
                 }
-                ScanReply::Busy if other_has_ended => return Ok(ScanOutcome::Busy),
-                ScanReply::Busy => return self.abort_hung_scan().await,
+                ScanReply::Busy => return Ok(ScanOutcome::Busy),
                 ScanReply::Refused => return Ok(ScanOutcome::Failed),
             }
             busy_replies += 1;
@@ -67,8 +79,11 @@ impl SupplicantClient {
         let started = Instant::now();
         let timeout =
             frequencies_mhz.iter().fold(EVENT_TIMEOUT, |time, _| time + CHANNEL_SCAN_TIMEOUT);
+        // Other events must not make it longer.
+        let end = tokio::time::Instant::now() + timeout;
         loop {
-            match self.event_within(timeout).await? {
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            match self.event_within(left).await? {
                 Some(Event::ScanResults) => return Ok(ScanOutcome::Done(started)),
                 Some(Event::ScanFailed(error)) if error == -EINVAL => {
                     return Ok(ScanOutcome::ChannelsRefused);
@@ -141,12 +156,13 @@ pub(crate) async fn scan_all_channels(
                 ScanReply::Started => true,
                 // A scan of another program finds the same access points.
                 ScanReply::Busy => false,
-                ScanReply::Refused => return Err(CANNOT_SCAN),
+                ScanReply::Refused => return Err(LinuxError::InvalidReply("SCAN")),
             };
             match scan_end(session).await? {
                 // It may have failed for a reason that does not concern ours.
                 Event::ScanFailed(_) if !is_ours => {}
-                Event::ScanFailed(_) => return Err(CANNOT_SCAN),
+                Event::ScanFailed(error) if error == -EOPNOTSUPP => return Err(CANNOT_SCAN),
+                Event::ScanFailed(_) => return Err(LinuxError::Wifi(ErrorKind::Other)),
                 _ => return Ok(()),
             }
         }
@@ -159,8 +175,10 @@ pub(crate) async fn scan_all_channels(
         Err(_) => {
             session.discard_events();
             session.requests().abort_scan().await?;
-            let end = tokio::time::timeout(ABORT_TIMEOUT, scan_end(session)).await;
-            end.ok().transpose()?.is_none().then_some(LinuxError::Wifi(ErrorKind::NoResponse))
+            if let Ok(Err(error)) = tokio::time::timeout(ABORT_TIMEOUT, scan_end(session)).await {
+                return Err(error);
+            }
+            Some(LinuxError::Wifi(ErrorKind::NoResponse))
         }
     };
     let mut results = ScanResults::default();

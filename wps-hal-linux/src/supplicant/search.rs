@@ -1,6 +1,7 @@
 //! The search for the router whose button was pressed, without leaving the current network.
 
 use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::Duration;
 
@@ -18,49 +19,66 @@ use crate::error::LinuxError;
 
 /// The delay before the next scan step if one failed.
 const SCAN_RETRY_DELAY: Duration = Duration::from_millis(200);
-/// If every scan has failed for this long, the card counts as unable to scan in its present state.
-/// A single failure can be a radio that is briefly busy.
+/// If each scan of a channel has failed for this long, the card counts as unable to scan it in its
+/// present state. A single failure can be a radio that is briefly busy.
 const FAILURE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A button seen pressed at most this many seconds ago is still reported as pressed. By then the
 /// plan has scanned its channel again.
 const MAX_PRESSED_AGE_SECONDS: u64 = 5;
 
-/// The scans that have failed in a row.
+/// The channels that the card could not scan lately.
 #[derive(Default)]
 struct Failures {
-    /// When the first of them began. `None` after a success.
-    since: Option<Instant>,
-    /// The same, but only those since another program's scan has succeeded: the card could scan
-    /// then.
-    since_other_scan: Option<Instant>,
-    /// Whether it was reported that the card cannot scan.
-    is_reported: bool,
+    /// For each channel whose latest scan failed: when the first of its failures in a row began.
+    failing: BTreeMap<u16, Instant>,
+    /// The channels that the card refuses, and when the first one was refused.
+    refused: BTreeSet<u16>,
+    refused_since: Option<Instant>,
+    /// When another program's scan has last succeeded. The card could scan then.
+    other_scan_end: Option<Instant>,
 }
 
 impl Failures {
-    fn record(&mut self, began: Instant, other_scan_has_ended: bool) {
-        self.since.get_or_insert(began);
-        if other_scan_has_ended {
-            self.since_other_scan = None;
-        } else {
-            self.since_other_scan.get_or_insert(began);
+    fn on_success(&mut self, step: &[u16]) {
+        self.failing.retain(|channel, _| !step.contains(channel));
+    }
+
+    fn on_failure(&mut self, step: &[u16], began: Instant) {
+        for channel in step {
+            self.failing.entry(*channel).or_insert(began);
         }
     }
 
-    /// Returns whether the card must leave its network to scan.
-    fn is_network_in_the_way(&self) -> bool {
-        self.since_other_scan.is_some_and(is_too_long)
+    fn on_refused(&mut self, frequency_mhz: u16, began: Instant) {
+        self.refused.insert(frequency_mhz);
+        self.refused_since.get_or_insert(began);
     }
 
-    /// Returns whether it must be reported that the card cannot scan.
-    fn must_report(&mut self) -> bool {
-        self.is_reported |= self.since.is_some_and(is_too_long);
-        self.is_reported
+    /// Returns the channels that could not be scanned for too long.
+    fn unable(&self) -> impl Iterator<Item = u16> {
+        let is_unable = |(_, since): &(&u16, &Instant)| since.elapsed() >= FAILURE_TIMEOUT;
+        self.failing.iter().filter(is_unable).map(|(channel, _)| *channel)
     }
-}
 
-fn is_too_long(since: Instant) -> bool {
-    since.elapsed() >= FAILURE_TIMEOUT
+    /// Returns since when the card refuses most of its `channels`. Some cards list channels that
+    /// they always refuse, so a few do not count.
+    fn most_refused_since(&self, channels: usize) -> Option<Instant> {
+        self.refused_since.filter(|_| self.refused.len() * 2 > channels)
+    }
+
+    /// Returns whether the card cannot scan some of its `channels`.
+    fn is_unable(&self, channels: usize) -> bool {
+        let refused_since = self.most_refused_since(channels);
+        self.unable().next().is_some()
+            || refused_since.is_some_and(|it| it.elapsed() >= FAILURE_TIMEOUT)
+    }
+
+    /// Returns whether the card must leave its network to scan its `channels`.
+    fn is_network_in_the_way(&self, channels: usize) -> bool {
+        let refused_since = self.most_refused_since(channels);
+        let mut since = self.failing.values().chain(&refused_since);
+        since.any(|it| (*it).max(self.other_scan_end.unwrap_or(*it)).elapsed() >= FAILURE_TIMEOUT)
+    }
 }
 
 /// Scans until exactly one router has its button pressed, and returns that router. If the user has
@@ -80,12 +98,21 @@ pub(crate) async fn find_pressed_router(
     let frequencies = session.requests().frequencies().await?;
     let new_plan = || ScanPlan::new(frequencies.iter().copied().filter(is_allowed));
     let mut plan = new_plan();
+    let channels = plan.frequencies().count();
     // Without a network to return to, scan all channels at once first, which is faster.
-    let mut all_at_once = session.connected_network_id().await?.is_none()
-        && session.access_point_network_id().await?.is_none();
+    let mut all_at_once = !is_on_air(session).await?;
     let mut failures = Failures::default();
+    // Whether it was reported that the card cannot scan.
+    let mut was_unable = false;
     let mut presses = Presses::new();
+    let mut must_leave = false;
     loop {
+        if must_leave || failures.is_network_in_the_way(channels) && is_on_air(session).await? {
+            context.before_disconnect().await;
+            leave_network().await?;
+            (plan, failures) = (new_plan(), Failures::default());
+            (must_leave, all_at_once) = (false, true);
+        }
         let step: Vec<u16> = if mem::take(&mut all_at_once) {
             plan.frequencies().collect()
         } else {
@@ -105,6 +132,7 @@ pub(crate) async fn find_pressed_router(
         let started = match outcome {
             ScanOutcome::Done(started) => {
                 plan.mark_scanned(&step);
+                failures.on_success(&step);
                 started
             }
             // The card does not support a channel that it refuses alone. After a refusal of several
@@ -112,6 +140,7 @@ pub(crate) async fn find_pressed_router(
             ScanOutcome::ChannelsRefused => {
                 if let [frequency_mhz] = step.as_slice() {
                     plan.remove(*frequency_mhz);
+                    failures.on_refused(*frequency_mhz, began);
                 }
                 continue;
             }
@@ -119,22 +148,7 @@ pub(crate) async fn find_pressed_router(
                 if !session.is_radio_on().await? {
                     return Err(LinuxError::Wifi(ErrorKind::Blocked));
                 }
-                if step.is_empty() {
-                    plan = new_plan();
-                }
-                // Not every card can scan while it serves an access point.
-                let is_serving = session.access_point_network_id().await?.is_some();
-                let is_connected = session.connected_network_id().await?.is_some();
-                let must_leave = match outcome {
-                    ScanOutcome::Failed if is_serving => true,
-                    _ => (is_serving || is_connected) && failures.is_network_in_the_way(),
-                };
-                if must_leave {
-                    context.before_disconnect().await;
-                    leave_network().await?;
-                    (plan, failures, all_at_once) = (new_plan(), Failures::default(), true);
-                    continue;
-                }
+                failures.on_failure(&step, began);
                 let other_scan_has_ended = match outcome {
                     ScanOutcome::Busy => true,
                     // The end of the aborted scan does not count.
@@ -144,14 +158,22 @@ pub(crate) async fn find_pressed_router(
                     }
                     _ => session.other_scan_ends(SCAN_RETRY_DELAY).await?,
                 };
-                failures.record(began, other_scan_has_ended);
-                if failures.must_report() {
+                if other_scan_has_ended {
+                    failures.other_scan_end = Some(Instant::now());
+                }
+                if step.is_empty() {
+                    plan = new_plan();
+                }
+                // Not every card can scan while it serves an access point.
+                must_leave = outcome == ScanOutcome::Failed
+                    && session.access_point_network_id().await?.is_some();
+                if !must_leave && failures.is_unable(channels) {
                     context.report_progress(SearchProgress::CannotScan);
+                    was_unable = true;
                 }
                 continue;
             }
         };
-        let was_unable = mem::take(&mut failures).is_reported;
         let only = context.only();
         let is_candidate = |bssid: Bssid| only.is_none_or(|only| only == bssid);
         let candidate_in_range = Cell::new(false);
@@ -164,20 +186,15 @@ pub(crate) async fn find_pressed_router(
         let step_seconds = || started.elapsed().as_secs() + 1;
         let mut elapsed = presses.elapsed();
         let mut found = wps_list(session, has_wps).await?;
-        let disputed: Vec<_> = found
-            .iter()
-            .filter(|bss| bss.age_seconds <= step_seconds() && presses.must_check(bss))
-            .map(|bss| bss.router.frequency_mhz)
-            .collect();
+        let must_check =
+            |bss: &&WpsBss| bss.age_seconds <= step_seconds() && presses.must_check(bss);
+        let disputed: Vec<_> = found.iter().filter(must_check).cloned().collect();
         if !disputed.is_empty() {
-            let outcome = session.scan(&disputed, ScanMode::Passive).await?;
+            let channels: Vec<_> = disputed.iter().map(|bss| bss.router.frequency_mhz).collect();
+            let outcome = session.scan(&channels, ScanMode::Passive).await?;
             elapsed = presses.elapsed();
             found = wps_list(session, has_wps).await?;
-            // The beacon is the new one, unless the scan has failed: the next step checks again.
-            let is_checked = matches!(outcome, ScanOutcome::Done(_));
-            for bss in found.iter_mut().filter(|it| disputed.contains(&it.router.frequency_mhz)) {
-                bss.settle_press(is_checked);
-            }
+            presses.settle(&mut found, &disputed, !matches!(outcome, ScanOutcome::Done(_)));
         }
         let mut results = ScanResults::default();
         found.iter().for_each(|it| results.add(it.info.clone()));
@@ -199,7 +216,11 @@ pub(crate) async fn find_pressed_router(
                 && plan.frequencies().any(|it| it == bss.router.frequency_mhz)
         };
         let must_wait = only.is_none() && found.iter().any(is_open);
-        match context.decide(&pressed, &plan) {
+        // A channel that cannot be scanned must not keep the device from pairing on another one.
+        let mut scannable = plan.clone();
+        failures.unable().for_each(|channel| scannable.remove(channel));
+        let is_unable = failures.is_unable(channels);
+        match context.decide(&pressed, &scannable) {
             Decision::Pair(router) if !must_wait => return Ok(router),
             Decision::Overlap => return Err(LinuxError::Wifi(ErrorKind::Overlap)),
             Decision::KeepScanning | Decision::Pair(_) => {
@@ -216,18 +237,27 @@ pub(crate) async fn find_pressed_router(
                     context.report_progress(SearchProgress::Pressed { ssid });
                 } else if pressed.peek().is_some() {
                     // Perhaps from before the search: nothing is known yet.
+                } else if is_unable {
+                    context.report_progress(SearchProgress::CannotScan);
+                    was_unable = true;
                 } else if candidates.next().is_some() {
                     context.report_progress(SearchProgress::NotPressed);
                 } else if plan.is_complete() && candidate_in_range.get() {
                     context.report_progress(SearchProgress::NoWps);
                 } else if plan.is_complete() {
                     context.report_progress(SearchProgress::NoRouter);
-                } else if was_unable {
+                } else if mem::take(&mut was_unable) {
                     context.report_progress(SearchProgress::Looking);
                 }
             }
         }
     }
+}
+
+/// Returns whether the interface has joined a network, or serves one.
+async fn is_on_air(session: &SupplicantClient) -> Result<bool, LinuxError> {
+    Ok(session.connected_network_id().await?.is_some()
+        || session.access_point_network_id().await?.is_some())
 }
 
 /// Returns the access points with WPS that were seen lately, of those that `is_wanted` chooses.

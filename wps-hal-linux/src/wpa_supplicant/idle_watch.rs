@@ -40,9 +40,9 @@ pub(crate) struct IdleWatch {
     refused_since_scan: bool,
     /// The joins in a row that have failed for a reason other than the key.
     failures: u32,
-    /// Whether our network uses only WPA2, because its access point has refused this device with
-    /// WPA3.
-    stopped_offering_sae: bool,
+    /// Whether our network was applied again since the last link, because its access point takes
+    /// only WPA3.
+    has_offered_sae_again: bool,
 }
 
 /// Has the same memory, but no connection.
@@ -58,11 +58,6 @@ impl Clone for IdleWatch {
 }
 
 impl IdleWatch {
-    /// Starts to watch a network that was just joined.
-    pub(crate) fn after_join(stopped_offering_sae: bool) -> Self {
-        Self { stopped_offering_sae, ..Self::default() }
-    }
-
     /// Stops listening to events, for the time of another method, in which nothing reads them.
     pub(crate) fn pause(&mut self) {
         self.events = None;
@@ -160,11 +155,13 @@ impl IdleWatch {
                 self.refused_since_scan = false;
                 None
             }
-            Event::Rejected { bssid, status }
-                if status != TRY_LATER
-                    && is_in_range(directory, interface, ssid, bssid).await.unwrap_or(false) =>
+            Event::Rejected { status: TRY_LATER, .. } => None,
+            // It may be of another network. If it is of ours, ours is disabled for some time later.
+            Event::Rejected { bssid: None, .. } => self.on_other_failure(),
+            Event::Rejected { bssid: Some(bssid), .. }
+                if is_in_range(directory, interface, ssid, Some(bssid)).await.unwrap_or(false) =>
             {
-                self.stop_offering_sae(directory, interface, *id, ssid, bssid).await;
+                self.stop_offering_sae(directory, interface, *id, ssid, Some(bssid)).await;
                 self.on_other_failure()
             }
             // wpa_supplicant also reports this after several refusals by an access point.
@@ -176,10 +173,10 @@ impl IdleWatch {
             }
             // The access point may have been set to WPA3 only.
             Event::NetworkNotFound
-                if self.stopped_offering_sae
-                    && !may_offer_psk(directory, interface, ssid).await.unwrap_or(true) =>
+                if !self.has_offered_sae_again
+                    && lacks_sae(directory, interface, *id, ssid).await.unwrap_or(false) =>
             {
-                self.stopped_offering_sae = false;
+                self.has_offered_sae_again = true;
                 Some(IdleEvent::ConfigLost)
             }
             // wpa_supplicant also reports this while it ignores an access point or a network after
@@ -195,7 +192,7 @@ impl IdleWatch {
 
     /// Lets our network use only WPA2, and joins it again. Does nothing if that is not possible.
     async fn stop_offering_sae(
-        &mut self,
+        &self,
         directory: &Path,
         interface: &str,
         id: u32,
@@ -204,19 +201,20 @@ impl IdleWatch {
     ) {
         let stop = async {
             let control = Arc::new(ControlSocket::connect(directory, interface)?);
-            let has_stopped = networks::stop_offering_sae(&control, id, ssid, bssid).await?;
-            if has_stopped {
-                networks::enable_network(&control, id).await?;
+            if networks::stop_offering_sae(&control, id, ssid, bssid).await? {
+                networks::try_again(&control, id).await?;
             }
-            Ok::<_, LinuxError>(has_stopped)
+            Ok::<_, LinuxError>(())
         };
         // If wpa_supplicant does not answer, its next event brings this here again.
-        self.stopped_offering_sae |= stop.await.unwrap_or(false);
+        if let Err(error) = stop.await {
+            tracing::debug!("WPA3 is still offered: {error}");
+        }
     }
 
     fn on_key_accepted(&mut self) -> Option<IdleEvent> {
         self.pause();
-        self.failures = 0;
+        (self.failures, self.has_offered_sae_again) = (0, false);
         self.refusals.on_accepted()
     }
 
@@ -227,10 +225,17 @@ impl IdleWatch {
     }
 }
 
-/// Returns whether an access point of the network `ssid` may take a key with WPA2.
-async fn may_offer_psk(directory: &Path, interface: &str, ssid: &Ssid) -> Result<bool, LinuxError> {
+/// Returns whether our network `id` uses only WPA2 with a password, and its access point takes only
+/// WPA3.
+async fn lacks_sae(
+    directory: &Path,
+    interface: &str,
+    id: u32,
+    ssid: &Ssid,
+) -> Result<bool, LinuxError> {
     let control = Arc::new(ControlSocket::connect(directory, interface)?);
-    Requests::Socket(control).may_offer_psk(ssid, None).await
+    Ok(networks::uses_only_wpa2(&control, id).await?
+        && !Requests::Socket(control).may_offer_psk(ssid, None).await?)
 }
 
 /// Returns whether an access point of the network `ssid` is in range: `bssid`, if given, or any.

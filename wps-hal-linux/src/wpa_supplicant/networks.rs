@@ -195,10 +195,9 @@ pub(crate) async fn stop_offering_sae(
     ssid: &Ssid,
     bssid: Option<Bssid>,
 ) -> Result<bool, LinuxError> {
-    let key_mgmt = control.request(format!("GET_NETWORK {id} key_mgmt")).await?;
-    let offers_sae = key_mgmt.split_whitespace().any(|it| it == SAE);
+    let key_mgmt = control.request(get_key_mgmt(id)).await?;
     let requests = Requests::Socket(Arc::clone(control));
-    if !offers_sae || !requests.may_offer_psk(ssid, bssid).await? {
+    if !has(&key_mgmt, SAE) || !requests.may_offer_psk(ssid, bssid).await? {
         return Ok(false);
     }
     set_key_mgmt(control, id, WPA2_STATION).await?;
@@ -206,15 +205,41 @@ pub(crate) async fn stop_offering_sae(
     Ok(true)
 }
 
+/// Returns whether the network `id` has a key, and uses it with WPA2 only.
+pub(crate) async fn uses_only_wpa2(
+    control: &ControlSocket,
+    id: u32,
+) -> Result<bool, ControlSocketError> {
+    let key_mgmt = control.request(get_key_mgmt(id)).await?;
+    Ok(has(&key_mgmt, "WPA-PSK") && !has(&key_mgmt, SAE))
+}
+
+fn get_key_mgmt(id: u32) -> String {
+    format!("GET_NETWORK {id} key_mgmt")
+}
+
+/// Returns whether this value of `key_mgmt` has this name.
+fn has(key_mgmt: &str, name: &str) -> bool {
+    key_mgmt.split_whitespace().any(|it| it == name)
+}
+
 /// Returns whether the card and wpa_supplicant support SAE (WPA3).
 async fn supports_sae(session: &Session) -> Result<bool, ControlSocketError> {
     let reply = session.request("GET_CAPABILITY key_mgmt").await?;
-    Ok(reply.split_whitespace().any(|it| it == SAE))
+    Ok(has(&reply, SAE))
+}
+
+/// Lets wpa_supplicant try our network again at once, which it ignores for some time after
+/// failures. Leaves it alone if another program has disabled it.
+pub(crate) async fn try_again(control: &ControlSocket, id: u32) -> Result<(), ControlSocketError> {
+    if control.request(format!("GET_NETWORK {id} disabled")).await?.trim() == "0" {
+        enable_network(control, id).await?;
+    }
+    Ok(())
 }
 
 /// Enables this network in addition to the others, and lets wpa_supplicant choose the best of them.
-/// If the radio is off, it does so once the radio is on. If wpa_supplicant ignores the network
-/// after failures, it tries it again.
+/// If the radio is off, it does so once the radio is on.
 pub(crate) async fn enable_network(
     control: &ControlSocket,
     id: u32,

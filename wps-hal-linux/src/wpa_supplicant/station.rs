@@ -7,6 +7,7 @@ use wps_core::{Credentials, ErrorKind, Ssid};
 use super::networks;
 use super::platform_snapshot::PlatformSnapshot;
 use crate::error::LinuxError;
+use crate::supplicant::bss_table::Sighting;
 use crate::supplicant::event::{Event, RefusedBy};
 use crate::supplicant::refusals::TRY_LATER;
 use crate::supplicant::reply::Values;
@@ -69,31 +70,23 @@ pub(crate) async fn apply_station(
     Ok(id)
 }
 
-/// Our network after a join.
-pub(crate) struct Joined {
-    pub(crate) id: u32,
-    /// Whether its access point has refused this device with WPA3, so that it uses only WPA2 now.
-    pub(crate) stopped_offering_sae: bool,
-}
-
-/// Joins `network` and waits until it is connected and keyed.
+/// Joins `network` and waits until it is connected and keyed. Returns its id.
 pub(crate) async fn join(
     session: &Session,
     network: &Credentials,
     snapshot: Option<&PlatformSnapshot>,
-) -> Result<Joined, LinuxError> {
+) -> Result<u32, LinuxError> {
     let flags = networks::enabled_flags(session, snapshot).await?;
     networks::remove_ours(session).await?;
     let id = networks::add_station(session, network).await?;
-    let stopped_offering_sae = connect(session, id, &network.ssid).await?;
+    connect(session, id, &network.ssid).await?;
     networks::set_enabled_flags(session, &flags).await?;
-    Ok(Joined { id, stopped_offering_sae })
+    Ok(id)
 }
 
-/// Connects to the network with this id, and waits until it is connected and keyed. Returns
-/// whether it uses only WPA2 now, because its access point has refused this device with WPA3.
-async fn connect(session: &Session, id: u32, ssid: &Ssid) -> Result<bool, LinuxError> {
-    let mut stopped_offering_sae = false;
+/// Connects to the network with this id, and waits until it is connected and keyed. If its access
+/// point refuses this device with WPA3, the network uses only WPA2 from then on.
+async fn connect(session: &Session, id: u32, ssid: &Ssid) -> Result<(), LinuxError> {
     session.discard_events();
     session.select_network(id).await?;
     // wpa_supplicant may report a rejection with one event or with two.
@@ -113,7 +106,7 @@ async fn connect(session: &Session, id: u32, ssid: &Ssid) -> Result<bool, LinuxE
             Event::Connected { id: connected }
                 if connected == id && session.connected_network_id().await? == Some(id) =>
             {
-                return Ok(stopped_offering_sae);
+                return Ok(());
             }
             Event::KeyRefused(RefusedBy::Network(other)) if other != id => {}
             // No other network is enabled, so the access point is one of this network.
@@ -127,7 +120,7 @@ async fn connect(session: &Session, id: u32, ssid: &Ssid) -> Result<bool, LinuxE
                 if status != TRY_LATER
                     && networks::stop_offering_sae(session.control(), id, ssid, bssid).await?
                 {
-                    (rejections, stopped_offering_sae) = (0, true);
+                    rejections = 0;
                     session.select_network(id).await?;
                 }
             }
@@ -142,12 +135,20 @@ async fn connect(session: &Session, id: u32, ssid: &Ssid) -> Result<bool, LinuxE
                 if rejections > 1
                     && networks::stop_offering_sae(session.control(), id, ssid, None).await?
                 {
-                    (rejections, stopped_offering_sae) = (0, true);
+                    rejections = 0;
                 }
                 session.select_network(id).await?;
             }
             Event::NetworkNotFound if has_scanned => {
-                return Err(LinuxError::Wifi(ErrorKind::NotFound));
+                // wpa_supplicant also reports this if no access point fits our settings.
+                let sightings = session.requests().sightings().await?;
+                // One that was seen a second ago may have vanished.
+                let is_in_range =
+                    |it: &Sighting| it.ssid.as_ref() == Some(ssid) && it.age_seconds == 0;
+                return Err(LinuxError::Wifi(match sightings.iter().any(is_in_range) {
+                    true => ErrorKind::Refused,
+                    false => ErrorKind::NotFound,
+                }));
             }
             _ => {}
         }

@@ -239,6 +239,9 @@ fn a_list_of_access_points_that_could_not_be_scanned_is_an_error_and_not_empty()
             let mut driver = fake.driver();
             let list = fake.with_timeout(Duration::from_secs(15), driver.scan()).await;
             list.expect("an end").expect_err("it could not look");
+            if failure == ScanFailure::Fails(-16) {
+                continue;
+            }
             // What was seen lately is an answer.
             fake.state().access_points[0].age = 10;
             let list = fake.with_timeout(Duration::from_secs(15), driver.scan()).await;
@@ -419,7 +422,7 @@ fn an_old_beacon_that_says_pressed_is_no_second_router() {
 }
 
 #[test]
-fn a_beacon_that_could_not_be_checked_counts_as_not_pressed_for_now() {
+fn a_press_that_cannot_be_checked_is_tried_after_three_checks() {
     run(async || {
         let fake = connected_station();
         fake.state().access_points[0].probe_response = elements(b"home", Some(HOME[5]), false);
@@ -430,7 +433,55 @@ fn a_beacon_that_could_not_be_checked_counts_as_not_pressed_for_now() {
             }
             fails.then(|| Override::Reply(b"OK\n".to_vec()))
         });
-        assert!(pair_for_scans(&fake, 30).await.is_none());
-        assert!(fake.state().requests_with_prefix("SELECT").is_empty());
+        assert_eq!(pair(&fake).await.0.unwrap().at(0), &home());
+        let requests = fake.state().requests_with_prefix("SCAN");
+        assert_eq!(requests.iter().filter(|it| it.ends_with("passive=1")).count(), 3);
+    });
+}
+
+/// The router of the earlier pairing answers no more, and its beacons say that nothing is pressed.
+#[test]
+fn an_old_probe_response_that_stays_is_never_a_press() {
+    run(async || {
+        let fake = connected_station();
+        let mut other = access_point(OTHER, 5220, true);
+        other.beacon = elements(b"home", None, false);
+        fake.state().access_points.push(other);
+        fake.state().access_points.remove(0);
+        assert!(pair_for_scans(&fake, 60).await.is_none());
+        fake.state().access_points.push(access_point(HOME, 2437, true));
+        assert_eq!(pair(&fake).await.0.unwrap().at(0), &home());
+    });
+}
+
+/// The other channels work, and hold the router.
+#[test]
+fn a_channel_that_can_never_be_scanned_does_not_keep_the_device_from_pairing() {
+    run(async || {
+        for error in [-16, -95, -1, 0] {
+            let fake = connected_station();
+            fake.state().bad_frequencies = [(5240, error)].into();
+            assert_eq!(pair(&fake).await.0.unwrap().at(0), &home(), "{error}");
+        }
+    });
+}
+
+/// A card that scans only the channel of its network while it is connected.
+#[test]
+fn a_card_that_scans_only_its_own_channel_while_connected_leaves_its_network() {
+    run(async || {
+        for error in [-16, -22] {
+            let fake = connected_station();
+            let others = CHANNELS.into_iter().filter(|it| *it != 2412).map(|it| (it, error));
+            fake.state().bad_frequencies = others.collect();
+            fake.script(|request, state| {
+                if request == "DISCONNECT" {
+                    state.bad_frequencies.clear();
+                }
+                None
+            });
+            assert_eq!(pair(&fake).await.0.unwrap().at(0), &home(), "{error}");
+            assert!(!fake.state().requests_with_prefix("DISCONNECT").is_empty(), "{error}");
+        }
     });
 }

@@ -54,6 +54,8 @@ fn access_point(bssid: [u8; 6], frequency: u16, pressed: bool) -> Bss {
         probe_response: elements(b"home", Some(bssid[5]), pressed),
         beacon: elements(b"home", None, pressed),
         next_beacon: None,
+        sends_beacons: true,
+        tsf: 0,
     }
 }
 

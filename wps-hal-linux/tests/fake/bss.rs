@@ -16,11 +16,21 @@ pub struct Bss {
     pub flags: &'static str,
     pub probe_response: Vec<u8>,
     pub beacon: Vec<u8>,
-    /// The beacon that the next passive scan receives. Active scans miss it.
+    /// The beacon that the next passive scan receives, if it is another one. Active scans miss it.
     pub next_beacon: Option<Vec<u8>>,
+    /// Whether passive scans receive its beacons.
+    pub sends_beacons: bool,
+    /// Its clock when it has sent the latest frame.
+    pub tsf: u64,
 }
 
 impl State {
+    /// Returns the flags. A wpa_supplicant without WPS does not know those of WPS.
+    fn flags(&self, bss: &Bss) -> String {
+        let flags = bss.flags.split_inclusive(']');
+        flags.filter(|flag| !(self.without_wps && flag.starts_with("[WPS"))).collect()
+    }
+
     /// Replies to `BSS RANGE=first-[last] MASK=hex`: the fields of the mask, and as many whole
     /// entries as fit.
     pub(super) fn bss(&self, rest: &str) -> String {
@@ -34,9 +44,10 @@ impl State {
                 (1, format!("bssid={}\n", address(bss.bssid))),
                 (2, format!("freq={}\n", bss.frequency)),
                 (7, "level=-50\n".into()),
+                (8, format!("tsf={}\n", bss.tsf)),
                 (9, format!("age={}\n", bss.age)),
                 (10, format!("ie={}\n", hex(&bss.probe_response))),
-                (11, format!("flags={}\n", bss.flags)),
+                (11, format!("flags={}\n", self.flags(bss))),
                 (12, format!("ssid={}\n", printf_encode(ssid_in(bss)))),
                 (23, format!("beacon_ie={}\n", hex(&bss.beacon))),
             ];

@@ -104,7 +104,11 @@ impl State {
                 self.disconnected = true;
                 ok
             }
-            "ABORT_SCAN" => None,
+            "ABORT_SCAN" => {
+                let was_hanging = std::mem::take(&mut self.is_scan_hanging);
+                was_hanging.then(|| self.emit_after_reply("CTRL-EVENT-SCAN-RESULTS "))?;
+                ok
+            }
             "REASSOCIATE" if self.blocked => None,
             "REASSOCIATE" => {
                 self.disconnected = false;
@@ -183,7 +187,8 @@ impl State {
         let in_the_way =
             self.scan_while_joined.as_ref().filter(|_| self.joined && !is_access_point);
         if in_the_way == Some(&ScanFailure::Hangs) {
-            return Some("OK\n".into());
+            let was_hanging = std::mem::replace(&mut self.is_scan_hanging, true);
+            return Some(if was_hanging { "FAIL-BUSY\n" } else { "OK\n" }.into());
         } else if in_the_way == Some(&ScanFailure::Refused) {
             return None;
         }
@@ -195,8 +200,9 @@ impl State {
             self.emit_after_reply(format!("CTRL-EVENT-SCAN-FAILED ret={error}"));
         } else {
             for bss in &mut self.access_points {
-                if bss.on_air && frequencies.contains(&bss.frequency) {
-                    bss.age = 0;
+                let is_received = bss.on_air && (bss.sends_beacons || !is_passive);
+                if is_received && frequencies.contains(&bss.frequency) {
+                    (bss.age, bss.tsf) = (0, bss.tsf + 1);
                     if let Some(beacon) = bss.next_beacon.take_if(|_| is_passive) {
                         bss.beacon = beacon;
                     }

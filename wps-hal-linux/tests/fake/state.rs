@@ -75,6 +75,8 @@ pub struct State {
     pub unknown_variables: Vec<(&'static str, &'static str)>,
     /// What scans do while a network is joined, or `None` if they succeed.
     pub scan_while_joined: Option<ScanFailure>,
+    /// Whether a scan runs that never ends.
+    pub is_scan_hanging: bool,
     /// The status with which each access point refuses an association that offers SAE.
     pub sae_refusal: Option<u16>,
     /// The networks in `reachable` that are hidden: their names in hex.

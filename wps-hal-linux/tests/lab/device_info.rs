@@ -28,6 +28,13 @@ pub struct DeviceInfo {
     pub autoconnect: bool,
 }
 
+/// Waits for a future on a thread of its own, because the caller may be in another runtime.
+fn on_own_thread<T: Send>(runtime: &Runtime, work: impl Future<Output = T> + Send) -> T {
+    std::thread::scope(|scope| {
+        scope.spawn(|| runtime.block_on(work)).join().expect("an answer or an error")
+    })
+}
+
 /// A connection to the system bus.
 pub(super) struct Bus {
     runtime: Runtime,
@@ -39,14 +46,14 @@ impl Bus {
     pub(super) fn connect() -> zbus::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let connection =
-            runtime.block_on(Builder::system().method_timeout(REPLY_TIMEOUT).build())?;
+        let build = Builder::system().method_timeout(REPLY_TIMEOUT).build();
+        let connection = on_own_thread(&runtime, build)?;
         Ok(Self { runtime, connection })
     }
 
     /// Asks NetworkManager about the interface. Does not start it if it does not run.
     pub(super) fn device(&self, interface: &str) -> zbus::Result<DeviceInfo> {
-        self.runtime.block_on(async {
+        on_own_thread(&self.runtime, async {
             let device: OwnedObjectPath =
                 self.call(ROOT, NETWORK_MANAGER, "GetDeviceByIpIface", interface).await?;
             let properties = self.properties(&device, "Device").await?;

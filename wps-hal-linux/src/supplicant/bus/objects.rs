@@ -35,6 +35,7 @@ impl BssEntry {
                 bssid: bssid(properties)?,
                 frequency_mhz: value(properties, "Frequency"),
                 signal_dbm: value(properties, "Signal"),
+                tsf: None,
                 age_seconds: value::<u32>(properties, "Age").map(u64::from),
                 flags: flags(properties),
             },

@@ -143,6 +143,22 @@ impl BusError {
         }
     }
 
+    /// Converts the error of a request to set a property, so that a refusal is recognized.
+    pub(super) fn refusal(self) -> LinuxError {
+        use zbus::fdo::Error::{Failed, NotSupported, PropertyReadOnly};
+        let is_refused = self.is_unknown()
+            || matches!(&self.0, zbus::Error::FDO(error) if matches!(
+                **error,
+                Failed(_) | NotSupported(_) | PropertyReadOnly(_)
+            ));
+        match LinuxError::from(self) {
+            LinuxError::NetworkManager { message, .. } if is_refused => {
+                LinuxError::NetworkManager { kind: ErrorKind::Other, message }
+            }
+            error => error,
+        }
+    }
+
     /// Returns whether the object has no such property. libdbus and wpa_supplicant have several
     /// names for that.
     pub(super) fn is_unknown(&self) -> bool {
