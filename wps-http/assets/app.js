@@ -79,7 +79,7 @@ function advice(s) {
   if (s.state !== "searching") return "";
   switch (s.seen) {
     case "looking": return "Press the WPS button on your router.";
-    case "cannot_scan": return "The device could not scan yet. Trying again.";
+    case "cannot_scan": return "The device cannot look for routers now. Trying again.";
     case "no_router": return "Is your router on, and near? If it has no WPS, cancel and set Wi-Fi up by hand.";
     case "no_wps": return "Switch WPS on in your router's settings. If it has no WPS, cancel and set Wi-Fi up by hand.";
     default: return "";

@@ -130,8 +130,8 @@ impl IdleWatch {
         }
     }
 
-    /// Handles an event of wpa_supplicant. Changes nothing before its last await: the future may be
-    /// dropped there, and the event is then handled again.
+    /// Handles an event of wpa_supplicant. Remembers nothing before its last await: the future may
+    /// be dropped there, and the event is then handled again.
     async fn on_event(
         &mut self,
         event: Event,

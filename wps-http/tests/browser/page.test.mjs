@@ -389,7 +389,7 @@ test("a device that cannot scan keeps looking", () =>
     await page.route("**/api/v1/wifi/wps", (route) => route.fulfill({ json: status }));
     await page.reload();
     await waitForText(page, "message", "Looking for your router…");
-    await waitForText(page, "advice", "The device could not scan yet. Trying again.");
+    await waitForText(page, "advice", "The device cannot look for routers now. Trying again.");
   }));
 
 test("a network name is only shown as text", () =>
