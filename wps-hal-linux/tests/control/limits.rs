@@ -308,6 +308,61 @@ fn a_network_with_wpa3_only_that_refuses_this_card_is_not_tried_for_ever() {
     });
 }
 
+/// brcmfmac reports no address, and hostap prints zeros.
+#[test]
+fn a_rejection_without_an_address_is_one_of_the_network_that_is_joined() {
+    run(async || {
+        let fake = refusing_sae(TRANSITION);
+        fake.state().joined_bssid = [0; 6];
+        fake.driver().join(&home(), &Snapshot::default()).await.expect("joined");
+        assert_eq!(key_mgmts(&fake), [WITH_SAE, WITHOUT_SAE]);
+    });
+}
+
+#[test]
+fn at_rest_a_rejection_without_an_address_counts_once_wpa_supplicant_names_our_network() {
+    run(async || {
+        for is_ours in [true, false] {
+            let fake = refusing_sae(TRANSITION);
+            let mut driver = fake.driver();
+            driver.apply(&station(), &Snapshot::default()).await.expect("configured");
+            let ours = fake.state().networks.last().map(|it| it.id).expect("our network");
+            let id = if is_ours { ours } else { 0 };
+            let retries = async {
+                fake.emit("CTRL-EVENT-ASSOC-REJECT bssid=00:00:00:00:00:00 status_code=16").await;
+                fake.emit(format!(
+                    "CTRL-EVENT-SSID-TEMP-DISABLED id={id} ssid=\"x\" auth_failures=1 duration=10 \
+                     reason=CONN_FAILED"
+                ))
+                .await;
+                tokio::time::sleep(Duration::from_secs(10)).await;
+            };
+            let settings = station();
+            let rest = select(driver.maintain(&settings), async {
+                tokio::time::sleep(Duration::from_secs(4)).await;
+                retries.await;
+            });
+            fake.with_timeout(Duration::from_secs(60), rest).await.expect("an end");
+            let stopped = key_mgmts(&fake) == [WITH_SAE, WITHOUT_SAE];
+            assert_eq!(stopped, is_ours, "{:?}", key_mgmts(&fake));
+        }
+    });
+}
+
+/// wpa_supplicant reports the same event as for a network that is out of range.
+#[test]
+fn a_network_that_is_in_range_and_fits_no_settings_refuses_and_is_not_missing() {
+    run(async || {
+        for (age, expected) in [(0, ErrorKind::Refused), (5, ErrorKind::NotFound)] {
+            let fake = refusing_sae("[WPA2-SAE-CCMP][WPS-PBC][ESS]");
+            fake.state().reachable.remove(&hex(b"home"));
+            fake.state().access_points[0].age = age;
+            let joined = fake.driver().join(&home(), &Snapshot::default()).await;
+            assert_eq!(kind(joined), expected);
+        }
+    });
+}
+
 #[test]
 fn a_refusal_for_now_is_no_reason_to_give_up_wpa3() {
     run(async || {

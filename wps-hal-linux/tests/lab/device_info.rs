@@ -28,6 +28,15 @@ pub struct DeviceInfo {
     pub autoconnect: bool,
 }
 
+/// Does not wait for the runtime's threads, because the caller may be in another runtime.
+impl Drop for Bus {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// Waits for a future on a thread of its own, because the caller may be in another runtime.
 fn on_own_thread<T: Send>(runtime: &Runtime, work: impl Future<Output = T> + Send) -> T {
     std::thread::scope(|scope| {
@@ -37,7 +46,8 @@ fn on_own_thread<T: Send>(runtime: &Runtime, work: impl Future<Output = T> + Sen
 
 /// A connection to the system bus.
 pub(super) struct Bus {
-    runtime: Runtime,
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
     connection: Connection,
 }
 
@@ -48,12 +58,13 @@ impl Bus {
         let runtime = runtime.expect("a runtime");
         let build = Builder::system().method_timeout(REPLY_TIMEOUT).build();
         let connection = on_own_thread(&runtime, build)?;
-        Ok(Self { runtime, connection })
+        Ok(Self { runtime: Some(runtime), connection })
     }
 
     /// Asks NetworkManager about the interface. Does not start it if it does not run.
     pub(super) fn device(&self, interface: &str) -> zbus::Result<DeviceInfo> {
-        on_own_thread(&self.runtime, async {
+        let runtime = self.runtime.as_ref().expect("a runtime");
+        on_own_thread(runtime, async {
             let device: OwnedObjectPath =
                 self.call(ROOT, NETWORK_MANAGER, "GetDeviceByIpIface", interface).await?;
             let properties = self.properties(&device, "Device").await?;
