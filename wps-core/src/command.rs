@@ -52,7 +52,7 @@ pub enum Command {
     Pause(Instant),
     /// Record what must be restored later ([`WifiDriver::snapshot`](crate::WifiDriver::snapshot)).
     Snapshot {
-        /// The task that is about to start. For a pairing, the driver is then asked
+        /// The task that is about to start. Before a pairing, the driver is asked
         /// [whether it can pair](crate::WifiDriver::check_pairing).
         task: TaskKind,
         /// The only access point to pair with. If the driver

@@ -82,7 +82,7 @@
 //!
 //! | method | time |
 //! |---|---|
-//! | `snapshot` and `check_pairing` | 5 s ([`SNAPSHOT_TIMEOUT`]) |
+//! | `check_pairing` and `snapshot` | 5 s ([`SNAPSHOT_TIMEOUT`]) |
 //! | `apply` | 15 s ([`APPLY_TIMEOUT`]); between two searches at most until the window closes |
 //! | `pair` | until the window closes, 120 s after the start ([`PAIRING_WINDOW`]) |
 //! | `join` | 20 s ([`JOIN_TIMEOUT`]), and at most until the window closes |
@@ -264,12 +264,13 @@ pub trait WifiDriver {
         Ok(KeptBy::Record)
     }
 
-    /// Checks whether the radio and its software have WPS. Called before a pairing, after
-    /// [`snapshot`](Self::snapshot) and within its time. Not called for a change of settings. Must
-    /// not touch the radio.
+    /// Checks whether the radio and its software have WPS. Called before
+    /// [`snapshot`](Self::snapshot) for a pairing, and within its time. Not called for a change of
+    /// settings. Must not touch the radio. If the radio does not answer, this succeeds: `snapshot`
+    /// says why.
     ///
     /// # Errors
-    /// The [kinds of every method](self#errors), and `WithoutWps`. An error refuses the start.
+    /// `WithoutWps`, and any other kind that only concerns pairings. An error refuses the start.
     async fn check_pairing(&mut self) -> Result<(), Self::Error> {
         Ok(())
     }

@@ -414,12 +414,15 @@ async fn perform<
         Command::Snapshot { task, .. } => {
             *overlap_detector = OverlapDetector::default();
             furthest.set(0);
-            let snapshot = driver.snapshot().await;
+            // Not after the snapshot, which would be stored meanwhile: `benches/size/measure`.
             let check = match task {
-                TaskKind::Pair if snapshot.is_ok() => driver.check_pairing().await,
-                TaskKind::Pair | TaskKind::Configure => Ok(()),
+                TaskKind::Pair => driver.check_pairing().await,
+                TaskKind::Configure => Ok(()),
             };
-            Input::SnapshotTaken(check.and(snapshot).map_err(kind))
+            Input::SnapshotTaken(match check {
+                Ok(()) => driver.snapshot().await.map_err(kind),
+                Err(error) => Err(kind(error)),
+            })
         }
         Command::Save(record, _) => Input::Saved(store.save(record).await.map_err(|error| {
             warn!("store: {:?}", crate::logging::Debug(&error));

@@ -30,7 +30,7 @@ use crate::error::LinuxError;
 use crate::manager::require_network_manager;
 use crate::radio_switch::{Power, RadioSwitch};
 use crate::supplicant::client::SupplicantClient;
-use crate::supplicant::exchange::{exchange, require_wps};
+use crate::supplicant::exchange::{check_wps, exchange, require_wps};
 use crate::supplicant::requests::Requests;
 use crate::supplicant::scan::scan_all_channels;
 use crate::supplicant::search::find_pressed_router;
@@ -587,7 +587,10 @@ impl WifiDriver for NetworkManager {
     }
 
     async fn check_pairing(&mut self) -> Result<(), LinuxError> {
-        self.require_wps().await
+        match (self.radio_switch().power(), self.requests().await) {
+            (Power::On, Ok(requests)) => check_wps(&requests).await,
+            _ => Ok(()),
+        }
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {

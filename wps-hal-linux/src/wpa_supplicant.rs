@@ -9,6 +9,7 @@ mod station;
 
 use std::future::pending;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use wps_core::driver::{IdleEvent, Offer, PairContext, SearchProgress};
 
@@ -22,6 +23,7 @@ use crate::radio_switch::{Power, RadioSwitch};
 use crate::supplicant::control_socket::{ControlSocket, ControlSocketError};
 use crate::supplicant::exchange::{self, ExchangeVariables, exchange};
 use crate::supplicant::link::read_link;
+use crate::supplicant::requests::Requests;
 use crate::supplicant::scan::scan_all_channels;
 use crate::supplicant::search::find_pressed_router;
 use crate::supplicant::session::Session;
@@ -260,7 +262,10 @@ impl WifiDriver for WpaSupplicant {
     }
 
     async fn check_pairing(&mut self) -> Result<(), LinuxError> {
-        exchange::require_wps(self.session().await?.requests()).await
+        match ControlSocket::connect(&self.directory, &self.interface) {
+            Ok(control) => exchange::check_wps(&Requests::Socket(Arc::new(control))).await,
+            Err(_) => Ok(()),
+        }
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {

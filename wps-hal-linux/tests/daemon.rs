@@ -323,11 +323,15 @@ fn a_demo_opens_no_radio() {
 fn assert_opens_no_radio(process: u32) {
     let read =
         |name: &str| fs::read_to_string(format!("/proc/{process}/net/{name}")).unwrap_or_default();
-    let (tcp, unix) = (read("tcp"), read("unix"));
     let mut sockets = 0;
     for entry in fs::read_dir(format!("/proc/{process}/fd")).expect("files") {
-        let Ok(target) = fs::read_link(entry.expect("a file").path()) else { continue };
-        let target = target.to_string_lossy().into_owned();
+        let path = entry.expect("a file").path();
+        let Ok(link) = fs::read_link(&path) else { continue };
+        let (tcp, unix) = (read("tcp"), read("unix"));
+        if fs::read_link(&path).ok().as_ref() != Some(&link) {
+            continue; // a connection that has ended
+        }
+        let target = link.to_string_lossy().into_owned();
         match target.strip_prefix("socket:[").and_then(|it| it.strip_suffix(']')) {
             Some(inode) => {
                 sockets += 1;

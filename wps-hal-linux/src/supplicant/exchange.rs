@@ -94,6 +94,14 @@ pub(crate) async fn require_wps(requests: &Requests) -> Result<(), LinuxError> {
     }
 }
 
+/// The same if wpa_supplicant answers. Otherwise succeeds.
+pub(crate) async fn check_wps(requests: &Requests) -> Result<(), LinuxError> {
+    match require_wps(requests).await {
+        Err(LinuxError::WithoutWps) => Err(LinuxError::WithoutWps),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Leaves the current network and runs the exchange with `router`. Returns its credentials. All
 /// other networks are disabled afterwards: the driver enables them again.
 pub(crate) async fn exchange(
