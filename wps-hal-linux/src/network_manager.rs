@@ -587,9 +587,10 @@ impl WifiDriver for NetworkManager {
     }
 
     async fn check_pairing(&mut self) -> Result<(), LinuxError> {
-        match (self.radio_switch().power(), self.requests().await) {
-            (Power::On, Ok(requests)) => check_wps(&requests).await,
-            _ => Ok(()),
+        match self.radio_switch().power() {
+            Power::On => check_wps(self.requests()).await,
+            // wpa_supplicant does not know the interface until the radio is on.
+            Power::SoftBlocked | Power::InterfaceDown | Power::HardBlocked => Ok(()),
         }
     }
 

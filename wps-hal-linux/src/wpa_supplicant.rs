@@ -262,10 +262,11 @@ impl WifiDriver for WpaSupplicant {
     }
 
     async fn check_pairing(&mut self) -> Result<(), LinuxError> {
-        match ControlSocket::connect(&self.directory, &self.interface) {
-            Ok(control) => exchange::check_wps(&Requests::Socket(Arc::new(control))).await,
-            Err(_) => Ok(()),
-        }
+        let requests = async {
+            let control = ControlSocket::connect(&self.directory, &self.interface)?;
+            Ok(Requests::Socket(Arc::new(control)))
+        };
+        exchange::check_wps(requests).await
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {

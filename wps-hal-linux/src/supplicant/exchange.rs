@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
 use wps_core::ErrorKind;
 use wps_core::driver::Offer;
 use wps_core::wsc::{CredentialError, Router, credentials};
@@ -28,6 +29,8 @@ const CONFIG_METHODS: &str = "virtual_display virtual_push_button";
 /// How long to wait for the router to end the association after a successful exchange. Its
 /// deauthentication would hit a new association that starts earlier.
 const ROUTER_DISCONNECT_TIMEOUT: Duration = Duration::from_millis(300);
+/// How long wpa_supplicant may take to say whether it has WPS.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 /// The `id_str` of the network of our exchange.
 const ID_STR: &str = "\"wps-hal-linux exchange\"";
 /// The number of scans in which wpa_supplicant may look for a router that we have just seen.
@@ -94,11 +97,15 @@ pub(crate) async fn require_wps(requests: &Requests) -> Result<(), LinuxError> {
     }
 }
 
-/// The same if wpa_supplicant answers. Otherwise succeeds.
-pub(crate) async fn check_wps(requests: &Requests) -> Result<(), LinuxError> {
-    match require_wps(requests).await {
-        Err(LinuxError::WithoutWps) => Err(LinuxError::WithoutWps),
-        Ok(()) | Err(_) => Ok(()),
+/// Checks the same before a pairing starts. If wpa_supplicant does not answer soon, this succeeds:
+/// `snapshot`, which shares the time, then says why.
+pub(crate) async fn check_wps(
+    requests: impl Future<Output = Result<Requests, LinuxError>>,
+) -> Result<(), LinuxError> {
+    let check = async { require_wps(&requests.await?).await };
+    match timeout(CHECK_TIMEOUT, check).await {
+        Ok(Err(LinuxError::WithoutWps)) => Err(LinuxError::WithoutWps),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 
@@ -170,7 +177,7 @@ pub(crate) async fn exchange(
             }
         }
     };
-    tokio::time::timeout(ROUTER_DISCONNECT_TIMEOUT, router_disconnect)
+    timeout(ROUTER_DISCONNECT_TIMEOUT, router_disconnect)
         .await
         .unwrap_or(Ok::<_, LinuxError>(()))?;
     let offer = Offer::new(credentials(&received)?);
