@@ -4,9 +4,8 @@
 //!
 //! Three methods change what the radio does (`apply`, `pair`, `join`). Four only observe it
 //! (`check_pairing`, `snapshot`, `link`, `scan`). While the device is idle, `maintain` looks after
-//! its link. `keep`
-//! is only for [platforms that keep networks](#platforms-that-keep-networks). The machine decides
-//! *what* to do and *when*; a driver only does it. The rules:
+//! its link. `keep` is only for [platforms that keep networks](#platforms-that-keep-networks). The
+//! machine decides *what* to do and *when*; a driver only does it. The rules:
 //!
 //! 1. **Any method may be called in any radio state**, even twice in a row.
 //! 2. **Any future may be dropped at any await.** The next call must find out the radio's actual

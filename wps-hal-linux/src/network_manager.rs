@@ -587,11 +587,7 @@ impl WifiDriver for NetworkManager {
     }
 
     async fn check_pairing(&mut self) -> Result<(), LinuxError> {
-        match self.radio_switch().power() {
-            Power::On => check_wps(self.requests()).await,
-            // wpa_supplicant does not know the interface until the radio is on.
-            Power::SoftBlocked | Power::InterfaceDown | Power::HardBlocked => Ok(()),
-        }
+        check_wps(self.require_wps()).await
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {

@@ -262,11 +262,11 @@ impl WifiDriver for WpaSupplicant {
     }
 
     async fn check_pairing(&mut self) -> Result<(), LinuxError> {
-        let requests = async {
+        let require_wps = async {
             let control = ControlSocket::connect(&self.directory, &self.interface)?;
-            Ok(Requests::Socket(Arc::new(control)))
+            exchange::require_wps(&Requests::Socket(Arc::new(control))).await
         };
-        exchange::check_wps(requests).await
+        exchange::check_wps(require_wps).await
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, LinuxError> {

@@ -97,13 +97,12 @@ pub(crate) async fn require_wps(requests: &Requests) -> Result<(), LinuxError> {
     }
 }
 
-/// Checks the same before a pairing starts. If wpa_supplicant does not answer soon, this succeeds:
-/// `snapshot`, which shares the time, then says why.
+/// Awaits [`require_wps`] before a pairing starts. If wpa_supplicant does not answer soon, this
+/// succeeds: `snapshot`, which shares the time, then says why.
 pub(crate) async fn check_wps(
-    requests: impl Future<Output = Result<Requests, LinuxError>>,
+    require_wps: impl Future<Output = Result<(), LinuxError>>,
 ) -> Result<(), LinuxError> {
-    let check = async { require_wps(&requests.await?).await };
-    match timeout(CHECK_TIMEOUT, check).await {
+    match timeout(CHECK_TIMEOUT, require_wps).await {
         Ok(Err(LinuxError::WithoutWps)) => Err(LinuxError::WithoutWps),
         Ok(_) | Err(_) => Ok(()),
     }
