@@ -122,7 +122,12 @@ pub(crate) async fn add_access_point(
     session.set_variable(id, "mode", "2").await?;
     session.set_variable(id, "frequency", frequency_mhz.to_string()).await?;
     // No registrar, so no device can join our access point by push button.
-    set_optional(session, id, "wps_disabled", "1").await?;
+    // A wpa_supplicant without WPS has none, and may not know the variable.
+    match session.set_variable(id, "wps_disabled", "1").await {
+        Err(ControlSocketError::Refused(..))
+            if session.requests().cred_processing().await?.is_none() => {}
+        done => done?,
+    }
     if key.is_some() {
         for (variable, value) in [("proto", "RSN"), ("pairwise", "CCMP"), ("group", "CCMP")] {
             session.set_variable(id, variable, value).await?;

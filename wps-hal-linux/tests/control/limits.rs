@@ -116,6 +116,9 @@ fn variables_of_a_network_that_not_every_wpa_supplicant_has_are_optional() {
         fake.driver().join(&home(), &Snapshot::default()).await.expect("joined");
         let key_mgmt = fake.state().networks.last().map(|it| it.text("key_mgmt"));
         assert_eq!(key_mgmt.as_deref(), Some("WPA-PSK"), "SAE needs protected frames");
+        let open_to_wps = fake.driver().apply(&hotspot(), &Snapshot::default()).await;
+        assert_eq!(kind(open_to_wps), ErrorKind::Other, "anybody could join by push button");
+        fake.state().without_wps = true;
         fake.driver().apply(&hotspot(), &Snapshot::default()).await.expect("served");
     });
 }
