@@ -11,7 +11,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use libwifi::parsers::parse_station_info;
 use rustix::time::{ClockId, clock_gettime};
 use wps_benches::pairing::{ours, pair, peer};
-use wps_core::wsc::{Advertisement, credentials};
+use wps_core::wsc::{Advertisement, Bssid, credentials};
+use wps_core::{BssInfo, Security};
 use wps_testkit::{recorded, unhex};
 
 fn machine(criterion: &mut Criterion<CpuTime>) {
@@ -43,10 +44,14 @@ fn parsers(criterion: &mut Criterion<CpuTime>) {
     }
 
     let credential = unhex(CREDENTIAL);
-    assert!(credentials(&credential).is_ok());
+    let security = Some(Security::Wpa2);
+    let access_point = BssInfo { security, ..BssInfo::new(Bssid([2; 6])) };
+    assert!(credentials(&credential, &access_point).is_ok());
     let mut group = criterion.benchmark_group("credential");
     group.throughput(Throughput::Bytes(credential.len() as u64));
-    group.bench_function("hostapd's", |bench| bench.iter(|| credentials(black_box(&credential))));
+    group.bench_function("hostapd's", |bench| {
+        bench.iter(|| credentials(black_box(&credential), &access_point))
+    });
     group.finish();
 }
 

@@ -2,11 +2,19 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wps_core::wsc::{MAX_CREDENTIALS, credentials};
-use wps_core::{Credentials, Secret};
+use wps_core::wsc::{Bssid, MAX_CREDENTIALS, credentials};
+use wps_core::{BssInfo, Credentials, Secret, Security};
 use wps_testkit::wsc::SentCredential;
 
 fuzz_target!(|received: &[u8]| {
+    let sent_by = |security| BssInfo { security, ..BssInfo::new(Bssid([2; 6])) };
+    for security in Security::ALL.iter().copied().map(Some).chain([None]) {
+        let found = credentials(received, &sent_by(security)).unwrap_or_default();
+        let has_open = found.iter().any(|network| network.secret == Secret::Open);
+        assert!(!has_open || security == Some(Security::Open), "an evil twin could be joined");
+    }
+    let access_point = sent_by(Some(Security::Open));
+    let credentials = |received: &[u8]| credentials(received, &access_point);
     let Ok(networks) = credentials(received) else { return };
     assert!((1..=MAX_CREDENTIALS).contains(&networks.len()));
     let sent = |bytes: &[u8]| received.windows(bytes.len()).any(|it| it == bytes);

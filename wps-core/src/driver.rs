@@ -116,10 +116,10 @@
 //! # Errors
 //!
 //! Each error has a [kind](ErrorKind), and the kind decides what the machine does. After a
-//! [final](ErrorKind::is_final) kind the pairing ends: `Overlap`, `RefusedOrOverlap`, `Insecure`,
-//! `Wep`, `TkipOnly`, `EmptyKey`, `InvalidKey`, `NoNetwork`, `Unsupported`, `WithoutWps`,
-//! `NoDevice`, `Unmanaged`, `Blocked`, `ManagedByOther`, `KeptElsewhere`, `NotPermitted`. After any
-//! other kind, `pair` and `join` are called again after a pause, until the window closes. If `pair`
+//! [final](ErrorKind::is_final) kind the pairing ends: `Overlap`, `OverlapWithoutChoice`,
+//! `RefusedOrOverlap`, `Insecure`, `Wep`, `TkipOnly`, `EmptyKey`, `NotOpen`, `InvalidKey`,
+//! `NoNetwork`, `Unsupported`, `WithoutWps`, `NoDevice`, `Unmanaged`, `Blocked`, `ManagedByOther`,
+//! `KeptElsewhere`, `NotPermitted`. After any other kind, `pair` and `join` are called again after a pause, until the window closes. If `pair`
 //! returns `Refused` twice in a row, the pairing ends. A network for which `join` returns
 //! `WrongKey` or `Refused` twice in a row is not tried again, and the task ends if it was the last
 //! one. An error of `apply` ends a change of settings, and an error of `keep` ends any task. While

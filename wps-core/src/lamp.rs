@@ -74,9 +74,10 @@ impl Pattern {
     fn of_result(result: &TaskResult) -> (Self, Duration) {
         match (result.task, result.result) {
             (TaskKind::Pair, Ok(())) => (Self::Success, SUCCESS_PATTERN_WINDOW),
-            (TaskKind::Pair, Err(Cause::Driver(ErrorKind::Overlap))) => {
-                (Self::Overlap, FAILURE_PATTERN_WINDOW)
-            }
+            (
+                TaskKind::Pair,
+                Err(Cause::Driver(ErrorKind::Overlap | ErrorKind::OverlapWithoutChoice)),
+            ) => (Self::Overlap, FAILURE_PATTERN_WINDOW),
             (TaskKind::Pair, Err(cause)) if cause != Cause::Cancelled => {
                 (Self::Error, FAILURE_PATTERN_WINDOW)
             }

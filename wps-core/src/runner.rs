@@ -450,7 +450,11 @@ async fn perform<
                 let mut context = context;
                 match driver.pair(&mut context).await {
                     Ok(offer) => return ActivityResult::Command(Input::Offered(Ok(offer))),
-                    Err(error) => kind(error),
+                    Err(error) => {
+                        let kind = kind(error);
+                        let has_choice = kind != ErrorKind::Overlap || driver.can_pair_with_one();
+                        if has_choice { kind } else { ErrorKind::OverlapWithoutChoice }
+                    }
                 }
             };
             // The next command may disconnect the radio, even if the driver has not done so yet.

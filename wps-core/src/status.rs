@@ -241,10 +241,11 @@ impl Cause {
             Self::KeyRefused => "wrong_key",
             Self::NetworkRemoved => "network_removed",
             Self::Driver(kind) => match kind {
-                ErrorKind::Overlap => "overlap",
+                ErrorKind::Overlap | ErrorKind::OverlapWithoutChoice => "overlap",
                 ErrorKind::Refused
                 | ErrorKind::RefusedOrOverlap
                 | ErrorKind::EmptyKey
+                | ErrorKind::NotOpen
                 | ErrorKind::InvalidKey
                 | ErrorKind::NoNetwork => "refused",
                 ErrorKind::RouterBusy => "router_busy",
@@ -278,10 +279,12 @@ impl Cause {
             Self::KeyRefused => "key_refused",
             Self::NotKept => "not_kept",
             Self::Driver(kind) => match kind {
+                ErrorKind::OverlapWithoutChoice => "without_choice",
                 ErrorKind::RefusedOrOverlap => "refused_or_overlap",
                 ErrorKind::Wep => "wep",
                 ErrorKind::TkipOnly => "tkip_only",
                 ErrorKind::EmptyKey => "empty_key",
+                ErrorKind::NotOpen => "not_open",
                 ErrorKind::InvalidKey => "invalid_key",
                 ErrorKind::NoNetwork => "no_network",
                 ErrorKind::WithoutWps => "without_wps",
@@ -366,8 +369,14 @@ impl Cause {
             }
             Self::Driver(kind) => match kind {
                 ErrorKind::Overlap => {
-                    "More than one router is in pairing mode. Wait two minutes, then press the \
-                     button on one router only."
+                    "More than one access point is in pairing mode. If they belong to one router, \
+                     waiting does not help: choose one of them. Otherwise wait two minutes, then \
+                     press the button on one router only."
+                }
+                ErrorKind::OverlapWithoutChoice => {
+                    "More than one access point is in pairing mode. If they belong to one router, \
+                     waiting does not help: set Wi-Fi up by hand. Otherwise wait two minutes, then \
+                     press the button on one router only."
                 }
                 ErrorKind::Refused => "Check the WPS settings of the router and try again.",
                 ErrorKind::RefusedOrOverlap => {
@@ -396,6 +405,10 @@ impl Cause {
                 ErrorKind::EmptyKey => {
                     "The router handed over an empty password. Set a Wi-Fi password at the router \
                      and try again."
+                }
+                ErrorKind::NotOpen => {
+                    "The router handed over no password, but its network needs one. Set a Wi-Fi \
+                     password at the router and try again, or set Wi-Fi up by hand."
                 }
                 ErrorKind::InvalidKey => {
                     "The router handed over an impossible password. Set one of 8 to 63 characters \

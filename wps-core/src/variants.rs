@@ -38,15 +38,16 @@ macro_rules! one_of_each {
 }
 
 all_variants! {
-    ErrorKind: Overlap, Refused, RefusedOrOverlap, RouterBusy, RouterLost, Insecure, Wep, TkipOnly,
-        EmptyKey, InvalidKey, NoNetwork, WrongKey, NotFound, Unsupported, WithoutWps, NoDevice,
-        Unmanaged, Blocked, ManagedByOther, KeptElsewhere, NotPermitted, NoResponse, Other;
+    ErrorKind: Overlap, OverlapWithoutChoice, Refused, RefusedOrOverlap, RouterBusy, RouterLost,
+        Insecure, Wep, TkipOnly, EmptyKey, NotOpen, InvalidKey, NoNetwork, WrongKey, NotFound,
+        Unsupported, WithoutWps, NoDevice, Unmanaged, Blocked, ManagedByOther, KeptElsewhere,
+        NotPermitted, NoResponse, Other;
     IdleEvent: ConfigLost, KeyRefused, KeyAccepted, NetworkRemoved;
     Security: Open, Owe, Wep, Wpa, WpaWpa2, Wpa2, Wpa2Wpa3, Wpa3, Enterprise;
     Cipher: None, Wep, Tkip, Ccmp, TkipCcmp, Gcmp;
     TaskKind: Pair, Configure;
     InvalidValue: SsidLength, Passphrase, SnapshotLength;
-    CredentialError: Wep, TkipOnly, EmptyKey, InvalidKey, NoNetwork;
+    CredentialError: Wep, TkipOnly, EmptyKey, NotOpen, InvalidKey, NoNetwork;
     Press: Short, Long;
     Action: Start, Cancel;
 }

@@ -128,7 +128,9 @@ fn a_late_query_shows_the_rest_of_the_pattern() {
 fn pattern_of_result(task: TaskKind, result: Result<(), Cause>) -> Pattern {
     match (task, result) {
         (TaskKind::Pair, Ok(())) => Pattern::Success,
-        (TaskKind::Pair, Err(OVERLAP)) => Pattern::Overlap,
+        (TaskKind::Pair, Err(OVERLAP | Cause::Driver(ErrorKind::OverlapWithoutChoice))) => {
+            Pattern::Overlap
+        }
         (TaskKind::Pair, Err(Cause::Cancelled)) => Pattern::Dark,
         (
             TaskKind::Pair,
@@ -157,6 +159,7 @@ fn pattern_of_result(task: TaskKind, result: Result<(), Cause>) -> Pattern {
                     | ErrorKind::Wep
                     | ErrorKind::TkipOnly
                     | ErrorKind::EmptyKey
+                    | ErrorKind::NotOpen
                     | ErrorKind::InvalidKey
                     | ErrorKind::NoNetwork
                     | ErrorKind::WrongKey

@@ -268,7 +268,9 @@ fn the_advice_matches_the_troubleshooting_table() {
         (Cause::NotPressed, "WPS button of the router within two minutes"),
         (Cause::NoWps, "by hand"),
         (Cause::Driver(ErrorKind::Refused), "WPS settings of the router"),
-        (Cause::Driver(ErrorKind::Overlap), "Wait two minutes"),
+        (Cause::Driver(ErrorKind::Overlap), "wait two minutes"),
+        (Cause::Driver(ErrorKind::Overlap), "choose one"),
+        (Cause::Driver(ErrorKind::OverlapWithoutChoice), "by hand"),
         (Cause::Driver(ErrorKind::Unsupported), "by hand"),
         (Cause::Driver(ErrorKind::WithoutWps), "by hand"),
         (Cause::JoinRefused, "list of allowed devices"),
@@ -297,12 +299,12 @@ fn the_troubleshooting_table_of_the_readme_has_the_products_sentences() {
 fn the_final_error_kinds() {
     use ErrorKind::{
         Blocked, EmptyKey, Insecure, InvalidKey, KeptElsewhere, ManagedByOther, NoDevice,
-        NoNetwork, NotPermitted, Overlap, RefusedOrOverlap, TkipOnly, Unmanaged, Unsupported, Wep,
-        WithoutWps,
+        NoNetwork, NotOpen, NotPermitted, Overlap, OverlapWithoutChoice, RefusedOrOverlap,
+        TkipOnly, Unmanaged, Unsupported, Wep, WithoutWps,
     };
     let last = [
-        [Overlap, RefusedOrOverlap].as_slice(),
-        &[Insecure, Wep, TkipOnly, EmptyKey, InvalidKey, NoNetwork],
+        [Overlap, OverlapWithoutChoice, RefusedOrOverlap].as_slice(),
+        &[Insecure, Wep, TkipOnly, EmptyKey, NotOpen, InvalidKey, NoNetwork],
         &[Unsupported, WithoutWps, NoDevice, Unmanaged, Blocked, ManagedByOther, KeptElsewhere],
         &[NotPermitted],
     ]

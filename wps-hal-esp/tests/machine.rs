@@ -162,7 +162,8 @@ fn session_overlap_ends_the_pairing_and_the_device_returns_to_its_network() {
         press_button(b"home");
         press_button(b"old");
     });
-    assert_eq!(outcome, PairingOutcome::rolled_back(Cause::Driver(ErrorKind::Overlap)));
+    let cause = Cause::Driver(ErrorKind::OverlapWithoutChoice);
+    assert_eq!(outcome, PairingOutcome::rolled_back(cause));
 }
 
 #[test]

@@ -509,9 +509,9 @@ impl NetworkManager {
             client.set_autoconnect(false).await?;
             Ok(client.disconnect().await?)
         };
-        let router = find_pressed_router(&session, &[], context, leave_network).await?;
+        let pressed = find_pressed_router(&session, &[], context, leave_network).await?;
         context.before_disconnect().await;
-        context.report_progress(SearchProgress::Exchanging { ssid: router.ssid.clone() });
+        context.report_progress(SearchProgress::Exchanging { ssid: pressed.router.ssid.clone() });
         // NetworkManager does not notice the exchange while it has a connection. Without one, or if
         // it has not noticed yet that the link is down, it could make one meanwhile.
         let has_link = session.connected_network_id().await?.is_some()
@@ -521,7 +521,7 @@ impl NetworkManager {
             self.interrupted = client.active().await?.or(self.interrupted);
             leave_network().await?;
         }
-        let done = timeout(EXCHANGE_TIMEOUT, exchange(&session, &router)).await;
+        let done = timeout(EXCHANGE_TIMEOUT, exchange(&session, &pressed)).await;
         done.unwrap_or(Err(LinuxError::Wifi(ErrorKind::RouterLost)))
     }
 

@@ -241,10 +241,11 @@ impl WifiDriver for WpaSupplicant {
         self.turn_radio_on(&session).await?;
         exchange::require_wps(session.requests()).await?;
         let leave_network = async || access_point::stop(&session).await;
-        let router = find_pressed_router(&session, &self.freq_list, context, leave_network).await?;
+        let pressed =
+            find_pressed_router(&session, &self.freq_list, context, leave_network).await?;
         context.before_disconnect().await;
-        context.report_progress(SearchProgress::Exchanging { ssid: router.ssid.clone() });
-        exchange(&session, &router).await
+        context.report_progress(SearchProgress::Exchanging { ssid: pressed.router.ssid.clone() });
+        exchange(&session, &pressed).await
     }
 
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot) -> Result<(), LinuxError> {

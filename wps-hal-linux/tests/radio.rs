@@ -13,7 +13,7 @@ use device::{Device, state_directory};
 use lab::{Router, SavedNetwork, Security, Supplicant, reset_radios};
 use wps_core::driver::SearchProgress;
 use wps_core::{Cause, ErrorKind, Loaded, Phase, Settings};
-use wps_testkit::wsc::{AES, WPA2_PSK};
+use wps_testkit::wsc::{AES, NONE, OPEN, TKIP, WEP, WPA_PSK, WPA2_PSK};
 
 /// How long one step of a test may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(40);
@@ -224,6 +224,19 @@ fn pairs_with_wpa3_mixed_and_open_networks() {
     }
 }
 
+/// Routers send wrong types in their credentials, so what they advertise decides.
+#[test]
+fn pairs_with_a_wpa2_network_whose_credential_says_wpa_with_tkip() {
+    reset_radios();
+    let handed = [("home", WPA_PSK, TKIP, "correct horse")];
+    let router = Router::setup(0, "home").channel(6).hands_over(&handed).start();
+    let station = station_without_networks();
+    let state = state_directory();
+    let device = Device::boot(1, state.path());
+    pair(&device, &router);
+    station.wait_connected("home", STEP_TIMEOUT);
+}
+
 #[test]
 fn of_several_networks_the_first_that_can_be_joined_wins() {
     reset_radios();
@@ -402,18 +415,14 @@ fn a_wrong_key_is_retried_once_and_rolled_back() {
     assert_eq!(device.crash_and_load_settings(), Settings::Platform);
 }
 
+/// wpa_supplicant itself refuses a credential for WEP.
 #[test]
-fn a_network_with_wep_or_tkip_only_is_refused_with_the_reason() {
-    const OPEN: u16 = 1;
-    const WPA_PSK: u16 = 2;
-    const WEP: u16 = 2;
-    const TKIP: u16 = 4;
-    for (kind, authentication, encryption) in
-        [(ErrorKind::Wep, OPEN, WEP), (ErrorKind::TkipOnly, WPA_PSK, TKIP)]
-    {
+fn a_credential_for_wep_or_an_open_network_of_a_protected_one_is_refused_with_the_reason() {
+    for (kind, encryption) in [(ErrorKind::Wep, WEP), (ErrorKind::NotOpen, NONE)] {
         reset_radios();
         let host = Host::connected_to_old();
-        let handed = [("home", authentication, encryption, "abcde12345")];
+        let key = if kind == ErrorKind::Wep { "abcde12345" } else { "" };
+        let handed = [("home", OPEN, encryption, key)];
         let router = Router::setup(0, "home").channel(6).hands_over(&handed).start();
         let device = host.boot();
         router.press_button();

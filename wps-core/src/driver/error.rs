@@ -32,6 +32,7 @@ impl DriverError for CredentialError {
             Self::Wep => ErrorKind::Wep,
             Self::TkipOnly => ErrorKind::TkipOnly,
             Self::EmptyKey => ErrorKind::EmptyKey,
+            Self::NotOpen => ErrorKind::NotOpen,
             Self::InvalidKey => ErrorKind::InvalidKey,
             Self::NoNetwork => ErrorKind::NoNetwork,
         }
@@ -46,6 +47,10 @@ pub enum ErrorKind {
     /// The buttons of more than one router were pressed within the window (session overlap).
     #[error("more than one router is pairing")]
     Overlap,
+    /// The same, and the radio cannot be [limited](super::WifiDriver::can_pair_with_one) to one of
+    /// them. The runner returns it in place of `Overlap`.
+    #[error("more than one router is pairing, and this radio cannot choose one")]
+    OverlapWithoutChoice,
     /// The router ended the exchange.
     #[error("the router refused")]
     Refused,
@@ -71,6 +76,10 @@ pub enum ErrorKind {
     /// The router handed over an empty key for a network that needs one.
     #[error("the router handed over no key")]
     EmptyKey,
+    /// The router handed over an open network, but the access point that did so is not open, or it
+    /// is not known whether it is.
+    #[error("the router handed over an open network, but its access point is not open")]
+    NotOpen,
     /// The router handed over a key that no WPA network can have.
     #[error("the router handed over an impossible key")]
     InvalidKey,
@@ -124,11 +133,13 @@ impl ErrorKind {
     pub fn is_final(self) -> bool {
         match self {
             Self::Overlap
+            | Self::OverlapWithoutChoice
             | Self::RefusedOrOverlap
             | Self::Insecure
             | Self::Wep
             | Self::TkipOnly
             | Self::EmptyKey
+            | Self::NotOpen
             | Self::InvalidKey
             | Self::NoNetwork
             | Self::Unsupported

@@ -8,6 +8,8 @@
 use heapless::Vec;
 
 use super::attribute::{self, attributes};
+use crate::link::{Cipher, Security};
+use crate::scan::BssInfo;
 use crate::settings::{Credentials, Passphrase, Secret, Ssid};
 
 /// The maximum number of networks that a router may hand over. Further ones are ignored.
@@ -44,6 +46,12 @@ pub enum CredentialError {
         "the router handed over an empty Wi-Fi password: set one of 8 to 63 characters at the router and pair again"
     )]
     EmptyKey,
+    /// The network is said to be open, but the access point that has handed it over is not open, or
+    /// it is not known whether it is. Anybody can put up an open network of the same name.
+    #[error(
+        "the router handed over an open network, but its access point is not open: set a Wi-Fi password at the router and pair again"
+    )]
+    NotOpen,
     /// No WPA network can have this key.
     #[error(
         "the router handed over an impossible Wi-Fi password: set one of 8 to 63 characters at the router and pair again"
@@ -63,10 +71,21 @@ pub enum CredentialError {
 /// `WPS-CRED-RECEIVED` of wpa_supplicant. Other attributes between them are skipped, and duplicates
 /// are removed.
 ///
+/// `access_point` is the one that has handed them over, as a scan has shown it. Deployed routers
+/// send wrong types in their credentials, so what it advertises decides:
+///
+/// * A network is open only if the credential says so and the access point is open.
+/// * If the access point has WPA2 or WPA3 with a passphrase, the key is used, whatever the
+///   credential says about its type.
+/// * If the access point only has WEP or TKIP, the network is refused.
+/// * If it is open, or its security is not known, the type in the credential counts. An access
+///   point that was never set up is often open before the pairing.
+///
 /// # Errors
 /// The error of the first credential if none is usable.
 pub fn credentials(
     attributes_received: &[u8],
+    access_point: &BssInfo,
 ) -> Result<Vec<Credentials, MAX_CREDENTIALS>, CredentialError> {
     let mut usable = Vec::new();
     let mut first_error = None;
@@ -74,7 +93,7 @@ pub fn credentials(
         if kind != attribute::CREDENTIAL {
             continue;
         }
-        match credential(value) {
+        match credential(value, access_point) {
             Ok(network) if usable.contains(&network) => {}
             Ok(network) => {
                 if usable.push(network).is_err() {
@@ -92,11 +111,11 @@ pub fn credentials(
     Ok(usable)
 }
 
-fn credential(value: &[u8]) -> Result<Credentials, CredentialError> {
+fn credential(value: &[u8], access_point: &BssInfo) -> Result<Credentials, CredentialError> {
     let mut ssid = None;
     let mut authentication = None;
     let mut encryption = None;
-    let mut key = None;
+    let mut key: &[u8] = &[];
     // Some routers send a stray byte after the key. The attributes end there, but nothing that is
     // needed comes later.
     for (kind, value) in attributes(value) {
@@ -104,7 +123,7 @@ fn credential(value: &[u8]) -> Result<Credentials, CredentialError> {
             attribute::SSID => ssid = Ssid::new(trim_trailing_nuls(value)).ok(),
             attribute::AUTHENTICATION_TYPE => authentication = flags(value),
             attribute::ENCRYPTION_TYPE => encryption = flags(value),
-            attribute::NETWORK_KEY => key = Some(trim_trailing_nuls(value)),
+            attribute::NETWORK_KEY => key = trim_trailing_nuls(value),
             _ => {}
         }
     }
@@ -113,23 +132,53 @@ fn credential(value: &[u8]) -> Result<Credentials, CredentialError> {
         return Err(CredentialError::NoNetwork);
     };
 
-    let has = |cipher| encryption & cipher != 0;
-    if authentication == AUTH_SHARED || has(ENCR_WEP) && !has(ENCR_AES | ENCR_TKIP) {
-        return Err(CredentialError::Wep);
-    }
-    if has(ENCR_TKIP) && !has(ENCR_AES) {
-        return Err(CredentialError::TkipOnly);
-    }
-    // Both flags mean a mixed network. It is joined as WPA2, because the PSK is the same.
-    let secret = if authentication & (AUTH_WPA_PSK | AUTH_WPA2_PSK) != 0 {
-        let key = key.filter(|key| !key.is_empty()).ok_or(CredentialError::EmptyKey)?;
+    let is_open = if is_protected(access_point)? {
+        key.is_empty() && (authentication, encryption) == (AUTH_OPEN, ENCR_NONE)
+    } else {
+        is_said_to_be_open(authentication, encryption)?
+    };
+    let secret = if !is_open {
+        if key.is_empty() {
+            return Err(CredentialError::EmptyKey);
+        }
         Secret::Key(Passphrase::new(key).map_err(|_| CredentialError::InvalidKey)?)
-    } else if authentication == AUTH_OPEN && encryption == ENCR_NONE {
+    } else if access_point.security == Some(Security::Open) {
         Secret::Open
     } else {
-        return Err(CredentialError::NoNetwork);
+        return Err(CredentialError::NotOpen);
     };
     Ok(Credentials { ssid, secret })
+}
+
+/// Returns whether the access point has WPA2 or WPA3 with a passphrase.
+fn is_protected(access_point: &BssInfo) -> Result<bool, CredentialError> {
+    if access_point.pairwise_cipher == Some(Cipher::Tkip) {
+        return Err(CredentialError::TkipOnly);
+    }
+    match access_point.security {
+        Some(Security::Wep) => Err(CredentialError::Wep),
+        Some(Security::WpaWpa2 | Security::Wpa2 | Security::Wpa2Wpa3 | Security::Wpa3) => Ok(true),
+        Some(Security::Open | Security::Owe | Security::Wpa | Security::Enterprise) | None => {
+            Ok(false)
+        }
+    }
+}
+
+/// Returns whether a network is open according to the type in its credential.
+fn is_said_to_be_open(authentication: u16, encryption: u16) -> Result<bool, CredentialError> {
+    let has = |cipher| encryption & cipher != 0;
+    if authentication == AUTH_SHARED || has(ENCR_WEP) && !has(ENCR_AES | ENCR_TKIP) {
+        Err(CredentialError::Wep)
+    } else if has(ENCR_TKIP) && !has(ENCR_AES) {
+        Err(CredentialError::TkipOnly)
+    } else if authentication & (AUTH_WPA_PSK | AUTH_WPA2_PSK) != 0 {
+        // Both flags mean a mixed network. It is joined as WPA2, because the PSK is the same.
+        Ok(false)
+    } else if authentication == AUTH_OPEN && encryption == ENCR_NONE {
+        Ok(true)
+    } else {
+        Err(CredentialError::NoNetwork)
+    }
 }
 
 /// Removes trailing NULs. Some registrars send a whole buffer of fixed length, others include the

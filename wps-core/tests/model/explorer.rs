@@ -324,11 +324,13 @@ fn modelled_kind(kind: ErrorKind) -> ErrorKind {
     let is_final = matches!(
         kind,
         ErrorKind::Overlap
+            | ErrorKind::OverlapWithoutChoice
             | ErrorKind::RefusedOrOverlap
             | ErrorKind::Insecure
             | ErrorKind::Wep
             | ErrorKind::TkipOnly
             | ErrorKind::EmptyKey
+            | ErrorKind::NotOpen
             | ErrorKind::InvalidKey
             | ErrorKind::NoNetwork
             | ErrorKind::Unsupported

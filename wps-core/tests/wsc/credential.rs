@@ -1,8 +1,8 @@
 //! The parser of the credentials that a router sends.
 
 use proptest::prelude::*;
-use wps_core::Secret;
-use wps_core::wsc::{CredentialError, MAX_CREDENTIALS, credentials};
+use wps_core::wsc::{Bssid, CredentialError, MAX_CREDENTIALS, credentials};
+use wps_core::{BssInfo, Cipher, Secret, Security};
 use wps_testkit::unhex;
 use wps_testkit::wsc::{
     AES, NONE, OPEN, SHARED, SentCredential, TKIP, WEP, WPA_PSK, WPA2_ENTERPRISE, WPA2_PSK,
@@ -18,9 +18,21 @@ const HOME: SentCredential<'static> = SentCredential {
 
 type Pair = (Vec<u8>, Option<Vec<u8>>);
 
-/// Returns the names and keys that are read, in order.
+/// Returns the names and keys that are read, in order. An open access point has sent them, so that
+/// the types in the credentials count.
 fn read(bytes: &[u8]) -> Result<Vec<Pair>, CredentialError> {
-    let networks = credentials(bytes)?;
+    read_from(bytes, Some(Security::Open), Some(Cipher::None))
+}
+
+/// Returns the names and keys that are read if an access point with this protection has sent them.
+fn read_from(
+    bytes: &[u8],
+    security: Option<Security>,
+    pairwise_cipher: Option<Cipher>,
+) -> Result<Vec<Pair>, CredentialError> {
+    let access_point =
+        BssInfo { security, pairwise_cipher, ..BssInfo::new(Bssid([2, 0, 0, 0, 1, 0])) };
+    let networks = credentials(bytes, &access_point)?;
     let plain = networks.iter().map(|network| {
         let key = network.secret.key().expect("not kept").map(|key| key.reveal().to_vec());
         (network.ssid.as_bytes().to_vec(), key)
@@ -114,7 +126,7 @@ fn key_of_64_hex_digits_is_a_raw_psk() {
     let psk = b"0123456789abcdefABCDEF98765432100123456789abcdefABCDEF9876543210";
     let sent = SentCredential { key: Some(psk), ..HOME };
     assert_eq!(read(&sent.bytes()), Ok(vec![pair(b"home", psk)]));
-    let secret = &credentials(&sent.bytes()).unwrap()[0].secret;
+    let secret = &credentials(&sent.bytes(), &BssInfo::new(Bssid([2; 6]))).unwrap()[0].secret;
     assert!(matches!(secret, Secret::Key(key) if key.is_raw_psk()));
 }
 
@@ -182,6 +194,82 @@ fn wep_and_tkip_only_are_refused() {
         let sent = SentCredential { authentication, encryption, ..HOME };
         assert_eq!(read(&sent.bytes()), Err(error));
     }
+}
+
+/// hostapd's and TP-Link's routers, among others, call their WPA2 network WPA-PSK with TKIP
+/// (hostap: `wpas_wps_security_workaround`).
+#[test]
+fn what_the_access_point_advertises_decides_about_a_network_with_a_key() {
+    let wpa2 = [
+        (Security::Wpa2, Cipher::Ccmp),
+        (Security::WpaWpa2, Cipher::TkipCcmp),
+        (Security::Wpa2Wpa3, Cipher::Ccmp),
+        (Security::Wpa3, Cipher::Gcmp),
+    ];
+    for (authentication, encryption) in [
+        (WPA_PSK, TKIP),
+        (WPA2_PSK, TKIP),
+        (SHARED, WEP),
+        (OPEN, NONE),
+        (OPEN, AES),
+        (0, 0),
+        (WPA2_ENTERPRISE, AES),
+    ] {
+        let sent = SentCredential { authentication, encryption, ..HOME };
+        for (security, cipher) in wpa2 {
+            let found = read_from(&sent.bytes(), Some(security), Some(cipher));
+            assert_eq!(found, home(), "{authentication:#x} {encryption:#x} {security:?}");
+        }
+    }
+    for (security, cipher, error) in [
+        (Security::Wep, Cipher::Wep, CredentialError::Wep),
+        (Security::Wpa, Cipher::Tkip, CredentialError::TkipOnly),
+        (Security::Wpa2, Cipher::Tkip, CredentialError::TkipOnly),
+        (Security::WpaWpa2, Cipher::Tkip, CredentialError::TkipOnly),
+    ] {
+        for authentication in [WPA2_PSK, WPA_PSK | WPA2_PSK, OPEN] {
+            let sent = SentCredential { authentication, ..HOME };
+            let found = read_from(&sent.bytes(), Some(security), Some(cipher));
+            assert_eq!(found, Err(error), "{authentication:#x} {security:?}");
+        }
+    }
+}
+
+#[test]
+fn without_a_look_at_the_access_point_the_type_in_the_credential_counts() {
+    let tkip = SentCredential { authentication: WPA_PSK, encryption: TKIP, ..HOME };
+    assert_eq!(read_from(&tkip.bytes(), None, None), Err(CredentialError::TkipOnly));
+    assert_eq!(read_from(&HOME.bytes(), None, None), home());
+}
+
+/// Otherwise an open network of the same name, which anybody can put up, would be joined and saved.
+#[test]
+fn a_network_is_open_only_if_its_access_point_is_open() {
+    let protected = [
+        (Some(Security::Wpa2), Some(Cipher::Ccmp)),
+        (Some(Security::WpaWpa2), Some(Cipher::TkipCcmp)),
+        (Some(Security::Wpa3), Some(Cipher::Ccmp)),
+        (Some(Security::Wpa), Some(Cipher::Ccmp)),
+        (Some(Security::Owe), Some(Cipher::Ccmp)),
+        (Some(Security::Enterprise), Some(Cipher::Ccmp)),
+        (None, None),
+    ];
+    for key in [None, Some(&b""[..]), Some(&[0; 64])] {
+        let sent = SentCredential { authentication: OPEN, encryption: NONE, key, ..HOME };
+        for (security, cipher) in protected {
+            let found = read_from(&sent.bytes(), security, cipher);
+            assert_eq!(found, Err(CredentialError::NotOpen), "{security:?}");
+        }
+        // A protected network without a key is not open either.
+        let sent = SentCredential { key, ..HOME };
+        for (security, cipher) in protected {
+            let found = read_from(&sent.bytes(), security, cipher);
+            assert_eq!(found, Err(CredentialError::EmptyKey), "{security:?}");
+        }
+    }
+    let guest = SentCredential { ssid: b"guest", ..SentCredential::new(b"", None) };
+    let both = [guest.bytes(), HOME.bytes()].concat();
+    assert_eq!(read_from(&both, Some(Security::Wpa2), Some(Cipher::Ccmp)), home());
 }
 
 #[test]
@@ -290,8 +378,8 @@ fn sent((ssid, key): &Pair) -> SentCredential<'_> {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-        let _ = credentials(&bytes);
-        let _ = credentials(&attribute(0x100e, &bytes));
+        let _ = read(&bytes);
+        let _ = read(&attribute(0x100e, &bytes));
     }
 
     #[test]
@@ -306,7 +394,7 @@ proptest! {
     ) {
         let sub_attributes: Vec<u8> =
             parts.iter().flat_map(|(kind, value)| attribute(*kind, value)).collect();
-        let _ = credentials(&attribute(0x100e, &sub_attributes));
+        let _ = read(&attribute(0x100e, &sub_attributes));
     }
 
     #[test]

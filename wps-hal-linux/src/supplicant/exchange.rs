@@ -14,6 +14,7 @@ use super::event::Event;
 use super::network_block::list_networks;
 use super::reply::Network;
 use super::requests::Requests;
+use super::search::PressedRouter;
 use super::session::Session;
 use crate::error::LinuxError;
 
@@ -108,11 +109,11 @@ pub(crate) async fn check_wps(
     }
 }
 
-/// Leaves the current network and runs the exchange with `router`. Returns its credentials. All
+/// Leaves the current network and runs the exchange with this router. Returns its credentials. All
 /// other networks are disabled afterwards: the driver enables them again.
 pub(crate) async fn exchange(
     session: &SupplicantClient,
-    router: &Router,
+    PressedRouter { router, info }: &PressedRouter,
 ) -> Result<Offer, LinuxError> {
     let requests = session.requests();
     match requests.set_cred_processing(CRED_PROCESSING_EXTERNAL).await {
@@ -179,7 +180,7 @@ pub(crate) async fn exchange(
     timeout(ROUTER_DISCONNECT_TIMEOUT, router_disconnect)
         .await
         .unwrap_or(Ok::<_, LinuxError>(()))?;
-    let offer = Offer::new(credentials(&received)?);
+    let offer = Offer::new(credentials(&received, info)?);
     offer.ok_or(LinuxError::Credentials(CredentialError::NoNetwork))
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wps_core::driver::{PairContext, SearchProgress};
 use wps_core::wsc::{Bssid, Decision, Router, ScanPlan};
-use wps_core::{ErrorKind, ScanResults};
+use wps_core::{BssInfo, ErrorKind, ScanResults};
 
 use super::bss::{Bss, BssSummary, WpsBss};
 use super::client::SupplicantClient;
@@ -81,6 +81,13 @@ impl Failures {
     }
 }
 
+/// A router to pair with.
+pub(crate) struct PressedRouter {
+    pub(crate) router: Router,
+    /// What the scan has shown of its access point.
+    pub(crate) info: BssInfo,
+}
+
 /// Scans until exactly one router has its button pressed, and returns that router. If the user has
 /// chosen an access point, scans until its button is pressed. Scans the channels in `freq_list`, or
 /// all channels of the card if the list is empty.
@@ -93,7 +100,7 @@ pub(crate) async fn find_pressed_router(
     freq_list: &[u16],
     context: &mut PairContext<'_>,
     leave_network: impl AsyncFn() -> Result<(), LinuxError>,
-) -> Result<Router, LinuxError> {
+) -> Result<PressedRouter, LinuxError> {
     let is_allowed = |frequency: &u16| freq_list.is_empty() || freq_list.contains(frequency);
     let frequencies = session.requests().frequencies().await?;
     let new_plan = || ScanPlan::new(frequencies.iter().copied().filter(is_allowed));
@@ -221,7 +228,11 @@ pub(crate) async fn find_pressed_router(
         failures.unable().for_each(|channel| scannable.remove(channel));
         let is_unable = failures.is_unable(channels);
         match context.decide(&pressed, &scannable) {
-            Decision::Pair(router) if !must_wait => return Ok(router),
+            Decision::Pair(router) if !must_wait => {
+                let seen = found.into_iter().find(|bss| bss.router.bssid == router.bssid);
+                let info = seen.map_or_else(|| BssInfo::new(router.bssid), |bss| bss.info);
+                return Ok(PressedRouter { router, info });
+            }
             Decision::Overlap => return Err(LinuxError::Wifi(ErrorKind::Overlap)),
             Decision::KeepScanning | Decision::Pair(_) => {
                 let ssid = pressed.first().and_then(|router| router.ssid.clone());

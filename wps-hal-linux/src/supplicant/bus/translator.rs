@@ -298,6 +298,7 @@ fn credential(mut values: HashMap<String, OwnedVariant>) -> Option<Zeroizing<Vec
 mod tests {
     use proptest::prelude::*;
     use wps_core::wsc::credentials;
+    use wps_core::{BssInfo, Security};
     use wps_testkit::{home, network};
     use zbus::{ObjectPath, Variant};
 
@@ -462,7 +463,9 @@ mod tests {
             ]);
             let events = signal(WPS, "Credentials", &body);
             let [Event::Credentials(attributes)] = events.as_slice() else { panic!("{events:?}") };
-            credentials(attributes)
+            let security = Some(Security::Open);
+            let access_point = BssInfo { security, ..BssInfo::new(Bssid([2; 6])) };
+            credentials(attributes, &access_point)
         };
         let key = wps_testkit::key(&home()).to_vec();
         assert_eq!(received("wpa2-psk", "aes", &key).unwrap(), [home()]);
