@@ -7,7 +7,10 @@ use crate::settings::Ssid;
 
 /// The number of access points that are remembered: enough for three bands with a guest network
 /// each.
-const MAX_REMEMBERED: usize = 8;
+pub(crate) const MAX_REMEMBERED: usize = 8;
+/// How many times in a window a channel is scanned again because an access point there has not sent
+/// its UUID. A probe response, which contains it, is seldom missed this often.
+const MAX_LOOKS: u8 = 3;
 
 /// An access point in pairing mode, as seen on one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +37,14 @@ pub enum Decision {
     /// Keep scanning: a router is in pairing mode, but a second one may be on a channel that has
     /// not been scanned yet.
     KeepScanning,
+    /// Scan this channel (MHz) next, actively if that is allowed there: an access point on it was
+    /// in pairing mode and has not sent its UUID, so it is unknown whether it belongs to the same
+    /// router as the others. A driver that cannot scan a single channel just keeps scanning.
+    LookAgain(u16),
     /// Pair with this access point: the strongest one of the only router in pairing mode.
     Pair(Router),
-    /// Give up: more than one router was in pairing mode within this window.
+    /// Give up: more than one router was in pairing mode within this window, or access points that
+    /// cannot be shown to belong to one.
     Overlap,
 }
 
@@ -44,17 +52,28 @@ pub enum Decision {
 /// overlap.
 ///
 /// Two access points belong to the same router if they have the same BSSID or the same UUID: a
-/// router with two bands has two BSSIDs and one UUID. If the BSSIDs differ and one access point has
-/// no UUID, they cannot be shown to be one router, so they count as two, as in hostap
-/// (`wpas_wps_scan_pbc_overlap`). The order in which they are recorded does not matter: a UUID may
-/// become known later, since beacons seldom contain it.
+/// router with two bands has two BSSIDs and one UUID. The order in which they are recorded does not
+/// matter: a UUID may become known later, since beacons seldom contain it. So a missing UUID is a
+/// reason to [look again](Decision::LookAgain), three times in a window. If it is still missing,
+/// the access points cannot be shown to be one router and count as two, as in hostap
+/// (`wpas_wps_scan_pbc_overlap`).
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct OverlapDetector {
-    access_points: Vec<(Bssid, Option<Uuid>), MAX_REMEMBERED, u8>,
+    access_points: Vec<AccessPoint, MAX_REMEMBERED, u8>,
     /// There were more access points than can be remembered, and not known to be of the same
     /// router.
     overflowed: bool,
+    /// How often [`Decision::LookAgain`] was returned.
+    looks: u8,
+}
+
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct AccessPoint {
+    bssid: Bssid,
+    frequency_mhz: u16,
+    uuid: Option<Uuid>,
 }
 
 impl OverlapDetector {
@@ -63,27 +82,23 @@ impl OverlapDetector {
         Self::default()
     }
 
-    /// Records a router in pairing mode.
-    pub fn record_pressed(&mut self, router: &Router) {
-        let known = self.access_points.iter_mut().find(|(bssid, _)| *bssid == router.bssid);
-        if let Some((_, uuid)) = known {
-            *uuid = uuid.or(router.uuid);
-        } else if self.access_points.push((router.bssid, router.uuid)).is_err() {
-            self.overflowed |=
-                !self.access_points.iter().all(|(_, uuid)| same_router(*uuid, router.uuid));
-        }
-    }
-
     /// Records the routers in pairing mode that a scan step has found, and returns what to do next.
     ///
     /// Returns [`Decision::Pair`] only once `plan` [is complete](ScanPlan::is_complete). Returns
-    /// [`Decision::Overlap`] as soon as there is an overlap, and for the rest of the window.
+    /// [`Decision::Overlap`] as soon as there are two routers, and for the rest of the window.
     pub fn decide(&mut self, pressed: &[Router], plan: &ScanPlan) -> Decision {
         for router in pressed {
-            self.record_pressed(router);
+            self.record(router);
         }
-        if self.overflowed || !self.is_one_router() {
+        if self.has_two_routers() {
             return Decision::Overlap;
+        }
+        if let Some(frequency_mhz) = self.undecided_channel() {
+            if self.looks == MAX_LOOKS {
+                return Decision::Overlap;
+            }
+            self.looks += 1;
+            return Decision::LookAgain(frequency_mhz);
         }
         match pressed.iter().max_by_key(|router| router.signal_dbm) {
             None => Decision::NoRouter,
@@ -92,17 +107,30 @@ impl OverlapDetector {
         }
     }
 
-    fn is_one_router(&self) -> bool {
-        match self.access_points.split_first() {
-            None => true,
-            Some(((_, first), others)) => {
-                others.iter().all(|(_, other)| same_router(*first, *other))
-            }
+    fn record(&mut self, router: &Router) {
+        let Router { bssid, frequency_mhz, uuid, .. } = *router;
+        if let Some(known) = self.access_points.iter_mut().find(|it| it.bssid == bssid) {
+            known.frequency_mhz = frequency_mhz;
+            known.uuid = known.uuid.or(uuid);
+        } else if self.access_points.push(AccessPoint { bssid, frequency_mhz, uuid }).is_err() {
+            self.overflowed |= uuid.is_none() || self.uuids().any(|known| Some(known) != uuid);
         }
     }
-}
 
-/// Returns whether two UUIDs are known and equal.
-fn same_router(one: Option<Uuid>, other: Option<Uuid>) -> bool {
-    one.is_some() && one == other
+    fn uuids(&self) -> impl Iterator<Item = Uuid> {
+        self.access_points.iter().filter_map(|it| it.uuid)
+    }
+
+    /// Returns whether two access points are known to be of different routers.
+    fn has_two_routers(&self) -> bool {
+        let first = self.uuids().next();
+        self.overflowed || self.uuids().any(|uuid| Some(uuid) != first)
+    }
+
+    /// Returns the channel of an access point that may or may not be of the same router as the
+    /// others.
+    fn undecided_channel(&self) -> Option<u16> {
+        let mut unknown = self.access_points.iter().filter(|it| it.uuid.is_none());
+        unknown.next().filter(|_| self.access_points.len() > 1).map(|it| it.frequency_mhz)
+    }
 }

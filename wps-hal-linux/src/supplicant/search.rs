@@ -113,6 +113,8 @@ pub(crate) async fn find_pressed_router(
     let mut was_unable = false;
     let mut presses = Presses::new();
     let mut must_leave = false;
+    // The channel on which an access point has to send its UUID.
+    let mut look_again = None;
     loop {
         if must_leave || failures.is_network_in_the_way(channels) && is_on_air(session).await? {
             context.before_disconnect().await;
@@ -122,6 +124,8 @@ pub(crate) async fn find_pressed_router(
         }
         let step: Vec<u16> = if mem::take(&mut all_at_once) {
             plan.frequencies().collect()
+        } else if let Some(channel) = look_again {
+            vec![channel]
         } else {
             plan.next_step().to_vec()
         };
@@ -140,6 +144,7 @@ pub(crate) async fn find_pressed_router(
             ScanOutcome::Done(started) => {
                 plan.mark_scanned(&step);
                 failures.on_success(&step);
+                look_again = None;
                 started
             }
             // The card does not support a channel that it refuses alone. After a refusal of several
@@ -149,6 +154,7 @@ pub(crate) async fn find_pressed_router(
                     plan.remove(*frequency_mhz);
                     failures.on_refused(*frequency_mhz, began);
                 }
+                look_again = None;
                 continue;
             }
             ScanOutcome::Failed | ScanOutcome::Hung | ScanOutcome::Busy => {
@@ -171,6 +177,7 @@ pub(crate) async fn find_pressed_router(
                 if step.is_empty() {
                     plan = new_plan();
                 }
+                look_again = look_again.filter(|it| failures.unable().all(|unable| unable != *it));
                 // Not every card can scan while it serves an access point.
                 must_leave = outcome == ScanOutcome::Failed
                     && session.access_point_network_id().await?.is_some();
@@ -234,7 +241,10 @@ pub(crate) async fn find_pressed_router(
                 return Ok(PressedRouter { router, info });
             }
             Decision::Overlap => return Err(LinuxError::Wifi(ErrorKind::Overlap)),
-            Decision::KeepScanning | Decision::Pair(_) => {
+            decision @ (Decision::KeepScanning | Decision::LookAgain(_) | Decision::Pair(_)) => {
+                if let Decision::LookAgain(channel) = decision {
+                    look_again = Some(channel);
+                }
                 let ssid = pressed.first().and_then(|router| router.ssid.clone());
                 context.report_progress(SearchProgress::Pressed { ssid });
             }

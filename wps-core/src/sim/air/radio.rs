@@ -109,7 +109,7 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
             match context.decide(&pressed, &plan) {
                 Decision::Pair(router) => return Ok(router),
                 Decision::Overlap => return Err(SimError(ErrorKind::Overlap)),
-                Decision::KeepScanning => {
+                Decision::KeepScanning | Decision::LookAgain(_) => {
                     let ssid = pressed.first().and_then(|router| router.ssid.clone());
                     context.report_progress(SearchProgress::Pressed { ssid });
                 }
