@@ -6,6 +6,7 @@ use std::future::pending;
 use std::mem;
 
 use tracing::{info, warn};
+use wps_core::wsc::Router;
 use wps_core::{Cause, Phase, Status, TaskKind, TaskResult};
 
 use crate::serve::CONTROL;
@@ -18,6 +19,9 @@ pub(crate) async fn run() -> Infallible {
     loop {
         if let Some(result) = status.last.filter(|it| last.replace(*it) != Some(*it)) {
             info!("{}", sentence(result));
+            for router in status.pressed.as_slice() {
+                info!("{}", choice(router));
+            }
         }
         match change_of_trouble(&mut trouble, &status) {
             Some(Some(cause)) => warn!("{cause}. {}", advice(&status, cause)),
@@ -44,6 +48,16 @@ fn advice(status: &Status, cause: Cause) -> &'static str {
     status.last.map_or(TaskKind::Pair, |last| last.task).advice(cause)
 }
 
+/// Describes an access point that the user can choose after an overlap.
+fn choice(router: &Router) -> String {
+    let Router { bssid, ssid, signal_dbm, frequency_mhz, .. } = router;
+    let name = ssid.as_ref().map_or_else(|| "a hidden network".into(), |ssid| format!("{ssid:?}"));
+    format!(
+        "in pairing mode was {name} ({frequency_mhz} MHz, {signal_dbm} dBm). To choose it: \
+         POST /api/v1/wifi/wps with {{\"bssid\": \"{bssid}\"}}"
+    )
+}
+
 /// Describes the result of a task.
 fn sentence(ended: TaskResult) -> String {
     let TaskResult { task, result, .. } = ended;
@@ -53,7 +67,10 @@ fn sentence(ended: TaskResult) -> String {
         _ => "task",
     };
     match result {
-        Ok(()) => format!("{name} succeeded"),
+        Ok(()) => match ended.advice().filter(|_| ended.is_open) {
+            Some(advice) => format!("{name} succeeded. {advice}"),
+            None => format!("{name} succeeded"),
+        },
         Err(cause) if !ended.is_requested() => format!("{cause}. {}", task.advice(cause)),
         Err(cause) => format!("{name} failed: {cause}. {}", task.advice(cause)),
     }
@@ -63,7 +80,8 @@ fn sentence(ended: TaskResult) -> String {
 mod tests {
     use std::collections::HashSet;
 
-    use wps_core::{Instant, Mode};
+    use wps_core::wsc::Bssid;
+    use wps_core::{Instant, Mode, Ssid};
 
     use super::*;
 
@@ -78,6 +96,29 @@ mod tests {
                 assert!(sentences.insert(text));
             }
         }
+    }
+
+    #[test]
+    fn an_open_network_is_named_as_such() {
+        let result = TaskResult::new(TaskKind::Pair, Ok(()), Instant::from_millis(0));
+        assert_eq!(sentence(result), "pairing succeeded");
+        let mut open = result;
+        open.is_open = true;
+        assert!(sentence(open).contains("has no password"));
+    }
+
+    #[test]
+    fn a_choice_names_the_access_point_and_the_request() {
+        let router = Router {
+            bssid: Bssid([2, 0, 0, 0, 1, 0]),
+            frequency_mhz: 5180,
+            ssid: Ssid::new(b"a\nb").ok(),
+            uuid: None,
+            signal_dbm: -61,
+        };
+        let text = choice(&router);
+        assert!(text.contains("\"a\\nb\" (5180 MHz, -61 dBm)"), "{text}");
+        assert!(text.contains("{\"bssid\": \"02:00:00:00:01:00\"}"), "{text}");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use embassy_sync::watch::{Receiver, Watch};
 use crate::command::RequestError;
 use crate::driver::PairEvent;
 use crate::link::Link;
+#[cfg(feature = "scan")]
+use crate::logging::debug;
 #[cfg(any(feature = "log", feature = "defmt"))]
 use crate::logging::info;
 use crate::machine::Machine;
@@ -23,6 +25,8 @@ use crate::settings::Settings;
 use crate::status::{Phase, Status};
 use crate::time::Millis;
 use crate::wsc::Bssid;
+#[cfg(feature = "scan")]
+use crate::wsc::Router;
 
 /// How many requests may wait in the queue. The runner takes each one as soon as it is polled.
 const MAX_QUEUED_REQUESTS: usize = 4;
@@ -334,6 +338,10 @@ impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Control<M, SLOTS, 
 
     /// Puts an event from the driver into the status. The machine does not need it.
     pub(crate) fn on_pair_event(&self, event: PairEvent) {
+        #[cfg(feature = "scan")]
+        if let PairEvent::Pressed(router) = &event {
+            return self.record_pressed(router);
+        }
         self.update_status(|known| match (known, &event) {
             (Some(status), PairEvent::Progress(progress)) if status.phase == Phase::Searching => {
                 let changed = status.progress != *progress;
@@ -352,6 +360,17 @@ impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Control<M, SLOTS, 
         });
     }
 
+    #[cfg(feature = "scan")]
+    fn record_pressed(&self, router: &Router) {
+        let has_changed = self.modify_status(|known| match known {
+            Some(status) if status.phase == Phase::Searching => status.pressed.record(router),
+            Some(_) | None => false,
+        });
+        if has_changed {
+            debug!("pressed: {:?}", router);
+        }
+    }
+
     /// Publishes the machine's status. What the driver has reported stays while the search goes on.
     pub(crate) fn publish(&self, machine: &Machine) {
         self.update_status(|known| {
@@ -361,6 +380,13 @@ impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Control<M, SLOTS, 
             {
                 status.progress = known.progress.clone();
                 status.off_air = known.off_air;
+            }
+            #[cfg(feature = "scan")]
+            if let Some(known) = known.as_ref()
+                && status.phase != Phase::Journaling
+                && (status.is_pairing() || status.last.is_some_and(|last| last.is_overlap()))
+            {
+                status.pressed = known.pressed.clone();
             }
             let changed = known.as_ref() != Some(&status);
             *known = Some(status);
@@ -379,16 +405,24 @@ impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Control<M, SLOTS, 
         }
     }
 
-    /// Updates the status, and wakes the listeners if `update` returns that it has changed. Only
-    /// the runner calls this.
-    fn update_status(&self, update: impl Fn(&mut Option<Status>) -> bool) {
+    /// Updates the status, and wakes the listeners if `update` returns that it has changed. Returns
+    /// whether it has. Only the runner calls this.
+    fn modify_status(&self, update: impl Fn(&mut Option<Status>) -> bool) -> bool {
         let changed = Cell::new(false);
         self.status.sender().send_if_modified(|status| {
             changed.set(update(status));
             changed.get()
         });
+        changed.get()
+    }
+
+    /// Updates the status in the same way, and logs it.
+    fn update_status(&self, update: impl Fn(&mut Option<Status>) -> bool) {
+        let has_changed = self.modify_status(update);
+        #[cfg(not(any(feature = "log", feature = "defmt")))]
+        let _ = has_changed;
         #[cfg(any(feature = "log", feature = "defmt"))]
-        if let Some(status) = self.status().filter(|_| changed.get()) {
+        if let Some(status) = self.status().filter(|_| has_changed) {
             if status.phase == Phase::Searching {
                 info!("Searching: {:?}", status.progress);
             } else {

@@ -483,6 +483,9 @@ pub struct PairContext<'a> {
 pub enum PairEvent {
     /// The search has progressed.
     Progress(SearchProgress),
+    /// This router was seen in pairing mode. [`PairContext::decide`] reports it, with the feature
+    /// `scan`.
+    Pressed(Router),
     /// The radio has left its network, or stopped its access point.
     OffAir,
     /// The radio is back. The runner reports this after [`WifiDriver::apply`].
@@ -537,6 +540,10 @@ impl<'a> PairContext<'a> {
     /// This is [`OverlapDetector::decide`], except where the user has chosen the access point: then
     /// nothing is recorded, and it is paired with as soon as its button is pressed.
     pub fn decide(&mut self, pressed: &[Router], plan: &ScanPlan) -> Decision {
+        #[cfg(feature = "scan")]
+        for router in pressed {
+            (self.on_event)(PairEvent::Pressed(router.clone()));
+        }
         match self.only {
             None => self.overlap_detector.decide(pressed, plan),
             Some(only) => pressed
@@ -605,6 +612,12 @@ pub enum SearchProgress {
     NoWps,
     /// Routers with WPS are in range, but no button has been pressed yet.
     NotPressed,
+    /// The same, and one of them was [never set up](crate::wsc::Advertisement::is_configured). It
+    /// takes a new key when it pairs, which cuts off the devices that use it now.
+    NotConfigured {
+        /// The router's network, if known.
+        ssid: Option<Ssid>,
+    },
     /// A router's button was pressed.
     Pressed {
         /// The router's network, if known.
@@ -626,7 +639,7 @@ impl SearchProgress {
             Self::CannotScan => 1,
             Self::NoRouter => 2,
             Self::NoWps => 3,
-            Self::NotPressed => 4,
+            Self::NotPressed | Self::NotConfigured { .. } => 4,
             Self::Pressed { .. } => 5,
             Self::Exchanging { .. } => 6,
         }

@@ -40,7 +40,6 @@ use embedded_hal::digital::{OutputPin, PinState};
 use crate::button::sleep;
 use crate::command::PAIRING_WINDOW;
 use crate::control::{Control, StatusListener};
-use crate::driver::ErrorKind;
 use crate::logging::warn;
 use crate::status::{Cause, Status, TaskKind, TaskResult};
 use crate::time::{Clock, Instant};
@@ -74,10 +73,9 @@ impl Pattern {
     fn of_result(result: &TaskResult) -> (Self, Duration) {
         match (result.task, result.result) {
             (TaskKind::Pair, Ok(())) => (Self::Success, SUCCESS_PATTERN_WINDOW),
-            (
-                TaskKind::Pair,
-                Err(Cause::Driver(ErrorKind::Overlap | ErrorKind::OverlapWithoutChoice)),
-            ) => (Self::Overlap, FAILURE_PATTERN_WINDOW),
+            (TaskKind::Pair, Err(_)) if result.is_overlap() => {
+                (Self::Overlap, FAILURE_PATTERN_WINDOW)
+            }
             (TaskKind::Pair, Err(cause)) if cause != Cause::Cancelled => {
                 (Self::Error, FAILURE_PATTERN_WINDOW)
             }

@@ -119,6 +119,8 @@ pub use settings::{
     AccessPoint, AfterFailure, Credentials, InvalidValue, KeptId, Mode, Passphrase, Secret,
     Settings, Snapshot, Ssid,
 };
-pub use status::{ADVICE_AFTER_SUCCESS, Cause, Phase, Status, TaskKind, TaskResult};
+pub use status::{
+    ADVICE_AFTER_OPEN, ADVICE_AFTER_SUCCESS, Cause, Phase, Status, TaskKind, TaskResult,
+};
 pub use store::{Loaded, SettingsStore};
 pub use time::{Clock, Instant};

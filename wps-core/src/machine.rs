@@ -119,6 +119,8 @@ use crate::status::{Cause, Phase, Status, TaskKind, TaskResult};
 use crate::store::Loaded;
 use crate::time::Instant;
 use crate::wsc::Bssid;
+#[cfg(feature = "scan")]
+use crate::wsc::PressedRouters;
 
 /// A running pairing or change of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,6 +132,8 @@ struct Task {
     restore_error: Option<Cause>,
     /// Why the last try inside the window failed. Set only after the radio was touched.
     last_error: Option<Cause>,
+    /// Whether the task has joined a network without a key.
+    is_open: bool,
 }
 
 /// A requested task that waits until the settings are restored.
@@ -326,7 +330,7 @@ impl Machine {
         factory_settings: Settings,
         after_failure: AfterFailure,
     ) -> Self {
-        let failed = |task, cause| Some(TaskResult { task, result: Err(cause), at: now });
+        let failed = |task, cause| Some(TaskResult::new(task, Err(cause), now));
         let nothing = Snapshot::default();
         let (settings, snapshot, result) = match loaded {
             Loaded::Nothing => (factory_settings, nothing, None),
@@ -554,6 +558,8 @@ impl Machine {
             phase,
             deadline: task.map(|task| task.deadline),
             progress: SearchProgress::default(),
+            #[cfg(feature = "scan")]
+            pressed: PressedRouters::default(),
             off_air: false,
             mode: settings.mode(),
             network: settings.network().map(|network| network.ssid.clone()),

@@ -3,6 +3,8 @@
 use crate::driver::{ErrorKind, SearchProgress};
 use crate::settings::{Mode, Ssid};
 use crate::time::Instant;
+#[cfg(feature = "scan")]
+use crate::wsc::PressedRouters;
 
 /// What the device is doing, for the web page, the lamp and the log. Contains no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,11 @@ pub struct Status {
     pub deadline: Option<Instant>,
     /// The progress of the search, while a pairing searches for its router.
     pub progress: SearchProgress,
+    /// The access points that were in pairing mode during this pairing, or during the last one if
+    /// it ended with an overlap: the user can choose one of them
+    /// ([`Control::start_with`](crate::Control::start_with)). Only with the feature `scan`.
+    #[cfg(feature = "scan")]
+    pub pressed: PressedRouters,
     /// Whether the radio has left its network, or stopped its access point, in order to pair.
     pub off_air: bool,
     /// The mode of the settings that are in force or being restored.
@@ -36,6 +43,8 @@ impl Status {
             phase,
             deadline: None,
             progress: SearchProgress::Looking,
+            #[cfg(feature = "scan")]
+            pressed: PressedRouters::default(),
             off_air: false,
             mode,
             network: None,
@@ -104,12 +113,33 @@ pub struct TaskResult {
     pub result: Result<(), Cause>,
     /// When the task ended.
     pub at: Instant,
+    /// Whether the task has joined a network without a key. Everybody near it can read what the
+    /// device sends.
+    pub is_open: bool,
 }
 
 impl TaskResult {
     /// Creates the result of a task that ended at `at`.
     pub fn new(task: TaskKind, result: Result<(), Cause>, at: Instant) -> Self {
-        Self { task, result, at }
+        Self { task, result, at, is_open: false }
+    }
+
+    /// Returns what the user should do now, if anything.
+    pub fn advice(&self) -> Option<&'static str> {
+        match (self.task, self.result) {
+            (task, Err(cause)) => Some(task.advice(cause)),
+            (_, Ok(())) if self.is_open => Some(ADVICE_AFTER_OPEN),
+            (TaskKind::Pair, Ok(())) => Some(ADVICE_AFTER_SUCCESS),
+            (TaskKind::Configure, Ok(())) => None,
+        }
+    }
+
+    /// Returns whether the pairing ended because more than one access point was in pairing mode.
+    pub(crate) fn is_overlap(&self) -> bool {
+        matches!(
+            self.result,
+            Err(Cause::Driver(ErrorKind::Overlap | ErrorKind::OverlapWithoutChoice))
+        )
     }
 
     /// Returns whether somebody has requested this task. The device reports two results by itself,
@@ -488,3 +518,7 @@ impl Cause {
 /// What the user should do after a successful pairing: the specification's best practice.
 pub const ADVICE_AFTER_SUCCESS: &str =
     "WPS is best switched off on the router now: it is a door that you no longer need.";
+
+/// What the user should know after the device has joined a network without a key.
+pub const ADVICE_AFTER_OPEN: &str = "This network has no password: everybody near it can read what the device sends. Set a password at \
+     the router, and pair again.";

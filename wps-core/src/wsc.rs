@@ -10,10 +10,12 @@ mod bssid;
 mod credential;
 mod element;
 mod overlap;
+mod pressed;
 mod scan_plan;
 
 pub use bssid::{Bssid, ParseBssidError};
 pub use credential::{CredentialError, MAX_CREDENTIALS, credentials};
 pub use element::{Advertisement, Uuid};
 pub use overlap::{Decision, OverlapDetector, Router};
+pub use pressed::PressedRouters;
 pub use scan_plan::ScanPlan;

@@ -1,6 +1,6 @@
 // Shows the status of the pairing with a countdown, and starts and cancels it.
 import { connectForm, onIdle, progressText } from "./by-hand.js";
-import { ApiError, byId, quote, request, setText } from "./device.js";
+import { ApiError, byId, quote, request, setText, strength } from "./device.js";
 
 const WPS = "/api/v1/wifi/wps";
 const WINDOW_S = { opening: 120, searching: 120, joining: 120, saving: 120, configuring: 30 };
@@ -59,7 +59,7 @@ function result(s) {
   }
   if (last.result === "ok") {
     if (s.mode !== "STA" || s.ssid === undefined) return null;
-    const text = "Connected to " + quote(s.ssid);
+    const text = "Connected to " + quote(s.ssid) + (last.open ? ", which has no password" : "");
     if (s.has_address !== false) return { tone: "good", text, advice };
     if (last.ago_s < ADDRESS_WAIT_S) return { tone: "calm", text, advice: "Waiting for an IP address from the router…" };
     return { tone: "bad", text: text + ", but the device has no IP address", advice: NO_ADDRESS };
@@ -81,9 +81,15 @@ function advice(s) {
     case "looking": return "Press the WPS button on your router.";
     case "cannot_scan": return "The device cannot look for routers now. Trying again.";
     case "no_router": return "Is your router on, and near? If it has no WPS, cancel and set Wi-Fi up by hand.";
+    case "not_pressed": return s.unconfigured ? unconfiguredAdvice(s) : "";
     case "no_wps": return "Switch WPS on in your router's settings. If it has no WPS, cancel and set Wi-Fi up by hand.";
     default: return "";
   }
+}
+
+function unconfiguredAdvice(s) {
+  const router = s.ssid === undefined ? "A router in range" : "The router " + quote(s.ssid);
+  return router + " was never set up. If you press its button, it takes a new password, and the devices that use it now are cut off.";
 }
 
 /** Returns whether saving the settings has failed. The device then refuses all requests. */
@@ -110,7 +116,7 @@ function render() {
   setText("advice", ended ? ended.advice : advice(s));
   setText("air", offAir(s));
   byId("steps").hidden = s.state !== "idle" || (ended !== null && !s.trouble);
-  byId("choice").hidden = !canChoose(s) || !byId("routers").children.length;
+  showChoice(s);
   byId("leaving").hidden = s.mode !== "AP" || !(busy || s.state === "idle");
   // Move the keyboard focus to the button that replaces the hidden one.
   const [from, to] = busy ? ["start", "cancel"] : ["cancel", "start"];
@@ -141,25 +147,20 @@ function unreachableText() {
 
 // --- choose a router after an overlap ---------------------------------------------------------
 
-/** Returns whether the routers of an overlap may still pair, so that one can be chosen. */
-function canChoose(s) {
-  return s.state === "idle" && s.last?.cause === "overlap" && s.last.ago_s < 120;
+/** Shows the access points that were in pairing mode: one router can look like several. */
+function showChoice(s) {
+  const routers = s.state === "idle" && s.last?.cause === "overlap" && s.last.ago_s <= 3600 ? s.pressed || [] : [];
+  byId("choice").hidden = !routers.length;
+  const shown = JSON.stringify(routers);
+  if (byId("routers").dataset.shown === shown) return;
+  byId("routers").dataset.shown = shown;
+  byId("routers").replaceChildren(...routers.map(routerButton));
 }
 
-async function showChoice() {
-  byId("routers").replaceChildren();
-  try {
-    const found = await request("/api/v1/wifi/scan", "GET", undefined, 20000);
-    byId("routers").replaceChildren(...found.filter((it) => it.wps_active).map(routerButton));
-  } catch {
-    // Without a choice, the advice is to wait.
-  }
-  render();
-}
-
-function routerButton({ ssid, bssid }) {
+function routerButton({ ssid, bssid, band, signal }) {
   const name = ssid === undefined ? "" : quote(ssid) + " ";
-  const textContent = name + "(" + bssid.match(/../g).join(":") + ")";
+  const about = ["(" + bssid.match(/../g).join(":") + ")", band, strength(signal)].filter(Boolean);
+  const textContent = name + about.join(", ");
   const button = Object.assign(document.createElement("button"), { type: "button", textContent });
   button.addEventListener("click", () => send("POST", { bssid }));
   return button;
@@ -178,7 +179,6 @@ function onStatus(newStatus) {
   reachable = true;
   byId("elsewhere").hidden = true;
   const isNewState = previousState !== newStatus.state;
-  if (isNewState && canChoose(newStatus)) showChoice();
   render();
   tick();
   const isNewLink = isNewState || previousTrouble !== newStatus.trouble?.reason || hadAddress !== newStatus.has_address;
@@ -246,6 +246,10 @@ function onVisibilityChange() {
   poll();
 }
 
+function remarks(wifi) {
+  return (wifi.auth_mode === "open" ? ", no password" : "") + (wifi.has_address === false ? ", no IP address" : "");
+}
+
 async function showNetwork() {
   try {
     const { wifi, device } = await request("/api/v1/system");
@@ -253,7 +257,7 @@ async function showNetwork() {
     const text = {
       OFF: "Wi-Fi is off",
       AP: "Own hotspot" + name,
-      STA: wifi.status === "OK" ? "Connected to" + name + (wifi.has_address === false ? ", no IP address" : "") : "Not connected",
+      STA: wifi.status === "OK" ? "Connected to" + name + remarks(wifi) : "Not connected",
     }[wifi.mode];
     setText("network", text || "\u00a0");
     if (device?.name) {

@@ -1,5 +1,5 @@
 // Sets Wi-Fi up by hand: with a network in range or a typed name, and its password.
-import { ApiError, byId, quote, request, setText } from "./device.js";
+import { ApiError, byId, quote, request, setText, strength } from "./device.js";
 
 let sentName = null; // the name of the network that was sent to the device
 let nameHex = null; // the bytes of a name that is not text
@@ -23,8 +23,7 @@ async function scan() {
 function networkRow(network) {
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
   const open = ["open", "OWE"].includes(network.auth_mode);
-  const strength = network.signal === undefined ? "" : ["weak", "fair", "strong"][Math.min(2, Math.floor(network.signal / 34))];
-  const about = [open ? "open" : network.auth_mode, strength].filter(Boolean).join(", ");
+  const about = [open ? "open" : network.auth_mode, strength(network.signal)].filter(Boolean).join(", ");
   const row = make("label", { className: "network" });
   const input = make("input", { type: "radio", name: "network" });
   input.addEventListener("change", () => {

@@ -9,6 +9,11 @@ export function setText(id, text) {
 
 export const quote = (name) => "“" + name + "”";
 
+/** Returns a word for a signal in percent, or an empty text if it is unknown. */
+export function strength(signal) {
+  return signal === undefined ? "" : ["weak", "fair", "strong"][Math.min(2, Math.floor(signal / 34))];
+}
+
 /** An error response of the device. Its message is for people. */
 export class ApiError extends Error {}
 

@@ -45,6 +45,16 @@ pub(crate) fn phy(channel: Option<Channel>, generation: Option<u8>) -> Option<&'
     }
 }
 
+/// Returns the name of a band as people know it.
+pub(crate) fn band(band: Band) -> Option<&'static str> {
+    match band {
+        Band::TwoPointFour => Some("2.4 GHz"),
+        Band::Five => Some("5 GHz"),
+        Band::Six => Some("6 GHz"),
+        _ => None,
+    }
+}
+
 pub(crate) fn auth_mode(security: Security) -> &'static str {
     match security {
         Security::Open => "open",

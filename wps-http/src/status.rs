@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use wps_core::driver::SearchProgress;
-use wps_core::{
-    ADVICE_AFTER_SUCCESS, Cause, Instant, Mode, Phase, Ssid, Status, TaskKind, TaskResult,
-};
+use wps_core::wsc::Router;
+use wps_core::{Cause, Channel, Instant, Mode, Phase, Ssid, Status, TaskKind, TaskResult};
 
 use crate::View;
+use crate::radio::{band, signal};
 use crate::response::Response;
 use crate::system::{Addresses, Displayed, Hex, mode_name};
 
@@ -21,6 +21,12 @@ struct Wps<'a> {
     /// The search progress. Only while searching.
     #[serde(skip_serializing_if = "Option::is_none")]
     seen: Option<&'static str>,
+    /// Present if the router in sight was never set up: it takes a new password when it pairs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unconfigured: Option<bool>,
+    /// The access points that were in pairing mode, while pairing and after an overlap.
+    #[serde(skip_serializing_if = "Pressed::is_empty")]
+    pressed: Pressed<'a>,
     /// Present while the radio has left its network, or stopped its access point, in order to
     /// search or to exchange messages with a router.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,6 +54,9 @@ struct Wps<'a> {
 struct Last {
     task: &'static str,
     result: &'static str,
+    /// Present if the network that was joined has no password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'static str>,
     /// Distinguishes the causes that share a name.
@@ -69,8 +78,58 @@ struct Trouble {
     advice: &'static str,
 }
 
+/// The first of the access points that were in pairing mode.
+#[derive(Default)]
+struct Pressed<'a>(&'a [Router]);
+
+#[derive(Serialize)]
+struct PressedEntry<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssid: Option<Displayed<'a, Ssid>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssid_hex: Option<Hex<'a>>,
+    bssid: Hex<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    band: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rssi: Option<i16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<i16>,
+}
+
+impl<'a> PressedEntry<'a> {
+    fn new(router: &'a Router) -> Self {
+        let channel = Channel::from_mhz(router.frequency_mhz);
+        // The lowest value stands for an unknown signal.
+        let rssi = Some(router.signal_dbm).filter(|dbm| *dbm != i16::MIN);
+        Self {
+            ssid: router.ssid.as_ref().map(Displayed::Borrowed),
+            ssid_hex: router.ssid.as_ref().and_then(Hex::if_not_utf8),
+            bssid: Hex(&router.bssid.0),
+            band: channel.and_then(|channel| band(channel.band())),
+            channel: channel.map(Channel::number),
+            rssi,
+            signal: rssi.map(signal),
+        }
+    }
+}
+
+impl Pressed<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Pressed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(PressedEntry::new))
+    }
+}
+
 pub(crate) fn response<'b>(view: &View<'_>, buffer: &'b mut [u8]) -> Response<'b> {
-    Response::json(&Wps::new(view), buffer)
+    Response::json(&Wps::that_fits(view, buffer), buffer)
 }
 
 /// How often an event is sent while [`needs_events`] is true.
@@ -106,12 +165,26 @@ fn write_event(view: &View<'_>, buffer: &mut [u8]) -> Option<usize> {
     let (start, rest) = buffer.split_at_mut_checked(EVENT_PREFIX.len())?;
     start.copy_from_slice(EVENT_PREFIX);
     // The data is a single line, because JSON escapes control characters.
-    let length = serde_json_core::to_slice(&Wps::new(view), rest).ok()?;
+    let room = rest.len().checked_sub(EVENT_END.len())?;
+    let wps = Wps::that_fits(view, rest.get_mut(..room)?);
+    let length = serde_json_core::to_slice(&wps, rest).ok()?;
     rest.get_mut(length..length + EVENT_END.len())?.copy_from_slice(EVENT_END);
     Some(EVENT_PREFIX.len() + length + EVENT_END.len())
 }
 
 impl<'a> Wps<'a> {
+    /// Creates the status with as many of the pressed access points as fit into the buffer, whose
+    /// content is lost.
+    fn that_fits(view: &View<'a>, buffer: &mut [u8]) -> Self {
+        let mut wps = Self::new(view);
+        while serde_json_core::to_slice(&wps, buffer).is_err()
+            && let Some((_, stronger)) = wps.pressed.0.split_last()
+        {
+            wps.pressed = Pressed(stronger);
+        }
+        wps
+    }
+
     fn new(view: &View<'a>) -> Self {
         let now = view.now;
         let Some(status) = view.status else {
@@ -119,6 +192,8 @@ impl<'a> Wps<'a> {
                 state: "starting",
                 remaining_s: None,
                 seen: None,
+                unconfigured: None,
+                pressed: Pressed::default(),
                 off_air: None,
                 ssid: None,
                 ssid_hex: None,
@@ -129,10 +204,14 @@ impl<'a> Wps<'a> {
             };
         };
         let ssid = network(status);
+        let is_searching = status.phase == Phase::Searching;
+        let is_unconfigured = matches!(status.progress, SearchProgress::NotConfigured { .. });
         Self {
             state: state(&status.phase),
             remaining_s: status.deadline.map(|deadline| seconds_left(deadline, now)),
-            seen: (status.phase == Phase::Searching).then(|| seen(&status.progress)),
+            seen: is_searching.then(|| seen(&status.progress)),
+            unconfigured: (is_searching && is_unconfigured).then_some(true),
+            pressed: Pressed(status.pressed.as_slice()),
             off_air: status.off_air.then_some(true),
             ssid: ssid.map(Displayed::Borrowed),
             ssid_hex: ssid.and_then(Hex::if_not_utf8),
@@ -152,12 +231,6 @@ impl<'a> Wps<'a> {
 impl Last {
     fn new(last: TaskResult, now: Instant) -> Self {
         let cause = last.result.err();
-        let advice = match (last.task, cause) {
-            (task, Some(cause)) => Some(task.advice(cause)),
-            (TaskKind::Pair, None) => Some(ADVICE_AFTER_SUCCESS),
-            (TaskKind::Configure, None) => None,
-            (_, None) => None,
-        };
         Self {
             task: match last.task {
                 TaskKind::Pair => "pair",
@@ -165,10 +238,11 @@ impl Last {
                 _ => UNKNOWN,
             },
             result: if cause.is_none() { "ok" } else { "failed" },
+            open: last.is_open.then_some(true),
             cause: cause.map(Cause::name),
             detail: cause.and_then(Cause::detail),
             reason: cause.map(Displayed::Owned),
-            advice,
+            advice: last.advice(),
             ago_s: now.since(last.at).as_secs(),
         }
     }
@@ -208,7 +282,7 @@ fn seen(progress: &SearchProgress) -> &'static str {
         SearchProgress::CannotScan => "cannot_scan",
         SearchProgress::NoRouter => "no_router",
         SearchProgress::NoWps => "no_wps",
-        SearchProgress::NotPressed => "not_pressed",
+        SearchProgress::NotPressed | SearchProgress::NotConfigured { .. } => "not_pressed",
         SearchProgress::Pressed { .. } => "pressed",
         SearchProgress::Exchanging { .. } => "exchanging",
         _ => UNKNOWN,
@@ -221,7 +295,9 @@ fn network(status: &Status) -> Option<&Ssid> {
         (Phase::Joining { ssid }, _) => Some(ssid),
         (
             Phase::Searching,
-            SearchProgress::Pressed { ssid } | SearchProgress::Exchanging { ssid },
+            SearchProgress::NotConfigured { ssid }
+            | SearchProgress::Pressed { ssid }
+            | SearchProgress::Exchanging { ssid },
         ) => ssid.as_ref(),
         (
             Phase::Searching,

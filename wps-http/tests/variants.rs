@@ -4,12 +4,15 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use wps_core::driver::SearchProgress;
 use wps_core::sim::samples;
+use wps_core::wsc::{Bssid, Router};
 use wps_core::{
-    Cause, ErrorKind, Instant, Mode, Phase, RequestError, Status, TaskKind, TaskResult,
+    ADVICE_AFTER_OPEN, Cause, ErrorKind, Instant, Mode, Phase, RequestError, Ssid, Status,
+    TaskKind, TaskResult,
 };
 use wps_core::{Cipher, Link, Security};
-use wps_http::{BUFFER, Outcome, Reply, Request, View, finish, handle};
+use wps_http::{BUFFER, Outcome, Reply, Request, View, event, finish, handle};
 
 const NOW: Instant = Instant::from_millis(1_000);
 
@@ -100,6 +103,66 @@ fn each_cause_of_each_task_has_its_word_its_reason_and_its_advice() {
     assert_eq!(details, described("Detail"));
     assert_eq!(reasons.len(), Cause::ALL.len());
     assert_eq!(advice.len(), Cause::ALL.len() * TaskKind::ALL.len());
+}
+
+#[test]
+fn an_open_network_and_a_router_that_was_never_set_up_are_said_to_be() {
+    let mut paired = Status::new(Phase::Idle, Mode::Station);
+    let mut last = TaskResult::new(TaskKind::Pair, Ok(()), NOW);
+    paired.last = Some(last);
+    assert_eq!(status(&paired)["last"].get("open"), None);
+    last.is_open = true;
+    paired.last = Some(last);
+    assert_eq!(status(&paired)["last"]["open"], true);
+    assert_eq!(status(&paired)["last"]["advice"], ADVICE_AFTER_OPEN);
+
+    let mut searching = Status::new(Phase::Searching, Mode::Station);
+    searching.progress = SearchProgress::NotPressed;
+    assert_eq!(status(&searching).get("unconfigured"), None);
+    searching.progress = SearchProgress::NotConfigured { ssid: Ssid::new(b"new").ok() };
+    let shown = status(&searching);
+    assert_eq!((&shown["seen"], &shown["unconfigured"]), (&"not_pressed".into(), &true.into()));
+    assert_eq!(shown["ssid"], "new");
+    searching.phase = Phase::Idle;
+    assert_eq!(status(&searching).get("unconfigured"), None);
+}
+
+/// Each name has the longest form in JSON.
+#[test]
+fn of_the_pressed_access_points_as_many_are_listed_as_fit() {
+    let pressed = |name: &[u8]| {
+        let mut overlap = Status::new(Phase::Idle, Mode::Station);
+        let cause = Cause::Driver(ErrorKind::Overlap);
+        overlap.last = Some(TaskResult::new(TaskKind::Pair, Err(cause), NOW));
+        for number in 0..8 {
+            overlap.pressed.record(&Router {
+                bssid: Bssid([2, 0, 0, 0, 0, number]),
+                frequency_mhz: [2412, 5180, 5955, 1][usize::from(number % 4)],
+                ssid: Ssid::new(name).ok(),
+                uuid: None,
+                signal_dbm: -i16::from(number),
+            });
+        }
+        let shown = status(&overlap);
+        assert_eq!(shown["last"]["cause"], "overlap");
+        let view = View { status: Some(&overlap), ..View::default() };
+        let mut buffer = [0; BUFFER];
+        let event = event(&view, &mut buffer).strip_prefix(b"data: ").expect("an event");
+        let event: Value = serde_json::from_slice(event).expect("JSON");
+        let [shown, event] = [shown, event].map(|it| it["pressed"].as_array().unwrap().clone());
+        assert!(shown.starts_with(&event), "the strongest");
+        (shown, event)
+    };
+    let (shown, event) = pressed("FRITZ!Box 7590 AX".as_bytes());
+    assert_eq!((shown.len(), event.len()), (8, 8));
+    assert_eq!(shown[1]["band"], "5 GHz");
+    assert_eq!(shown[1]["bssid"], "020000000001");
+    assert_eq!(shown[3].get("band"), None, "no channel of any band");
+    for name in [[1; 32], [0xff; 32]] {
+        let (shown, event) = pressed(&name);
+        assert!((3..8).contains(&shown.len()) && (3..8).contains(&event.len()));
+        assert_eq!(shown[0]["bssid"], "020000000000");
+    }
 }
 
 #[test]

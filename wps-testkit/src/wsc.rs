@@ -70,6 +70,15 @@ pub fn elements(ssid: &[u8], uuid: Option<u8>, is_pressed: bool) -> Vec<u8> {
     [element(0, ssid), wps_element(&attributes.concat())].concat()
 }
 
+/// Returns the elements of an access point with WPS that was never set up.
+///
+/// # Panics
+/// If the name does not fit into an element.
+pub fn unconfigured_elements(ssid: &[u8]) -> Vec<u8> {
+    let attributes = [attribute(0x104a, &[0x10]), attribute(0x1044, &[1])];
+    [element(0, ssid), wps_element(&attributes.concat())].concat()
+}
+
 /// A credential as a router sends it. Its sub-attributes have the order of hostapd.
 #[derive(Clone, Copy, Debug)]
 pub struct SentCredential<'a> {

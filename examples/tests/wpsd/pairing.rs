@@ -50,8 +50,13 @@ fn the_cause_of_a_failed_task_is_logged() {
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.exit_code(), Some(0));
     let log = daemon.log();
-    let sentence = "pairing failed: more than one router is pairing. More than one router is in";
+    let sentence = "pairing failed: more than one router is pairing. More than one access point is";
     assert_eq!(log.matches(sentence).count(), 1, "{log}");
+    // Each access point with the request that chooses it.
+    for bssid in ["02:00:00:00:00:00", "02:00:00:00:00:01"] {
+        let request = format!("POST /api/v1/wifi/wps with {{\"bssid\": \"{bssid}\"}}");
+        assert_eq!(log.matches(&request).count(), 1, "{log}");
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) async fn no_button_press<S: TestBed>(
     let (progress, progress_before_press) = (RefCell::new(None), RefCell::new(None));
     let on_event = |event| match event {
         PairEvent::Progress(latest) => drop(progress.replace(Some(latest))),
-        PairEvent::OffAir | PairEvent::OnAir => {}
+        PairEvent::Pressed(_) | PairEvent::OffAir | PairEvent::OnAir => {}
     };
     let pressed = Cell::new(false);
     context.begin_task().await?;
@@ -60,6 +60,7 @@ pub(super) async fn no_button_press<S: TestBed>(
             progress @ (SearchProgress::CannotScan
             | SearchProgress::NoRouter
             | SearchProgress::NoWps
+            | SearchProgress::NotConfigured { .. }
             | SearchProgress::Pressed { .. }
             | SearchProgress::Exchanging { .. }),
         ) => expect(

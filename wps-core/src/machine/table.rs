@@ -11,7 +11,7 @@ use crate::command::{
 };
 use crate::driver::ErrorKind;
 use crate::logging::debug;
-use crate::settings::{Settings, Snapshot};
+use crate::settings::{Secret, Settings, Snapshot};
 use crate::status::{Cause, TaskKind, TaskResult};
 use crate::time::Instant;
 
@@ -148,6 +148,9 @@ impl Machine {
 
             (State::Joining { task, index, step: Step::Try(_), .. }, Input::Joined(Ok(()))) => {
                 let is_kept = self.target.is_kept();
+                let network = self.target.network(index);
+                let is_open = network.is_some_and(|network| network.secret == Secret::Open);
+                let task = Task { is_open, ..task };
                 if let Target::Networks(offer) = &self.target {
                     let network = offer.at(index).clone();
                     self.target = Target::Settings(Settings::Station { network });
@@ -222,7 +225,7 @@ impl Machine {
                     self.settings = settings.clone();
                 }
                 let result = self.finish(task.kind, now, Ok(()));
-                self.become_idle(Some(result))
+                self.become_idle(Some(TaskResult { is_open: task.is_open, ..result }))
             }
             (State::Saving { task, .. }, Input::Saved(Err(())) | Input::Elapsed) => {
                 self.roll_back(task, now, Cause::Store)
@@ -304,7 +307,7 @@ impl Machine {
                 TaskKind::Pair => PAIRING_WINDOW,
                 TaskKind::Configure => CONFIGURE_WINDOW,
             });
-            let task = Task { kind, deadline, restore_error, last_error: None };
+            let task = Task { kind, deadline, restore_error, last_error: None, is_open: false };
             self.state = State::Snapshotting { task, until: now.after(SNAPSHOT_TIMEOUT) };
         }
     }
@@ -359,7 +362,7 @@ impl Machine {
     /// Clears what belongs to the task, and returns its result.
     fn finish(&mut self, task: TaskKind, at: Instant, result: Result<(), Cause>) -> TaskResult {
         self.forget_request();
-        TaskResult { task, result, at }
+        TaskResult::new(task, result, at)
     }
 
     /// Clears what was requested.

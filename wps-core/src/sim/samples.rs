@@ -10,6 +10,7 @@ use crate::one_of_each;
 use crate::record::RecordError;
 use crate::settings::Ssid;
 use crate::status::{Cause, Phase};
+use crate::wsc::{Bssid, Router};
 
 /// Returns the name of a network.
 fn ssid() -> Ssid {
@@ -30,22 +31,30 @@ pub fn phases() -> [Phase; 7] {
 }
 
 /// Returns each progress of a search.
-pub fn search_progress() -> [SearchProgress; 7] {
+pub fn search_progress() -> [SearchProgress; 8] {
     one_of_each! { SearchProgress:
         SearchProgress::Looking => SearchProgress::Looking,
         SearchProgress::CannotScan => SearchProgress::CannotScan,
         SearchProgress::NoRouter => SearchProgress::NoRouter,
         SearchProgress::NoWps => SearchProgress::NoWps,
         SearchProgress::NotPressed => SearchProgress::NotPressed,
+        SearchProgress::NotConfigured { .. } => SearchProgress::NotConfigured { ssid: Some(ssid()) },
         SearchProgress::Pressed { .. } => SearchProgress::Pressed { ssid: Some(ssid()) },
         SearchProgress::Exchanging { .. } => SearchProgress::Exchanging { ssid: Some(ssid()) },
     }
 }
 
 /// Returns each event of a pairing.
-pub fn pair_events() -> [PairEvent; 3] {
+pub fn pair_events() -> [PairEvent; 4] {
     one_of_each! { PairEvent:
         PairEvent::Progress(_) => PairEvent::Progress(SearchProgress::NotPressed),
+        PairEvent::Pressed(_) => PairEvent::Pressed(Router {
+            bssid: Bssid([2, 0, 0, 0, 1, 0]),
+            frequency_mhz: 2437,
+            ssid: Some(ssid()),
+            uuid: None,
+            signal_dbm: -50,
+        }),
         PairEvent::OffAir => PairEvent::OffAir,
         PairEvent::OnAir => PairEvent::OnAir,
     }

@@ -8,6 +8,7 @@ pub(super) const ENCRYPTION_TYPE: u16 = 0x100f;
 pub(super) const DEVICE_PASSWORD_ID: u16 = 0x1012;
 pub(super) const NETWORK_KEY: u16 = 0x1027;
 pub(super) const SELECTED_REGISTRAR: u16 = 0x1041;
+pub(super) const STATE: u16 = 0x1044;
 pub(super) const SSID: u16 = 0x1045;
 pub(super) const UUID_E: u16 = 0x1047;
 pub(super) const VENDOR_EXTENSION: u16 = 0x1049;

@@ -19,6 +19,8 @@ const WFA: [u8; 3] = [0x00, 0x37, 0x2a];
 const VERSION2: u8 = 0;
 /// The Device Password ID of the push button.
 const PUSH_BUTTON: [u8; 2] = [0x00, 0x04];
+/// The state of an access point that was never set up.
+const NOT_CONFIGURED: [u8; 1] = [1];
 /// The maximum length of the attributes: two full elements. The attributes read here come early.
 const MAX_ATTRIBUTES_LEN: usize = 512;
 
@@ -62,6 +64,9 @@ pub struct Advertisement {
     pub uuid: Option<Uuid>,
     /// Whether the access point's button was pressed, so that it is in pairing mode now.
     pub pressed: bool,
+    /// Whether the access point was set up. One that never was takes a new key when it pairs, which
+    /// cuts off the devices that use it.
+    pub is_configured: bool,
     /// Whether the access point supports WPS 2.0 or later.
     pub version2: bool,
 }
@@ -93,6 +98,7 @@ impl Advertisement {
         let mut uuid = None;
         let mut selected_registrar = false;
         let mut push_button = false;
+        let mut is_configured = true;
         let mut version2 = false;
         for (kind, value) in attributes(&wps?) {
             match kind {
@@ -101,6 +107,7 @@ impl Advertisement {
                     selected_registrar = value.first().is_some_and(|&selected| selected != 0);
                 }
                 attribute::DEVICE_PASSWORD_ID => push_button = value == PUSH_BUTTON,
+                attribute::STATE => is_configured = value != NOT_CONFIGURED,
                 attribute::VENDOR_EXTENSION => version2 |= is_version2(value),
                 _ => {}
             }
@@ -110,6 +117,7 @@ impl Advertisement {
             uuid,
             // Selected Registrar Config Methods is not checked: deployed routers send wrong values.
             pressed: selected_registrar && push_button,
+            is_configured,
             version2,
         })
     }

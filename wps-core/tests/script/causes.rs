@@ -57,12 +57,13 @@ fn each_progress_has_its_cause_and_its_advice() {
         Cause::NoRouter,
         Cause::NoWps,
         Cause::NotPressed,
+        Cause::NotPressed, // and one of the routers was never set up
         Cause::PressedLate,
         Cause::ExchangeTimedOut,
     ];
     assert_eq!(causes, expected);
     let advice: HashSet<_> = causes.iter().map(|cause| cause.advice()).collect();
-    assert_eq!(advice.len(), expected.len());
+    assert_eq!(advice.len(), expected.len() - 1);
     assert!(causes.iter().all(|cause| cause.name() == "timed_out"));
 }
 

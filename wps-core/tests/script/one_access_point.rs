@@ -1,7 +1,7 @@
 //! Pairings that are limited to one access point. The routers in the air have the numbers 0 and 1.
 
 use wps_core::sim::RouterKind;
-use wps_core::{Cause, ErrorKind, Record, RequestError};
+use wps_core::{Cause, ErrorKind, Record, RequestError, Status};
 use wps_testkit::{home, old, station};
 
 use crate::common::Environment;
@@ -81,6 +81,71 @@ fn two_failures_of_the_chosen_router_end_as_those_of_any_router() {
     sim.request_start_with(HOME);
     sim.advance_to(10.0);
     sim.expect_ended(Err(Cause::Driver(ErrorKind::Refused)));
+}
+
+/// A mesh, for example, in which each radio has a UUID of its own: waiting does not help.
+#[test]
+fn after_an_overlap_the_status_lists_the_access_points_and_one_can_be_chosen() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.booted();
+    let listed = |status: Status| {
+        let pressed = status.pressed.as_slice().iter();
+        pressed.map(|it| it.ssid.as_ref().expect("a name").to_string()).collect::<Vec<_>>()
+    };
+    sim.press_button();
+    assert_eq!(listed(sim.status()), Vec::<String>::new());
+    sim.press_router("home");
+    sim.press_router("old");
+    sim.advance_to(5.0);
+    sim.expect_ended(Err(Cause::Driver(ErrorKind::Overlap)));
+    assert_eq!(listed(sim.status()), ["home", "old"]);
+    // Not only for a moment: settings that are applied again keep the list.
+    env.air.restart_platform(None);
+    sim.advance_to(10.0);
+    assert_eq!(listed(sim.status()), ["home", "old"]);
+
+    let id = sim.request_start_with(HOME);
+    sim.run_until_stalled();
+    assert_eq!(sim.reply(id), Some(Ok(())));
+    sim.advance_to(15.0);
+    sim.expect_ended(Ok(()));
+    sim.expect_settled(&station(home()));
+    assert_eq!(listed(sim.status()), Vec::<String>::new(), "after a success");
+}
+
+#[test]
+fn the_list_is_of_the_latest_pairing() {
+    let env = Environment::settled(station(old()));
+    let mut sim = env.booted();
+    sim.press_router("home");
+    sim.press_router("old");
+    sim.press_button();
+    sim.advance_to(5.0);
+    sim.expect_ended(Err(Cause::Driver(ErrorKind::Overlap)));
+    for router in [b"home".as_slice(), b"old"] {
+        env.air.stop_pairing(router);
+    }
+    sim.press_button();
+    sim.advance_to(8.0);
+    assert!(sim.status().pressed.as_slice().is_empty());
+    sim.cancel();
+    sim.advance_to(10.0);
+    assert!(sim.status().pressed.as_slice().is_empty());
+}
+
+#[test]
+fn without_a_choice_the_advice_is_to_set_it_up_by_hand() {
+    let env = Environment::settled(station(old()));
+    env.forbid_one_access_point();
+    let mut sim = env.booted();
+    sim.press_button();
+    sim.press_router("home");
+    sim.press_router("old");
+    sim.advance_to(5.0);
+    let cause = Cause::Driver(ErrorKind::OverlapWithoutChoice);
+    sim.expect_ended(Err(cause));
+    assert_eq!((cause.name(), cause.detail()), ("overlap", Some("without_choice")));
+    assert!(cause.advice().contains("by hand"));
 }
 
 #[test]

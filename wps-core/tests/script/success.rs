@@ -2,8 +2,8 @@
 //! station, it is connected, and its settings are saved.
 
 use wps_core::driver::SearchProgress;
-use wps_core::sim::RouterKind;
-use wps_core::{Cause, ErrorKind, Phase};
+use wps_core::sim::{Router, RouterKind};
+use wps_core::{ADVICE_AFTER_OPEN, ADVICE_AFTER_SUCCESS, Cause, ErrorKind, Phase};
 use wps_testkit::{home, hotspot, off, old, ssid, station};
 
 use crate::common::{Environment, Simulation};
@@ -36,6 +36,34 @@ fn from_every_mode_and_it_survives_a_restart() {
         sim.expect(Phase::Idle);
         sim.expect_settled(&station(home()));
         assert!(env.air.is_linked());
+    }
+}
+
+#[test]
+fn an_open_network_is_joined_and_said_to_be_open() {
+    for keeps in [false, true] {
+        let mut env = Environment::settled(off(None));
+        if keeps {
+            env = env.on_platform_that_keeps();
+        }
+        env.air.add_router(Router::new(b"cafe", b""));
+        let mut sim = env.booted();
+        sim.press_button();
+        sim.press_router("cafe");
+        sim.advance_to(5.0);
+        sim.expect_ended(Ok(()));
+        let open = sim.status().last.expect("a result");
+        assert!(open.is_open, "{keeps}");
+        assert_eq!(open.advice(), Some(ADVICE_AFTER_OPEN));
+        // The next one is not.
+        env.air.stop_pairing(b"cafe");
+        sim.press_button();
+        sim.press_router("home");
+        sim.advance_to(10.0);
+        sim.expect_ended(Ok(()));
+        let protected = sim.status().last.expect("a result");
+        assert!(!protected.is_open);
+        assert_eq!(protected.advice(), Some(ADVICE_AFTER_SUCCESS));
     }
 }
 

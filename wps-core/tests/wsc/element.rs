@@ -46,6 +46,21 @@ fn a_probe_response_of_hostapd_with_its_button_pressed() {
     assert!(response.version2);
 }
 
+/// One that was never set up takes a new key when it pairs.
+#[test]
+fn whether_an_access_point_was_set_up() {
+    const STATE: u16 = 0x1044;
+    assert!(parse(&recorded::idle_beacon()).is_configured);
+    for (value, is_configured) in [(&[1][..], false), (&[2], true), (&[], true), (&[1, 1], true)] {
+        let element = wps_element(&attribute(STATE, value));
+        assert_eq!(parse(&element).is_configured, is_configured, "{value:?}");
+    }
+    assert!(parse(&wps_element(&[])).is_configured, "unless it says so");
+    let new = wps_element(&attribute(STATE, &[1]));
+    let both = Advertisement::merged(&new, &recorded::idle_beacon()).expect("has WPS");
+    assert!(!both.is_configured, "the probe response takes precedence");
+}
+
 #[test]
 fn the_probe_response_takes_precedence_over_the_beacon() {
     let idle = recorded::idle_beacon();

@@ -4,4 +4,5 @@
 mod credential;
 mod element;
 mod overlap;
+mod pressed;
 mod scan_plan;

@@ -77,6 +77,8 @@ pub(crate) struct WpsBss {
     pub(crate) info: BssInfo,
     /// Whether its WPS button was pressed.
     pub(crate) pressed: bool,
+    /// See [`Advertisement::is_configured`].
+    pub(crate) is_configured: bool,
     /// What its beacon says about that.
     pub(crate) beacon: BeaconPress,
     /// Whether a passive scan has shown whether the button is pressed, although the two frames
@@ -152,7 +154,7 @@ impl Bss {
     /// Returns the access point as one to pair with, or `None` if it does not have WPS.
     pub(crate) fn into_wps(self) -> Option<WpsBss> {
         let Self { info, advertisement, beacon, tsf, age_seconds } = self;
-        let Advertisement { ssid, uuid, pressed, .. } = advertisement?;
+        let Advertisement { ssid, uuid, pressed, is_configured, .. } = advertisement?;
         let router = Router {
             bssid: info.bssid,
             frequency_mhz: info.frequency_mhz?,
@@ -161,7 +163,7 @@ impl Bss {
             signal_dbm: info.signal_dbm.unwrap_or(i16::MIN),
         };
         let (age_seconds, is_settled) = (age_seconds?, false);
-        Some(WpsBss { router, info, pressed, beacon, is_settled, tsf, age_seconds })
+        Some(WpsBss { router, info, pressed, is_configured, beacon, is_settled, tsf, age_seconds })
     }
 }
 

@@ -261,6 +261,9 @@ pub(crate) async fn find_pressed_router(
                 } else if is_unable {
                     context.report_progress(SearchProgress::CannotScan);
                     was_unable = true;
+                } else if let Some(bss) = candidates.clone().find(|bss| !bss.is_configured) {
+                    let ssid = bss.router.ssid.clone();
+                    context.report_progress(SearchProgress::NotConfigured { ssid });
                 } else if candidates.next().is_some() {
                     context.report_progress(SearchProgress::NotPressed);
                 } else if plan.is_complete() && candidate_in_range.get() {

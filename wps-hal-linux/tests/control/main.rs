@@ -13,6 +13,7 @@ mod idle;
 mod joining;
 mod limits;
 mod restoring;
+mod routers;
 mod searching;
 mod secrets;
 
@@ -117,7 +118,7 @@ async fn try_to_pair(
     let reported = RefCell::new(Vec::new());
     let report = |event| match event {
         PairEvent::Progress(progress) => reported.borrow_mut().push(progress),
-        PairEvent::OffAir | PairEvent::OnAir => {}
+        PairEvent::Pressed(_) | PairEvent::OffAir | PairEvent::OnAir => {}
         event => panic!("the tests do not know {event:?}"),
     };
     let mut driver = fake.driver();

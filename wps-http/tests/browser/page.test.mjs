@@ -49,7 +49,7 @@ test("two pressed routers are reported as an overlap", () =>
     await waitForText(page, "message", FOUND);
     await click(page, "A second router presses too");
     await waitForText(page, "message", "Not connected: more than one router is pairing");
-    await waitForText(page, "advice", "Wait two minutes");
+    await waitForText(page, "advice", "If they belong to one router, waiting does not help");
     assert.equal(await page.locator("#pairing").getAttribute("data-tone"), "bad");
   }));
 
@@ -59,38 +59,51 @@ test("after an overlap one of the routers can be chosen", () =>
     await waitForText(page, "message", FOUND);
     assert.equal(await page.locator("#choice").isVisible(), false);
     await click(page, "A second router presses too");
-    await waitForText(page, "choice", "Or pair with one of them");
-    await waitForText(page, "choice", "“Home” (02:00:00:00:00:00)");
+    await waitForText(page, "choice", "Choose one that is yours");
+    await waitForText(page, "choice", "“Home” (02:00:00:00:00:00), 2.4 GHz, strong");
     await click(page, "“Neighbour” (02:00:00:00:00:01)");
     await waitForText(page, "message", "Connected to “Neighbour”");
     assert.equal(await page.locator("#choice").isVisible(), false);
   }));
 
-for (const [what, response] of [
-  ["fails", { status: 503, json: { detail: "Busy." } }],
-  ["does not show who is pairing, as on an ESP32", { json: [{ ssid: "Home", bssid: "020000000000", wps: "true" }] }],
-]) {
-  test("after an overlap no choice is offered if the scan " + what, () =>
-    withPage(async ({ page }) => {
-      let wasVisible = null;
-      await page.route("**/api/v1/wifi/scan", async (route) => {
-        wasVisible = await page.locator("#choice").isVisible();
-        await route.fulfill(response);
-      });
-      await click(page, START);
-      await waitForText(page, "message", FOUND);
-      const scanned = page.waitForResponse("**/api/v1/wifi/scan");
-      await click(page, "A second router presses too");
-      await scanned;
-      await waitForText(page, "message", "Not connected: more than one router is pairing");
-      assert.equal(wasVisible, false, "during the scan");
-      // When it becomes visible, the page polls, shows the status and asks for the network.
-      const shown = page.waitForResponse("**/api/v1/system");
-      await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-      await shown;
-      assert.equal(await page.locator("#choice").isVisible(), false);
-    }));
-}
+test("after an overlap no choice is offered if the radio has none, as on an ESP32", () =>
+  withPage(async ({ page }) => {
+    const last = { task: "pair", result: "failed", cause: "overlap", detail: "without_choice", reason: "more than one", ago_s: 3 };
+    const status = { state: "idle", mode: "OFF", last };
+    await page.route("**/events", (route) => route.abort());
+    await page.route("**/api/v1/wifi/wps", (route) => route.fulfill({ json: status }));
+    await page.reload();
+    await waitForText(page, "message", "Not connected: more than one");
+    assert.equal(await page.locator("#choice").isVisible(), false);
+  }));
+
+test("a router that was never set up is announced before its button is pressed", () =>
+  withPage(async ({ page }) => {
+    const status = { state: "searching", seen: "not_pressed", unconfigured: true, ssid: "New", mode: "OFF", remaining_s: 60 };
+    await page.route("**/events", (route) => route.abort());
+    await page.route("**/api/v1/wifi/wps", (route) => route.fulfill({ json: status }));
+    await page.reload();
+    await waitForText(page, "message", FOUND);
+    await waitForText(page, "advice", "The router “New” was never set up. If you press its button, it takes a new password");
+    status.ssid = undefined;
+    await waitForText(page, "advice", "A router in range was never set up.");
+    status.unconfigured = undefined;
+    await page.waitForFunction(() => document.getElementById("advice").textContent === "");
+  }));
+
+test("an open network is announced as such", () =>
+  withPage(async ({ page }) => {
+    const last = { task: "pair", result: "ok", open: true, advice: "This network has no password.", ago_s: 3 };
+    const status = { state: "idle", mode: "STA", ssid: "Café", last };
+    const wifi = { wps: false, mode: "STA", status: "OK", ssid: "Café", auth_mode: "open" };
+    await page.route("**/events", (route) => route.abort());
+    await page.route("**/api/v1/wifi/wps", (route) => route.fulfill({ json: status }));
+    await page.route("**/api/v1/system", (route) => route.fulfill({ json: { wifi, device: {} } }));
+    await page.reload();
+    await waitForText(page, "message", "Connected to “Café”, which has no password");
+    await waitForText(page, "advice", "This network has no password.");
+    await waitForText(page, "network", "Connected to “Café”, no password");
+  }));
 
 test("an idle device whose network has a new password says so, and pairs again", () =>
   withPage(async ({ page }) => {
