@@ -181,6 +181,8 @@ mod tests {
             },
             StoreError::TooSmall { .. } => StoreError::TooSmall { len: 0x2000, needed: 0x3000 },
             StoreError::BlockTooSmall { .. } => StoreError::BlockTooSmall { block: 1, needed: 2 },
+            StoreError::WriteSize { .. } => StoreError::WriteSize { write: 4096, max: 32 },
+            StoreError::NotErased => StoreError::NotErased,
             StoreError::Flash(_) => StoreError::Flash("write"),
             StoreError::Worn => StoreError::Worn,
         };

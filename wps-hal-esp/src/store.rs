@@ -9,7 +9,7 @@ use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 use wps_core::{Loaded, Record, SettingsStore};
 
-use blocks::{Buffer, EraseBlocks, NUMBER_LEN};
+use blocks::{Buffer, EraseBlocks, NUMBER_LEN, WORD_MAX_LEN};
 
 /// A [`SettingsStore`] in a range of NOR flash that nothing else uses, such as a partition.
 ///
@@ -41,9 +41,13 @@ use blocks::{Buffer, EraseBlocks, NUMBER_LEN};
 ///
 /// # Secrets
 ///
-/// The store does not wipe flash. The passwords of earlier networks can be read from it until their
-/// block is erased, and those in damaged records forever. If the people who may hold the device
-/// must not read them, switch on the chip's flash encryption.
+/// The records are plain text, so anyone who holds the device can read the passwords in its flash:
+/// that of the current network, those of earlier networks until their block is erased, and those in
+/// damaged records forever.
+///
+/// **The chip's flash encryption does not change this.** `esp_storage`'s `NorFlash` bypasses it and
+/// writes plain text, also into a partition with the flag `encrypted`, and an encrypted view of
+/// flash can only write whole erase blocks. [`new`](Self::new) refuses a flash of that kind.
 pub struct FlashStore<F> {
     blocks: EraseBlocks<F>,
 }
@@ -85,6 +89,24 @@ pub enum StoreError<E: fmt::Debug> {
         /// The size that the store needs.
         needed: usize,
     },
+    /// The flash cannot write single words. An encrypted view of a partition is like that.
+    #[error(
+        "this flash writes {write} bytes at a time, as an encrypted partition does, and the store \
+         needs words of at most {max}: remove the flag `encrypted` from the partition"
+    )]
+    WriteSize {
+        /// The size of the smallest write in bytes.
+        write: usize,
+        /// The largest size with which the store works.
+        max: usize,
+    },
+    /// A block that was just erased does not consist of ones. Flash that is decrypted while it is
+    /// read is like that.
+    #[error(
+        "an erased block does not read as ones: if the partition is encrypted, remove its flag \
+         `encrypted`; otherwise the flash is protected against writing, or worn out"
+    )]
+    NotErased,
     /// An operation of the flash failed.
     #[error("the flash failed: {0:?}")]
     Flash(E),
@@ -97,9 +119,14 @@ impl<F: NorFlash> FlashStore<F> {
     /// Creates a store in `range` of `flash`, in bytes. Reads and writes nothing yet.
     ///
     /// # Errors
-    /// Returns an error if the range is too short, ends beyond the flash, or does not consist of
-    /// whole erase blocks, or if an erase block is too small for a record.
+    /// Returns an error if the flash cannot write single words, if the range is too short, ends
+    /// beyond the flash, or does not consist of whole erase blocks, or if an erase block is too
+    /// small for a record.
     pub fn new(flash: F, range: Range<u32>) -> Result<Self, StoreError<F::Error>> {
+        let (write, max) = (F::WRITE_SIZE, WORD_MAX_LEN);
+        if write > max {
+            return Err(StoreError::WriteSize { write, max });
+        }
         let (block, capacity) = (F::ERASE_SIZE, flash.capacity());
         let Range { start, end } = range;
         let is_aligned = |address: u32| (address as usize).is_multiple_of(block);
@@ -208,9 +235,8 @@ impl<F: NorFlash> FlashStore<F> {
     /// Returns whether nothing was ever saved. An interrupted first save leaves its bytes in the
     /// first block of the log. Bytes in any other block are not ours, and unreadable.
     async fn is_unused(&mut self) -> Result<bool, StoreError<F::Error>> {
-        let mut buffer = Buffer::new();
         for block in self.log_blocks().skip(1) {
-            if !self.blocks.is_erased(block, &mut buffer).await? {
+            if self.blocks.count_used(block).await? > 0 {
                 return Ok(false);
             }
         }

@@ -20,19 +20,30 @@ pub(crate) type Store = FlashStore<BlockingAsync<FlashStorage<'static>>>;
 /// Opens the store in its partition. Returns `None`, and logs the reason, if that fails.
 pub(crate) fn open_store(flash: FLASH<'static>) -> Option<Store> {
     let mut flash = FlashStorage::new(flash);
-    let Some(range) = partition_range(&mut flash) else {
+    let Some(Partition { range, is_encrypted }) = find_partition(&mut flash) else {
         warn!("no settings: flash this program with --partition-table partitions.csv");
         return None;
     };
+    if is_encrypted {
+        // esp-storage would write plain text into it.
+        warn!("no settings: the chip cannot encrypt them: remove `encrypted` from partitions.csv");
+        return None;
+    }
     let store = FlashStore::new(BlockingAsync::new(flash), range);
     store.map_err(|error| warn!("no settings: {}", LogDisplay(&error))).ok()
 }
 
-fn partition_range(flash: &mut FlashStorage<'_>) -> Option<Range<u32>> {
+struct Partition {
+    range: Range<u32>,
+    is_encrypted: bool,
+}
+
+fn find_partition(flash: &mut FlashStorage<'_>) -> Option<Partition> {
     let mut table = [0; PARTITION_TABLE_MAX_LEN];
     let table = read_partition_table(flash, &mut table).ok()?;
     let entry = table.iter().find(|entry| has_label(entry.label(), PARTITION_LABEL))?;
-    Some(entry.offset()..entry.offset().checked_add(entry.len())?)
+    let range = entry.offset()..entry.offset().checked_add(entry.len())?;
+    Some(Partition { range, is_encrypted: entry.is_encrypted() })
 }
 
 /// Compares a label, which is padded with zeros. A label may contain any bytes, so it is not read

@@ -87,25 +87,28 @@ impl<F: NorFlash> EraseBlocks<F> {
     }
 
     /// Erases a block.
+    ///
+    /// # Errors
+    /// [`StoreError::NotErased`] if most of the block is not ones afterwards. A worn block is not
+    /// an error yet: it may still have room for a record.
     pub(super) async fn erase(&mut self, block: u32) -> Result<(), StoreError<F::Error>> {
-        self.flash.erase(block, block + Self::BLOCK_LEN).await.map_err(StoreError::Flash)
+        self.flash.erase(block, block + Self::BLOCK_LEN).await.map_err(StoreError::Flash)?;
+        if self.count_used(block).await? > F::ERASE_SIZE / 2 {
+            return Err(StoreError::NotErased);
+        }
+        Ok(())
     }
 
-    /// Returns whether all bits of a block are ones.
-    pub(super) async fn is_erased(
-        &mut self,
-        block: u32,
-        buffer: &mut Buffer,
-    ) -> Result<bool, StoreError<F::Error>> {
+    /// Returns how many bytes of a block are not ones only.
+    pub(super) async fn count_used(&mut self, block: u32) -> Result<usize, StoreError<F::Error>> {
+        let (mut buffer, mut used) = (Buffer::new(), 0);
         for offset in (0..F::ERASE_SIZE).step_by(BUFFER_LEN) {
             let len = BUFFER_LEN.min(F::ERASE_SIZE - offset);
-            let Some(part) = buffer.0.get_mut(..len) else { return Ok(false) };
+            let Some(part) = buffer.0.get_mut(..len) else { break };
             self.flash.read(block + offset as u32, part).await.map_err(StoreError::Flash)?;
-            if part.iter().any(|byte| *byte != u8::MAX) {
-                return Ok(false);
-            }
+            used += part.iter().filter(|byte| **byte != u8::MAX).count();
         }
-        Ok(true)
+        Ok(used)
     }
 }
 
@@ -134,8 +137,11 @@ pub(super) const NUMBER_LEN: usize = size_of::<u32>();
 const RECORD_MAX_LEN: usize = 512;
 const _: () = assert!(Record::MAX_LEN <= RECORD_MAX_LEN);
 
-/// Room for the longest item, in words of up to 32 bytes.
-const BUFFER_LEN: usize = (NUMBER_LEN + RECORD_MAX_LEN).next_multiple_of(32);
+/// The longest word of flash in bytes with which sequential-storage works.
+pub(super) const WORD_MAX_LEN: usize = 32;
+
+/// Room for the longest item.
+const BUFFER_LEN: usize = (NUMBER_LEN + RECORD_MAX_LEN).next_multiple_of(WORD_MAX_LEN);
 
 /// A buffer for one item. It is aligned because some flash drivers would otherwise copy it through
 /// a buffer of their own. It is wiped when dropped.
