@@ -161,7 +161,7 @@ mod tests {
     use wps_core::one_of_each;
 
     use super::*;
-    use crate::store::StoreError;
+    use crate::store::{KeyError, StoreError};
 
     #[test]
     fn each_error_is_one_sentence_that_says_everything() {
@@ -186,6 +186,12 @@ mod tests {
             StoreError::Flash(_) => StoreError::Flash("write"),
             StoreError::Worn => StoreError::Worn,
         };
+        let key = one_of_each! { KeyError<&str>:
+            KeyError::NotBurned => KeyError::NotBurned,
+            KeyError::Readable => KeyError::Readable,
+            KeyError::Constant => KeyError::Constant,
+            KeyError::Hmac(_) => KeyError::Hmac("purpose"),
+        };
         let mut sentences = HashSet::new();
         for error in driver {
             // A source would be printed a second time.
@@ -194,6 +200,10 @@ mod tests {
             assert!(sentences.insert(error.to_string()), "{error}");
         }
         for error in store {
+            assert!(error.source().is_none(), "{error}");
+            assert!(sentences.insert(error.to_string()), "{error}");
+        }
+        for error in key {
             assert!(error.source().is_none(), "{error}");
             assert!(sentences.insert(error.to_string()), "{error}");
         }

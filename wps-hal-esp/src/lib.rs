@@ -8,8 +8,8 @@
 //!
 //! A feature selects the chip: `esp32c3` or `esp32c6`. The features `esp32`, `esp32s2` and
 //! `esp32s3` exist, too, but these chips need Espressif's own compiler, and are not built in
-//! CI. The features `defmt` and `log` select the logger, which reports errors while reconnecting.
-//! If both are on, it is `defmt`.
+//! CI. The feature `encryption` adds encrypted settings. The features `defmt` and `log` select the
+//! logger, which reports errors while reconnecting. If both are on, it is `defmt`.
 //!
 //! ```no_run
 //! use wps_core::embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;

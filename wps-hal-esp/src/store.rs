@@ -1,6 +1,11 @@
 //! Stores the settings record in flash.
 
 mod blocks;
+#[cfg(feature = "encryption")]
+mod encrypted;
+mod format;
+#[cfg(feature = "encryption")]
+mod key;
 mod read_only;
 
 use core::fmt;
@@ -9,7 +14,12 @@ use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 use wps_core::{Loaded, Record, SettingsStore};
 
-use blocks::{Buffer, EraseBlocks, NUMBER_LEN, WORD_MAX_LEN};
+use blocks::{Buffer, EraseBlocks, NUMBER_LEN, NewestRecord, WORD_MAX_LEN};
+#[cfg(feature = "encryption")]
+pub use encrypted::Encrypted;
+pub use format::{PlainText, RecordFormat};
+#[cfg(feature = "encryption")]
+pub use key::{HmacKey, KeyError, KeyState};
 
 /// A [`SettingsStore`] in a range of NOR flash that nothing else uses, such as a partition.
 ///
@@ -37,19 +47,22 @@ use blocks::{Buffer, EraseBlocks, NUMBER_LEN, WORD_MAX_LEN};
 /// The numbers are for sectors of 4 KiB, two of which are the log. The record of a station takes
 /// 60 bytes, the longest possible record 296. A pairing saves two records, and 34 pairings share
 /// one erase. If a sector survives 100,000 erases, that is 6.8 million pairings, and never fewer
-/// than 1.2 million.
+/// than 1.2 million. An encrypted record is 41 bytes longer: 20 pairings share one erase, which
+/// makes 4 million.
 ///
 /// # Secrets
 ///
-/// The records are plain text, so anyone who holds the device can read the passwords in its flash:
-/// that of the current network, those of earlier networks until their block is erased, and those in
-/// damaged records forever.
+/// The records are [`PlainText`], unless another format is chosen with
+/// [`with_format`](Self::with_format): `Encrypted`, with the feature `encryption`. So anyone who
+/// holds the device can read the passwords in its flash: that of the current network, those of
+/// earlier networks until their block is erased, and those in damaged records forever.
 ///
 /// **The chip's flash encryption does not change this.** `esp_storage`'s `NorFlash` bypasses it and
 /// writes plain text, also into a partition with the flag `encrypted`, and an encrypted view of
 /// flash can only write whole erase blocks. [`new`](Self::new) refuses a flash of that kind.
-pub struct FlashStore<F> {
+pub struct FlashStore<F, T = PlainText> {
     blocks: EraseBlocks<F>,
+    format: T,
 }
 
 /// The reason why the settings could not be loaded or saved.
@@ -92,7 +105,8 @@ pub enum StoreError<E: fmt::Debug> {
     /// The flash cannot write single words. An encrypted view of a partition is like that.
     #[error(
         "this flash writes {write} bytes at a time, as an encrypted partition does, and the store \
-         needs words of at most {max}: remove the flag `encrypted` from the partition"
+         needs words of at most {max}: remove the flag `encrypted` from the partition, and let the \
+         store encrypt the records"
     )]
     WriteSize {
         /// The size of the smallest write in bytes.
@@ -104,7 +118,7 @@ pub enum StoreError<E: fmt::Debug> {
     /// read is like that.
     #[error(
         "an erased block does not read as ones: if the partition is encrypted, remove its flag \
-         `encrypted`; otherwise the flash is protected against writing, or worn out"
+         `encrypted`, and let the store encrypt the records; otherwise the flash is protected against writing, or worn out"
     )]
     NotErased,
     /// An operation of the flash failed.
@@ -141,37 +155,44 @@ impl<F: NorFlash> FlashStore<F> {
         if len < needed {
             return Err(StoreError::TooSmall { len, needed });
         }
-        Ok(Self { blocks: EraseBlocks { flash, range } })
+        Ok(Self { blocks: EraseBlocks { flash, range }, format: PlainText })
     }
 
+    /// Returns a store in the same range that writes its records in another format.
+    pub fn with_format<T: RecordFormat>(self, format: T) -> FlashStore<F, T> {
+        FlashStore { blocks: self.blocks, format }
+    }
+}
+
+impl<F, T> FlashStore<F, T> {
     /// Returns the flash.
     pub fn into_inner(self) -> F {
         self.blocks.flash
     }
 }
 
-impl<F: NorFlash> SettingsStore for FlashStore<F> {
+impl<F: NorFlash, T: RecordFormat> SettingsStore for FlashStore<F, T> {
     type Error = StoreError<F::Error>;
 
     async fn load(&mut self) -> Result<Loaded, Self::Error> {
-        let log = self.read_log(&mut Buffer::new()).await?;
+        let log = self.blocks.read_log(|body| self.format.decode(body)).await?;
         Ok(match log.newest {
             Some(NewestRecord { number, record: Some(record), .. })
                 if number == log.highest_number =>
             {
                 Loaded::Record(record)
             }
-            None if log.highest_number == 0 && self.is_unused().await? => Loaded::Nothing,
+            None if log.highest_number == 0 && self.blocks.is_unused().await? => Loaded::Nothing,
             Some(_) | None => Loaded::Corrupt,
         })
     }
 
     async fn save(&mut self, record: &Record) -> Result<(), Self::Error> {
-        let log = self.read_log(&mut Buffer::new()).await?;
-        let mut next = self.log_blocks().next();
+        let log = self.blocks.read_log(|body| self.format.decode(body)).await?;
+        let mut next = self.blocks.log_blocks().next();
         if let Some(newest) = log.newest {
             if newest.record.is_none() {
-                self.preserve_damaged(&newest).await?;
+                self.blocks.preserve_damaged(&newest).await?;
             }
             // If the flash fails here, only this block may be bad, so the next one is tried, too.
             if self
@@ -182,65 +203,27 @@ impl<F: NorFlash> SettingsStore for FlashStore<F> {
                 return Ok(());
             }
             // The newest record must stay until there is a newer one.
-            next = self.log_blocks().find(|block| *block > newest.block).or(next);
+            next = self.blocks.next_log_block(newest.block);
         }
         let next = next.ok_or(StoreError::Worn)?;
-        self.blocks.erase(next).await?;
-        let stored = self.append(next, log.highest_number.saturating_add(2), record).await?;
-        if stored { Ok(()) } else { Err(StoreError::Worn) }
+        self.restart_in(next, log.highest_number.saturating_add(2), record).await
     }
 }
 
 /// One block for damaged records, two for the log.
 const MIN_BLOCKS: usize = 3;
 
-/// The state of the log.
-#[derive(Default)]
-struct LogState {
-    highest_number: u32,
-    newest: Option<NewestRecord>,
-}
-
-struct NewestRecord {
-    number: u32,
-    block: u32,
-    /// `None` if the flash has kept the bytes but they are not a valid record.
-    record: Option<Record>,
-}
-
-impl<F: NorFlash> FlashStore<F> {
-    /// Returns the addresses of the log's blocks. They come after the block for damaged records, so
-    /// that a longer range finds the records of a shorter one.
-    fn log_blocks(&self) -> impl Iterator<Item = u32> + use<F> {
-        self.blocks.addresses().skip(1)
-    }
-
-    async fn read_log(&mut self, buffer: &mut Buffer) -> Result<LogState, StoreError<F::Error>> {
-        let mut log = LogState::default();
-        for block in self.log_blocks() {
-            let inspect = |number, body: &[u8]| {
-                log.highest_number = log.highest_number.max(number);
-                let is_newer = log.newest.as_ref().is_none_or(|newest| newest.number < number);
-                if !body.is_empty() && is_newer {
-                    log.newest =
-                        Some(NewestRecord { number, block, record: Record::decode(body).ok() });
-                }
-                false
-            };
-            self.blocks.find(block, buffer, inspect).await?;
-        }
-        Ok(log)
-    }
-
-    /// Returns whether nothing was ever saved. An interrupted first save leaves its bytes in the
-    /// first block of the log. Bytes in any other block are not ours, and unreadable.
-    async fn is_unused(&mut self) -> Result<bool, StoreError<F::Error>> {
-        for block in self.log_blocks().skip(1) {
-            if self.blocks.count_used(block).await? > 0 {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+impl<F: NorFlash, T: RecordFormat> FlashStore<F, T> {
+    /// Erases a block and saves the record there.
+    async fn restart_in(
+        &mut self,
+        block: u32,
+        number: u32,
+        record: &Record,
+    ) -> Result<(), StoreError<F::Error>> {
+        self.blocks.erase(block).await?;
+        let stored = self.append(block, number, record).await?;
+        if stored { Ok(()) } else { Err(StoreError::Worn) }
     }
 
     /// Appends the record, reads it back, and acknowledges it. Returns whether all of this
@@ -256,36 +239,18 @@ impl<F: NorFlash> FlashStore<F> {
         let mut buffer = Buffer::new();
         let (head, body) = buffer.0.split_at_mut(NUMBER_LEN);
         head.copy_from_slice(&number.to_le_bytes());
-        let Ok(body) = record.encode(body) else { return Ok(false) };
-        let len = NUMBER_LEN + body.len();
+        let Some(body_len) = self.format.encode(record, body) else { return Ok(false) };
+        let len = NUMBER_LEN + body_len;
         if !self.blocks.append(block, &buffer, len).await? {
             return Ok(false);
         }
-        let is_ours =
-            |found, body: &[u8]| found == number && Record::decode(body).as_ref() == Ok(record);
+        let is_ours = |found, body: &[u8]| {
+            found == number && self.format.decode(body).as_ref() == Some(record)
+        };
         if self.blocks.find(block, &mut buffer, is_ours).await?.is_none() {
             return Ok(false);
         }
         // The number is still at the start of the buffer: it was just read back into it.
         self.blocks.append(block, &buffer, NUMBER_LEN).await
-    }
-
-    /// Copies a damaged record into the first block, after those that are already there. When that
-    /// block is full, it keeps the earlier ones.
-    async fn preserve_damaged(
-        &mut self,
-        damaged: &NewestRecord,
-    ) -> Result<(), StoreError<F::Error>> {
-        let Some(first_block) = self.blocks.addresses().next() else { return Ok(()) };
-        let mut buffer = Buffer::new();
-        if self.blocks.find(first_block, &mut buffer, |_, _| true).await?.is_none() {
-            self.blocks.erase(first_block).await?;
-        }
-        let is_damaged = |number, body: &[u8]| number == damaged.number && !body.is_empty();
-        let len = self.blocks.find(damaged.block, &mut buffer, is_damaged).await?.map(<[u8]>::len);
-        if let Some(len) = len {
-            self.blocks.append(first_block, &buffer, len).await?;
-        }
-        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Erase blocks, each of which is an append-only list of numbered items.
+//! Erase blocks, each of which is an append-only list of numbered items. Together they are the log.
 
 use core::ops::Range;
 
@@ -112,6 +112,82 @@ impl<F: NorFlash> EraseBlocks<F> {
     }
 }
 
+/// The state of the log.
+#[derive(Default)]
+pub(super) struct LogState {
+    pub(super) highest_number: u32,
+    pub(super) newest: Option<NewestRecord>,
+}
+
+pub(super) struct NewestRecord {
+    pub(super) number: u32,
+    pub(super) block: u32,
+    /// `None` if the flash has kept the bytes but they are not a valid record.
+    pub(super) record: Option<Record>,
+}
+
+impl<F: NorFlash> EraseBlocks<F> {
+    /// Returns the addresses of the log's blocks. They come after the block for damaged records, so
+    /// that a longer range finds the records of a shorter one.
+    pub(super) fn log_blocks(&self) -> impl Iterator<Item = u32> + use<F> {
+        self.addresses().skip(1)
+    }
+
+    /// Returns the block in which the log continues after `block`.
+    pub(super) fn next_log_block(&self, block: u32) -> Option<u32> {
+        self.log_blocks().find(|next| *next > block).or_else(|| self.log_blocks().next())
+    }
+
+    pub(super) async fn read_log(
+        &mut self,
+        decode: impl Fn(&[u8]) -> Option<Record>,
+    ) -> Result<LogState, StoreError<F::Error>> {
+        let (mut log, mut buffer) = (LogState::default(), Buffer::new());
+        for block in self.log_blocks() {
+            let inspect = |number, body: &[u8]| {
+                log.highest_number = log.highest_number.max(number);
+                let is_newer = log.newest.as_ref().is_none_or(|newest| newest.number < number);
+                if !body.is_empty() && is_newer {
+                    log.newest = Some(NewestRecord { number, block, record: decode(body) });
+                }
+                false
+            };
+            self.find(block, &mut buffer, inspect).await?;
+        }
+        Ok(log)
+    }
+
+    /// Returns whether nothing was ever saved. An interrupted first save leaves its bytes in the
+    /// first block of the log. Bytes in any other block are not ours, and unreadable.
+    pub(super) async fn is_unused(&mut self) -> Result<bool, StoreError<F::Error>> {
+        for block in self.log_blocks().skip(1) {
+            if self.count_used(block).await? > 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Copies a damaged record into the first block, after those that are already there. When that
+    /// block is full, it keeps the earlier ones.
+    pub(super) async fn preserve_damaged(
+        &mut self,
+        damaged: &NewestRecord,
+    ) -> Result<(), StoreError<F::Error>> {
+        let Some(first_block) = self.addresses().next() else { return Ok(()) };
+        let mut buffer = Buffer::new();
+        if self.find(first_block, &mut buffer, |_, _| true).await?.is_none() {
+            self.erase(first_block).await?;
+        }
+        let is_damaged = |number, body: &[u8]| number == damaged.number && !body.is_empty();
+        let len = self.find(damaged.block, &mut buffer, is_damaged).await?.map(<[u8]>::len);
+        if let Some(len) = len {
+            self.append(first_block, &buffer, len).await?;
+        }
+        Ok(())
+    }
+}
+
 /// Returns the errors of the flash. Every other error becomes `None`: the bytes are not ours or not
 /// complete, or sequential-storage wanted to repair them, which [`ReadOnly`] forbids.
 fn only_flash_errors<T, E>(
@@ -136,6 +212,8 @@ pub(super) const NUMBER_LEN: usize = size_of::<u32>();
 /// of this version. It must be recognized as such, and not taken for damage.
 const RECORD_MAX_LEN: usize = 512;
 const _: () = assert!(Record::MAX_LEN <= RECORD_MAX_LEN);
+#[cfg(feature = "encryption")]
+const _: () = assert!(super::encrypted::MAX_LEN <= RECORD_MAX_LEN);
 
 /// The longest word of flash in bytes with which sequential-storage works.
 pub(super) const WORD_MAX_LEN: usize = 32;

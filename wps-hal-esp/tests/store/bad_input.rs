@@ -108,7 +108,7 @@ fn an_encrypted_partition_is_refused_and_says_what_to_do() {
     assert_eq!(error, StoreError::WriteSize { write: 4096, max: 32 });
     let sentence = "this flash writes 4096 bytes at a time, as an encrypted partition does, and \
                     the store needs words of at most 32: remove the flag `encrypted` from the \
-                    partition";
+                    partition, and let the store encrypt the records";
     assert_eq!(error.to_string(), sentence);
 }
 
@@ -120,7 +120,7 @@ fn an_encrypted_partition_with_short_words_is_refused_by_the_first_save() {
         assert_eq!(block_on(store.save(&station("home"))), Err(StoreError::NotErased));
     }
     let sentence = "an erased block does not read as ones: if the partition is encrypted, remove \
-                    its flag `encrypted`; otherwise the flash is protected against writing, or \
-                    worn out";
+                    its flag `encrypted`, and let the store encrypt the records; otherwise the flash \
+                    is protected against writing, or worn out";
     assert_eq!(StoreError::<MockFlashError>::NotErased.to_string(), sentence);
 }

@@ -7,6 +7,8 @@ use sequential_storage::mock_flash::{
     FlashStatsResult, FlashStatsSnapshot, MockFlashBase, MockFlashError, Operation, WriteCountCheck,
 };
 
+use super::encrypted::FakeKey;
+
 /// Flash in memory. An erase block has `WORDS` words of `WORD` bytes.
 pub(crate) type Memory<const BLOCKS: usize, const WORD: usize, const WORDS: usize> =
     MockFlashBase<BLOCKS, WORD, WORDS>;
@@ -28,6 +30,8 @@ pub(crate) struct Flash<const BLOCKS: usize, const WORD: usize, const WORDS: usi
     pub(crate) worn: core::ops::Range<u32>,
     /// Reads fail.
     pub(crate) unreadable: bool,
+    /// The key that encrypts the records of the store on this flash, or `None` for plain text.
+    pub(crate) key: Option<FakeKey>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +58,7 @@ impl<const BLOCKS: usize, const WORD: usize, const WORDS: usize> Flash<BLOCKS, W
             yields: false,
             worn: 0..0,
             unreadable: false,
+            key: None,
         }
     }
 

@@ -2,7 +2,10 @@
 
 mod bad_input;
 mod damage;
+mod encrypted;
 mod flash;
+mod key;
+mod plain_text;
 mod power_cuts;
 mod wear;
 
@@ -12,23 +15,34 @@ use wps_core::{AccessPoint, Loaded, Record, Settings, SettingsStore, Snapshot};
 use wps_hal_esp::store::{FlashStore, StoreError};
 use wps_testkit::network;
 
+use encrypted::{Reader, Recorder};
 use flash::{Esp, Flash};
 
 type Failure = StoreError<MockFlashError>;
 
+/// Loads as a device does that has just started.
 fn load<const BLOCKS: usize, const WORD: usize, const WORDS: usize>(
     flash: &mut Flash<BLOCKS, WORD, WORDS>,
 ) -> Result<Loaded, Failure> {
-    let range = Flash::<BLOCKS, WORD, WORDS>::ALL;
-    block_on(FlashStore::new(flash, range)?.load())
+    let key = flash.key;
+    let store = FlashStore::new(flash, Flash::<BLOCKS, WORD, WORDS>::ALL)?;
+    match key {
+        None => block_on({ store }.load()),
+        Some(key) => block_on(store.with_format(Reader::new(key)).load()),
+    }
 }
 
+/// Saves as a device does that has just started.
 fn save<const BLOCKS: usize, const WORD: usize, const WORDS: usize>(
     flash: &mut Flash<BLOCKS, WORD, WORDS>,
     record: &Record,
 ) -> Result<(), Failure> {
-    let range = Flash::<BLOCKS, WORD, WORDS>::ALL;
-    block_on(FlashStore::new(flash, range)?.save(record))
+    let key = flash.key;
+    let store = FlashStore::new(flash, Flash::<BLOCKS, WORD, WORDS>::ALL)?;
+    match key {
+        None => block_on({ store }.save(record)),
+        Some(key) => block_on(store.with_format(Recorder::new(key)).save(record)),
+    }
 }
 
 /// An ordinary record.

@@ -2,6 +2,7 @@
 
 use wps_testkit::network;
 
+use super::encrypted::KEY;
 use super::flash::Esp;
 use super::{longest, save, station};
 use wps_core::{Record, Settings, Snapshot};
@@ -58,4 +59,27 @@ fn wear_matches_the_documentation() {
     let saves_per_erase = saves / flash.take_stats().erases;
     assert_eq!(saves_per_erase, 12);
     assert_eq!(saves_per_erase / 2 * 2 * ERASES_MAX, 1_200_000);
+}
+
+#[test]
+fn wear_with_encryption_matches_the_documentation() {
+    let mut flash = Esp::new();
+    flash.key = Some(KEY);
+    save(&mut flash, &station("home network")).unwrap();
+    flash.take_stats();
+    save(&mut flash, &station("home network")).unwrap();
+    assert_eq!(flash.take_stats().bytes_written, 100);
+    let pairings = 500;
+    for _ in 0..pairings {
+        for record in pairing("home network", "next network") {
+            save(&mut flash, &record).unwrap();
+        }
+    }
+    let pairings_per_erase = pairings / flash.take_stats().erases;
+    assert_eq!(pairings_per_erase, 20);
+    assert_eq!(pairings_per_erase * 2 * ERASES_MAX, 4_000_000);
+    save(&mut flash, &longest(b'x')).unwrap();
+    flash.take_stats();
+    save(&mut flash, &longest(b'x')).unwrap();
+    assert_eq!(flash.take_stats().bytes_written, 336);
 }
