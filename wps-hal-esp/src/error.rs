@@ -190,6 +190,7 @@ mod tests {
             KeyError::NotBurned => KeyError::NotBurned,
             KeyError::Readable => KeyError::Readable,
             KeyError::Constant => KeyError::Constant,
+            KeyError::NoHmac => KeyError::NoHmac,
             KeyError::Hmac(_) => KeyError::Hmac("purpose"),
         };
         let mut sentences = HashSet::new();

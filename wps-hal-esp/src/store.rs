@@ -206,7 +206,7 @@ impl<F: NorFlash, T: RecordFormat> SettingsStore for FlashStore<F, T> {
             next = self.blocks.next_log_block(newest.block);
         }
         let next = next.ok_or(StoreError::Worn)?;
-        self.restart_in(next, log.highest_number.saturating_add(2), record).await
+        self.erase_and_append(next, log.highest_number.saturating_add(2), record).await
     }
 }
 
@@ -215,7 +215,7 @@ const MIN_BLOCKS: usize = 3;
 
 impl<F: NorFlash, T: RecordFormat> FlashStore<F, T> {
     /// Erases a block and saves the record there.
-    async fn restart_in(
+    async fn erase_and_append(
         &mut self,
         block: u32,
         number: u32,

@@ -7,7 +7,7 @@ use esp_println as _;
 use esp_hal::clock::CpuClock;
 use esp_hal::efuse::{InterfaceMacAddress, interface_mac_address};
 use esp_hal::gpio::{Input, InputConfig, Level, Output, OutputConfig, Pull};
-use esp_hal::peripherals::{FLASH, FROM_CPU_INTR1, WIFI};
+use esp_hal::peripherals::{ADC1, FLASH, FROM_CPU_INTR1, HMAC, RNG, SHA, WIFI};
 use esp_hal::ram;
 use esp_hal::rtc_cntl::{Rtc, Rwdt};
 use esp_hal::timer::timg::TimerGroup;
@@ -26,6 +26,20 @@ pub struct Board {
     pub interrupt: FROM_CPU_INTR1<'static>,
     /// The watchdog, which can restart the chip. It is off.
     pub watchdog: Rwdt,
+    /// For encrypted settings.
+    pub crypto: Crypto,
+}
+
+/// The peripherals that derive keys and draw random numbers.
+pub struct Crypto {
+    /// Computes HMACs with a key in the eFuses.
+    pub hmac: HMAC<'static>,
+    /// What `hmac` needs to compute.
+    pub sha: SHA<'static>,
+    /// The random number generator.
+    pub rng: RNG<'static>,
+    /// The source of noise for `rng` while the radio is off.
+    pub adc: ADC1<'static>,
 }
 
 /// Initializes the board. Call it only once.
@@ -44,6 +58,12 @@ pub fn start() -> Board {
         flash: peripherals.FLASH,
         interrupt: peripherals.FROM_CPU_INTR1,
         watchdog: Rtc::new(peripherals.RTC_TIMER).rwdt,
+        crypto: Crypto {
+            hmac: peripherals.HMAC,
+            sha: peripherals.SHA,
+            rng: peripherals.RNG,
+            adc: peripherals.ADC1,
+        },
     }
 }
 

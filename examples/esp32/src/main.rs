@@ -6,6 +6,8 @@
 #![no_main]
 
 mod button_and_lamp;
+#[cfg(feature = "encrypted-settings")]
+mod encryption;
 mod settings;
 mod web;
 
@@ -54,14 +56,14 @@ type WifiRunner = Runner<
 #[esp_hal::main]
 async fn main(spawner: Spawner) {
     static NAME: StaticCell<Name> = StaticCell::new();
-    let Board { button, lamp, wifi, flash, interrupt, watchdog } = board::start();
+    let Board { button, lamp, wifi, flash, interrupt, watchdog, crypto } = board::start();
     let name = &*NAME.init(wps_label::name(board::mac_address()));
     info!("{}, version {}", name.as_str(), env!("CARGO_PKG_VERSION"));
 
     // Without a radio or a store the device is useless. The error has been logged. Settings that
     // cannot be read are not overwritten.
+    let Some(store) = settings::open_store(flash, crypto) else { return };
     let Some(radio) = start_radio(wifi) else { return };
-    let Some(store) = settings::open_store(flash) else { return };
     let config = Config::new(settings::factory_settings(name)).with_after_failure(AFTER_FAILURE);
     let runner = match Runner::boot(radio, store, EmbassyClock, &CONTROL, config).await {
         Ok(runner) => runner,

@@ -8,17 +8,30 @@ use esp_hal::efuse::{self, OPTIONAL_UNIQUE_ID};
 use esp_hal::peripherals::FLASH;
 use esp_storage::FlashStorage;
 use wps_core::{AccessPoint, Credentials, Secret, Settings};
+use wps_esp32::board::Crypto;
 use wps_esp32::{LogDisplay, warn};
 use wps_hal_esp::store::FlashStore;
+#[cfg(not(feature = "encrypted-settings"))]
+use wps_hal_esp::store::PlainText;
 use wps_label::Name;
+
+#[cfg(feature = "encrypted-settings")]
+use crate::encryption::{Encrypted, record_format};
 
 /// The label of the settings' partition in `partitions.csv`.
 const PARTITION_LABEL: &[u8] = b"wps";
 
-pub(crate) type Store = FlashStore<BlockingAsync<FlashStorage<'static>>>;
+pub(crate) type Store = FlashStore<BlockingAsync<FlashStorage<'static>>, Format>;
 
-/// Opens the store in its partition. Returns `None`, and logs the reason, if that fails.
-pub(crate) fn open_store(flash: FLASH<'static>) -> Option<Store> {
+#[cfg(feature = "encrypted-settings")]
+type Format = Encrypted;
+#[cfg(not(feature = "encrypted-settings"))]
+type Format = PlainText;
+
+/// Opens the store in its partition. Call it before the radio is started. Returns `None`, and logs
+/// the reason, if that fails.
+pub(crate) fn open_store(flash: FLASH<'static>, crypto: Crypto) -> Option<Store> {
+    let format = record_format(crypto)?;
     let mut flash = FlashStorage::new(flash);
     let Some(Partition { range, is_encrypted }) = find_partition(&mut flash) else {
         warn!("no settings: flash this program with --partition-table partitions.csv");
@@ -30,7 +43,14 @@ pub(crate) fn open_store(flash: FLASH<'static>) -> Option<Store> {
         return None;
     }
     let store = FlashStore::new(BlockingAsync::new(flash), range);
-    store.map_err(|error| warn!("no settings: {}", LogDisplay(&error))).ok()
+    let store = store.map_err(|error| warn!("no settings: {}", LogDisplay(&error))).ok()?;
+    Some(store.with_format(format))
+}
+
+/// Anyone who holds the device can read its passwords.
+#[cfg(not(feature = "encrypted-settings"))]
+fn record_format(_: Crypto) -> Option<PlainText> {
+    Some(PlainText)
 }
 
 struct Partition {

@@ -88,8 +88,8 @@ impl Encrypted {
     /// initialized, but there is no entropy from the radio while it is off.
     ///
     /// # Errors
-    /// Returns an error if the chip has no key, if programs can read it, or if it is a constant.
-    /// There is no key to fall back to.
+    /// Returns an error if the chip has no key, if programs can read it, if it is a constant, or if
+    /// the peripheral does not work. There is no other key to fall back to.
     pub fn new<K: HmacKey>(
         mut key: K,
         device: &[u8],
@@ -98,6 +98,9 @@ impl Encrypted {
         let seed = Zeroizing::new(seed);
         let cipher_key = derive(&mut key, b"version 1: records of ", device)?;
         let nonce_key = derive(&mut key, b"version 1: nonces of ", device)?;
+        if cipher_key == nonce_key {
+            return Err(KeyError::NoHmac);
+        }
         Ok(Self {
             cipher: XChaCha20Poly1305::new((&*cipher_key).into()),
             nonce_key,
@@ -166,7 +169,7 @@ impl<F: NorFlash> FlashStore<F, Encrypted> {
         let is_plain = |_, body: &[u8]| PlainText.decode(body).is_some();
         if self.blocks.find(block, &mut Buffer::new(), is_plain).await?.is_some() {
             block = self.blocks.next_log_block(block).ok_or(StoreError::Worn)?;
-            self.restart_in(block, number.saturating_add(1), &record).await?;
+            self.erase_and_append(block, number.saturating_add(1), &record).await?;
         }
         for other in self.blocks.log_blocks().filter(|other| *other != block) {
             // Also a block without records may have some of their bytes, after a power cut.

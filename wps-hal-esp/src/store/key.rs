@@ -65,6 +65,9 @@ pub enum KeyError<E: fmt::Debug> {
     /// like that.
     #[error("the key block contains no key, but only zeros or ones: burn one into another block")]
     Constant,
+    /// The peripheral returns the same for two messages, so its result depends on no key.
+    #[error("the chip computes the same HMAC for different messages: its peripheral does not work")]
+    NoHmac,
     /// The peripheral failed.
     #[error("the chip cannot use the key block: {0:?}")]
     Hmac(E),

@@ -35,22 +35,33 @@ fn a_key_of_zeros_or_ones_is_refused() {
     assert_eq!(refusal(nearly), None);
 }
 
+/// A key block with another peripheral.
+struct Peripheral(Result<[u8; 32], &'static str>);
+
+impl HmacKey for Peripheral {
+    type Error = &'static str;
+
+    fn state(&self) -> KeyState {
+        KeyState::Protected
+    }
+
+    fn hmac(&mut self, _: &[u8; 32]) -> Result<[u8; 32], &'static str> {
+        self.0
+    }
+}
+
 #[test]
 fn an_error_of_the_peripheral_is_passed_on() {
-    struct Fails;
+    let error = refusal(Peripheral(Err("KeyPurposeMismatch")));
+    assert_eq!(error, Some(KeyError::Hmac("KeyPurposeMismatch")));
+}
 
-    impl HmacKey for Fails {
-        type Error = &'static str;
-
-        fn state(&self) -> KeyState {
-            KeyState::Protected
-        }
-
-        fn hmac(&mut self, _: &[u8; 32]) -> Result<[u8; 32], &'static str> {
-            Err("KeyPurposeMismatch")
-        }
+/// For example because the clock of the SHA peripheral, which it needs, is off.
+#[test]
+fn a_peripheral_that_does_not_work_is_refused() {
+    for result in [[0; 32], [0x5a; 32]] {
+        assert_eq!(refusal(Peripheral(Ok(result))), Some(KeyError::NoHmac));
     }
-    assert_eq!(refusal(Fails), Some(KeyError::Hmac("KeyPurposeMismatch")));
 }
 
 /// The eFuses of an ESP32-C3, as `espefuse` shows them.
