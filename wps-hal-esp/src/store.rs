@@ -118,7 +118,8 @@ pub enum StoreError<E: fmt::Debug> {
     /// read is like that.
     #[error(
         "an erased block does not read as ones: if the partition is encrypted, remove its flag \
-         `encrypted`, and let the store encrypt the records; otherwise the flash is protected against writing, or worn out"
+         `encrypted`, and let the store encrypt the records; otherwise the flash is protected \
+         against writing, or worn out"
     )]
     NotErased,
     /// An operation of the flash failed.

@@ -50,6 +50,9 @@ pub(crate) fn open_store(flash: FLASH<'static>, crypto: Crypto) -> Option<Store>
 /// Anyone who holds the device can read its passwords.
 #[cfg(not(feature = "encrypted-settings"))]
 fn record_format(_: Crypto) -> Option<PlainText> {
+    if efuse::flash_encryption() {
+        warn!("flash encryption does not protect the settings: use encrypted-settings");
+    }
     Some(PlainText)
 }
 

@@ -42,7 +42,7 @@ use super::{FlashStore, PlainText, RecordFormat, StoreError};
 /// # What it protects
 ///
 /// Someone who reads the flash chip, or has a copy of its contents, can read neither passwords nor
-/// names of networks, and cannot write settings that the device accepts. They can see how long each
+/// names of networks, and cannot make settings that the device accepts. They can see how long each
 /// record is and how many there are, and delete them. They can also write back an older copy of the
 /// flash: nothing in it can prove that it is the newest.
 ///
