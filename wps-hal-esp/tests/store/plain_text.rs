@@ -114,7 +114,7 @@ fn a_power_cut_loses_neither_the_settings_nor_leaves_plain_text() {
                 let mut flash = flash.clone();
                 let completed = encrypt_plain_text_cut(&mut flash, first);
                 // A written byte in the middle of the record is like its neighbors.
-                for second in (0..).step_by(31) {
+                for second in (0..).step_by(61) {
                     let mut flash = flash.clone();
                     let completed = encrypt_plain_text_cut(&mut flash, second);
                     encrypt_plain_text(&mut flash).unwrap();

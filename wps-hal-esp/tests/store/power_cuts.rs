@@ -145,7 +145,7 @@ fn two_cuts_in_a_row_with_encryption() {
             flash.key = Some(KEY);
             let records_before = records(count);
             // Each start of a device derives its keys, so this takes longer than without.
-            pairs += cut_twice_at_every(13, flash, &records_before, [&short(b'a'), &short(b'b')]);
+            pairs += cut_twice_at_every(29, flash, &records_before, [&short(b'a'), &short(b'b')]);
         }
     }
     println!("{pairs} pairs of cuts with encryption, {} nonces", check_nonces());
