@@ -35,6 +35,8 @@
 //! 9. **`join` proves the key**, even if the network is already joined with another one: the
 //!    machine saves what `join` has accepted.
 //! 10. **`link` reports what the radio does now**, as far as it reports anything.
+//! 11. **`pair` offers an open network only if the access point is known to be open**: see
+//!     [`credentials`](crate::wsc::credentials). Otherwise it returns [`ErrorKind::NotOpen`].
 //!
 //! # Platforms that keep networks
 //!
@@ -119,11 +121,12 @@
 //! [final](ErrorKind::is_final) kind the pairing ends: `Overlap`, `OverlapWithoutChoice`,
 //! `RefusedOrOverlap`, `Insecure`, `Wep`, `TkipOnly`, `EmptyKey`, `NotOpen`, `InvalidKey`,
 //! `NoNetwork`, `Unsupported`, `WithoutWps`, `NoDevice`, `Unmanaged`, `Blocked`, `ManagedByOther`,
-//! `KeptElsewhere`, `NotPermitted`. After any other kind, `pair` and `join` are called again after a pause, until the window closes. If `pair`
-//! returns `Refused` twice in a row, the pairing ends. A network for which `join` returns
-//! `WrongKey` or `Refused` twice in a row is not tried again, and the task ends if it was the last
-//! one. An error of `apply` ends a change of settings, and an error of `keep` ends any task. While
-//! settings are being restored, every kind leads to another try. A method may return these kinds:
+//! `KeptElsewhere`, `NotPermitted`. After any other kind, `pair` and `join` are called again after
+//! a pause, until the window closes. If `pair` returns `Refused` twice in a row, the pairing ends.
+//! A network for which `join` returns `WrongKey` or `Refused` twice in a row is not tried again,
+//! and the task ends if it was the last one. An error of `apply` ends a change of settings, and an
+//! error of `keep` ends any task. While settings are being restored, every kind leads to another
+//! try. A method may return these kinds:
 //!
 //! * each method: `Unsupported`, `NoDevice`, `Unmanaged`, `Blocked`, `ManagedByOther`,
 //!   `NotPermitted`, `NoResponse`, `Other`;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use device::{Device, state_directory};
 use lab::{Router, SavedNetwork, Security, Supplicant, reset_radios};
 use wps_core::driver::SearchProgress;
-use wps_core::{Cause, ErrorKind, Loaded, Phase, Settings};
+use wps_core::{Cause, ErrorKind, Loaded, Phase, Settings, Ssid};
 use wps_testkit::wsc::{AES, NONE, OPEN, TKIP, WEP, WPA_PSK, WPA2_PSK};
 
 /// How long one step of a test may take.
@@ -220,6 +220,8 @@ fn pairs_with_wpa3_mixed_and_open_networks() {
         pair(&device, &router);
         let status = station.status();
         assert_eq!(status.get("key_mgmt").map(String::as_str), Some(joined_by), "{security:?}");
+        let last = device.wait_idle().last.expect("a result");
+        assert_eq!(last.is_open, security == Security::Open);
         drop(router);
     }
 }
@@ -313,6 +315,54 @@ fn of_two_pressed_routers_the_chosen_one_is_paired_with() {
     device.start_with(two.bssid().parse().expect("an address")).expect("started");
     assert_eq!(device.wait_result(), Ok(()));
     host.assert_paired_with("two");
+}
+
+/// Each radio of a mesh, for example, has a UUID of its own, and all are pressed at once. Waiting
+/// does not help, so the person chooses one.
+#[test]
+fn a_router_whose_bands_have_different_uuids_is_an_overlap_until_one_is_chosen() {
+    reset_radios();
+    let host = Host::connected_to_old();
+    let low = Router::setup(0, "home").channel(6).start();
+    let high = Router::setup(3, "home").channel(36).start();
+    let device = host.boot();
+    low.press_button();
+    high.press_button();
+    device.start().expect("started");
+    assert_eq!(device.wait_result(), Err(Cause::Driver(ErrorKind::Overlap)));
+    let status = device.wait_idle();
+    let mut seen: Vec<_> = status.pressed.as_slice().iter().collect();
+    seen.sort_by_key(|it| it.frequency_mhz);
+    let [seen_low, seen_high] = seen[..] else { panic!("{seen:?}") };
+    assert_eq!((seen_low.frequency_mhz, seen_high.frequency_mhz), (2437, 5180));
+    assert_eq!(seen_low.bssid, low.bssid().parse().expect("an address"));
+    assert!(seen.iter().all(|it| it.ssid.as_ref().is_some_and(|it| it.as_bytes() == b"home")));
+    host.assert_unchanged();
+    device.start_with(seen_high.bssid).expect("started");
+    assert_eq!(device.wait_result(), Ok(()));
+    host.assert_paired_with("home");
+    assert!(device.wait_idle().pressed.as_slice().is_empty());
+}
+
+/// It is open before the pairing, and takes a new key with it.
+#[test]
+fn a_router_that_was_never_set_up_is_announced_and_paired_with() {
+    reset_radios();
+    let router = Router::setup(0, "new").security(Security::Open).channel(6).line("wps_state=1");
+    let router = router.start();
+    let station = station_without_networks();
+    let state = state_directory();
+    let device = Device::boot(1, state.path());
+    device.start().expect("started");
+    device.wait_status("the announcement", |status| {
+        let ssid = Ssid::new(b"new").ok();
+        status.progress == SearchProgress::NotConfigured { ssid }
+    });
+    router.press_button();
+    assert_eq!(device.wait_result(), Ok(()));
+    let status = station.status();
+    assert_eq!(status.get("key_mgmt").map(String::as_str), Some("WPA2-PSK"));
+    assert!(!device.wait_idle().last.expect("a result").is_open);
 }
 
 // --- failure: everything is as before ------------------------------------------------------------

@@ -61,7 +61,7 @@ test("after an overlap one of the routers can be chosen", () =>
     await click(page, "A second router presses too");
     await waitForText(page, "choice", "Choose one that is yours");
     await waitForText(page, "choice", "“Home” (02:00:00:00:00:00), 2.4 GHz, strong");
-    await click(page, "“Neighbour” (02:00:00:00:00:01)");
+    await click(page, "“Neighbour” (02:00:00:00:00:01), 2.4 GHz, strong");
     await waitForText(page, "message", "Connected to “Neighbour”");
     assert.equal(await page.locator("#choice").isVisible(), false);
   }));
@@ -123,7 +123,7 @@ test("an idle device whose network has a new password says so, and pairs again",
     await click(page, "A second router presses too");
     await waitForText(page, "message", "the network no longer accepts its saved key");
     await waitForText(page, "advice", "The last try failed: more than one router is pairing.");
-    await click(page, "“Home” (02:00:00:00:00:00)");
+    await click(page, "“Home” (02:00:00:00:00:00), 2.4 GHz, strong");
     await waitForText(page, "message", "Connected to “Home”");
   }));
 
