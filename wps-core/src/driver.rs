@@ -123,10 +123,10 @@
 //! `NoNetwork`, `Unsupported`, `WithoutWps`, `NoDevice`, `Unmanaged`, `Blocked`, `ManagedByOther`,
 //! `KeptElsewhere`, `NotPermitted`. After any other kind, `pair` and `join` are called again after
 //! a pause, until the window closes. If `pair` returns `Refused` twice in a row, the pairing ends.
-//! A network for which `join` returns `WrongKey` or `Refused` twice in a row is not tried again,
-//! and the task ends if it was the last one. An error of `apply` ends a change of settings, and an
-//! error of `keep` ends any task. While settings are being restored, every kind leads to another
-//! try. A method may return these kinds:
+//! A network for which `join` returns `WrongKey`, `Refused` or `WithoutWpa2` twice in a row is not
+//! tried again, and the task ends if it was the last one. An error of `apply` ends a change of
+//! settings, and an error of `keep` ends any task. While settings are being restored, every kind
+//! leads to another try. A method may return these kinds:
 //!
 //! * each method: `Unsupported`, `NoDevice`, `Unmanaged`, `Blocked`, `ManagedByOther`,
 //!   `NotPermitted`, `NoResponse`, `Other`;
@@ -134,7 +134,7 @@
 //!   [`CredentialError`](crate::wsc::CredentialError), and `RefusedOrOverlap` if the radio cannot
 //!   distinguish the two;
 //! * `check_pairing` and `pair` also: `WithoutWps`;
-//! * `join` also: `WrongKey`, `NotFound`, `Refused`, `Insecure`;
+//! * `join` also: `WrongKey`, `NotFound`, `Refused`, `Insecure`, `WithoutWpa2`;
 //! * `apply` and `join` also: `KeptElsewhere`.
 //!
 //! # Questions
@@ -246,7 +246,7 @@ pub trait WifiDriver {
     ///
     /// # Errors
     /// The [kinds of every method](self#errors), and `WrongKey`, `NotFound`, `Refused`,
-    /// `Insecure`, `KeptElsewhere`.
+    /// `Insecure`, `WithoutWpa2`, `KeptElsewhere`.
     async fn join(&mut self, network: &Credentials, snapshot: &Snapshot)
     -> Result<(), Self::Error>;
 

@@ -283,7 +283,9 @@ impl Cause {
                 ErrorKind::Insecure | ErrorKind::Wep | ErrorKind::TkipOnly => "insecure",
                 ErrorKind::WrongKey => "wrong_key",
                 ErrorKind::NotFound => "not_found",
-                ErrorKind::Unsupported | ErrorKind::WithoutWps => "unsupported",
+                ErrorKind::Unsupported | ErrorKind::WithoutWps | ErrorKind::WithoutWpa2 => {
+                    "unsupported"
+                }
                 ErrorKind::NoDevice | ErrorKind::Unmanaged => "absent",
                 ErrorKind::Blocked => "blocked",
                 ErrorKind::ManagedByOther => "managed",
@@ -318,6 +320,7 @@ impl Cause {
                 ErrorKind::InvalidKey => "invalid_key",
                 ErrorKind::NoNetwork => "no_network",
                 ErrorKind::WithoutWps => "without_wps",
+                ErrorKind::WithoutWpa2 => "without_wpa2",
                 ErrorKind::Unmanaged => "unmanaged",
                 ErrorKind::Overlap
                 | ErrorKind::Refused
@@ -454,6 +457,10 @@ impl Cause {
                 }
                 ErrorKind::NotFound => {
                     "The network is not in range. Move closer to the router and try again."
+                }
+                ErrorKind::WithoutWpa2 => {
+                    "Set the security of the router's Wi-Fi to WPA2, or to WPA2 and WPA3, and try \
+                     again."
                 }
                 ErrorKind::Unsupported => "This device's radio cannot do it. Set Wi-Fi up by hand.",
                 ErrorKind::WithoutWps => {

@@ -40,8 +40,8 @@ macro_rules! one_of_each {
 all_variants! {
     ErrorKind: Overlap, OverlapWithoutChoice, Refused, RefusedOrOverlap, RouterBusy, RouterLost,
         Insecure, Wep, TkipOnly, EmptyKey, NotOpen, InvalidKey, NoNetwork, WrongKey, NotFound,
-        Unsupported, WithoutWps, NoDevice, Unmanaged, Blocked, ManagedByOther, KeptElsewhere,
-        NotPermitted, NoResponse, Other;
+        WithoutWpa2, Unsupported, WithoutWps, NoDevice, Unmanaged, Blocked, ManagedByOther,
+        KeptElsewhere, NotPermitted, NoResponse, Other;
     IdleEvent: ConfigLost, KeyRefused, KeyAccepted, NetworkRemoved;
     Security: Open, Owe, Wep, Wpa, WpaWpa2, Wpa2, Wpa2Wpa3, Wpa3, Enterprise;
     Cipher: None, Wep, Tkip, Ccmp, TkipCcmp, Gcmp;

@@ -164,6 +164,7 @@ fn pattern_of_result(task: TaskKind, result: Result<(), Cause>) -> Pattern {
                     | ErrorKind::NoNetwork
                     | ErrorKind::WrongKey
                     | ErrorKind::NotFound
+                    | ErrorKind::WithoutWpa2
                     | ErrorKind::Unsupported
                     | ErrorKind::WithoutWps
                     | ErrorKind::NoDevice

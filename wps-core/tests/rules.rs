@@ -274,6 +274,7 @@ fn the_advice_matches_the_troubleshooting_table() {
         (Cause::Driver(ErrorKind::Unsupported), "by hand"),
         (Cause::Driver(ErrorKind::WithoutWps), "by hand"),
         (Cause::JoinRefused, "list of allowed devices"),
+        (Cause::Driver(ErrorKind::WithoutWpa2), "to WPA2, or to WPA2 and WPA3"),
     ] {
         assert!(cause.advice().contains(words), "{cause:?}: {}", cause.advice());
     }

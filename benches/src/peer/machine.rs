@@ -270,7 +270,7 @@ impl Machine {
                 })
             }
             Input::Joined(Err(kind)) if kind.is_final() => self.roll_back(now, (*kind).into()),
-            Input::Joined(Err(kind @ ErrorKind::WrongKey)) => {
+            Input::Joined(Err(kind @ (ErrorKind::WrongKey | ErrorKind::WithoutWpa2))) => {
                 self.on_refusal(now, *turn, (*kind).into(), *is_retry)
             }
             Input::Joined(Err(ErrorKind::Refused)) => {

@@ -92,6 +92,10 @@ pub enum ErrorKind {
     /// The network is not in range.
     #[error("the network is not in range")]
     NotFound,
+    /// The network is in range and has a key, and does not offer WPA2, which this radio needs: it
+    /// takes only WPA3, or it is open or uses WEP or WPA. Only for radios that cannot use WPA3.
+    #[error("the network does not offer WPA2, which this device needs")]
+    WithoutWpa2,
     /// This radio or its software does not support the operation.
     #[error("the radio cannot do this")]
     Unsupported,
@@ -155,6 +159,7 @@ impl ErrorKind {
             | Self::RouterLost
             | Self::WrongKey
             | Self::NotFound
+            | Self::WithoutWpa2
             | Self::NoResponse
             | Self::Other => false,
         }

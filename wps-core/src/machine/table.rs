@@ -171,12 +171,16 @@ impl Machine {
             }
             (
                 State::Joining { task, index, is_retry: false, step: Step::Try(_) },
-                Input::Joined(Err(kind @ (ErrorKind::WrongKey | ErrorKind::Refused))),
+                Input::Joined(Err(
+                    kind @ (ErrorKind::WrongKey | ErrorKind::Refused | ErrorKind::WithoutWpa2),
+                )),
             ) => task.pause_join(now, KEY_RETRY_DELAY, cause_of_join(kind), index, true),
-            // Refused twice: this network will not accept its key, or this device.
+            // Refused twice: this network will not accept its key, or this device, and stays so.
             (
                 State::Joining { task, index, is_retry: true, step: Step::Try(_) },
-                Input::Joined(Err(kind @ (ErrorKind::WrongKey | ErrorKind::Refused))),
+                Input::Joined(Err(
+                    kind @ (ErrorKind::WrongKey | ErrorKind::Refused | ErrorKind::WithoutWpa2),
+                )),
             ) => {
                 let cause = cause_of_join(kind);
                 if self.target.remove_network(index) {

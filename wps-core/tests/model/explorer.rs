@@ -295,7 +295,10 @@ fn check_error_kind(node: &Node, kind: ErrorKind) -> Result<(), String> {
     };
     let modelled = match (node.command, kind) {
         // The machine counts these.
-        (CommandId::Join(..), ErrorKind::WrongKey | ErrorKind::Refused) => ErrorKind::WrongKey,
+        (
+            CommandId::Join(..),
+            ErrorKind::WrongKey | ErrorKind::Refused | ErrorKind::WithoutWpa2,
+        ) => ErrorKind::WrongKey,
         (CommandId::Pair, ErrorKind::Refused) => kind,
         _ if node.deadline.is_some() => modelled_kind(kind),
         _ => ErrorKind::Other,

@@ -146,18 +146,23 @@ fn a_press_that_was_heard_is_not_reported_as_none() {
 
 #[test]
 fn a_network_that_refuses_the_device_twice_ends_the_pairing() {
-    let env = Environment::settled(station(old()));
-    let mut sim = start_pairing_at_10(&env);
-    sim.press_router("home");
-    sim.advance_to(10.9);
-    env.air.set_fault(Some(RadioFault::Fails(ErrorKind::Refused)));
-    sim.advance_to(12.0);
-    sim.expect(Phase::Joining { ssid: ssid(b"home") });
-    sim.advance_to(16.5); // the second join has failed, and so does what follows it
-    env.air.set_fault(None);
-    sim.advance_to(20.0);
-    sim.expect_ended(Err(Cause::JoinRefused));
-    sim.expect_settled(&station(old()));
+    for (kind, cause) in [
+        (ErrorKind::Refused, Cause::JoinRefused),
+        (ErrorKind::WithoutWpa2, Cause::Driver(ErrorKind::WithoutWpa2)),
+    ] {
+        let env = Environment::settled(station(old()));
+        let mut sim = start_pairing_at_10(&env);
+        sim.press_router("home");
+        sim.advance_to(10.9);
+        env.air.set_fault(Some(RadioFault::Fails(kind)));
+        sim.advance_to(12.0);
+        sim.expect(Phase::Joining { ssid: ssid(b"home") });
+        sim.advance_to(16.5); // the second join has failed, and so does what follows it
+        env.air.set_fault(None);
+        sim.advance_to(20.0);
+        sim.expect_ended(Err(cause));
+        sim.expect_settled(&station(old()));
+    }
 }
 
 #[test]
