@@ -4,7 +4,7 @@ use wps_core::wsc::Bssid;
 use wps_core::{BssInfo, Channel, Mode, Ssid};
 use wps_core::{Cipher, Link, Security};
 
-use crate::layout::ApRecord;
+use crate::layout::{AUTH_OPEN, ApRecord, CIPHER_NONE};
 
 // Bits of `ApRecord::flags`.
 const PHY_11N: u32 = 1 << 2;
@@ -21,7 +21,7 @@ pub(crate) fn from_record(record: &ApRecord) -> BssInfo {
         width_mhz: width_mhz(record.bandwidth),
         secondary_above: secondary_above(record.second),
         signal_dbm: Some(record.rssi.into()),
-        security: security(record.authmode),
+        security: security(record),
         pairwise_cipher: cipher(record.pairwise_cipher),
         group_cipher: cipher(record.group_cipher),
         generation: generation(record.flags),
@@ -41,7 +41,7 @@ pub(crate) fn link(record: &ApRecord) -> Link {
         frequency_mhz: frequency_mhz(record.primary),
         width_mhz: width_mhz(record.bandwidth),
         signal_dbm: Some(record.rssi.into()),
-        security: security(record.authmode),
+        security: security(record),
         pairwise_cipher: cipher(record.pairwise_cipher),
         group_cipher: cipher(record.group_cipher),
         generation: generation(record.flags),
@@ -81,10 +81,14 @@ fn secondary_above(second: u32) -> Option<bool> {
     }
 }
 
-/// Converts a `wifi_auth_mode_t`.
-fn security(authmode: u32) -> Option<Security> {
-    match authmode {
-        0 => Some(Security::Open),
+/// Converts a `wifi_auth_mode_t`. Returns `None` for an access point whose security the library
+/// does not know: it has no SAE, so WPA3 alone is one of these. Such an access point is not open,
+/// which its ciphers show.
+fn security(record: &ApRecord) -> Option<Security> {
+    let has_ciphers = [record.pairwise_cipher, record.group_cipher] != [CIPHER_NONE; 2];
+    match record.authmode {
+        AUTH_OPEN if has_ciphers => None,
+        AUTH_OPEN => Some(Security::Open),
         1 => Some(Security::Wep),
         2 => Some(Security::Wpa),
         3 => Some(Security::Wpa2),

@@ -7,11 +7,14 @@ use wps_core::{
     WifiDriver,
 };
 
+use crate::error::join_error;
 use crate::layout::{
-    AUTH_OPEN, AUTH_WPA2, AccessPointConfig, CIPHER_CCMP, MODE_ACCESS_POINT, MODE_OFF, MODE_STATION,
+    AUTH_OPEN, AUTH_WPA2, AccessPointConfig, CIPHER_CCMP, ERR_NOT_CONNECT, INTERFACE_ACCESS_POINT,
+    MODE_ACCESS_POINT, MODE_OFF, MODE_STATION,
 };
-use crate::state::{Link as StationLink, SCAN_FINISHED, STATION, State};
-use crate::{EspError, bss_info, credentials, ffi, maintain, pairing, station};
+use crate::state::{Link as StationLink, REASON_ASSOC_LEAVE, SCAN_FINISHED, STATION, State};
+use crate::station::JoinedSecurity;
+use crate::{EspError, Options, bss_info, credentials, ffi, maintain, pairing, station};
 
 /// The value that keeps the library running: esp-radio's `WifiController`. On a host, where the
 /// tests provide a fake library, it is `()`.
@@ -33,11 +36,13 @@ impl Controller for () {}
 /// library cannot search for routers otherwise.
 ///
 /// [`maintain`](WifiDriver::maintain) reconnects a lost link after one second. If that fails, it
-/// tries again after two seconds, four, … up to 60. It never reports a lost configuration, because
+/// tries again after two seconds, four, … up to 60, each with a random addition of up to a quarter.
+/// It never reports a lost configuration, because
 /// nothing restarts the library without this program.
 pub struct Driver<C, T> {
     _controller: C,
     clock: T,
+    options: Options,
     /// The settings of the last `apply` or `join`. What `maintain` has reported belongs to them.
     applied: Option<Settings>,
 }
@@ -45,12 +50,16 @@ pub struct Driver<C, T> {
 impl<C: Controller, T: Clock> Driver<C, T> {
     /// Creates the driver for the radio that `controller` has started. It takes the controller,
     /// because dropping the controller ends Wi-Fi. From now on nothing else may call the library.
+    /// The options replace those of esp-radio: the country, and a transmit power of only 5 dBm.
     ///
     /// # Errors
-    /// Returns an error if the library cannot be set to keep its configuration in RAM only.
-    pub fn new(controller: C, clock: T) -> Result<Self, EspError> {
+    /// Returns an error if an option has an invalid value, if the library does not know the
+    /// country, or if it cannot be set to keep its configuration in RAM only.
+    pub fn new(controller: C, clock: T, options: Options) -> Result<Self, EspError> {
+        options.check()?;
         ffi::set_storage_ram()?;
-        Ok(Self { _controller: controller, clock, applied: None })
+        options.set_country()?;
+        Ok(Self { _controller: controller, clock, options, applied: None })
     }
 }
 
@@ -72,13 +81,15 @@ impl<C: Controller, T: Clock> WifiDriver for Driver<C, T> {
                     station::switch_off()?;
                     return Err(error);
                 }
-                if !station::is_joined(network)? {
-                    station::start_join(network)?;
+                if !station::keep_link(network)? {
+                    station::start_join(network, &self.options)?;
                 }
                 STATION.set_reconnect(true);
                 Ok(())
             }
-            Settings::AccessPoint { access_point, .. } => start_access_point(access_point),
+            Settings::AccessPoint { access_point, .. } => {
+                start_access_point(access_point, &self.options)
+            }
             Settings::Off { .. } => station::switch_off(),
         }
     }
@@ -86,7 +97,7 @@ impl<C: Controller, T: Clock> WifiDriver for Driver<C, T> {
     async fn pair(&mut self, context: &mut PairContext<'_>) -> Result<Offer, EspError> {
         context.report_progress(SearchProgress::Looking);
         context.before_disconnect().await;
-        pairing::pair().await
+        pairing::pair(&self.options).await
     }
 
     async fn join(&mut self, network: &Credentials, _: &Snapshot) -> Result<(), EspError> {
@@ -94,14 +105,17 @@ impl<C: Controller, T: Clock> WifiDriver for Driver<C, T> {
         self.applied = Some(Settings::Station { network: network.clone() });
         // After a pairing the library may have joined by itself. If that link is not good enough,
         // this attempt shows whether the network can be joined after the next boot.
-        if !station::is_joined(network)? {
-            let guard = JoinGuard::start(network)?;
+        if !station::keep_link(network)? {
+            let guard = JoinGuard::start(network, &self.options)?;
             let is_over = |state: &State| state.link != StationLink::Connecting;
             match STATION.wait_for(is_over).await.link {
-                StationLink::Up => guard.disarm(),
-                StationLink::Down(reason) => return Err(EspError::Link { reason }),
-                StationLink::Connecting => {}
+                StationLink::Down(reason) => return Err(join_error(reason, network)),
+                StationLink::Up | StationLink::Connecting => {}
             }
+            if station::joined_security(network) == Some(JoinedSecurity::Insufficient) {
+                return Err(EspError::WithoutWpa2);
+            }
+            guard.disarm();
         }
         STATION.set_reconnect(true);
         Ok(())
@@ -130,7 +144,7 @@ impl<C: Controller, T: Clock> WifiDriver for Driver<C, T> {
     }
 
     async fn maintain(&mut self, _: &Settings) -> IdleEvent {
-        maintain::maintain(&self.clock).await
+        maintain::maintain(&self.clock, self.options.random).await
     }
 }
 
@@ -138,8 +152,8 @@ impl<C: Controller, T: Clock> WifiDriver for Driver<C, T> {
 struct JoinGuard;
 
 impl JoinGuard {
-    fn start(network: &Credentials) -> Result<Self, EspError> {
-        station::start_join(network)?;
+    fn start(network: &Credentials, options: &Options) -> Result<Self, EspError> {
+        station::start_join(network, options)?;
         Ok(Self)
     }
 
@@ -151,6 +165,8 @@ impl JoinGuard {
 
 impl Drop for JoinGuard {
     fn drop(&mut self) {
+        // The library may report the end of the attempt later, or never.
+        STATION.set_link(StationLink::Down(REASON_ASSOC_LEAVE));
         // An error does not matter here: the next method that changes the radio stops it first.
         let _ = ffi::disconnect();
     }
@@ -178,7 +194,7 @@ impl Drop for ScanGuard {
 
 /// Starts the access point, unless it is running with this configuration: a restart would lose its
 /// stations.
-fn start_access_point(access_point: &AccessPoint) -> Result<(), EspError> {
+fn start_access_point(access_point: &AccessPoint, options: &Options) -> Result<(), EspError> {
     let mut config = access_point_config(access_point)?;
     let is_serving = STATION.state().access_point_started && ffi::mode()? == MODE_ACCESS_POINT;
     if is_serving && is_same(&ffi::access_point_config()?, &config) {
@@ -188,6 +204,7 @@ fn start_access_point(access_point: &AccessPoint) -> Result<(), EspError> {
     ffi::set_mode(MODE_ACCESS_POINT)?;
     let started = ffi::set_access_point_config(&mut config).and_then(|()| ffi::start());
     if started.is_ok() {
+        options.apply(INTERFACE_ACCESS_POINT);
         STATION.update(|state| state.access_point_started = true);
     } else {
         // The first error is the one to report. The state already says that nothing is running.
@@ -225,11 +242,15 @@ fn access_point_config(access_point: &AccessPoint) -> Result<AccessPointConfig, 
 }
 
 fn station_link() -> Result<Link, EspError> {
+    let down = Link { mode: Some(Mode::Station), ..Link::default() };
     let link = match STATION.state().link {
-        StationLink::Up => bss_info::link(&ffi::joined_ap()?),
-        StationLink::Connecting | StationLink::Down(_) => {
-            Link { mode: Some(Mode::Station), ..Link::default() }
-        }
+        StationLink::Up => match ffi::joined_ap() {
+            Ok(access_point) => bss_info::link(&access_point),
+            // The link goes down at this moment.
+            Err(EspError::Library { code: ERR_NOT_CONNECT, .. }) => down,
+            Err(error) => return Err(error),
+        },
+        StationLink::Connecting | StationLink::Down(_) => down,
     };
     Ok(Link { address: ffi::station_address().ok().map(Bssid), ..link })
 }

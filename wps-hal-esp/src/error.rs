@@ -3,7 +3,7 @@
 use core::fmt;
 
 use wps_core::wsc::CredentialError;
-use wps_core::{DriverError, ErrorKind};
+use wps_core::{Credentials, DriverError, ErrorKind, Secret};
 
 use crate::layout::ERR_NOT_INIT;
 
@@ -34,6 +34,15 @@ pub enum EspError {
     /// The radio does not support what was requested.
     #[error("{0}")]
     Unsupported(&'static str),
+    /// An option of the driver has an invalid value.
+    #[error("{0}")]
+    InvalidOption(&'static str),
+    /// The library did not report the end of an attempt to join.
+    #[error("the radio did not report the end of an attempt to join")]
+    NoResponse,
+    /// The network has a key, and no access point of it offers WPA2.
+    #[error("{}", ErrorKind::WithoutWpa2)]
+    WithoutWpa2,
     /// The settings name a network whose key only another network manager has.
     #[error("{}", ErrorKind::KeptElsewhere)]
     KeptElsewhere,
@@ -75,7 +84,9 @@ impl DriverError for EspError {
         match self {
             Self::Library { code: ERR_NOT_INIT, .. } => ErrorKind::NoDevice,
             Self::Library { .. } | Self::Event { .. } => ErrorKind::Other,
-            Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::Unsupported(_) | Self::InvalidOption(_) => ErrorKind::Unsupported,
+            Self::NoResponse => ErrorKind::NoResponse,
+            Self::WithoutWpa2 => ErrorKind::WithoutWpa2,
             Self::KeptElsewhere => ErrorKind::KeptElsewhere,
             Self::Credentials(error) => error.kind(),
             Self::Exchange { reason } => exchange_error_kind(*reason),
@@ -100,16 +111,24 @@ fn exchange_error_kind(reason: u32) -> ErrorKind {
     }
 }
 
+/// Returns the error for a network that was not joined.
+pub(crate) fn join_error(reason: u8, network: &Credentials) -> EspError {
+    match (reason, &network.secret) {
+        // Access points with this name are in range, and the library can use none: they have only
+        // WPA3 (210), or less than WPA2 (211).
+        (210 | 211, Secret::Key(_) | Secret::Kept(_)) => EspError::WithoutWpa2,
+        (_, _) => EspError::Link { reason },
+    }
+}
+
 /// Converts the library's reason for a network that was not joined.
 pub(crate) fn link_error_kind(reason: u8) -> ErrorKind {
     match reason {
         // MIC failure, timeouts of the handshake, authentication failed. Not reason 2, which also
         // follows if the router does not answer.
         14 | 15 | 23 | 202 | 204 => ErrorKind::WrongKey,
-        // No access point with this name, or none that is suitable.
-        201 | 210 | 212 => ErrorKind::NotFound,
-        // No access point with this name has at least WPA2.
-        211 => ErrorKind::Insecure,
+        // No access point with this name, or its signal is too weak.
+        201 | 212 => ErrorKind::NotFound,
         _ => ErrorKind::Other,
     }
 }
@@ -169,6 +188,9 @@ mod tests {
             EspError::Library { .. } => EspError::Library { call: "esp_wifi_start", code: 0x101 },
             EspError::Event { .. } => EspError::Event { id: 8, length: 3 },
             EspError::Unsupported(_) => EspError::Unsupported("this radio cannot do this"),
+            EspError::InvalidOption(_) => EspError::InvalidOption("the power is too high"),
+            EspError::NoResponse => EspError::NoResponse,
+            EspError::WithoutWpa2 => EspError::WithoutWpa2,
             EspError::KeptElsewhere => EspError::KeptElsewhere,
             EspError::Credentials(_) => EspError::Credentials(CredentialError::InvalidKey),
             EspError::Exchange { .. } => EspError::Exchange { reason: 1 },

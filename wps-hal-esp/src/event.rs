@@ -13,17 +13,16 @@ use crate::layout::{
     REASON_OFFSET, SCAN_DONE, STATION_CONNECTED, STATION_DISCONNECTED, STATION_STOP, SUCCESS_LEN,
     WPS_FAILED, WPS_OVERLAP, WPS_PIN, WPS_SUCCESS, WPS_TIMED_OUT,
 };
-use crate::state::{Link, SCAN_FINISHED, STATION, WPS_EVENT, WpsEvent};
+use crate::state::{Link, REASON_ASSOC_LEAVE, SCAN_FINISHED, STATION, WPS_EVENT, WpsEvent};
 
-// Reason codes of IEEE 802.11.
+/// Reason code of IEEE 802.11.
 const REASON_UNSPECIFIED: u8 = 1;
-const REASON_ASSOC_LEAVE: u8 = 8;
 
 /// Handles a Wi-Fi event. Returns whether the event must not be passed on to esp-radio.
 pub(crate) fn on_event(id: i32, payload: Option<&[u8]>, length: usize) -> bool {
     match id {
         WPS_SUCCESS | WPS_FAILED | WPS_TIMED_OUT | WPS_OVERLAP => {
-            WPS_EVENT.signal(parse_wps_event(id, payload, length));
+            on_wps_event(id, payload, length);
             true
         }
         WPS_PIN => true,
@@ -38,7 +37,7 @@ pub(crate) fn on_event(id: i32, payload: Option<&[u8]>, length: usize) -> bool {
         STATION_DISCONNECTED => {
             // The link is down even if the payload is malformed.
             let reason = payload.and_then(|bytes| bytes.get(REASON_OFFSET)).copied();
-            STATION.set_link(Link::Down(reason.unwrap_or(REASON_UNSPECIFIED)));
+            STATION.on_disconnected(reason.unwrap_or(REASON_UNSPECIFIED));
             false
         }
         STATION_STOP => {
@@ -49,13 +48,22 @@ pub(crate) fn on_event(id: i32, payload: Option<&[u8]>, length: usize) -> bool {
     }
 }
 
-fn parse_wps_event(id: i32, payload: Option<&[u8]>, length: usize) -> WpsEvent {
+/// Handles the end of a search. Not a part of the function above: all events are posted on the
+/// small stack of the library's thread, and none of the others needs this one's frame.
+#[cold]
+#[inline(never)]
+fn on_wps_event(id: i32, payload: Option<&[u8]>, length: usize) {
+    let networks = payload.and_then(|payload| <&[u8; SUCCESS_LEN]>::try_from(payload).ok());
+    WPS_EVENT.put(classify(id, payload, length), networks);
+}
+
+fn classify(id: i32, payload: Option<&[u8]>, length: usize) -> WpsEvent {
     match (id, payload) {
         (WPS_SUCCESS, None) if length == 0 => WpsEvent::SuccessInConfig,
-        (WPS_SUCCESS, Some([count, networks @ ..]))
+        (WPS_SUCCESS, Some([count, ..]))
             if length == SUCCESS_LEN && (1..=MAX_CREDENTIALS).contains(&usize::from(*count)) =>
         {
-            WpsEvent::Success(parse_networks(networks, usize::from(*count)))
+            WpsEvent::Success
         }
         (WPS_FAILED, Some(&[a, b, c, d])) => WpsEvent::Failed(u32::from_le_bytes([a, b, c, d])),
         (WPS_TIMED_OUT, None) if length == 0 => WpsEvent::TimedOut,
@@ -64,8 +72,11 @@ fn parse_wps_event(id: i32, payload: Option<&[u8]>, length: usize) -> WpsEvent {
     }
 }
 
-/// Returns the usable networks. If there are none, returns the error of the first network.
-fn parse_networks(networks: &[u8], count: usize) -> Result<Offer, CredentialError> {
+/// Returns the usable networks of a success. If there are none, returns the error of the first
+/// network.
+pub(crate) fn parse_networks(payload: &[u8; SUCCESS_LEN]) -> Result<Offer, CredentialError> {
+    let [count, networks @ ..] = payload;
+    let count = usize::from(*count);
     let mut usable = Vec::<_, MAX_CREDENTIALS>::new();
     let mut first_error = None;
     for network in networks.chunks_exact(32 + 64).take(count) {

@@ -23,6 +23,9 @@ unsafe extern "C" {
     fn esp_wifi_get_mode(mode: *mut u32) -> i32;
     safe fn esp_wifi_start() -> i32;
     safe fn esp_wifi_stop() -> i32;
+    fn esp_wifi_set_country_code(country: *const c_char, ieee80211d_enabled: bool) -> i32;
+    safe fn esp_wifi_set_protocol(interface: u32, bitmap: u8) -> i32;
+    safe fn esp_wifi_set_max_tx_power(quarters: i8) -> i32;
     fn esp_wifi_set_config(interface: u32, config: *mut c_void) -> i32;
     fn esp_wifi_get_config(interface: u32, config: *mut c_void) -> i32;
     safe fn esp_wifi_connect_internal() -> i32;
@@ -114,6 +117,23 @@ pub(crate) fn stop() -> Result<(), EspError> {
     check("esp_wifi_stop", esp_wifi_stop())
 }
 
+/// Sets the country, which is two letters, or `01`.
+pub(crate) fn set_country(code: [u8; 2], follow_access_point: bool) -> Result<(), EspError> {
+    let code = [code[0], code[1], 0];
+    // SAFETY: a C string, which the library copies.
+    let code = unsafe { esp_wifi_set_country_code(code.as_ptr().cast(), follow_access_point) };
+    check("esp_wifi_set_country_code", code)
+}
+
+pub(crate) fn set_protocol(interface: u32, bitmap: u8) -> Result<(), EspError> {
+    check("esp_wifi_set_protocol", esp_wifi_set_protocol(interface, bitmap))
+}
+
+/// Sets the highest transmit power, in quarters of a dBm. The radio must have started.
+pub(crate) fn set_max_tx_power(quarters: i8) -> Result<(), EspError> {
+    check("esp_wifi_set_max_tx_power", esp_wifi_set_max_tx_power(quarters))
+}
+
 pub(crate) fn set_station_config(config: &mut StationConfig) -> Result<(), EspError> {
     // SAFETY: a `wifi_config_t` with the `sta` member, as this interface requires; the library
     // copies it.
@@ -197,10 +217,9 @@ fn address(interface: u32) -> Result<[u8; 6], EspError> {
     check("esp_wifi_get_mac", code).map(|()| address)
 }
 
-pub(crate) fn wps_enable() -> Result<(), EspError> {
-    let config = WpsConfig::PUSH_BUTTON;
+pub(crate) fn wps_enable(config: &WpsConfig) -> Result<(), EspError> {
     // SAFETY: an `esp_wps_config_t`, which the library copies before it returns.
-    let code = unsafe { esp_wifi_wps_enable(&config) };
+    let code = unsafe { esp_wifi_wps_enable(config) };
     check("esp_wifi_wps_enable", code)
 }
 

@@ -14,11 +14,25 @@ pub(crate) const MODE_STATION: u32 = 1;
 pub(crate) const MODE_ACCESS_POINT: u32 = 2;
 
 pub(crate) const AUTH_OPEN: u32 = 0;
+pub(crate) const AUTH_WEP: u32 = 1;
+pub(crate) const AUTH_WPA: u32 = 2;
 pub(crate) const AUTH_WPA2: u32 = 3;
+pub(crate) const AUTH_WPA_WPA2: u32 = 4;
+pub(crate) const AUTH_WPA3: u32 = 6;
+pub(crate) const AUTH_WPA2_WPA3: u32 = 7;
+pub(crate) const CIPHER_NONE: u32 = 0;
 pub(crate) const CIPHER_CCMP: u32 = 4;
+
+// Bits of the protocols.
+pub(crate) const PROTOCOL_11B: u8 = 1;
+pub(crate) const PROTOCOL_11G: u8 = 2;
+pub(crate) const PROTOCOL_11N: u8 = 4;
+pub(crate) const PROTOCOL_11AX: u8 = 64;
 
 /// `ESP_ERR_WIFI_NOT_INIT`.
 pub(crate) const ERR_NOT_INIT: i32 = 0x3001;
+/// `ESP_ERR_WIFI_NOT_CONNECT`.
+pub(crate) const ERR_NOT_CONNECT: i32 = 0x300f;
 
 // Wi-Fi events.
 pub(crate) const SCAN_DONE: i32 = 1;
@@ -285,8 +299,18 @@ const _: () = {
         MODE_STATION => wifi_mode_t_WIFI_MODE_STA,
         MODE_ACCESS_POINT => wifi_mode_t_WIFI_MODE_AP,
         AUTH_OPEN => wifi_auth_mode_t_WIFI_AUTH_OPEN,
+        AUTH_WEP => wifi_auth_mode_t_WIFI_AUTH_WEP,
+        AUTH_WPA => wifi_auth_mode_t_WIFI_AUTH_WPA_PSK,
         AUTH_WPA2 => wifi_auth_mode_t_WIFI_AUTH_WPA2_PSK,
+        AUTH_WPA_WPA2 => wifi_auth_mode_t_WIFI_AUTH_WPA_WPA2_PSK,
+        AUTH_WPA3 => wifi_auth_mode_t_WIFI_AUTH_WPA3_PSK,
+        AUTH_WPA2_WPA3 => wifi_auth_mode_t_WIFI_AUTH_WPA2_WPA3_PSK,
+        CIPHER_NONE => wifi_cipher_type_t_WIFI_CIPHER_TYPE_NONE,
         CIPHER_CCMP => wifi_cipher_type_t_WIFI_CIPHER_TYPE_CCMP,
+        PROTOCOL_11B => WIFI_PROTOCOL_11B,
+        PROTOCOL_11G => WIFI_PROTOCOL_11G,
+        PROTOCOL_11N => WIFI_PROTOCOL_11N,
+        PROTOCOL_11AX => WIFI_PROTOCOL_11AX,
         SCAN_DONE => wifi_event_t_WIFI_EVENT_SCAN_DONE,
         STATION_STOP => wifi_event_t_WIFI_EVENT_STA_STOP,
         STATION_CONNECTED => wifi_event_t_WIFI_EVENT_STA_CONNECTED,
@@ -297,5 +321,6 @@ const _: () = {
         WPS_PIN => wifi_event_t_WIFI_EVENT_STA_WPS_ER_PIN,
         WPS_OVERLAP => wifi_event_t_WIFI_EVENT_STA_WPS_ER_PBC_OVERLAP,
         ERR_NOT_INIT => ESP_ERR_WIFI_NOT_INIT,
+        ERR_NOT_CONNECT => ESP_ERR_WIFI_NOT_CONNECT,
     }
 };

@@ -14,16 +14,18 @@
 //! ```no_run
 //! use wps_core::embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 //! use wps_core::{Config, Control, Runner, Settings, SettingsStore};
-//! use wps_hal_esp::{Controller, Driver, EmbassyClock, EspError};
+//! use wps_hal_esp::{Controller, Driver, EmbassyClock, EspError, Options};
 //!
 //! /// A task next to those of the network and the web server. `controller` is esp-radio's:
-//! /// `WifiController::new(peripherals.WIFI, ControllerConfig::default())`.
+//! /// `WifiController::new(peripherals.WIFI, ControllerConfig::default())`. `random` is that of
+//! /// esp-hal's `Rng`.
 //! async fn wifi(
 //!     controller: impl Controller,
+//!     random: fn() -> u32,
 //!     store: impl SettingsStore,
 //!     control: &Control<CriticalSectionRawMutex>,
 //! ) -> Result<(), EspError> {
-//!     let driver = Driver::new(controller, EmbassyClock)?;
+//!     let driver = Driver::new(controller, EmbassyClock, Options::new(random))?;
 //!     // Factory settings: Wi-Fi off, or the device's own access point.
 //!     let config = Config::new(Settings::Off { remembered: None });
 //!     let boot = Runner::boot(driver, store, EmbassyClock, control, config);
@@ -76,12 +78,20 @@
 //! * **It cannot be limited to one access point.** `esp_wps_config_t` has no place for an address,
 //!   and the library overwrites the one in the station's configuration with that of the router that
 //!   it found. So [`can_pair_with_one`](wps_core::WifiDriver::can_pair_with_one) is `false`.
+//! * **It cannot join a network that takes only WPA3.** The library was built without SAE, as the
+//!   README shows. The pairing then ends with
+//!   [`WithoutWpa2`](wps_core::ErrorKind::WithoutWpa2). A network with WPA2 and WPA3 is joined with
+//!   WPA2. A scan does not name the security of an access point with WPA3 only, and reports one
+//!   with both as WPA2.
 //! * **It cannot report how the router's network is encrypted.** The library hands over only names
 //!   and keys. If it rejects credentials itself, for example those of a WEP network, it reports the
 //!   same failure as if the router had ended the exchange. An empty key is an error if the library
 //!   says that the network uses WPA, which it says only of one network without WPA2. Otherwise the
 //!   network counts as open. With a key, no network below WPA2 is joined. If the library has joined
-//!   one by itself, the driver leaves it and tries again with this limit.
+//!   one by itself, the driver leaves it and tries again with this limit. The joined access point
+//!   is checked again before the network is saved.
+//! * **It never finds a router whose network uses WEP.** The library skips it, and finds an open
+//!   one.
 //! * **It cannot detect session overlap over the whole window.** The library decides after one
 //!   scan, and counts two pressed routers without a UUID as two.
 //! * **It cannot take over a network whose name is shorter than the name that the router
@@ -112,6 +122,7 @@ mod ffi;
 mod layout;
 mod logging;
 mod maintain;
+mod options;
 mod pairing;
 mod state;
 mod station;
@@ -120,6 +131,7 @@ pub mod store;
 pub use clock::EmbassyClock;
 pub use driver::{Controller, Driver};
 pub use error::EspError;
+pub use options::{Country, DeviceInfo, Options, Protocol};
 
 #[cfg(all(
     any(target_arch = "riscv32", target_arch = "xtensa"),

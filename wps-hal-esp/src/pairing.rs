@@ -7,22 +7,23 @@ use wps_core::Secret;
 use wps_core::driver::Offer;
 use wps_core::wsc::CredentialError;
 
-use crate::layout::{AUTH_OPEN, StationConfig};
+use crate::layout::{AUTH_OPEN, StationConfig, WpsConfig};
 use crate::state::{WPS_EVENT, WpsEvent};
-use crate::{EspError, credentials, ffi, station};
+use crate::{EspError, Options, credentials, event, ffi, station};
 
 /// Searches until a router hands over its networks.
 ///
 /// The library ends every search after its own two minutes. The pairing window is not decided
 /// here, so this function then starts another search.
-pub(crate) async fn pair() -> Result<Offer, EspError> {
+pub(crate) async fn pair(options: &Options) -> Result<Offer, EspError> {
+    let wps_config = options.device.wps_config()?;
     // The configuration must be empty: on success the library copies the key over the old one
     // without clearing it, so the end of a longer old key would remain.
-    station::restart(&mut StationConfig::empty())?;
+    station::restart(&mut StationConfig::empty(), options)?;
     loop {
-        let guard = SearchGuard::start()?;
+        let guard = SearchGuard::start(&wps_config)?;
         let offer = match WPS_EVENT.wait().await {
-            WpsEvent::Success(offer) => offer?,
+            WpsEvent::Success => event::parse_networks(&WPS_EVENT.take_networks())?,
             WpsEvent::SuccessInConfig => {
                 let config = ffi::station_config()?;
                 let network = credentials::read(&config.ssid, &config.password)?;
@@ -47,11 +48,11 @@ pub(crate) async fn pair() -> Result<Offer, EspError> {
 struct SearchGuard;
 
 impl SearchGuard {
-    fn start() -> Result<Self, EspError> {
+    fn start(wps_config: &WpsConfig) -> Result<Self, EspError> {
         // `wps_enable` cancels an event that the library was about to post for an earlier search,
         // and the library posts nothing before `wps_start`. So an event that is in the slot now is
         // old, and every event after this point belongs to this search.
-        ffi::wps_enable()?;
+        ffi::wps_enable(wps_config)?;
         let guard = Self;
         WPS_EVENT.reset();
         ffi::wps_start()?;

@@ -10,24 +10,24 @@ use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
 use embassy_sync::waitqueue::WakerRegistration;
-use wps_core::driver::Offer;
-use wps_core::wsc::CredentialError;
 use wps_core::{ErrorKind, Instant};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::link_error_kind;
+use crate::layout::SUCCESS_LEN;
 
 /// The end of the current search. Each search resets it before it starts.
-pub(crate) static WPS_EVENT: Signal<CriticalSectionRawMutex, WpsEvent> = Signal::new();
+pub(crate) static WPS_EVENT: WpsSlot = WpsSlot::new();
 /// The end of the current scan. Each scan resets it before it starts.
 pub(crate) static SCAN_FINISHED: Signal<CriticalSectionRawMutex, ()> = Signal::new();
 /// The only station of the chip.
 pub(crate) static STATION: Station = Station::new();
 
 /// The event that ended the library's search for a router whose button was pressed.
-#[allow(clippy::large_enum_variant, reason = "there is no heap to box it on")]
+#[derive(Clone, Copy)]
 pub(crate) enum WpsEvent {
-    /// The router handed over these networks.
-    Success(Result<Offer, CredentialError>),
+    /// The router handed over the networks in this slot.
+    Success,
     /// The router handed over one network, which is in the station's configuration.
     SuccessInConfig,
     /// The exchange failed, with the library's reason code.
@@ -39,6 +39,75 @@ pub(crate) enum WpsEvent {
     /// The event has an unknown format.
     Malformed { id: i32, length: usize },
 }
+
+/// A slot for the end of a search. The networks of a success are copied into it as they are, and
+/// parsed by the task that waits: the library posts its events on a small stack.
+pub(crate) struct WpsSlot {
+    inner: Mutex<CriticalSectionRawMutex, RefCell<WpsInner>>,
+}
+
+struct WpsInner {
+    event: Option<WpsEvent>,
+    networks: [u8; SUCCESS_LEN],
+    waker: WakerRegistration,
+}
+
+impl WpsSlot {
+    const fn new() -> Self {
+        let waker = WakerRegistration::new();
+        let inner = WpsInner { event: None, networks: [0; SUCCESS_LEN], waker };
+        Self { inner: Mutex::new(RefCell::new(inner)) }
+    }
+
+    /// Puts an event into the slot. The networks are those of a success.
+    pub(crate) fn put(&self, event: WpsEvent, networks: Option<&[u8; SUCCESS_LEN]>) {
+        self.inner.lock(|inner| {
+            let inner = &mut *inner.borrow_mut();
+            inner.event = Some(event);
+            if let Some(networks) = networks {
+                inner.networks.copy_from_slice(networks);
+            }
+            inner.waker.wake();
+        });
+    }
+
+    /// Empties the slot.
+    pub(crate) fn reset(&self) {
+        self.inner.lock(|inner| {
+            let inner = &mut *inner.borrow_mut();
+            inner.event = None;
+            inner.networks.zeroize();
+        });
+    }
+
+    /// Waits for an event, and takes it out of the slot.
+    pub(crate) async fn wait(&self) -> WpsEvent {
+        poll_fn(|cx| {
+            self.inner.lock(|inner| {
+                let inner = &mut *inner.borrow_mut();
+                if let Some(event) = inner.event.take() {
+                    return Poll::Ready(event);
+                }
+                inner.waker.register(cx.waker());
+                Poll::Pending
+            })
+        })
+        .await
+    }
+
+    /// Takes the networks of a success out of the slot.
+    pub(crate) fn take_networks(&self) -> Zeroizing<[u8; SUCCESS_LEN]> {
+        self.inner.lock(|inner| {
+            let inner = &mut *inner.borrow_mut();
+            let networks = Zeroizing::new(inner.networks);
+            inner.networks.zeroize();
+            networks
+        })
+    }
+}
+
+/// Reason code of IEEE 802.11: the station leaves the network by itself.
+pub(crate) const REASON_ASSOC_LEAVE: u8 = 8;
 
 /// The shared state of the station.
 pub(crate) struct Station {
@@ -71,6 +140,8 @@ pub(crate) struct Retries {
     pub(crate) attempts: u32,
     /// When it tries next, or `None` until it has noticed that the link is down.
     pub(crate) next_at: Option<Instant>,
+    /// When it gives up the current attempt, or `None` until it has noticed that there is one.
+    pub(crate) attempt_ends_at: Option<Instant>,
     /// How many attempts in a row, up to the last one, have failed because of the key.
     pub(crate) key_refusals: u32,
 }
@@ -86,7 +157,29 @@ pub(crate) enum Link {
 }
 
 impl Retries {
-    const NONE: Self = Self { attempts: 0, next_at: None, key_refusals: 0 };
+    const NONE: Self = Self { attempts: 0, next_at: None, attempt_ends_at: None, key_refusals: 0 };
+}
+
+impl State {
+    /// Changes the link, and counts what the end of an attempt says about the key.
+    pub(crate) fn set_link(&mut self, link: Link) {
+        match (self.link, link) {
+            (_, Link::Up) => self.retries = Retries::NONE,
+            // Only the end of an attempt says something about the key. A router that restarts also
+            // ends a link that was up.
+            (Link::Connecting, Link::Down(reason)) => {
+                let is_refusal = link_error_kind(reason) == ErrorKind::WrongKey;
+                let refusals = self.retries.key_refusals.saturating_add(1);
+                self.retries.key_refusals = if is_refusal { refusals } else { 0 };
+            }
+            (_, Link::Connecting) => {
+                self.retries.next_at = None;
+                self.retries.attempt_ends_at = None;
+            }
+            (Link::Down(_) | Link::Up, Link::Down(_)) => {}
+        }
+        self.link = link;
+    }
 }
 
 impl Station {
@@ -106,19 +199,19 @@ impl Station {
         self.inner.lock(|inner| inner.borrow().state)
     }
 
-    /// Records the state of the link that an event of the library reports.
+    /// Records the state of the link.
     pub(crate) fn set_link(&self, link: Link) {
+        self.update(|state| state.set_link(link));
+    }
+
+    /// Records that the library reports a lost link or a failed attempt.
+    pub(crate) fn on_disconnected(&self, reason: u8) {
+        // An attempt never ends because the station itself leaves: that is the end of the link
+        // before it, which the library reports late.
         self.update(|state| {
-            if link == Link::Up {
-                state.retries = Retries::NONE;
-            } else if let (Link::Connecting, Link::Down(reason)) = (state.link, link) {
-                // Only the end of an attempt says something about the key. A router that restarts
-                // also ends a link that was up.
-                let is_refusal = link_error_kind(reason) == ErrorKind::WrongKey;
-                let refusals = state.retries.key_refusals.saturating_add(1);
-                state.retries.key_refusals = if is_refusal { refusals } else { 0 };
+            if reason != REASON_ASSOC_LEAVE || state.link != Link::Connecting {
+                state.set_link(Link::Down(reason));
             }
-            state.link = link;
         });
     }
 

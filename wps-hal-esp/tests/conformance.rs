@@ -41,7 +41,7 @@ impl<'c> TestBed for FakeTestBed<'c> {
     }
 
     async fn driver(&mut self) -> Driver<(), &'c TestClock> {
-        Driver::new((), self.0).expect("a working library")
+        Driver::new((), self.0, fake::options()).expect("a working library")
     }
 
     async fn start_router(&mut self, network: &Credentials) -> Result<(), Unavailable> {
@@ -49,7 +49,7 @@ impl<'c> TestBed for FakeTestBed<'c> {
             return Err(Unavailable("for the library, a NUL ends the name"));
         }
         self.stop_router(&network.ssid).await;
-        let router = Router { network: network.clone(), pressed: false };
+        let router = Router::new(network.clone());
         with_simulation(|simulation| simulation.routers.push(router));
         Ok(())
     }

@@ -101,14 +101,14 @@ fn with_device<T>(
     // These are leaked so that `user` can borrow them for `'static`.
     let clock: &'static TestClock = Box::leak(Box::new(TestClock::new()));
     let control: &'static Control<Raw> = Box::leak(Box::new(Control::new()));
-    let routers = [old(), home()].map(|network| Router { network, pressed: false });
+    let routers = [old(), home()].map(Router::new);
     let mut simulation = Simulation::new(clock.now());
     simulation.routers.extend(routers);
     fake::with_library(|library| library.simulation = Some(simulation));
 
     let disk = Disk::<Raw>::new();
     disk.write_record(&Record::Settled(before));
-    let driver = Driver::new((), clock).unwrap();
+    let driver = Driver::new((), clock, fake::options()).unwrap();
     let config = Config::new(Settings::Off { remembered: None });
     let all = async {
         let boot = Runner::boot(driver, disk.store(), clock, control, config);
@@ -305,5 +305,22 @@ async fn sleep_and_ask(clock: &TestClock, control: &Control<Raw>, seconds: u64, 
             let link = control.link().await.expect("the link is known");
             assert_eq!(link.up, joined_network().is_some());
         }
+    }
+}
+
+/// The library joins a network with WPA by itself. If it were saved, it could never be joined
+/// again: the driver's own limit is WPA2. And the library has no WPA3.
+#[test]
+fn a_network_without_wpa2_is_named_and_not_saved() {
+    for authmode in [fake::WEP, fake::WPA_PSK, fake::WPA3_PSK] {
+        let outcome = pair(station(old()), async |clock, _| {
+            sleep_seconds(clock, 10).await;
+            with_simulation(|simulation| {
+                simulation.router(&home().ssid).expect("a router that runs").authmode = authmode;
+            });
+            press_button(b"home");
+        });
+        let cause = Cause::Driver(ErrorKind::WithoutWpa2);
+        assert_eq!(outcome, PairingOutcome::rolled_back(cause), "{authmode}");
     }
 }

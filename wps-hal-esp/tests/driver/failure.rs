@@ -38,7 +38,7 @@ fn the_librarys_own_timeout_does_not_end_the_window() {
         take_calls();
         post(TIMED_OUT, None);
         assert!(poll_once(pairing.as_mut()).is_pending());
-        assert_eq!(take_calls(), [&END_CALLS[..], &SEARCH_CALLS[6..]].concat(), "another search");
+        assert_eq!(take_calls(), [&END_CALLS[..], &SEARCH_CALLS[8..]].concat(), "another search");
     }
     overwrite_station(b"home", b"12345678");
     post(SUCCESS, None);
@@ -117,7 +117,7 @@ fn nothing_is_started_if_enabling_fails() {
     with_library(|library| library.failures.insert("esp_wifi_wps_enable", 0x3006));
     let (mut overlap_detector, on_event) = (OverlapDetector::new(), |_| {});
     expect_ready(driver.pair(&mut PairContext::new(&mut overlap_detector, &on_event))).unwrap_err();
-    assert_eq!(take_calls(), SEARCH_CALLS[..7]);
+    assert_eq!(take_calls(), SEARCH_CALLS[..9]);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn disabling_wps_again_after_the_library_did_is_harmless() {
 fn a_library_that_was_never_started_means_no_device() {
     let _guard = fresh_library();
     with_library(|library| library.failures.insert("esp_wifi_set_storage", 0x3001));
-    let error = Driver::new((), TestClock::new()).err().unwrap();
+    let error = Driver::new((), TestClock::new(), options()).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::NoDevice);
     assert_eq!(error.to_string(), "esp_wifi_set_storage: 0x3001 ESP_ERR_WIFI_NOT_INIT");
 }

@@ -2,19 +2,21 @@
 
 use super::*;
 use crate::fake::{
-    fresh_library, overwrite_station, post, post_connected, post_disconnected, station_credentials,
-    with_library,
+    WEP, WPA_PSK, WPA_WPA2_PSK, WPA2_PSK, WPA2_WPA3_PSK, fresh_library, overwrite_station, post,
+    post_connected, post_connected_to, post_disconnected, station_credentials, with_library,
 };
 use wps_core::{AccessPoint, DriverError, ErrorKind, KeptId, Secret};
 
 /// The calls that start an attempt to join from any mode.
-const JOIN_CALLS: [&str; 7] = [
+const JOIN_CALLS: [&str; 9] = [
     "esp_wifi_wps_disable",
     "esp_wifi_stop",
     "esp_wifi_set_mode", // off
     "esp_wifi_set_mode", // station
     "esp_wifi_set_config(station)",
     "esp_wifi_start",
+    "esp_wifi_set_country_code",
+    "esp_wifi_set_max_tx_power",
     "esp_wifi_connect_internal",
 ];
 
@@ -64,10 +66,11 @@ fn each_reason_for_a_failed_join_has_an_error_kind() {
         (204, ErrorKind::WrongKey),
         (202, ErrorKind::WrongKey),
         (201, ErrorKind::NotFound),
-        (211, ErrorKind::Insecure),
+        (212, ErrorKind::NotFound),
+        // Reason 2 follows if the router does not answer. It says nothing about the key.
         (2, ErrorKind::Other),
         (203, ErrorKind::Other),
-        (8, ErrorKind::Other),
+        (3, ErrorKind::Other),
     ] {
         let _guard = fresh_library();
         let error = join(|| post_disconnected(reason)).unwrap_err();
@@ -75,6 +78,53 @@ fn each_reason_for_a_failed_join_has_an_error_kind() {
         assert_eq!(error.kind(), kind);
         assert_eq!(take_calls(), [&JOIN_CALLS[..], &END_CALLS[1..]].concat());
     }
+}
+
+/// The library has no WPA3. An access point that takes only WPA3 is not suitable (210). One below
+/// WPA2 is below the limit of our configuration (211). Both are in range.
+#[test]
+fn a_network_without_wpa2_is_named_and_not_called_out_of_range() {
+    for reason in [210, 211] {
+        let _guard = fresh_library();
+        let error = join(|| post_disconnected(reason)).unwrap_err();
+        assert_eq!(error, EspError::WithoutWpa2);
+        assert_eq!(error.kind(), ErrorKind::WithoutWpa2);
+        assert_eq!(error.to_string(), ErrorKind::WithoutWpa2.to_string());
+        assert_eq!(take_calls(), [&JOIN_CALLS[..], &END_CALLS[1..]].concat());
+    }
+}
+
+/// The library joins nothing below the limit of the configuration. This is checked again, because
+/// the credentials are saved after it.
+#[test]
+fn the_security_of_a_joined_access_point_is_checked() {
+    for authmode in [0, WEP, WPA_PSK] {
+        let _guard = fresh_library();
+        let error = join(|| post_connected_to(authmode)).unwrap_err();
+        assert_eq!(error, EspError::WithoutWpa2, "{authmode}");
+        assert_eq!(take_calls(), [&JOIN_CALLS[..], &END_CALLS[1..]].concat());
+        assert!(!expect_ready(driver().link()).unwrap().up);
+    }
+    for authmode in [WPA2_PSK, WPA_WPA2_PSK, WPA2_WPA3_PSK] {
+        let _guard = fresh_library();
+        join(|| post_connected_to(authmode)).unwrap();
+    }
+}
+
+/// The library reports the end of the link before the attempt late, from its own thread.
+#[test]
+fn a_late_disconnection_does_not_end_a_new_attempt() {
+    let _guard = fresh_library();
+    let mut driver = driver();
+    expect_ready(driver.apply(&station(old()), &Snapshot::default())).unwrap();
+    post_connected();
+    let (home, snapshot) = (home(), Snapshot::default());
+    let mut joining = pin!(driver.join(&home, &snapshot));
+    assert!(poll_once(joining.as_mut()).is_pending());
+    post_disconnected(8); // WIFI_REASON_ASSOC_LEAVE
+    assert!(poll_once(joining.as_mut()).is_pending());
+    post_connected();
+    expect_ready(joining).unwrap();
 }
 
 #[test]
@@ -126,6 +176,9 @@ fn the_station_config_limits_what_may_be_joined() {
         assert_eq!(library.station[120], 3, "nothing below WPA2");
         assert_eq!(library.station[128..130], [1, 0], "PMF if the router supports it");
         assert_eq!(library.station[144], 0, "no retries by the library");
+        // The library has no SAE, and its own configuration after a pairing has a 0 here, too. So
+        // ours does not make it forget the key of the link.
+        assert_eq!(library.station[136], 0, "nothing about SAE");
     });
     expect_ready(
         driver.apply(&station(network("caf\u{e9}".as_bytes(), b"")), &Snapshot::default()),

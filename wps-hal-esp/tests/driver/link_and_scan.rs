@@ -130,6 +130,45 @@ fn a_station_returns_its_link() {
     assert!(take_calls().is_empty(), "reading does not touch the radio");
 }
 
+/// The library reports the lost link a moment later.
+#[test]
+fn a_link_that_goes_down_at_this_moment_is_no_error() {
+    let _guard = fresh_library();
+    let mut driver = driver();
+    expect_ready(driver.apply(&station(home()), &Snapshot::default())).unwrap();
+    post_connected(); // without a record: ESP_ERR_WIFI_NOT_CONNECT
+    let address = Some(Bssid([2, 0, 0, 0, 0, 0]));
+    let down = Link { mode: Some(Mode::Station), address, ..Link::default() };
+    assert_eq!(expect_ready(driver.link()).unwrap(), down);
+}
+
+/// The library has no SAE, so it does not know the security of an access point with WPA3 only. It
+/// must not look like an open one. `WIFI_AUTH_MAX` is 17.
+#[test]
+fn an_access_point_of_unknown_security_is_not_open() {
+    for (authmode, pairwise, group, security) in [
+        (17, 4, 4, None),
+        (0, 4, 4, None),
+        (0, 0, 4, None),
+        (0, 4, 0, None),
+        (0, 0, 0, Some(Security::Open)),
+        (6, 4, 4, Some(Security::Wpa3)),
+        (7, 4, 4, Some(Security::Wpa2Wpa3)),
+    ] {
+        let _guard = fresh_library();
+        let mut unknown = record(1, b"home", -40);
+        (unknown[48], unknown[52], unknown[56]) = (authmode, pairwise, group);
+        with_library(|library| library.records = vec![unknown]);
+        let results = scan(&mut driver(), || post(1, Some(&[0; 8])));
+        assert_eq!(results.iter().next().unwrap().security, security, "{authmode}");
+        let mut driver = driver();
+        expect_ready(driver.apply(&station(home()), &Snapshot::default())).unwrap();
+        post_connected();
+        with_library(|library| library.joined = Some(unknown));
+        assert_eq!(expect_ready(driver.link()).unwrap().security, security, "{authmode}");
+    }
+}
+
 #[test]
 fn a_radio_that_is_off_returns_no_link() {
     let _guard = fresh_library();

@@ -6,6 +6,7 @@ mod failure;
 mod fake;
 mod joining;
 mod link_and_scan;
+mod options;
 mod ordering;
 mod reconnecting;
 mod success;
@@ -22,16 +23,18 @@ use wps_core::{Credentials, Settings, Snapshot, WifiDriver};
 use wps_hal_esp::{Driver, EspError};
 use wps_testkit::{home, hotspot, network, off, old, ssid, station};
 
-use fake::{TestClock, take_calls};
+use fake::{TestClock, options, take_calls};
 
 /// The calls that start a search from any mode, in this order.
-const SEARCH_CALLS: [&str; 8] = [
+const SEARCH_CALLS: [&str; 10] = [
     "esp_wifi_wps_disable",
     "esp_wifi_stop",
     "esp_wifi_set_mode", // off
     "esp_wifi_set_mode", // station
     "esp_wifi_set_config(station)",
     "esp_wifi_start",
+    "esp_wifi_set_country_code",
+    "esp_wifi_set_max_tx_power",
     "esp_wifi_wps_enable",
     "esp_wifi_wps_start",
 ];
@@ -45,7 +48,7 @@ fn driver() -> Driver<(), &'static TestClock> {
 }
 
 fn driver_with(clock: &TestClock) -> Driver<(), &TestClock> {
-    let driver = Driver::new((), clock).unwrap();
+    let driver = Driver::new((), clock, options()).unwrap();
     take_calls();
     driver
 }

@@ -6,16 +6,18 @@ use std::time::Duration;
 use embassy_futures::select::{Either, select};
 use wps_core::driver::IdleEvent;
 use wps_core::{AccessPoint, Clock, Instant};
+use wps_hal_esp::Options;
 
 use super::success::{AUTHMODE_AT, pair_and_join_by_itself};
 use super::*;
 use crate::fake::{
-    TestClock, WPA_PSK, WPA2_PSK, block_on, fresh_library, post_connected, post_connected_to,
+    TestClock, WPA2_PSK, block_on, fresh_library, post_connected, post_connected_to,
     post_disconnected, station_credentials, with_library,
 };
 
-/// `WIFI_REASON_BEACON_TIMEOUT`, `WIFI_REASON_NO_AP_FOUND` and
+/// `WIFI_REASON_ASSOC_LEAVE`, `WIFI_REASON_BEACON_TIMEOUT`, `WIFI_REASON_NO_AP_FOUND` and
 /// `WIFI_REASON_4WAY_HANDSHAKE_TIMEOUT`.
+const ASSOC_LEAVE: u8 = 8;
 const BEACON_TIMEOUT: u8 = 200;
 const NO_AP_FOUND: u8 = 201;
 const HANDSHAKE_TIMEOUT: u8 = 15;
@@ -59,6 +61,9 @@ fn observe(clock: &TestClock, seconds: u64, lifetime: Duration, act: impl Fn()) 
         for _ in 0..seconds * 10 {
             clock.sleep_until(clock.now().after(Duration::from_millis(100))).await;
             for call in take_calls() {
+                if call == "esp_wifi_disconnect_internal" {
+                    continue; // an attempt is given up
+                }
                 assert_eq!(call, "esp_wifi_connect_internal");
                 observed.borrow_mut().attempts.push(since_start());
                 act();
@@ -161,7 +166,7 @@ fn a_link_that_comes_up_just_before_maintain_acts_is_left_alone() {
         let settings = station(home());
         apply(&settings);
         post_disconnected(BEACON_TIMEOUT);
-        let mut driver = Driver::new((), &joining_clock).unwrap();
+        let mut driver = Driver::new((), &joining_clock, options()).unwrap();
         take_calls();
         let end = clock.now().after(Duration::from_secs(10));
         block_on(&clock, select(driver.maintain(&settings), clock.sleep_until(end)));
@@ -176,11 +181,65 @@ fn a_link_that_comes_up_just_before_maintain_acts_is_left_alone() {
 fn an_attempt_and_a_link_are_left_alone() {
     let (_guard, clock) = (fresh_library(), TestClock::new());
     apply(&station(home()));
-    assert!(attempts(&clock, 300, || ()).is_empty(), "the first attempt is still running");
+    assert!(attempts(&clock, 29, || ()).is_empty(), "the first attempt is still running");
     post_connected();
     assert!(attempts(&clock, 300, || ()).is_empty());
     post_disconnected(BEACON_TIMEOUT);
     assert_eq!(attempts(&clock, 300, post_connected), [1]);
+}
+
+/// The library never reports the end of these attempts.
+#[test]
+fn an_attempt_that_does_not_end_is_given_up() {
+    for lifetime in [Duration::from_millis(700), ENDLESS_WINDOW] {
+        let (_guard, clock) = (fresh_library(), TestClock::new());
+        apply(&station(home()));
+        // 30 s for the first attempt and a delay of 1 s, then 30 s and 2 s, and so on.
+        let observed = observe(&clock, 200, lifetime, || ());
+        assert_eq!(observed, Observed { attempts: vec![31, 63, 97, 135, 181], events: vec![] });
+        // That the library reports it late changes nothing.
+        post_disconnected(ASSOC_LEAVE);
+        post_connected();
+        assert!(attempts(&clock, 100, || ()).is_empty());
+    }
+}
+
+/// All devices of a room lose their router at the same moment.
+#[test]
+fn the_delays_have_a_random_part_of_up_to_a_quarter() {
+    for (random, expected) in [
+        (|| 0, [1_000, 3_000, 7_000, 15_000, 31_000, 63_000, 123_000]),
+        (|| 50, [1_125, 3_375, 7_875, 16_875, 34_875, 70_875, 138_375]),
+        (|| 100, [1_250, 3_750, 8_750, 18_750, 38_750, 78_750, 153_750]),
+    ] as [(fn() -> u32, [u64; 7]); 3]
+    {
+        for lifetime in [Duration::from_millis(700), ENDLESS_WINDOW] {
+            let (_guard, clock) = (fresh_library(), TestClock::new());
+            let mut driver = Driver::new((), &clock, Options::new(random)).unwrap();
+            apply_with(&mut driver, &station(home()));
+            post_disconnected(NO_AP_FOUND);
+            let settings = station(home());
+            let mut times = Vec::new();
+            while times.len() < expected.len() {
+                let end = clock.now().after(lifetime);
+                let next_call = async {
+                    while !take_calls().contains(&"esp_wifi_connect_internal") {
+                        clock.sleep_until(clock.now().after(Duration::from_millis(5))).await;
+                    }
+                };
+                let wait = select(next_call, clock.sleep_until(end));
+                let maintain = driver.maintain(&settings);
+                if let Either::Second(Either::First(())) = block_on(&clock, select(maintain, wait))
+                {
+                    times.push(clock.now().as_millis());
+                    post_disconnected(NO_AP_FOUND);
+                }
+            }
+            for (time, expected) in times.iter().zip(expected) {
+                assert!(time.abs_diff(expected) <= 40, "{times:?}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -228,7 +287,7 @@ fn nothing_is_reconnected_unless_a_network_was_applied_or_joined() {
         }
         take_calls();
         post_disconnected(BEACON_TIMEOUT);
-        assert_eq!(attempts(&clock, 100, || ()), expected);
+        assert_eq!(attempts(&clock, 100, post_connected), expected);
     }
 }
 
@@ -347,11 +406,8 @@ fn a_link_that_the_library_has_set_up_is_restored_within_the_drivers_limits() {
     pair_and_join_by_itself(b"correct horse", WPA2_PSK);
     let mut driver = driver_with(&clock);
     expect_ready(driver.join(&home(), &Snapshot::default())).unwrap();
-    assert_eq!(with_library(|library| library.station[AUTHMODE_AT]), WPA_PSK, "the library's");
-    for expected in [
-        &["esp_wifi_set_config(station)", "esp_wifi_connect_internal"][..],
-        &["esp_wifi_connect_internal"],
-    ] {
+    take_calls();
+    for expected in [["esp_wifi_connect_internal"]; 2] {
         post_disconnected(BEACON_TIMEOUT);
         let end = clock.now().after(Duration::from_secs(2));
         block_on(&clock, select(driver.maintain(&station(home())), clock.sleep_until(end)));

@@ -10,6 +10,8 @@ use wps_core::{DriverError, ErrorKind};
 
 /// The offset of `threshold.authmode` in `wifi_sta_config_t`.
 pub(super) const AUTHMODE_AT: usize = 120;
+/// The offset of `scan_method` in `wifi_sta_config_t`.
+const SCAN_METHOD_AT: usize = 96;
 
 #[test]
 fn success_without_payload_is_read_from_the_configuration() {
@@ -89,7 +91,7 @@ fn a_success_without_a_usable_network_is_an_error() {
     {
         let payload = success_payload(2, &networks);
         assert_eq!(pair_error(|| post(SUCCESS, Some(&payload))).kind(), kind);
-        assert_eq!(take_calls()[8..], END_CALLS);
+        assert_eq!(take_calls()[10..], END_CALLS);
     }
 }
 
@@ -108,7 +110,7 @@ fn a_success_with_an_unusable_configuration_is_an_error() {
         });
         assert_eq!(error.kind(), kind);
         assert!(error.kind().is_final(), "the router would hand over the same again");
-        assert_eq!(take_calls()[8..], END_CALLS);
+        assert_eq!(take_calls()[10..], END_CALLS);
     }
 }
 
@@ -128,7 +130,8 @@ pub(super) fn pair_and_join_by_itself(key: &[u8], authmode: u8) {
     pair(|| {
         overwrite_station(b"home", key);
         with_library(|library| {
-            library.station[AUTHMODE_AT] = if key.is_empty() { 0 } else { WPA_PSK }
+            library.station[AUTHMODE_AT] = if key.is_empty() { 0 } else { WPA_PSK };
+            library.station[107] = 6; // it keeps the channel of the router
         });
         post_connected_to(authmode);
         post(SUCCESS, None);
@@ -137,15 +140,53 @@ pub(super) fn pair_and_join_by_itself(key: &[u8], authmode: u8) {
     assert_eq!(take_calls(), [&SEARCH_CALLS[..], &END_CALLS[..1]].concat());
 }
 
+/// It has then joined with a configuration of its own, which is replaced without losing the link.
 #[test]
 fn after_a_success_the_library_may_join_by_itself() {
     let key = &b"correct horse"[..];
     for (key, authmode) in [(key, WPA2_PSK), (key, WPA_WPA2_PSK), (key, WPA2_WPA3_PSK), (b"", 0)] {
         let _guard = fresh_library();
         pair_and_join_by_itself(key, authmode);
-        expect_ready(driver().join(&network(b"home", key), &Snapshot::default())).unwrap();
-        assert!(take_calls().is_empty(), "it had already joined");
+        let (mut driver, network) = (driver(), network(b"home", key));
+        for expected in [&["esp_wifi_set_config(station)"][..], &[]] {
+            expect_ready(driver.join(&network, &Snapshot::default())).unwrap();
+            assert_eq!(take_calls(), expected, "it had already joined");
+            expect_own_configuration(key);
+        }
+        // `apply` after a restart of the program, for example.
+        pair_and_join_by_itself(key, authmode);
+        expect_ready(driver.apply(&station(network), &Snapshot::default())).unwrap();
+        assert_eq!(take_calls(), ["esp_wifi_set_config(station)"]);
+        expect_own_configuration(key);
     }
+}
+
+/// The library refuses it while it joins again.
+#[test]
+fn if_the_library_loses_its_link_meanwhile_the_network_is_joined_again() {
+    let _guard = fresh_library();
+    pair_and_join_by_itself(b"correct horse", WPA2_PSK);
+    let (mut driver, home, snapshot) = (driver(), home(), Snapshot::default());
+    with_library(|library| {
+        library.failures.insert("esp_wifi_set_config(station)", 0x3006);
+        library.failures_end_with.insert("esp_wifi_stop");
+    });
+    let mut joining = pin!(driver.join(&home, &snapshot));
+    assert!(poll_once(joining.as_mut()).is_pending());
+    assert_eq!(take_calls().last(), Some(&"esp_wifi_connect_internal"));
+    expect_own_configuration(b"correct horse");
+}
+
+/// Expects the configuration of the driver for "home", which it also has after the next boot.
+fn expect_own_configuration(key: &[u8]) {
+    let (ssid, configured_key) = station_credentials();
+    assert_eq!((&ssid[..], &configured_key[..]), (&b"home"[..], key));
+    with_library(|library| {
+        let authmode = if key.is_empty() { 0 } else { WPA2_PSK };
+        assert_eq!(library.station[AUTHMODE_AT], authmode, "the weakest that may be joined");
+        assert_eq!(library.station[SCAN_METHOD_AT], 1, "all channels");
+        assert_eq!(library.station[107], 0, "any channel");
+    });
 }
 
 /// `WIFI_REASON_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD`.
@@ -164,7 +205,7 @@ fn a_link_below_wpa2_that_the_library_has_set_up_is_not_kept() {
         assert_eq!(with_library(|library| library.station[AUTHMODE_AT]), WPA2_PSK);
         post_disconnected(NO_AP_IN_THRESHOLD);
         let error = expect_ready(joining).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Insecure);
+        assert_eq!(error.kind(), ErrorKind::WithoutWpa2);
     }
     // `apply` does not keep it either.
     let _guard = fresh_library();

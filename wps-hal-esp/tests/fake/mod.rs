@@ -7,10 +7,12 @@ mod executor;
 pub(crate) mod simulation;
 mod symbols;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 use std::sync::{Mutex, MutexGuard};
+
+use wps_hal_esp::Options;
 
 pub(crate) use executor::{TestClock, block_on};
 #[allow(unused_imports, reason = "not every test calls them")]
@@ -28,6 +30,7 @@ pub(crate) const WEP: u8 = 1;
 pub(crate) const WPA_PSK: u8 = 2;
 pub(crate) const WPA2_PSK: u8 = 3;
 pub(crate) const WPA_WPA2_PSK: u8 = 4;
+pub(crate) const WPA3_PSK: u8 = 6;
 pub(crate) const WPA2_WPA3_PSK: u8 = 7;
 
 /// The state of the library, and what it records for the tests.
@@ -39,11 +42,16 @@ pub(crate) struct Library {
     pub(crate) failures: HashMap<&'static str, i32>,
     /// The functions that fail once this one was called, with their codes.
     pub(crate) failures_after: HashMap<&'static str, Vec<(&'static str, i32)>>,
+    /// The functions that end all failures when they are called.
+    pub(crate) failures_end_with: HashSet<&'static str>,
     /// The events that the library posts before this function returns.
     pub(crate) events_during: HashMap<&'static str, simulation::Events>,
     pub(crate) storage: u32,
     pub(crate) mode: u32,
     pub(crate) started: bool,
+    pub(crate) radio_options: RadioOptions,
+    /// The bytes of the `esp_wps_config_t` of the last search.
+    pub(crate) wps_config: Vec<u8>,
     pub(crate) station: [u8; 184],
     pub(crate) access_point: [u8; 184],
     pub(crate) records: Vec<Record>,
@@ -51,8 +59,24 @@ pub(crate) struct Library {
     pub(crate) simulation: Option<simulation::Simulation>,
 }
 
+/// The options that were set since the last start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct RadioOptions {
+    /// The C string of the country, and whether 802.11d is enabled.
+    pub(crate) country: Option<([u8; 3], bool)>,
+    /// The interface, and the bits of its protocols.
+    pub(crate) protocol: Option<(u32, u8)>,
+    /// The power in quarters of a dBm.
+    pub(crate) max_tx_power: Option<i8>,
+}
+
 /// The bytes of a `wifi_ap_record_t`. Only the fields that the driver reads are set.
 pub(crate) type Record = [u8; 92];
+
+/// The default options, without randomness.
+pub(crate) fn options() -> Options {
+    Options::new(|| 0)
+}
 
 static LIBRARY: Mutex<Option<Library>> = Mutex::new(None);
 /// There is only one library, so the tests run one after another.
@@ -76,10 +100,13 @@ impl Library {
             forwarded: Vec::new(),
             failures: HashMap::new(),
             failures_after: HashMap::new(),
+            failures_end_with: HashSet::new(),
             events_during: HashMap::new(),
             storage: 0,
             mode: 1,
             started: true,
+            radio_options: RadioOptions::default(),
+            wps_config: Vec::new(),
             station: [0; 184],
             access_point: [0; 184],
             records: Vec::new(),

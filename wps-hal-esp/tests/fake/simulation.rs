@@ -12,8 +12,8 @@ use std::time::Duration;
 use wps_core::{Clock, Credentials, Instant, Secret, Ssid};
 
 use super::{
-    AP_AUTHMODE_AT, FAILED, Library, OVERLAP, Record, SUCCESS, TIMED_OUT, WPA2_PSK, post,
-    with_library,
+    AP_AUTHMODE_AT, FAILED, Library, OVERLAP, Record, SUCCESS, TIMED_OUT, WPA_PSK, WPA2_PSK,
+    WPA3_PSK, post, with_library,
 };
 
 /// The interval between two steps of the simulation.
@@ -37,6 +37,11 @@ const ASSOC_LEAVE: u8 = 8;
 const HANDSHAKE_TIMEOUT: u8 = 15;
 const BEACON_TIMEOUT: u8 = 200;
 const NO_AP_FOUND: u8 = 201;
+const NO_AP_FOUND_W_COMPATIBLE_SECURITY: u8 = 210;
+const NO_AP_FOUND_IN_AUTHMODE_THRESHOLD: u8 = 211;
+
+/// The offset of `threshold.authmode` in `wifi_sta_config_t`.
+const STATION_AUTHMODE_AT: usize = 120;
 
 /// `WPS_FAIL_REASON_RECV_DEAUTH`, with which the library reports each lost link.
 const LINK_LOST: [u8; 4] = 2_u32.to_le_bytes();
@@ -60,6 +65,16 @@ pub(crate) struct Simulation {
 pub(crate) struct Router {
     pub(crate) network: Credentials,
     pub(crate) pressed: bool,
+    /// Its `wifi_auth_mode_t`.
+    pub(crate) authmode: u8,
+}
+
+impl Router {
+    /// Creates a router with WPA2, or an open one if its network has no key.
+    pub(crate) fn new(network: Credentials) -> Self {
+        let authmode = if network.secret == Secret::Open { 0 } else { WPA2_PSK };
+        Self { network, pressed: false, authmode }
+    }
 }
 
 #[derive(Clone, PartialEq)]
@@ -149,7 +164,15 @@ impl Simulation {
         let end = key.iter().position(|byte| *byte == 0).unwrap_or(64);
         let mut routers = self.routers.iter();
         let router = routers.find(|router| router.network.ssid.as_bytes() == name);
-        let network = &router.ok_or(NO_AP_FOUND)?.network;
+        let router = router.ok_or(NO_AP_FOUND)?;
+        let network = &router.network;
+        // The library has no SAE.
+        if router.authmode == WPA3_PSK {
+            return Err(NO_AP_FOUND_W_COMPATIBLE_SECURITY);
+        }
+        if router.authmode < config[STATION_AUTHMODE_AT] {
+            return Err(NO_AP_FOUND_IN_AUTHMODE_THRESHOLD);
+        }
         let expected = wps_testkit::key(network);
         if expected == &key[..end] { Ok(network.ssid.clone()) } else { Err(HANDSHAKE_TIMEOUT) }
     }
@@ -174,7 +197,7 @@ impl Library {
             Link::Connecting(until) if until <= now => match simulation.try_join(&self.station) {
                 Ok(ssid) => {
                     let router = simulation.router(&ssid).expect("the router that was joined");
-                    self.joined = Some(record(&router.network, 0));
+                    self.joined = Some(record(router, 0));
                     simulation.link = Link::Joined(ssid);
                     events.push((4, Some(vec![0; 48])));
                 }
@@ -195,7 +218,7 @@ impl Library {
         }
         if simulation.scan_ends_at.take_if(|at| *at <= now).is_some() {
             let routers = simulation.routers.iter().zip(0..);
-            self.records = routers.map(|(it, number)| record(&it.network, number)).collect();
+            self.records = routers.map(|(it, number)| record(it, number)).collect();
             events.push((SCAN_DONE, Some(vec![0; 12])));
         }
         events.extend(self.step_wps(now));
@@ -232,10 +255,13 @@ impl Library {
                     return simulation.end_wps((FAILED, Some(LINK_LOST.to_vec())));
                 };
                 router.pressed = false;
-                let network = router.network.clone();
+                let (network, authmode) = (router.network.clone(), router.authmode);
                 let key = wps_testkit::key(&network);
                 overwrite(&mut self.station[..32], ssid.as_bytes());
                 overwrite(&mut self.station[32..96], key);
+                if authmode == WPA_PSK {
+                    self.station[STATION_AUTHMODE_AT] = WPA_PSK;
+                }
                 simulation.wps = Wps::Disabled;
                 simulation.success_at = Some(now.after(SUCCESS_DELAY));
                 simulation.connect();
@@ -265,12 +291,12 @@ fn disconnected(reason: u8) -> (i32, Option<Vec<u8>>) {
     (5, Some(payload))
 }
 
-/// Returns the record of the router with this number, which uses WPA2 if its network has a key.
-fn record(network: &Credentials, number: u8) -> Record {
+/// Returns the record of the router with this number.
+fn record(router: &Router, number: u8) -> Record {
     let mut record = [0; 92];
     record[5] = number;
-    overwrite(&mut record[6..], network.ssid.as_bytes());
+    overwrite(&mut record[6..], router.network.ssid.as_bytes());
     record[39] = 6;
-    record[AP_AUTHMODE_AT] = if network.secret == Secret::Open { 0 } else { WPA2_PSK };
+    record[AP_AUTHMODE_AT] = router.authmode;
     record
 }

@@ -4,8 +4,12 @@
 use std::ffi::{c_char, c_void};
 
 use super::simulation::{Events, Simulation};
-use super::{Library, Record, base_name, post, with_library};
+use super::{Library, RadioOptions, Record, base_name, post, with_library};
 
+/// The offset of the PIN in `esp_wps_config_t`, which comes after the texts.
+const WPS_TEXTS_END: usize = 0xa8;
+
+const ERR_ARGUMENT: i32 = 0x102;
 const ERR_NOT_STARTED: i32 = 0x3002;
 const ERR_INTERFACE: i32 = 0x3004;
 const ERR_MODE: i32 = 0x3005;
@@ -29,6 +33,9 @@ unsafe extern "C" {
 fn record_call(name: &'static str, act: impl FnOnce(&mut Library) -> (i32, Events)) -> i32 {
     let (code, mut events) = with_library(|library| {
         library.calls.push(name);
+        if library.failures_end_with.contains(name) {
+            library.failures.clear();
+        }
         let (code, events) = match library.failures.get(name) {
             Some(code) => (*code, Vec::new()),
             None => act(library),
@@ -71,11 +78,43 @@ unsafe extern "C" fn esp_wifi_get_mode(mode: *mut u32) -> i32 {
 extern "C" fn esp_wifi_start() -> i32 {
     record_call("esp_wifi_start", |library| {
         library.started = true;
+        // The worst case: the library keeps none of them.
+        library.radio_options = RadioOptions::default();
         match library.mode {
             1 => (0, vec![(2, None)]),
             2 => (0, vec![(12, None)]),
             _ => (0, vec![]),
         }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn esp_wifi_set_country_code(code: *const c_char, ieee80211d: bool) -> i32 {
+    // SAFETY: the driver passes a C string of two letters.
+    let code = unsafe { code.cast::<[u8; 3]>().read() };
+    record_call("esp_wifi_set_country_code", |library| {
+        library.radio_options.country = Some((code, ieee80211d));
+        (0, vec![])
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn esp_wifi_set_protocol(interface: u32, bitmap: u8) -> i32 {
+    record_call("esp_wifi_set_protocol", |library| {
+        library.radio_options.protocol = Some((interface, bitmap));
+        (0, vec![])
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn esp_wifi_set_max_tx_power(quarters: i8) -> i32 {
+    record_call("esp_wifi_set_max_tx_power", |library| match library.started {
+        true if (8..=84).contains(&quarters) => {
+            library.radio_options.max_tx_power = Some(quarters);
+            (0, vec![])
+        }
+        true => (ERR_ARGUMENT, vec![]),
+        false => (ERR_NOT_STARTED, vec![]),
     })
 }
 
@@ -124,7 +163,7 @@ unsafe extern "C" fn esp_wifi_set_config(interface: u32, config: *mut c_void) ->
 unsafe fn read_initialized(config: *mut c_void) -> [u8; 184] {
     let mut bytes = [0; 184];
     // Between the names, keys and numbers there may be padding, which must not be read.
-    for offset in (0..98).chain([100, 107, 116, 120, 121, 122, 123, 128, 129, 144]) {
+    for offset in (0..98).chain([100, 107, 116, 120, 121, 122, 123, 128, 129, 136, 144]) {
         // SAFETY: inside the structure, and not padding in either member of the union.
         bytes[offset] = unsafe { config.cast::<u8>().add(offset).read() };
     }
@@ -222,6 +261,9 @@ unsafe extern "C" fn esp_wifi_get_mac(interface: u32, mac: *mut u8) -> i32 {
 unsafe extern "C" fn esp_wifi_wps_enable(config: *const c_void) -> i32 {
     // SAFETY: the driver passes a pointer to an `esp_wps_config_t`, which begins with its type.
     assert_eq!(unsafe { config.cast::<u32>().read() }, 1, "push button");
+    // SAFETY: the texts are between the type and the PIN, without padding.
+    let texts = unsafe { config.cast::<[u8; WPS_TEXTS_END]>().read() };
+    with_library(|library| library.wps_config = texts.to_vec());
     record_call("esp_wifi_wps_enable", |library| match library.mode {
         1 => {
             library.simulation.iter_mut().for_each(Simulation::enable_wps);
