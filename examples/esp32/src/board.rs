@@ -4,12 +4,14 @@
 #[cfg(feature = "defmt")]
 use esp_println as _;
 
+use embassy_time::Timer;
 use esp_hal::clock::CpuClock;
 use esp_hal::efuse::{InterfaceMacAddress, interface_mac_address};
 use esp_hal::gpio::{Input, InputConfig, Level, Output, OutputConfig, Pull};
 use esp_hal::peripherals::{ADC1, FLASH, FROM_CPU_INTR1, HMAC, RNG, SHA, WIFI};
 use esp_hal::ram;
-use esp_hal::rtc_cntl::{Rtc, Rwdt};
+use esp_hal::rtc_cntl::{Rtc, Rwdt, RwdtStage};
+use esp_hal::time::Duration;
 use esp_hal::timer::timg::TimerGroup;
 
 /// The parts of the board that the program uses.
@@ -24,8 +26,8 @@ pub struct Board {
     pub flash: FLASH<'static>,
     /// An interrupt that a program can raise.
     pub interrupt: FROM_CPU_INTR1<'static>,
-    /// The watchdog, which can restart the chip. It is off.
-    pub watchdog: Rwdt,
+    /// The watchdog, which is running.
+    pub watchdog: Watchdog,
     /// For encrypted settings.
     pub crypto: Crypto,
 }
@@ -42,11 +44,39 @@ pub struct Crypto {
     pub adc: ADC1<'static>,
 }
 
+/// Restarts the chip unless it is fed. So a program that returns from `main`, or blocks, starts
+/// again. After a panic, the panic handler itself restarts the chip.
+pub struct Watchdog(Rwdt);
+
+/// How long the program may block. Much longer than the library needs to generate its key, or an
+/// erase of the flash takes.
+const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(30);
+const WATCHDOG_FEED_INTERVAL_S: u64 = 5;
+
+impl Watchdog {
+    fn start(mut timer: Rwdt) -> Self {
+        timer.set_timeout(RwdtStage::Stage0, WATCHDOG_TIMEOUT);
+        timer.enable(); // stage 0 resets the system
+        timer.feed();
+        Self(timer)
+    }
+
+    /// Feeds the watchdog forever. Run it in the task that must not block.
+    pub async fn feed(mut self) -> ! {
+        loop {
+            self.0.feed();
+            Timer::after_secs(WATCHDOG_FEED_INTERVAL_S).await;
+        }
+    }
+}
+
 /// Initializes the board. Call it only once.
 pub fn start() -> Board {
     #[cfg(all(feature = "log", not(feature = "defmt")))]
     esp_println::logger::init_logger(log::LevelFilter::Info);
     let peripherals = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
+    // First, because esp-hal has just disabled all watchdogs.
+    let watchdog = Watchdog::start(Rtc::new(peripherals.RTC_TIMER).rwdt);
     // Only the radio's library uses the heap. The first part is memory that the boot loader used.
     esp_alloc::heap_allocator!(#[ram(reclaimed)] size: 64 * 1024);
     esp_alloc::heap_allocator!(size: 36 * 1024);
@@ -57,7 +87,7 @@ pub fn start() -> Board {
         wifi: peripherals.WIFI,
         flash: peripherals.FLASH,
         interrupt: peripherals.FROM_CPU_INTR1,
-        watchdog: Rtc::new(peripherals.RTC_TIMER).rwdt,
+        watchdog,
         crypto: Crypto {
             hmac: peripherals.HMAC,
             sha: peripherals.SHA,

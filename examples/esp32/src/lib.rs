@@ -9,5 +9,6 @@ pub mod dhcp;
 mod logging;
 pub mod mdns;
 pub mod net;
+mod panic;
 
 pub use logging::LogDisplay;

@@ -14,18 +14,15 @@ mod web;
 use embassy_executor::Spawner;
 use embassy_futures::join::join;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use embassy_time::Timer;
-use esp_backtrace as _;
 use esp_hal::peripherals::WIFI;
-use esp_hal::rtc_cntl::{Rwdt, RwdtStage};
-use esp_hal::time::Duration;
+use esp_hal::rng::Rng;
 use esp_radio::wifi::{ControllerConfig, WifiController};
 use static_cell::StaticCell;
 use wps_core::{AfterFailure, Config, Control, Runner};
-use wps_esp32::board::{self, Board};
+use wps_esp32::board::{self, Board, Watchdog};
 use wps_esp32::net::{NetworkKind, Networks, SOCKETS};
 use wps_esp32::{LogDisplay, dhcp, info, mdns, warn};
-use wps_hal_esp::{Driver, EmbassyClock};
+use wps_hal_esp::{Country, DeviceInfo, Driver, EmbassyClock, Options};
 use wps_label::Name;
 
 use settings::Store;
@@ -41,6 +38,13 @@ static CONTROL: Control<CriticalSectionRawMutex, LISTENERS_MAX, LISTENERS_MAX> =
 /// requires, Wi-Fi is off, and the button starts the next pairing. For a device without a button,
 /// use `AfterFailure::AccessPointBack`.
 const AFTER_FAILURE: AfterFailure = AfterFailure::AccessPointOff;
+
+/// The country of the device, two letters, which decides about the channels. `WORLD` allows those
+/// that are allowed everywhere, and follows the country of the access point.
+const COUNTRY: Country = Country::WORLD;
+
+/// The highest transmit power in dBm, 2 to 20. The country may allow less.
+const MAX_TX_POWER_DBM: u8 = 20;
 
 type Radio = Driver<WifiController<'static>, EmbassyClock>;
 type WifiRunner = Runner<
@@ -60,10 +64,10 @@ async fn main(spawner: Spawner) {
     let name = &*NAME.init(wps_label::name(board::mac_address()));
     info!("{}, version {}", name.as_str(), env!("CARGO_PKG_VERSION"));
 
-    // Without a radio or a store the device is useless. The error has been logged. Settings that
-    // cannot be read are not overwritten.
+    // Without a radio or a store the device is useless. The error has been logged, and the watchdog
+    // restarts the chip, because nobody feeds it. Settings that cannot be read are not overwritten.
     let Some(store) = settings::open_store(flash, crypto) else { return };
-    let Some(radio) = start_radio(wifi) else { return };
+    let Some(radio) = start_radio(wifi, name) else { return };
     let config = Config::new(settings::factory_settings(name)).with_after_failure(AFTER_FAILURE);
     let runner = match Runner::boot(radio, store, EmbassyClock, &CONTROL, config).await {
         Ok(runner) => runner,
@@ -84,26 +88,30 @@ async fn main(spawner: Spawner) {
 
 /// Runs the runner, whose driver is the only caller of the library.
 #[embassy_executor::task]
-async fn run_wifi(mut runner: WifiRunner, watchdog: Rwdt) {
-    join(runner.run(), feed_watchdog(watchdog)).await;
+async fn run_wifi(mut runner: WifiRunner, watchdog: Watchdog) {
+    // The watchdog restarts the chip if anything blocks this task. A pairing that was in progress
+    // is in the journal.
+    join(runner.run(), watchdog.feed()).await;
 }
 
-/// Feeds the watchdog. It runs in the runner's task, so the watchdog restarts the chip if anything
-/// blocks that task, and after a panic. A pairing that was in progress is in the journal.
-async fn feed_watchdog(mut watchdog: Rwdt) {
-    // Much longer than the library needs to generate its key, or an erase of the flash takes.
-    watchdog.set_timeout(RwdtStage::Stage0, Duration::from_secs(30));
-    watchdog.enable();
-    loop {
-        watchdog.feed();
-        Timer::after_secs(5).await;
-    }
+/// Returns the options of the radio, and what a router is told about the device.
+fn radio_options(name: &'static Name) -> Options {
+    let mut options = Options::new(|| Rng::new().random());
+    options.country = COUNTRY;
+    options.max_tx_power_dbm = MAX_TX_POWER_DBM;
+    options.device = DeviceInfo {
+        model_name: env!("CARGO_PKG_NAME"),
+        model_number: env!("CARGO_PKG_VERSION"),
+        device_name: name.as_str(),
+        ..DeviceInfo::default()
+    };
+    options
 }
 
-fn start_radio(wifi: WIFI<'static>) -> Option<Radio> {
+fn start_radio(wifi: WIFI<'static>, name: &'static Name) -> Option<Radio> {
     let controller = WifiController::new(wifi, ControllerConfig::default());
     let controller = controller.map_err(|error| warn!("no radio: {}", LogDisplay(&error))).ok()?;
-    Driver::new(controller, EmbassyClock)
+    Driver::new(controller, EmbassyClock, radio_options(name))
         .map_err(|error| warn!("no radio: {}", LogDisplay(&error)))
         .ok()
 }

@@ -5,9 +5,8 @@
 #![no_main]
 
 use embassy_executor::Spawner;
-use embassy_futures::select::select;
+use embassy_futures::select::{select, select3};
 use embassy_time::{Duration, Timer};
-use esp_backtrace as _;
 use esp_radio::wifi::sta::StationConfig;
 use esp_radio::wifi::{AuthenticationMethodConfig, Config, ControllerConfig, WifiController};
 use picoserve::routing::get;
@@ -23,7 +22,7 @@ const KEY: &str = "correct horse";
 
 #[esp_hal::main]
 async fn main(spawner: Spawner) {
-    let Board { mut button, mut lamp, wifi, .. } = board::start();
+    let Board { mut button, mut lamp, wifi, watchdog, .. } = board::start();
     let config = StationConfig::default()
         .with_ssid(SSID.try_into().expect("a name that is not too long"))
         .with_authentication(AuthenticationMethodConfig::Wpa2Personal(
@@ -55,7 +54,7 @@ async fn main(spawner: Spawner) {
             lamp.toggle();
         }
     };
-    select(connect, blink).await;
+    select3(connect, blink, watchdog.feed()).await;
 }
 
 #[embassy_executor::task(pool_size = SOCKETS)]
