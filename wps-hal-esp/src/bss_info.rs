@@ -84,7 +84,7 @@ fn secondary_above(second: u32) -> Option<bool> {
 /// Converts a `wifi_auth_mode_t`. Returns `None` for an access point whose security the library
 /// does not know: it has no SAE, so WPA3 alone is one of these. Such an access point is not open,
 /// which its ciphers show.
-fn security(record: &ApRecord) -> Option<Security> {
+pub(crate) fn security(record: &ApRecord) -> Option<Security> {
     let has_ciphers = [record.pairwise_cipher, record.group_cipher] != [CIPHER_NONE; 2];
     match record.authmode {
         AUTH_OPEN if has_ciphers => None,

@@ -12,9 +12,9 @@ use crate::layout::{
     AUTH_OPEN, AUTH_WPA2, AccessPointConfig, CIPHER_CCMP, ERR_NOT_CONNECT, INTERFACE_ACCESS_POINT,
     MODE_ACCESS_POINT, MODE_OFF, MODE_STATION,
 };
-use crate::state::{Link as StationLink, REASON_ASSOC_LEAVE, SCAN_FINISHED, STATION, State};
+use crate::state::{Link as StationLink, REASON_ASSOC_LEAVE, STATION, State};
 use crate::station::JoinedSecurity;
-use crate::{EspError, Options, bss_info, credentials, ffi, maintain, pairing, station};
+use crate::{EspError, Options, bss_info, credentials, ffi, maintain, pairing, scan, station};
 
 /// The value that keeps the library running: esp-radio's `WifiController`. On a host, where the
 /// tests provide a fake library, it is `()`.
@@ -135,11 +135,7 @@ impl<C: Controller, T: Clock> WifiDriver for Driver<C, T> {
             // An access point cannot scan without leaving its channel.
             return Ok(results);
         }
-        let _guard = ScanGuard::start()?;
-        SCAN_FINISHED.wait().await;
-        while let Ok(record) = ffi::next_scan_record() {
-            results.add(bss_info::from_record(&record));
-        }
+        scan::scan(|record| results.add(bss_info::from_record(record))).await?;
         Ok(results)
     }
 
@@ -169,26 +165,6 @@ impl Drop for JoinGuard {
         STATION.set_link(StationLink::Down(REASON_ASSOC_LEAVE));
         // An error does not matter here: the next method that changes the radio stops it first.
         let _ = ffi::disconnect();
-    }
-}
-
-/// A scan in progress, with its results in the library's memory. Dropping it ends the scan and
-/// frees the results.
-struct ScanGuard;
-
-impl ScanGuard {
-    fn start() -> Result<Self, EspError> {
-        SCAN_FINISHED.reset();
-        ffi::scan_start()?;
-        Ok(Self)
-    }
-}
-
-impl Drop for ScanGuard {
-    fn drop(&mut self) {
-        // These calls fail only if there is nothing to stop or to clear.
-        let _ = ffi::scan_stop();
-        let _ = ffi::clear_scan_records();
     }
 }
 

@@ -43,6 +43,9 @@ pub enum EspError {
     /// The network has a key, and no access point of it offers WPA2.
     #[error("{}", ErrorKind::WithoutWpa2)]
     WithoutWpa2,
+    /// The network has no key in the settings, and its access points need one.
+    #[error("the network is not open: it needs a password")]
+    NeedsKey,
     /// The settings name a network whose key only another network manager has.
     #[error("{}", ErrorKind::KeptElsewhere)]
     KeptElsewhere,
@@ -87,6 +90,7 @@ impl DriverError for EspError {
             Self::Unsupported(_) | Self::InvalidOption(_) => ErrorKind::Unsupported,
             Self::NoResponse => ErrorKind::NoResponse,
             Self::WithoutWpa2 => ErrorKind::WithoutWpa2,
+            Self::NeedsKey => ErrorKind::WrongKey,
             Self::KeptElsewhere => ErrorKind::KeptElsewhere,
             Self::Credentials(error) => error.kind(),
             Self::Exchange { reason } => exchange_error_kind(*reason),
@@ -117,6 +121,8 @@ pub(crate) fn join_error(reason: u8, network: &Credentials) -> EspError {
         // Access points with this name are in range, and the library can use none: they have only
         // WPA3 (210), or less than WPA2 (211).
         (210 | 211, Secret::Key(_) | Secret::Kept(_)) => EspError::WithoutWpa2,
+        // The same, for a network without a key: its access points are not open.
+        (210, Secret::Open) => EspError::NeedsKey,
         (_, _) => EspError::Link { reason },
     }
 }
@@ -191,6 +197,7 @@ mod tests {
             EspError::InvalidOption(_) => EspError::InvalidOption("the power is too high"),
             EspError::NoResponse => EspError::NoResponse,
             EspError::WithoutWpa2 => EspError::WithoutWpa2,
+            EspError::NeedsKey => EspError::NeedsKey,
             EspError::KeptElsewhere => EspError::KeptElsewhere,
             EspError::Credentials(_) => EspError::Credentials(CredentialError::InvalidKey),
             EspError::Exchange { .. } => EspError::Exchange { reason: 1 },

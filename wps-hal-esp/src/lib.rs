@@ -87,9 +87,10 @@
 //!   and keys. If it rejects credentials itself, for example those of a WEP network, it reports the
 //!   same failure as if the router had ended the exchange. An empty key is an error if the library
 //!   says that the network uses WPA, which it says only of one network without WPA2. Otherwise the
-//!   network counts as open. With a key, no network below WPA2 is joined. If the library has joined
-//!   one by itself, the driver leaves it and tries again with this limit. The joined access point
-//!   is checked again before the network is saved.
+//!   network is open only if the access point that has handed it over is: the driver looks at the
+//!   joined one, or scans for it. With a key, no network below WPA2 is joined. If the library has
+//!   joined one by itself, the driver leaves it and tries again with this limit. The joined access
+//!   point is checked again before the network is saved.
 //! * **It never finds a router whose network uses WEP.** The library skips it, and finds an open
 //!   one.
 //! * **It cannot detect session overlap over the whole window.** The library decides after one
@@ -124,6 +125,7 @@ mod logging;
 mod maintain;
 mod options;
 mod pairing;
+mod scan;
 mod state;
 mod station;
 pub mod store;

@@ -94,6 +94,18 @@ fn a_network_without_wpa2_is_named_and_not_called_out_of_range() {
     }
 }
 
+#[test]
+fn an_open_network_whose_access_points_need_a_key_is_not_called_out_of_range() {
+    let _guard = fresh_library();
+    let (mut driver, network) = (driver(), network(b"home", b""));
+    let snapshot = Snapshot::default();
+    let mut joining = pin!(driver.join(&network, &snapshot));
+    assert!(poll_once(joining.as_mut()).is_pending());
+    post_disconnected(210);
+    let error = expect_ready(joining).unwrap_err();
+    assert_eq!((error, error.kind()), (EspError::NeedsKey, ErrorKind::WrongKey));
+}
+
 /// The library joins nothing below the limit of the configuration. This is checked again, because
 /// the credentials are saved after it.
 #[test]

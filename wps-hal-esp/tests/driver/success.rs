@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::fake::{
-    SUCCESS, WEP, WPA_PSK, WPA_WPA2_PSK, WPA2_PSK, WPA2_WPA3_PSK, fresh_library, overwrite_station,
-    post, post_connected, post_connected_to, post_disconnected, station_credentials,
-    success_payload, with_library,
+    Record, SUCCESS, WEP, WPA_PSK, WPA_WPA2_PSK, WPA2_PSK, WPA2_WPA3_PSK, bssid, fresh_library,
+    overwrite_station, post, post_connected, post_connected_to, post_disconnected, record_of,
+    set_paired_bssid, station_credentials, success_payload, with_library,
 };
 use wps_core::{DriverError, ErrorKind};
 
@@ -26,8 +26,11 @@ fn success_without_payload_is_read_from_the_configuration() {
 #[test]
 fn one_to_three_credentials_in_the_payload() {
     let _guard = fresh_library();
-    let all: [(&[u8], &[u8]); 3] =
-        [(b"home", b"correct horse"), (b"guest", b""), (b"home 5 GHz", b"battery staple")];
+    let all: [(&[u8], &[u8]); 3] = [
+        (b"home", b"correct horse"),
+        (b"guest", b"guest password"),
+        (b"home 5 GHz", b"battery staple"),
+    ];
     for count in 1..=3 {
         let payload = success_payload(count as u8, &all);
         let offer = pair(|| post(SUCCESS, Some(&payload))).unwrap();
@@ -114,21 +117,116 @@ fn a_success_with_an_unusable_configuration_is_an_error() {
     }
 }
 
-/// The library says nothing about the encryption of a WPA2 network.
+/// Lets each scan find these access points at once.
+fn let_scans_find(records: &[Record]) {
+    with_library(|library| {
+        library.records = records.to_vec();
+        library.records_of_each_scan = Some(records.to_vec());
+    });
+}
+
+/// The library says nothing about the encryption of a WPA2 network. So the access point that has
+/// handed over an open network must be open itself.
 #[test]
-fn a_network_without_a_key_is_open_unless_the_library_says_otherwise() {
+fn an_open_network_is_accepted_only_from_an_open_access_point() {
+    let mut unknown = record_of(bssid(9), 0);
+    unknown[52] = 4; // a cipher: WPA3 only
+    let not_open = [
+        vec![record_of(bssid(9), WPA2_PSK)],
+        vec![unknown],
+        vec![record_of(bssid(9), 0), record_of(bssid(9), WPA2_PSK)],
+        // An evil twin.
+        vec![record_of(bssid(1), 0), record_of(bssid(9), WPA2_PSK)],
+        vec![record_of(bssid(1), 0)],
+        vec![],
+    ];
+    let one = |records: &[Record]| {
+        let_scans_find(records);
+        pair(|| {
+            overwrite_station(b"home", b"");
+            set_paired_bssid(bssid(9));
+            post(SUCCESS, None);
+        })
+    };
+    let several = |records: &[Record], networks: &[(&[u8], &[u8])]| {
+        let_scans_find(records);
+        pair(|| {
+            set_paired_bssid(bssid(9));
+            post(SUCCESS, Some(&success_payload(networks.len() as u8, networks)));
+        })
+    };
+    let [guest, home]: [(&[u8], &[u8]); 2] = [(b"guest", b""), (b"home", b"12345678")];
+    for records in &not_open {
+        let _guard = fresh_library();
+        assert_eq!(one(records).unwrap_err().kind(), ErrorKind::NotOpen);
+        assert!(take_calls().ends_with(&END_CALLS));
+        assert_eq!(several(records, &[guest, guest]).unwrap_err().kind(), ErrorKind::NotOpen);
+        assert!(take_calls().ends_with(&END_CALLS));
+        let offer = several(records, &[guest, home]).unwrap();
+        assert_eq!(offered_networks(&offer), [network(b"home", b"12345678")]);
+    }
     let _guard = fresh_library();
-    let offer = pair(|| {
+    let open = [record_of(bssid(1), WPA2_PSK), record_of(bssid(9), 0)];
+    assert_eq!(offered_networks(&one(&open).unwrap()), [network(b"home", b"")]);
+    let offer = several(&open, &[guest, home]).unwrap();
+    assert_eq!(offered_networks(&offer), [network(b"guest", b""), network(b"home", b"12345678")]);
+}
+
+/// It has joined by itself. Then the joined access point must be the one that was paired with.
+#[test]
+fn a_joined_access_point_needs_no_scan() {
+    for (authmode, is_open) in [(0, true), (WPA2_PSK, false)] {
+        let _guard = fresh_library();
+        let offer = pair(|| {
+            overwrite_station(b"home", b"");
+            set_paired_bssid(bssid(9));
+            post_connected_to(authmode);
+            post(SUCCESS, None);
+        });
+        assert_eq!(offer.is_ok(), is_open);
+        assert!(!take_calls().contains(&"esp_wifi_scan_start"));
+    }
+    let _guard = fresh_library();
+    let_scans_find(&[record_of(bssid(1), WPA2_PSK)]);
+    let error = pair_error(|| {
+        overwrite_station(b"home", b"");
+        set_paired_bssid(bssid(1));
+        post_connected_to(0); // an evil twin
+        post(SUCCESS, None);
+    });
+    assert_eq!(error.kind(), ErrorKind::NotOpen);
+}
+
+/// That nobody could look is not told as "is not open", and never as "is open".
+#[test]
+fn a_failed_look_at_the_access_point_is_an_error_that_allows_another_try() {
+    let _guard = fresh_library();
+    let error = pair_error(|| {
+        overwrite_station(b"home", b"");
+        set_paired_bssid(bssid(9));
+        with_library(|library| library.failures.insert("esp_wifi_scan_start", 0x3006));
+        post(SUCCESS, None);
+    });
+    assert_eq!(error.to_string(), "esp_wifi_scan_start: 0x3006 ESP_ERR_WIFI_STATE");
+    assert!(!error.kind().is_final());
+}
+
+#[test]
+fn an_unknown_address_is_not_that_of_an_open_access_point() {
+    let _guard = fresh_library();
+    let_scans_find(&[record_of([0; 6], 0)]);
+    let error = pair_error(|| {
         overwrite_station(b"home", b"");
         post(SUCCESS, None);
     });
-    assert_eq!(offered_networks(&offer.unwrap()), [network(b"home", b"")]);
+    assert_eq!(error.kind(), ErrorKind::NotOpen);
 }
 
 /// A pairing after which the library has joined by itself, with an access point of this security.
 pub(super) fn pair_and_join_by_itself(key: &[u8], authmode: u8) {
     pair(|| {
         overwrite_station(b"home", key);
+        set_paired_bssid(bssid(9));
         with_library(|library| {
             library.station[AUTHMODE_AT] = if key.is_empty() { 0 } else { WPA_PSK };
             library.station[107] = 6; // it keeps the channel of the router

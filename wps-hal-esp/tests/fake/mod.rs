@@ -24,6 +24,8 @@ pub(crate) const TIMED_OUT: i32 = 9;
 pub(crate) const PIN: i32 = 10;
 pub(crate) const OVERLAP: i32 = 11;
 
+/// The offset of `bssid` in `wifi_sta_config_t`.
+pub(crate) const STATION_BSSID_AT: usize = 101;
 /// The offset of `authmode` in `wifi_ap_record_t`, and some of its values.
 pub(crate) const AP_AUTHMODE_AT: usize = 48;
 pub(crate) const WEP: u8 = 1;
@@ -55,6 +57,8 @@ pub(crate) struct Library {
     pub(crate) station: [u8; 184],
     pub(crate) access_point: [u8; 184],
     pub(crate) records: Vec<Record>,
+    /// The records of each scan, which then ends at once.
+    pub(crate) records_of_each_scan: Option<Vec<Record>>,
     pub(crate) joined: Option<Record>,
     pub(crate) simulation: Option<simulation::Simulation>,
 }
@@ -110,6 +114,7 @@ impl Library {
             station: [0; 184],
             access_point: [0; 184],
             records: Vec::new(),
+            records_of_each_scan: None,
             joined: None,
             simulation: None,
         }
@@ -170,11 +175,28 @@ pub(crate) fn post_connected() {
     post(4, Some(&[0; 48]));
 }
 
-/// Joins an access point with this `wifi_auth_mode_t`, and posts that the station has joined.
-pub(crate) fn post_connected_to(authmode: u8) {
+/// The address of the router with this number.
+pub(crate) fn bssid(number: u8) -> [u8; 6] {
+    [2, 0, 0, 0, 0, number]
+}
+
+/// Returns the record of an access point with this address and `wifi_auth_mode_t`.
+pub(crate) fn record_of(bssid: [u8; 6], authmode: u8) -> Record {
     let mut record = [0; 92];
+    record[..6].copy_from_slice(&bssid);
     record[AP_AUTHMODE_AT] = authmode;
-    with_library(|library| library.joined = Some(record));
+    record
+}
+
+/// Writes the address of the router with which the library pairs into its configuration, where it
+/// stays after a success.
+pub(crate) fn set_paired_bssid(bssid: [u8; 6]) {
+    with_library(|library| library.station[STATION_BSSID_AT..][..6].copy_from_slice(&bssid));
+}
+
+/// Joins the router 9 with this `wifi_auth_mode_t`, and posts that the station has joined.
+pub(crate) fn post_connected_to(authmode: u8) {
+    with_library(|library| library.joined = Some(record_of(bssid(9), authmode)));
     post_connected();
 }
 

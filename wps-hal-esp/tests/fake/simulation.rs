@@ -7,13 +7,14 @@
 //! * It posts the success a second later, even if WPS was disabled in the meantime. Enabling WPS
 //!   cancels that event.
 
+use std::ptr;
 use std::time::Duration;
 
 use wps_core::{Clock, Credentials, Instant, Secret, Ssid};
 
 use super::{
-    AP_AUTHMODE_AT, FAILED, Library, OVERLAP, Record, SUCCESS, TIMED_OUT, WPA_PSK, WPA2_PSK,
-    WPA3_PSK, post, with_library,
+    AP_AUTHMODE_AT, FAILED, Library, OVERLAP, Record, STATION_BSSID_AT, SUCCESS, TIMED_OUT,
+    WPA_PSK, WPA2_PSK, WPA3_PSK, bssid, post, with_library,
 };
 
 /// The interval between two steps of the simulation.
@@ -196,8 +197,10 @@ impl Library {
         match simulation.link.clone() {
             Link::Connecting(until) if until <= now => match simulation.try_join(&self.station) {
                 Ok(ssid) => {
-                    let router = simulation.router(&ssid).expect("the router that was joined");
-                    self.joined = Some(record(router, 0));
+                    let mut routers = simulation.routers.iter().zip(0..);
+                    let found = routers.find(|(router, _)| router.network.ssid == ssid);
+                    let (router, number) = found.expect("the router that was joined");
+                    self.joined = Some(record(router, number));
                     simulation.link = Link::Joined(ssid);
                     events.push((4, Some(vec![0; 48])));
                 }
@@ -239,8 +242,12 @@ impl Library {
                     [] => vec![],
                     [router] => {
                         let ssid = router.network.ssid.clone();
+                        let router = *router;
+                        let number = simulation.routers.iter().position(|it| ptr::eq(it, router));
                         self.station = [0; 184];
                         overwrite(&mut self.station[..32], ssid.as_bytes());
+                        let bssid = bssid(number.unwrap_or_default() as u8);
+                        overwrite(&mut self.station[STATION_BSSID_AT..], &bssid);
                         simulation.wps =
                             Wps::Exchanging { until: now.after(EXCHANGE_DELAY), router: ssid };
                         vec![]
@@ -294,7 +301,7 @@ fn disconnected(reason: u8) -> (i32, Option<Vec<u8>>) {
 /// Returns the record of the router with this number.
 fn record(router: &Router, number: u8) -> Record {
     let mut record = [0; 92];
-    record[5] = number;
+    overwrite(&mut record, &bssid(number));
     overwrite(&mut record[6..], router.network.ssid.as_bytes());
     record[39] = 6;
     record[AP_AUTHMODE_AT] = router.authmode;

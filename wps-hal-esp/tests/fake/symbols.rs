@@ -207,7 +207,13 @@ unsafe extern "C" fn esp_wifi_scan_start(config: *const c_void, block: bool) -> 
     record_call("esp_wifi_scan_start", |library| match library.mode {
         1 => {
             library.simulation.iter_mut().for_each(Simulation::start_scan);
-            (0, vec![])
+            match library.records_of_each_scan.clone() {
+                Some(records) => {
+                    library.records = records;
+                    (0, vec![(1, Some(vec![0; 8]))])
+                }
+                None => (0, vec![]),
+            }
         }
         _ => (ERR_MODE, vec![]),
     })
