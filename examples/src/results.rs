@@ -19,7 +19,10 @@ pub(crate) async fn run() -> Infallible {
     loop {
         if let Some(result) = status.last.filter(|it| last.replace(*it) != Some(*it)) {
             info!("{}", sentence(result));
-            for router in status.pressed.as_slice() {
+            // A single one is no choice.
+            for router in
+                Some(status.pressed.as_slice()).filter(|it| it.len() > 1).into_iter().flatten()
+            {
                 info!("{}", choice(router));
             }
         }
@@ -50,10 +53,11 @@ fn advice(status: &Status, cause: Cause) -> &'static str {
 
 /// Describes an access point that the user can choose after an overlap.
 fn choice(router: &Router) -> String {
-    let Router { bssid, ssid, signal_dbm, frequency_mhz, .. } = router;
-    let name = ssid.as_ref().map_or_else(|| "a hidden network".into(), |ssid| format!("{ssid:?}"));
+    let Router { bssid, ssid, frequency_mhz, .. } = router;
+    let name = ssid.as_ref().map_or_else(|| "a network".into(), |ssid| format!("{ssid:?}"));
+    let signal = router.known_signal_dbm().map_or(String::new(), |dbm| format!(", {dbm} dBm"));
     format!(
-        "in pairing mode was {name} ({frequency_mhz} MHz, {signal_dbm} dBm). To choose it: \
+        "in pairing mode was {name} ({frequency_mhz} MHz{signal}). To choose it: \
          POST /api/v1/wifi/wps with {{\"bssid\": \"{bssid}\"}}"
     )
 }

@@ -383,8 +383,7 @@ impl<M: RawMutex, const SLOTS: usize, const LISTENERS: usize> Control<M, SLOTS, 
             }
             #[cfg(feature = "scan")]
             if let Some(known) = known.as_ref()
-                && status.phase != Phase::Journaling
-                && (status.is_pairing() || status.last.is_some_and(|last| last.is_overlap()))
+                && machine.keeps_pressed()
             {
                 status.pressed = known.pressed.clone();
             }

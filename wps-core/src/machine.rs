@@ -576,6 +576,19 @@ impl Machine {
         }
     }
 
+    /// Returns whether the routers that the user can choose are still of interest: during a pairing
+    /// and after one that has failed, until another one starts that is not limited to one of them.
+    #[cfg(feature = "scan")]
+    pub(crate) fn keeps_pressed(&self) -> bool {
+        if self.is_starting() {
+            return self.only().is_some();
+        }
+        match self.last() {
+            None => self.requested() == Some(TaskKind::Pair),
+            Some(last) => last.task == TaskKind::Pair && last.has_choice(),
+        }
+    }
+
     /// Returns the only access point to pair with, or `None` for any.
     fn only(&self) -> Option<Bssid> {
         match self.target {

@@ -452,8 +452,13 @@ async fn perform<
                     Ok(offer) => return ActivityResult::Command(Input::Offered(Ok(offer))),
                     Err(error) => {
                         let kind = kind(error);
-                        let has_choice = kind != ErrorKind::Overlap || driver.can_pair_with_one();
-                        if has_choice { kind } else { ErrorKind::OverlapWithoutChoice }
+                        // Without the list of access points nobody can choose.
+                        let can_choose = cfg!(feature = "scan") && driver.can_pair_with_one();
+                        if kind == ErrorKind::Overlap && !can_choose {
+                            ErrorKind::OverlapWithoutChoice
+                        } else {
+                            kind
+                        }
                     }
                 }
             };

@@ -18,8 +18,9 @@ pub struct Status {
     /// The progress of the search, while a pairing searches for its router.
     pub progress: SearchProgress,
     /// The access points that were in pairing mode during this pairing, or during the last one if
-    /// it ended with an overlap: the user can choose one of them
-    /// ([`Control::start_with`](crate::Control::start_with)). Only with the feature `scan`.
+    /// it has failed: the user can choose one of them
+    /// ([`Control::start_with`](crate::Control::start_with)). A pairing with a chosen one keeps
+    /// the list. Empty if the radio cannot be limited to one. Only with the feature `scan`.
     #[cfg(feature = "scan")]
     pub pressed: PressedRouters,
     /// Whether the radio has left its network, or stopped its access point, in order to pair.
@@ -114,7 +115,7 @@ pub struct TaskResult {
     /// When the task ended.
     pub at: Instant,
     /// Whether the task has joined a network without a key. Everybody near it can read what the
-    /// device sends.
+    /// device sends unencrypted.
     pub is_open: bool,
 }
 
@@ -132,6 +133,13 @@ impl TaskResult {
             (TaskKind::Pair, Ok(())) => Some(ADVICE_AFTER_SUCCESS),
             (TaskKind::Configure, Ok(())) => None,
         }
+    }
+
+    /// Returns whether it has failed, and another access point may do better.
+    #[cfg(feature = "scan")]
+    pub(crate) fn has_choice(&self) -> bool {
+        let without_choice = Cause::Driver(ErrorKind::OverlapWithoutChoice);
+        self.result.is_err_and(|cause| cause != without_choice)
     }
 
     /// Returns whether the pairing ended because more than one access point was in pairing mode.
@@ -440,8 +448,8 @@ impl Cause {
                      and try again."
                 }
                 ErrorKind::NotOpen => {
-                    "The router handed over no password, but its network needs one. Set a Wi-Fi \
-                     password at the router and try again, or set Wi-Fi up by hand."
+                    "The router handed over no password, and its network does not look open. Set a \
+                     Wi-Fi password at the router and try again, or set Wi-Fi up by hand."
                 }
                 ErrorKind::InvalidKey => {
                     "The router handed over an impossible password. Set one of 8 to 63 characters \
@@ -527,5 +535,5 @@ pub const ADVICE_AFTER_SUCCESS: &str =
     "WPS is best switched off on the router now: it is a door that you no longer need.";
 
 /// What the user should know after the device has joined a network without a key.
-pub const ADVICE_AFTER_OPEN: &str = "This network has no password: everybody near it can read what the device sends. Set a password at \
-     the router, and pair again.";
+pub const ADVICE_AFTER_OPEN: &str = "This network has no password: everybody near it can read what the device sends unencrypted. Set a \
+     password at the router, and pair again.";

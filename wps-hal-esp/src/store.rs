@@ -58,8 +58,9 @@ pub use key::{HmacKey, KeyError, KeyState};
 /// earlier networks until their block is erased, and those in damaged records forever.
 ///
 /// **The chip's flash encryption does not change this.** `esp_storage`'s `NorFlash` bypasses it and
-/// writes plain text, also into a partition with the flag `encrypted`, and an encrypted view of
-/// flash can only write whole erase blocks. [`new`](Self::new) refuses a flash of that kind.
+/// writes plain text, also into a partition with the flag `encrypted`. Only the program can refuse
+/// that, by its partition table, as `examples/esp32` does. A flash that does encrypt is refused, by
+/// [`new`](Self::new) if it only writes whole erase blocks, otherwise by the first save.
 pub struct FlashStore<F, T = PlainText> {
     blocks: EraseBlocks<F>,
     format: T,

@@ -88,7 +88,8 @@ function advice(s) {
 }
 
 function unconfiguredAdvice(s) {
-  const router = s.ssid === undefined ? "A router in range" : "The router " + quote(s.ssid);
+  const { ssid } = s.unconfigured;
+  const router = ssid === undefined ? "A router in range" : "The router " + quote(ssid);
   return router + " was never set up. If you press its button, it takes a new password, and the devices that use it now are cut off.";
 }
 
@@ -147,10 +148,11 @@ function unreachableText() {
 
 // --- choose a router after an overlap ---------------------------------------------------------
 
-/** Shows the access points that were in pairing mode: one router can look like several. */
+/** After a failure, shows the access points that were in pairing mode, to choose one. */
 function showChoice(s) {
-  const routers = s.state === "idle" && s.last?.cause === "overlap" && s.last.ago_s <= 3600 ? s.pressed || [] : [];
-  byId("choice").hidden = !routers.length;
+  const hasFailed = s.state === "idle" && s.last?.result === "failed" && s.last.cause !== "cancelled" && s.last.ago_s <= 3600;
+  const routers = (hasFailed && s.pressed) || [];
+  byId("choice").hidden = routers.length < 2;
   const shown = JSON.stringify(routers);
   if (byId("routers").dataset.shown === shown) return;
   byId("routers").dataset.shown = shown;

@@ -21,10 +21,10 @@ struct Wps<'a> {
     /// The search progress. Only while searching.
     #[serde(skip_serializing_if = "Option::is_none")]
     seen: Option<&'static str>,
-    /// Present if the router in sight was never set up: it takes a new password when it pairs.
+    /// A router in sight that was never set up. It takes a new password when it pairs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    unconfigured: Option<bool>,
-    /// The access points that were in pairing mode, while pairing and after an overlap.
+    unconfigured: Option<Name<'a>>,
+    /// The access points that were in pairing mode, while pairing and after a failure.
     #[serde(skip_serializing_if = "Pressed::is_empty")]
     pressed: Pressed<'a>,
     /// Present while the radio has left its network, or stopped its access point, in order to
@@ -82,6 +82,21 @@ struct Trouble {
 #[derive(Default)]
 struct Pressed<'a>(&'a [Router]);
 
+/// The name of a network, if known.
+#[derive(Serialize)]
+struct Name<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssid: Option<Displayed<'a, Ssid>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssid_hex: Option<Hex<'a>>,
+}
+
+impl<'a> Name<'a> {
+    fn new(ssid: Option<&'a Ssid>) -> Self {
+        Self { ssid: ssid.map(Displayed::Borrowed), ssid_hex: ssid.and_then(Hex::if_not_utf8) }
+    }
+}
+
 #[derive(Serialize)]
 struct PressedEntry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,11 +117,11 @@ struct PressedEntry<'a> {
 impl<'a> PressedEntry<'a> {
     fn new(router: &'a Router) -> Self {
         let channel = Channel::from_mhz(router.frequency_mhz);
-        // The lowest value stands for an unknown signal.
-        let rssi = Some(router.signal_dbm).filter(|dbm| *dbm != i16::MIN);
+        let rssi = router.known_signal_dbm();
+        let Name { ssid, ssid_hex } = Name::new(router.ssid.as_ref());
         Self {
-            ssid: router.ssid.as_ref().map(Displayed::Borrowed),
-            ssid_hex: router.ssid.as_ref().and_then(Hex::if_not_utf8),
+            ssid,
+            ssid_hex,
             bssid: Hex(&router.bssid.0),
             band: channel.and_then(|channel| band(channel.band())),
             channel: channel.map(Channel::number),
@@ -205,12 +220,11 @@ impl<'a> Wps<'a> {
         };
         let ssid = network(status);
         let is_searching = status.phase == Phase::Searching;
-        let is_unconfigured = matches!(status.progress, SearchProgress::NotConfigured { .. });
         Self {
             state: state(&status.phase),
             remaining_s: status.deadline.map(|deadline| seconds_left(deadline, now)),
             seen: is_searching.then(|| seen(&status.progress)),
-            unconfigured: (is_searching && is_unconfigured).then_some(true),
+            unconfigured: unconfigured(status),
             pressed: Pressed(status.pressed.as_slice()),
             off_air: status.off_air.then_some(true),
             ssid: ssid.map(Displayed::Borrowed),
@@ -295,9 +309,7 @@ fn network(status: &Status) -> Option<&Ssid> {
         (Phase::Joining { ssid }, _) => Some(ssid),
         (
             Phase::Searching,
-            SearchProgress::NotConfigured { ssid }
-            | SearchProgress::Pressed { ssid }
-            | SearchProgress::Exchanging { ssid },
+            SearchProgress::Pressed { ssid } | SearchProgress::Exchanging { ssid },
         ) => ssid.as_ref(),
         (
             Phase::Searching,
@@ -305,12 +317,22 @@ fn network(status: &Status) -> Option<&Ssid> {
             | SearchProgress::CannotScan
             | SearchProgress::NoRouter
             | SearchProgress::NoWps
-            | SearchProgress::NotPressed,
+            | SearchProgress::NotPressed
+            | SearchProgress::NotConfigured { .. },
         ) => None,
         (
             Phase::Idle | Phase::Journaling | Phase::Saving | Phase::Configuring | Phase::Restoring,
             _,
         ) => status.network.as_ref(),
+        (_, _) => None,
+    }
+}
+
+fn unconfigured(status: &Status) -> Option<Name<'_>> {
+    match (&status.phase, &status.progress) {
+        (Phase::Searching, SearchProgress::NotConfigured { ssid }) => {
+            Some(Name::new(ssid.as_ref()))
+        }
         (_, _) => None,
     }
 }

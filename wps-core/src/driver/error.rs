@@ -47,9 +47,10 @@ pub enum ErrorKind {
     /// The buttons of more than one router were pressed within the window (session overlap).
     #[error("more than one router is pairing")]
     Overlap,
-    /// The same, and the radio cannot be [limited](super::WifiDriver::can_pair_with_one) to one of
-    /// them. The runner returns it in place of `Overlap`.
-    #[error("more than one router is pairing, and this radio cannot choose one")]
+    /// The same, and nobody can choose one of them: the radio cannot be
+    /// [limited](super::WifiDriver::can_pair_with_one) to one, or the feature `scan` is off. The
+    /// runner returns it in place of `Overlap`.
+    #[error("more than one router is pairing, and this device cannot choose one")]
     OverlapWithoutChoice,
     /// The router ended the exchange.
     #[error("the router refused")]
@@ -76,9 +77,9 @@ pub enum ErrorKind {
     /// The router handed over an empty key for a network that needs one.
     #[error("the router handed over no key")]
     EmptyKey,
-    /// The router handed over an open network, but the access point that did so is not open, or it
-    /// is not known whether it is.
-    #[error("the router handed over an open network, but its access point is not open")]
+    /// The router handed over an open network, and the access point that did so is not known to be
+    /// open.
+    #[error("the router handed over an open network, and its access point does not look open")]
     NotOpen,
     /// The router handed over a key that no WPA network can have.
     #[error("the router handed over an impossible key")]

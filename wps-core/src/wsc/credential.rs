@@ -46,10 +46,10 @@ pub enum CredentialError {
         "the router handed over an empty Wi-Fi password: set one of 8 to 63 characters at the router and pair again"
     )]
     EmptyKey,
-    /// The network is said to be open, but the access point that has handed it over is not open, or
-    /// it is not known whether it is. Anybody can put up an open network of the same name.
+    /// The network is said to be open, and the access point that has handed it over is not known to
+    /// be open, or is of another network. Anybody can put up an open network of the same name.
     #[error(
-        "the router handed over an open network, but its access point is not open: set a Wi-Fi password at the router and pair again"
+        "the router handed over an open network, and its access point does not look open: set a Wi-Fi password at the router and pair again"
     )]
     NotOpen,
     /// No WPA network can have this key.
@@ -72,14 +72,17 @@ pub enum CredentialError {
 /// are removed.
 ///
 /// `access_point` is the one that has handed them over, as a scan has shown it. Deployed routers
-/// send wrong types in their credentials, so what it advertises decides:
+/// send wrong types in their credentials, so what it advertises decides about its own network:
 ///
-/// * A network is open only if the credential says so and the access point is open.
-/// * If the access point has WPA2 or WPA3 with a passphrase, the key is used, whatever the
-///   credential says about its type.
-/// * If the access point only has WEP or TKIP, the network is refused.
-/// * If it is open, or its security is not known, the type in the credential counts. An access
-///   point that was never set up is often open before the pairing.
+/// * The network is open only if both say so.
+/// * If the access point has WPA, WPA2 or WPA3 with a passphrase, the key is used, whatever the
+///   credential says about its type. (A driver joins nothing below WPA2.)
+/// * If it has only WEP or TKIP, its network is refused.
+/// * Otherwise the type in the credential counts: an access point that was never set up is often
+///   open before the pairing. "TKIP only" is believed only if nothing is known about the access
+///   point.
+///
+/// A network of another name is never open, and the type in its credential counts in the same way.
 ///
 /// # Errors
 /// The error of the first credential if none is usable.
@@ -132,17 +135,22 @@ fn credential(value: &[u8], access_point: &BssInfo) -> Result<Credentials, Crede
         return Err(CredentialError::NoNetwork);
     };
 
-    let is_open = if is_protected(access_point)? {
-        key.is_empty() && (authentication, encryption) == (AUTH_OPEN, ENCR_NONE)
-    } else {
-        is_said_to_be_open(authentication, encryption)?
+    let is_own = access_point.ssid.as_ref().is_none_or(|own| *own == ssid);
+    let is_open = match advertised(access_point) {
+        Advertised::Passphrase if is_own => {
+            key.is_empty() && (authentication, encryption) == (AUTH_OPEN, ENCR_NONE)
+        }
+        Advertised::Refused(error) if is_own => return Err(error),
+        Advertised::Passphrase | Advertised::Refused(_) | Advertised::Other => {
+            type_is_open(authentication, encryption, access_point.security.is_some())?
+        }
     };
     let secret = if !is_open {
         if key.is_empty() {
             return Err(CredentialError::EmptyKey);
         }
         Secret::Key(Passphrase::new(key).map_err(|_| CredentialError::InvalidKey)?)
-    } else if access_point.security == Some(Security::Open) {
+    } else if is_own && access_point.security == Some(Security::Open) {
         Secret::Open
     } else {
         return Err(CredentialError::NotOpen);
@@ -150,26 +158,43 @@ fn credential(value: &[u8], access_point: &BssInfo) -> Result<Credentials, Crede
     Ok(Credentials { ssid, secret })
 }
 
-/// Returns whether the access point has WPA2 or WPA3 with a passphrase.
-fn is_protected(access_point: &BssInfo) -> Result<bool, CredentialError> {
+/// What an access point says about how its network is protected.
+enum Advertised {
+    /// With a passphrase, and not with TKIP only.
+    Passphrase,
+    /// In a way that is refused.
+    Refused(CredentialError),
+    /// Another way, or nothing is known.
+    Other,
+}
+
+fn advertised(access_point: &BssInfo) -> Advertised {
     if access_point.pairwise_cipher == Some(Cipher::Tkip) {
-        return Err(CredentialError::TkipOnly);
+        return Advertised::Refused(CredentialError::TkipOnly);
     }
     match access_point.security {
-        Some(Security::Wep) => Err(CredentialError::Wep),
-        Some(Security::WpaWpa2 | Security::Wpa2 | Security::Wpa2Wpa3 | Security::Wpa3) => Ok(true),
-        Some(Security::Open | Security::Owe | Security::Wpa | Security::Enterprise) | None => {
-            Ok(false)
-        }
+        Some(Security::Wep) => Advertised::Refused(CredentialError::Wep),
+        Some(
+            Security::Wpa
+            | Security::WpaWpa2
+            | Security::Wpa2
+            | Security::Wpa2Wpa3
+            | Security::Wpa3,
+        ) => Advertised::Passphrase,
+        Some(Security::Open | Security::Owe | Security::Enterprise) | None => Advertised::Other,
     }
 }
 
 /// Returns whether a network is open according to the type in its credential.
-fn is_said_to_be_open(authentication: u16, encryption: u16) -> Result<bool, CredentialError> {
+fn type_is_open(
+    authentication: u16,
+    encryption: u16,
+    may_be_wrong_about_tkip: bool,
+) -> Result<bool, CredentialError> {
     let has = |cipher| encryption & cipher != 0;
     if authentication == AUTH_SHARED || has(ENCR_WEP) && !has(ENCR_AES | ENCR_TKIP) {
         Err(CredentialError::Wep)
-    } else if has(ENCR_TKIP) && !has(ENCR_AES) {
+    } else if has(ENCR_TKIP) && !has(ENCR_AES) && !may_be_wrong_about_tkip {
         Err(CredentialError::TkipOnly)
     } else if authentication & (AUTH_WPA_PSK | AUTH_WPA2_PSK) != 0 {
         // Both flags mean a mixed network. It is joined as WPA2, because the PSK is the same.

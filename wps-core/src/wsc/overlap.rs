@@ -8,8 +8,8 @@ use crate::settings::Ssid;
 /// The number of access points that are remembered: enough for three bands with a guest network
 /// each.
 pub(crate) const MAX_REMEMBERED: usize = 8;
-/// How many times in a window a channel is scanned again because an access point there has not sent
-/// its UUID. A probe response, which contains it, is seldom missed this often.
+/// How many times in a window the channel of an access point is scanned again because it has not
+/// sent its UUID. A probe response, which contains it, is seldom missed this often.
 const MAX_LOOKS: u8 = 3;
 
 /// An access point in pairing mode, as seen on one channel.
@@ -24,8 +24,15 @@ pub struct Router {
     pub ssid: Option<Ssid>,
     /// The router that the access point belongs to.
     pub uuid: Option<Uuid>,
-    /// The signal strength in dBm.
+    /// The signal strength in dBm, or [`i16::MIN`] if it is unknown.
     pub signal_dbm: i16,
+}
+
+impl Router {
+    /// Returns the signal strength in dBm, if it is known.
+    pub fn known_signal_dbm(&self) -> Option<i16> {
+        Some(self.signal_dbm).filter(|dbm| *dbm != i16::MIN)
+    }
 }
 
 /// What to do after a scan.
@@ -39,7 +46,7 @@ pub enum Decision {
     KeepScanning,
     /// Scan this channel (MHz) next, actively if that is allowed there: an access point on it was
     /// in pairing mode and has not sent its UUID, so it is unknown whether it belongs to the same
-    /// router as the others. A driver that cannot scan a single channel just keeps scanning.
+    /// router as the others. Call [`OverlapDetector::decide`] after that scan, and not before.
     LookAgain(u16),
     /// Pair with this access point: the strongest one of the only router in pairing mode.
     Pair(Router),
@@ -54,8 +61,8 @@ pub enum Decision {
 /// Two access points belong to the same router if they have the same BSSID or the same UUID: a
 /// router with two bands has two BSSIDs and one UUID. The order in which they are recorded does not
 /// matter: a UUID may become known later, since beacons seldom contain it. So a missing UUID is a
-/// reason to [look again](Decision::LookAgain), three times in a window. If it is still missing,
-/// the access points cannot be shown to be one router and count as two, as in hostap
+/// reason to [look again](Decision::LookAgain), three times for each access point. If it is still
+/// missing, the access points cannot be shown to be one router and count as two, as in hostap
 /// (`wpas_wps_scan_pbc_overlap`).
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -64,8 +71,6 @@ pub struct OverlapDetector {
     /// There were more access points than can be remembered, and not known to be of the same
     /// router.
     overflowed: bool,
-    /// How often [`Decision::LookAgain`] was returned.
-    looks: u8,
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +79,8 @@ struct AccessPoint {
     bssid: Bssid,
     frequency_mhz: u16,
     uuid: Option<Uuid>,
+    /// How often its channel was to be scanned again.
+    looks: u8,
 }
 
 impl OverlapDetector {
@@ -93,12 +100,14 @@ impl OverlapDetector {
         if self.has_two_routers() {
             return Decision::Overlap;
         }
-        if let Some(frequency_mhz) = self.undecided_channel() {
-            if self.looks == MAX_LOOKS {
+        if self.access_points.len() > 1
+            && let Some(undecided) = self.access_points.iter_mut().find(|it| it.uuid.is_none())
+        {
+            if undecided.looks == MAX_LOOKS {
                 return Decision::Overlap;
             }
-            self.looks += 1;
-            return Decision::LookAgain(frequency_mhz);
+            undecided.looks += 1;
+            return Decision::LookAgain(undecided.frequency_mhz);
         }
         match pressed.iter().max_by_key(|router| router.signal_dbm) {
             None => Decision::NoRouter,
@@ -107,12 +116,23 @@ impl OverlapDetector {
         }
     }
 
+    /// Adds the UUID of an access point if it was in pairing mode before, even if it no longer is.
+    pub fn learn_uuid(&mut self, bssid: Bssid, uuid: Uuid) {
+        if let Some(known) = self.access_points.iter_mut().find(|it| it.bssid == bssid) {
+            known.uuid = known.uuid.or(Some(uuid));
+        }
+    }
+
     fn record(&mut self, router: &Router) {
         let Router { bssid, frequency_mhz, uuid, .. } = *router;
         if let Some(known) = self.access_points.iter_mut().find(|it| it.bssid == bssid) {
             known.frequency_mhz = frequency_mhz;
             known.uuid = known.uuid.or(uuid);
-        } else if self.access_points.push(AccessPoint { bssid, frequency_mhz, uuid }).is_err() {
+        } else if self
+            .access_points
+            .push(AccessPoint { bssid, frequency_mhz, uuid, looks: 0 })
+            .is_err()
+        {
             self.overflowed |= uuid.is_none() || self.uuids().any(|known| Some(known) != uuid);
         }
     }
@@ -125,12 +145,5 @@ impl OverlapDetector {
     fn has_two_routers(&self) -> bool {
         let first = self.uuids().next();
         self.overflowed || self.uuids().any(|uuid| Some(uuid) != first)
-    }
-
-    /// Returns the channel of an access point that may or may not be of the same router as the
-    /// others.
-    fn undecided_channel(&self) -> Option<u16> {
-        let mut unknown = self.access_points.iter().filter(|it| it.uuid.is_none());
-        unknown.next().filter(|_| self.access_points.len() > 1).map(|it| it.frequency_mhz)
     }
 }

@@ -106,7 +106,7 @@ fn a_router_that_switches_to_its_new_key_during_the_pause_is_joined() {
 #[test]
 fn after_a_refused_key_the_next_network_is_joined() {
     let env = Environment::settled(station(old()));
-    env.air.set_kind(b"home", RouterKind::GuestFirst); // an open guest network, then its own
+    env.air.set_kind(b"home", RouterKind::GuestFirst);
     env.air.add_router(Router::new(b"guest", b"it has a key"));
     let mut sim = start_pairing_at_10(&env);
     sim.press_router("home");

@@ -104,10 +104,21 @@ fn after_an_overlap_the_status_lists_the_access_points_and_one_can_be_chosen() {
     sim.advance_to(10.0);
     assert_eq!(listed(sim.status()), ["home", "old"]);
 
+    // A choice that fails leaves the others.
+    env.air.set_kind(b"home", RouterKind::Insecure);
+    sim.request_start_with(HOME);
+    sim.run_until_stalled();
+    assert_eq!(listed(sim.status()), ["home", "old"]);
+    sim.advance_to(15.0);
+    sim.expect_ended(Err(Cause::Driver(ErrorKind::Insecure)));
+    assert_eq!(listed(sim.status()), ["home", "old"]);
+    env.air.set_kind(b"home", RouterKind::Ordinary);
+    env.air.press_button(b"home");
+
     let id = sim.request_start_with(HOME);
     sim.run_until_stalled();
     assert_eq!(sim.reply(id), Some(Ok(())));
-    sim.advance_to(15.0);
+    sim.advance_to(25.0);
     sim.expect_ended(Ok(()));
     sim.expect_settled(&station(home()));
     assert_eq!(listed(sim.status()), Vec::<String>::new(), "after a success");
@@ -146,6 +157,7 @@ fn without_a_choice_the_advice_is_to_set_it_up_by_hand() {
     sim.expect_ended(Err(cause));
     assert_eq!((cause.name(), cause.detail()), ("overlap", Some("without_choice")));
     assert!(cause.advice().contains("by hand"));
+    assert!(sim.status().pressed.as_slice().is_empty(), "nothing to choose");
 }
 
 #[test]

@@ -177,7 +177,9 @@ impl<F: NorFlash> EraseBlocks<F> {
         let Some(first_block) = self.addresses().next() else { return Ok(()) };
         let mut buffer = Buffer::new();
         if self.find(first_block, &mut buffer, |_, _| true).await?.is_none() {
-            self.erase(first_block).await?;
+            // Not checked: this block may be worn, and the new record must still be saved.
+            let end = first_block + Self::BLOCK_LEN;
+            self.flash.erase(first_block, end).await.map_err(StoreError::Flash)?;
         }
         let is_damaged = |number, body: &[u8]| number == damaged.number && !body.is_empty();
         let len = self.find(damaged.block, &mut buffer, is_damaged).await?.map(<[u8]>::len);

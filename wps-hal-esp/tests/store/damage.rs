@@ -207,6 +207,19 @@ fn a_worn_block_is_not_used_any_more() {
     assert_eq!(load_read_only(&mut flash), Ok(Loaded::Record(station("new"))));
 }
 
+/// The copy of the damaged record is optional, the new record is not.
+#[test]
+fn a_worn_block_for_damaged_records_does_not_keep_the_next_one_from_being_saved() {
+    let mut flash = Small::new();
+    save(&mut flash, &station("older")).unwrap();
+    append_item(&mut flash, LOG, &numbered(7, &of_version(2)));
+    flash.bytes_mut()[..600].fill(0x5a);
+    flash.stuck = 0..600;
+    assert_eq!(load(&mut flash).unwrap(), Loaded::Corrupt);
+    save(&mut flash, &station("home")).unwrap();
+    assert_eq!(load(&mut flash).unwrap(), Loaded::Record(station("home")));
+}
+
 #[test]
 fn a_worn_flash_is_an_error_and_the_old_record_stays() {
     let mut flash = Small::new();

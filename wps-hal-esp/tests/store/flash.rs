@@ -28,6 +28,8 @@ pub(crate) struct Flash<const BLOCKS: usize, const WORD: usize, const WORDS: usi
     pub(crate) yields: bool,
     /// Writes to these addresses change nothing and return no error.
     pub(crate) worn: core::ops::Range<u32>,
+    /// Erases do not change these bytes and return no error.
+    pub(crate) stuck: core::ops::Range<usize>,
     /// Reads fail.
     pub(crate) unreadable: bool,
     /// The key that encrypts the records of the store on this flash, or `None` for plain text.
@@ -57,6 +59,7 @@ impl<const BLOCKS: usize, const WORD: usize, const WORDS: usize> Flash<BLOCKS, W
             torn_erase,
             yields: false,
             worn: 0..0,
+            stuck: 0..0,
             unreadable: false,
             key: None,
         }
@@ -134,6 +137,11 @@ impl<const BLOCKS: usize, const WORD: usize, const WORDS: usize> NorFlash
         let before = self.bytes()[block.clone()].to_vec();
         let done = self.use_steps(ERASE_STEPS) as usize;
         self.memory.erase(from, to).await?;
+        if block.start <= self.stuck.start && self.stuck.end <= block.end {
+            let stuck = self.stuck.clone();
+            let old = &before[stuck.start - block.start..stuck.end - block.start];
+            self.bytes_mut()[stuck].copy_from_slice(old);
+        }
         if done == ERASE_STEPS as usize {
             self.maybe_yield().await;
             return Ok(());

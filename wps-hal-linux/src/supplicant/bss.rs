@@ -6,6 +6,9 @@ use wps_core::{Cipher, Security};
 
 use super::reply::Values;
 
+/// Stands among the flags of an access point whose security could not be read.
+pub(crate) const UNKNOWN_SECURITY: &str = "[?]";
+
 /// Splits a reply to `BSS RANGE=…` into its entries, each with its id.
 pub(crate) fn bss_entries(reply: &str) -> impl Iterator<Item = (u32, Values<'_>)> {
     let entries = reply.strip_prefix("id=").into_iter().flat_map(|rest| rest.split("\nid="));
@@ -225,6 +228,7 @@ fn security(flags: &str) -> Option<Security> {
     let (wpa_text, wpa2_text) = (wpa.unwrap_or_default(), wpa2.unwrap_or_default());
     let (psk, sae) = (wpa2_text.contains("PSK"), wpa2_text.contains("SAE"));
     Some(match (wpa, wpa2) {
+        (None, None) if flags.contains(UNKNOWN_SECURITY) => return None,
         (None, None) if flags.contains("[WEP]") => Security::Wep,
         (None, None) => Security::Open,
         _ if wpa_text.contains("EAP") || wpa2_text.contains("EAP") => Security::Enterprise,
@@ -248,6 +252,7 @@ fn pairwise_cipher(flags: &str) -> Option<Cipher> {
         (_, false, true) => Cipher::Gcmp,
         (true, false, false) => Cipher::Tkip,
         (false, false, false) if flags.contains("[WEP]") => Cipher::Wep,
+        (false, false, false) if flags.contains(UNKNOWN_SECURITY) => return None,
         (false, false, false) if protocols == [None, None] => Cipher::None,
         (false, false, false) => return None,
     })
@@ -332,6 +337,7 @@ mod tests {
             ("[WPA2-OWE-CCMP][ESS]", Some(Security::Owe), Some(Cipher::Ccmp)),
             ("[WPA2-EAP-CCMP-preauth][ESS]", Some(Security::Enterprise), Some(Cipher::Ccmp)),
             ("[WPA2-DPP-CCMP][ESS]", None, Some(Cipher::Ccmp)),
+            (UNKNOWN_SECURITY, None, None),
         ];
         for (flags, security, cipher) in table {
             let entry = entry(flags, "");

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use wps_core::ErrorKind;
 use wps_core::driver::Offer;
 use wps_core::wsc::{CredentialError, Router, credentials};
+use wps_core::{BssInfo, Cipher, ErrorKind, Security};
 use zeroize::Zeroizing;
 
 use super::client::SupplicantClient;
@@ -154,7 +154,7 @@ pub(crate) async fn exchange(
                 return Err(LinuxError::Wifi(ErrorKind::Refused));
             }
             Event::WpsOverlap => return Err(LinuxError::Wifi(ErrorKind::Overlap)),
-            Event::WpsUnusable(error) => return Err(LinuxError::Credentials(error)),
+            Event::WpsUnusable(error) => return Err(unusable(error, info).into()),
             Event::NetworkNotFound => return Err(LinuxError::Wifi(ErrorKind::RouterLost)),
             // By another program, for example a network manager that wants to join its own network.
             Event::NetworkRemoved { id: removed } if removed == id => {
@@ -182,6 +182,14 @@ pub(crate) async fn exchange(
         .unwrap_or(Ok::<_, LinuxError>(()))?;
     let offer = Offer::new(credentials(&received, info)?);
     offer.ok_or(LinuxError::Credentials(CredentialError::NoNetwork))
+}
+
+/// Returns the error for a credential that wpa_supplicant itself has rejected, because it is for
+/// WEP or for TKIP only. If the access point advertises something better, the credential is wrong.
+fn unusable(rejected: CredentialError, access_point: &BssInfo) -> CredentialError {
+    let is_outdated = access_point.pairwise_cipher == Some(Cipher::Tkip)
+        || matches!(access_point.security, Some(Security::Wep) | None);
+    if is_outdated { rejected } else { CredentialError::NoNetwork }
 }
 
 /// Adds a network that pairs by push button with `router` only. Returns its id.

@@ -213,6 +213,11 @@ pub(crate) async fn find_pressed_router(
         let mut results = ScanResults::default();
         found.iter().for_each(|it| results.add(it.info.clone()));
         context.report_scan_results(&results);
+        for router in found.iter().map(|bss| &bss.router) {
+            if let Some(uuid) = router.uuid {
+                context.overlap_detector.learn_uuid(router.bssid, uuid);
+            }
+        }
         let step_seconds = step_seconds();
         presses.record(&found, &step, step_seconds, elapsed);
         let mut pressed = Vec::new();
@@ -261,7 +266,11 @@ pub(crate) async fn find_pressed_router(
                 } else if is_unable {
                     context.report_progress(SearchProgress::CannotScan);
                     was_unable = true;
-                } else if let Some(bss) = candidates.clone().find(|bss| !bss.is_configured) {
+                } else if let Some(bss) = candidates
+                    .clone()
+                    .filter(|bss| !bss.is_configured)
+                    .max_by_key(|bss| bss.router.signal_dbm)
+                {
                     let ssid = bss.router.ssid.clone();
                     context.report_progress(SearchProgress::NotConfigured { ssid });
                 } else if candidates.next().is_some() {

@@ -79,13 +79,13 @@ test("after an overlap no choice is offered if the radio has none, as on an ESP3
 
 test("a router that was never set up is announced before its button is pressed", () =>
   withPage(async ({ page }) => {
-    const status = { state: "searching", seen: "not_pressed", unconfigured: true, ssid: "New", mode: "OFF", remaining_s: 60 };
+    const status = { state: "searching", seen: "not_pressed", unconfigured: { ssid: "New" }, mode: "OFF", remaining_s: 60 };
     await page.route("**/events", (route) => route.abort());
     await page.route("**/api/v1/wifi/wps", (route) => route.fulfill({ json: status }));
     await page.reload();
     await waitForText(page, "message", FOUND);
     await waitForText(page, "advice", "The router “New” was never set up. If you press its button, it takes a new password");
-    status.ssid = undefined;
+    status.unconfigured = {};
     await waitForText(page, "advice", "A router in range was never set up.");
     status.unconfigured = undefined;
     await page.waitForFunction(() => document.getElementById("advice").textContent === "");

@@ -109,6 +109,7 @@ impl<M: RawMutex, C: Clock> Radio<'_, M, C> {
             match context.decide(&pressed, &plan) {
                 Decision::Pair(router) => return Ok(router),
                 Decision::Overlap => return Err(SimError(ErrorKind::Overlap)),
+                // A step shows the routers of all channels.
                 Decision::KeepScanning | Decision::LookAgain(_) => {
                     let ssid = pressed.first().and_then(|router| router.ssid.clone());
                     context.report_progress(SearchProgress::Pressed { ssid });
@@ -177,7 +178,7 @@ impl<M: RawMutex, C: Clock> WifiDriver for Radio<'_, M, C> {
                 Ok(wrong.network.into())
             }
             RouterKind::GuestFirst => {
-                let guest = Router::new(b"guest", b"").network;
+                let guest = Router::new(b"guest", b"guest pass phrase").network;
                 Ok(Offer::new([guest, own.clone()]).unwrap_or_else(|| own.into()))
             }
             RouterKind::Insecure => Err(SimError(ErrorKind::Insecure)),

@@ -7,7 +7,7 @@ use wps_core::wsc::Bssid;
 use zbus::OwnedObjectPath;
 use zeroize::Zeroizing;
 
-use crate::supplicant::bss::{Bss, BssSummary};
+use crate::supplicant::bss::{Bss, BssSummary, UNKNOWN_SECURITY};
 use crate::supplicant::bss_table::Sighting;
 use crate::supplicant::reply::Network;
 use crate::system_bus::{Properties, value};
@@ -75,8 +75,13 @@ fn flags(properties: &Properties) -> String {
     };
     let mut flags = String::new();
     let (wpa, rsn) = (security("WPA"), security("RSN"));
-    if wpa.is_none() && rsn.is_none() && value(properties, "Privacy") == Some(true) {
-        flags += "[WEP]";
+    if wpa.is_none() && rsn.is_none() {
+        match value(properties, "Privacy") {
+            Some(true) => flags += "[WEP]",
+            Some(false) => {}
+            // Without any flag it would count as open.
+            None => flags += UNKNOWN_SECURITY,
+        }
     }
     wpa.into_iter().for_each(|it| flags += &format!("[WPA-{it}"));
     rsn.into_iter().for_each(|it| flags += &format!("[WPA2-{it}"));
@@ -221,6 +226,7 @@ mod tests {
         let (psk, tkip) = (|| details("wpa-psk", "ccmp"), || details("wpa-psk", "tkip"));
         assert_eq!(flags(none(), none(), false), "");
         assert_eq!(flags(none(), none(), true), "[WEP]");
+        assert_eq!(super::flags(&properties([])), UNKNOWN_SECURITY);
         let empty = HashMap::from([("KeyMgmt", no_texts()), ("Pairwise", no_texts())]);
         assert_eq!(flags(empty.into(), psk(), true), "[WPA2-WPA-PSK-CCMP]");
         assert_eq!(flags(none(), psk(), true), "[WPA2-WPA-PSK-CCMP]");
