@@ -85,8 +85,6 @@ fn the_routers_error_is_reported() {
         ("WPS-FAIL msg=8 config_error=12", ErrorKind::RouterBusy),
         ("WPS-FAIL msg=8 config_error=18", ErrorKind::Refused),
         ("WPS-FAIL ", ErrorKind::Refused),
-        ("WPS-FAIL msg=12 config_error=0 reason=1 (TKIP Only Prohibited)", ErrorKind::TkipOnly),
-        ("WPS-FAIL msg=12 config_error=0 reason=2 (WEP Prohibited)", ErrorKind::Wep),
         ("WPS-FAIL msg=12 config_error=0 reason=3 (Authentication Failure)", ErrorKind::Refused),
         ("WPS-OVERLAP-DETECTED PBC session overlap", ErrorKind::Overlap),
         ("CTRL-EVENT-DISCONNECTED bssid=02:00:00:00:00:10 reason=3", ErrorKind::RouterLost),

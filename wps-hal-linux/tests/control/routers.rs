@@ -121,6 +121,28 @@ fn what_the_paired_access_point_advertises_decides_about_its_credential() {
     });
 }
 
+/// wpa_supplicant itself rejects some credentials. It knows only the types in them.
+#[test]
+fn a_type_that_wpa_supplicant_rejects_is_the_reason_only_if_it_is_true() {
+    run(async || {
+        const TKIP_ONLY: &str = "WPS-FAIL msg=12 config_error=0 reason=1 (TKIP Only Prohibited)";
+        const WEP: &str = "WPS-FAIL msg=12 config_error=0 reason=2 (WEP Prohibited)";
+        for (flags, event, expected) in [
+            ("[WPA2-PSK-CCMP][WPS-PBC][ESS]", TKIP_ONLY, ErrorKind::NoNetwork),
+            ("[WPA2-PSK-CCMP][WPS-PBC][ESS]", WEP, ErrorKind::NoNetwork),
+            ("[WPS-PBC][ESS]", WEP, ErrorKind::NoNetwork),
+            ("[WPA-PSK-TKIP][WPS-PBC][ESS]", TKIP_ONLY, ErrorKind::TkipOnly),
+            ("[WEP][WPS-PBC][ESS]", WEP, ErrorKind::Wep),
+            ("[WPA2-DPP-CCMP][WPS-PBC][ESS]", WEP, ErrorKind::Wep),
+        ] {
+            let fake = connected_station();
+            fake.state().access_points[0].flags = flags;
+            fake.state().exchange = vec![event.into()];
+            assert_eq!(kind(pair(&fake).await.0), expected, "{flags} {event}");
+        }
+    });
+}
+
 #[test]
 fn a_router_that_was_never_set_up_is_reported_before_it_is_pressed() {
     run(async || {
