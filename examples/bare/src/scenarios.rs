@@ -61,29 +61,42 @@ pub(crate) fn power_cuts() {
         let env = Environment::new();
         env.disk.write_record(&Record::Settled(before()));
         env.air.press_button(b"new");
-        env.power_on(Settings::Platform, async |env, control| {
-            let pairing = async {
-                wait_until_idle(control).await;
-                assert_eq!(control.start(Duration::ZERO).await, Ok(()));
-                pending::<()>().await;
-            };
-            select(env.wait(Duration::from_millis(100 * tenths)), pairing).await;
-        });
+        cut_power_after(&env, Duration::from_millis(100 * tenths));
         let (found, expected) = classify(&env);
         counts[found as usize] += 1;
-        env.power_on(Settings::Platform, async |_, control| {
-            let result = wait_until_idle(control).await.last.map(|last| last.result);
-            let interrupted = matches!(found, OnDisk::Journal);
-            assert_eq!(result, interrupted.then_some(Err(Cause::Interrupted)));
-            assert_eq!(control.settings().as_ref(), Some(&expected()));
-            assert_eq!(env.air.radio_settings().as_ref(), Some(&expected()));
-        });
+        start_again(&env, &found, &expected());
     }
     let [untouched, rolled_back, kept] = counts;
     println!(
         "power cuts: {untouched} before the journal, {rolled_back} rolled back, {kept} after the save"
     );
     assert!(counts.iter().all(|count| *count > 0));
+}
+
+/// Starts a pairing, and cuts the power `time` after the device was switched on. A separate
+/// function, because there is little stack.
+#[inline(never)]
+fn cut_power_after(env: &Environment, time: Duration) {
+    env.power_on(Settings::Platform, async |env, control| {
+        let pairing = async {
+            wait_until_idle(control).await;
+            assert_eq!(control.start(Duration::ZERO).await, Ok(()));
+            pending::<()>().await;
+        };
+        select(env.wait(time), pairing).await;
+    });
+}
+
+/// Starts the device after a power cut. A separate function for the same reason.
+#[inline(never)]
+fn start_again(env: &Environment, found: &OnDisk, expected: &Settings) {
+    env.power_on(Settings::Platform, async |_, control| {
+        let result = wait_until_idle(control).await.last.map(|last| last.result);
+        let interrupted = matches!(found, OnDisk::Journal);
+        assert_eq!(result, interrupted.then_some(Err(Cause::Interrupted)));
+        assert_eq!(control.settings().as_ref(), Some(expected));
+        assert_eq!(env.air.radio_settings().as_ref(), Some(expected));
+    });
 }
 
 /// What the disk holds after a power cut.
