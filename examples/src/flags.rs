@@ -118,8 +118,8 @@ pub(crate) struct CommonFlags {
     pub(crate) names: Vec<String>,
 
     /// The file with the password of the page and the API in its first line. Other users must not
-    /// be able to read it. Without this flag, the variable WPSD_PASSWORD is used. The user name is
-    /// empty
+    /// be able to read it. Without this flag, the variable WPSD_PASSWORD is used. Any user
+    /// name is accepted
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
 

@@ -144,7 +144,7 @@ impl DigestAuth {
 
     /// Returns the nonce count, or `None` if the header does not prove the password.
     fn verify(&self, fields: &Fields<'_>, method: &str) -> Option<u32> {
-        let matches_challenge = fields.username.is_empty()
+        let matches_challenge = fields.has_plain_username()
             && fields.realm == self.realm.bytes()
             && fields.qop == b"auth"
             && !fields.cnonce.is_empty();

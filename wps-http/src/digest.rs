@@ -28,7 +28,8 @@ impl Algorithm {
     }
 }
 
-/// The fields of an Authorization header, without their quotes. Escapes are not decoded.
+/// The fields of an Authorization header, without their quotes. Escapes are decoded only where the
+/// user name is hashed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fields<'a> {
     pub(crate) username: &'a [u8],
@@ -40,6 +41,9 @@ pub(crate) struct Fields<'a> {
     pub(crate) qop: &'a [u8],
     pub(crate) nc: &'a [u8],
     pub(crate) cnonce: &'a [u8],
+    /// The user name in another form, which was not offered: `username*`, or a hash of it.
+    pub(crate) encoded_username: &'a [u8],
+    pub(crate) userhash: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
@@ -52,11 +56,11 @@ impl<'a> Fields<'a> {
             return None;
         }
         let mut fields = Self::default();
-        let mut seen = [false; 9];
+        let mut seen = [false; 11];
         loop {
             let (name, after) = split_at_byte(rest.trim_ascii_start(), b'=')?;
             let (value, after) = value(after.trim_ascii_start())?;
-            let known_fields: [(&str, &mut &'a [u8]); 9] = [
+            let known_fields: [(&str, &mut &'a [u8]); 11] = [
                 ("username", &mut fields.username),
                 ("realm", &mut fields.realm),
                 ("nonce", &mut fields.nonce),
@@ -66,6 +70,8 @@ impl<'a> Fields<'a> {
                 ("qop", &mut fields.qop),
                 ("nc", &mut fields.nc),
                 ("cnonce", &mut fields.cnonce),
+                ("username*", &mut fields.encoded_username),
+                ("userhash", &mut fields.userhash),
             ];
             for ((known, field), seen) in known_fields.into_iter().zip(&mut seen) {
                 if name.trim_ascii_end().eq_ignore_ascii_case(known.as_bytes()) {
@@ -87,6 +93,12 @@ impl<'a> Fields<'a> {
     pub(crate) fn algorithm(&self) -> Option<Algorithm> {
         let algorithms = [Algorithm::Sha256, Algorithm::Md5Sess];
         algorithms.into_iter().find(|it| self.algorithm.eq_ignore_ascii_case(it.name().as_bytes()))
+    }
+
+    /// Returns whether the user name is in its plain form. The other forms were not offered, and the
+    /// hash of the password cannot be computed from them.
+    pub(crate) fn has_plain_username(&self) -> bool {
+        self.encoded_username.is_empty() && !self.userhash.eq_ignore_ascii_case(b"true")
     }
 
     /// Parses the nonce count. Returns `None` unless it has exactly eight hex digits.
@@ -131,7 +143,14 @@ impl<'a> Fields<'a> {
         digits: &'d mut [u8; MAX_HASH_DIGITS],
     ) -> Result<&'d [u8], base16ct::Error> {
         let mut secret = Zeroizing::new([0; MAX_HASH_DIGITS]);
-        let mut user = hash::<D>(&[self.username, self.realm, password]);
+        let mut user = D::new();
+        for part in unescaped(self.username) {
+            user.update(part);
+        }
+        for part in [b":", self.realm, b":", password] {
+            user.update(part);
+        }
+        let mut user = user.finalize();
         if session {
             let user_digits = lower::encode(&user, &mut *secret)?;
             user = hash::<D>(&[user_digits, self.nonce, self.cnonce]);
@@ -166,6 +185,24 @@ fn value(text: &[u8]) -> Option<(&[u8], &[u8])> {
             Some((token.trim_ascii_end(), rest))
         }
     }
+}
+
+/// Returns the pieces of a quoted string between its escapes.
+///
+/// Only `\"` and `\\` are escapes. Clients escape nothing else, and some of them send a single
+/// backslash as it is (`DOMAIN\user`).
+fn unescaped(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_escape = |pair: &[u8]| matches!(pair, [b'\\', b'"' | b'\\']);
+    core::iter::from_fn(move || {
+        let is_escaped = text.get(..2).is_some_and(is_escape);
+        text = text.get(usize::from(is_escaped)..)?;
+        // The first byte is literal, even if it is a backslash.
+        let rest = text.get(1..)?;
+        let end = rest.windows(2).position(is_escape).map_or(text.len(), |place| place + 1);
+        let (piece, after) = text.split_at_checked(end)?;
+        text = after;
+        Some(piece)
+    })
 }
 
 fn split_at_byte(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
@@ -209,6 +246,21 @@ mod tests {
         let md5 = Fields { response: b"8ca523f5e9506fed4657c9700eebdbec", ..fields };
         assert!(md5.is_valid_response_with::<Md5>(false, "GET", PASSWORD));
         assert!(!md5.is_valid_response_with::<Md5>(true, "GET", PASSWORD));
+    }
+
+    #[test]
+    fn only_quotes_and_backslashes_are_unescaped() {
+        for (sent, typed) in [
+            ("", ""),
+            ("admin", "admin"),
+            (r#"\"a\" \\\" b\\"#, r#""a" \" b\"#),
+            (r"DOMAIN\user", r"DOMAIN\user"),
+            (r"DOMAIN\\user\", r"DOMAIN\user\"),
+            (r"\\\\", r"\\"),
+        ] {
+            let pieces: std::vec::Vec<_> = unescaped(sent.as_bytes()).collect();
+            assert_eq!(pieces.concat(), typed.as_bytes(), "{sent}");
+        }
     }
 
     #[test]

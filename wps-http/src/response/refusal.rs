@@ -80,7 +80,7 @@ impl<'b> Response<'b> {
             challenge.write(Algorithm::Sha256, first),
             challenge.write(Algorithm::Md5Sess, second),
         ];
-        let detail = "Give the device's password, with an empty user name (HTTP Digest).";
+        let detail = "Give the device's password, with any user name or none (HTTP Digest).";
         let is_delayed = challenge.wrong_password;
         Self { challenges, is_delayed, ..Self::problem(401, detail, rest) }
     }
