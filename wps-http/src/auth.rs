@@ -11,6 +11,7 @@ use wps_core::Instant;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::digest::{Algorithm, Fields, hash};
+use crate::guesses::{GuessLimiter, WrongPasswords};
 use crate::request::{Field, Request};
 
 /// How long a nonce is valid.
@@ -42,6 +43,7 @@ impl fmt::Debug for Password {
 /// The server side of HTTP Digest authentication, shared by all connections.
 ///
 /// It issues challenges, verifies the responses to them, and refuses a response that is sent twice.
+/// It checks one guess a second from each address, and for IPv6 ten a second from each /64.
 pub struct DigestAuth {
     password: Password,
     realm: Realm,
@@ -51,6 +53,7 @@ pub struct DigestAuth {
     used_nonces: Vec<UsedNonce, MAX_NONCES>,
     /// The newest nonce that was evicted. Nonces up to this one are no longer accepted.
     newest_evicted: Option<Nonce>,
+    guesses: GuessLimiter,
 }
 
 /// A nonce. Nonces are ordered by their time of issue.
@@ -67,6 +70,8 @@ struct UsedNonce {
     /// Bit n is set if the count n below the highest was used. Browsers send requests in parallel,
     /// so the counts arrive in any order.
     seen: u64,
+    /// A wrong password was sent with it, so it is no longer accepted.
+    is_spoiled: bool,
 }
 
 /// The name under which clients store the password.
@@ -86,6 +91,9 @@ pub enum AuthError {
     /// The `uri` of the Authorization header is not the target of the request: 400.
     #[error("the uri of the Authorization header is not the target of the request")]
     UriMismatch,
+    /// There were too many wrong passwords, so this one was not checked: 429.
+    #[error("there were too many wrong passwords")]
+    TooManyGuesses,
 }
 
 /// A challenge, as sent in the WWW-Authenticate headers of a 401.
@@ -93,10 +101,8 @@ pub enum AuthError {
 pub struct Challenge {
     realm: Realm,
     nonce: [u8; NONCE_LEN],
-    /// The password was right, but the nonce can no longer be used.
+    /// The nonce of the request cannot be used, so its password was not checked.
     stale: bool,
-    /// The request had an Authorization header, and it was wrong.
-    pub(crate) wrong_password: bool,
 }
 
 impl DigestAuth {
@@ -116,6 +122,7 @@ impl DigestAuth {
             issued_count: 0,
             used_nonces: Vec::new(),
             newest_evicted: None,
+            guesses: GuessLimiter::default(),
         }
     }
 
@@ -125,48 +132,80 @@ impl DigestAuth {
     /// [`AuthError`], which provides the [response](AuthError::response).
     pub fn authenticate(&mut self, request: &Request<'_>, now: Instant) -> Result<(), AuthError> {
         let Field::Once(header) = request.authorization else {
-            return self.challenge(now, false, false);
+            return Err(self.challenge(now, false));
         };
         let Some(fields) = Fields::parse(header) else {
-            return self.challenge(now, false, true);
+            return Err(self.challenge(now, false));
         };
         if !request.is_target(fields.uri) {
             return Err(AuthError::UriMismatch);
         }
-        let Some(count) = self.verify(&fields, request.method_name()) else {
-            return self.challenge(now, false, true);
+        let Some((algorithm, count)) = self.match_challenge(&fields) else {
+            return Err(self.challenge(now, false));
         };
-        if self.consume(fields.nonce, count, now) {
-            return Ok(());
+        // The nonce comes before the password. Otherwise the response to an invented nonce would
+        // say whether the password is right, at no cost.
+        let Some((nonce, place)) = self.find_nonce(fields.nonce, count, now) else {
+            return Err(self.challenge(now, true));
+        };
+        // A client with a used nonce has the password, or has read the user's traffic. In the
+        // second case the nonce is good for one guess.
+        if place.is_none() && !self.guesses.allows(request.address, now) {
+            self.guesses.record_unchecked(request.address);
+            return Err(AuthError::TooManyGuesses);
         }
-        self.challenge(now, true, false)
+        if !fields.is_valid_response(algorithm, request.method_name(), &self.password.0) {
+            self.guesses.record_wrong(request.address, now);
+            if let Some(used) = place.and_then(|place| self.used_nonces.get_mut(place)) {
+                used.is_spoiled = true;
+            }
+            return Err(self.challenge(now, false));
+        }
+        self.guesses.record_right(request.address, now);
+        match place.and_then(|place| self.used_nonces.get_mut(place)) {
+            Some(used) => used.mark(count),
+            None => self.add_used_nonce(nonce, count),
+        }
+        Ok(())
     }
 
-    /// Returns the nonce count, or `None` if the header does not prove the password.
-    fn verify(&self, fields: &Fields<'_>, method: &str) -> Option<u32> {
+    /// Returns the wrong passwords since the last call that returned some, at most once a second.
+    ///
+    /// Call it after each [`authenticate`](Self::authenticate), and log what it returns.
+    pub fn take_wrong_passwords(&mut self, now: Instant) -> Option<WrongPasswords> {
+        self.guesses.take_report(now)
+    }
+
+    /// Returns the algorithm and the nonce count, or `None` if the header is not a response to one
+    /// of our challenges.
+    fn match_challenge(&self, fields: &Fields<'_>) -> Option<(Algorithm, u32)> {
         let matches_challenge = fields.has_plain_username()
             && fields.realm == self.realm.bytes()
             && fields.qop == b"auth"
             && !fields.cnonce.is_empty();
-        let is_valid = fields.is_valid_response(fields.algorithm()?, method, &self.password.0);
-        (matches_challenge && is_valid).then(|| fields.nonce_count())?
+        matches_challenge.then_some(())?;
+        Some((fields.algorithm()?, fields.nonce_count()?))
     }
 
-    /// Marks `count` as used with this nonce.
+    /// Returns the nonce, and its place if it was used before.
     ///
-    /// Returns `false` if the nonce was not issued here, is too old, or was used with this count
-    /// before.
-    fn consume(&mut self, text: &[u8], count: u32, now: Instant) -> bool {
-        let Some(nonce) = self.parse_nonce(text) else { return false };
+    /// Returns `None` if it was not issued here, is too old, was used with this count before, or
+    /// is spoiled.
+    fn find_nonce(&self, text: &[u8], count: u32, now: Instant) -> Option<(Nonce, Option<usize>)> {
+        let nonce = self.parse_nonce(text)?;
         if now > Instant::from_millis(nonce.issued_at).after(NONCE_TIMEOUT) {
-            return false;
+            return None;
         }
-        if let Some(used) = self.used_nonces.iter_mut().find(|used| used.nonce == nonce) {
-            return used.mark(count);
-        }
-        if self.newest_evicted.is_some_and(|newest| nonce <= newest) {
-            return false;
-        }
+        let place = self.used_nonces.iter().position(|used| used.nonce == nonce);
+        let is_accepted = match place.and_then(|place| self.used_nonces.get(place)) {
+            Some(used) => !used.is_spoiled && used.is_fresh(count),
+            None => self.newest_evicted.is_none_or(|newest| nonce > newest),
+        };
+        is_accepted.then_some((nonce, place))
+    }
+
+    /// Remembers a nonce that was used for the first time.
+    fn add_used_nonce(&mut self, nonce: Nonce, count: u32) {
         if self.used_nonces.is_full() {
             let oldest = self.used_nonces.iter().enumerate().min_by_key(|(_, used)| used.nonce);
             if let Some((place, _)) = oldest {
@@ -174,21 +213,16 @@ impl DigestAuth {
                 self.newest_evicted = self.newest_evicted.max(Some(evicted));
             }
         }
+        let used = UsedNonce { nonce, highest: count, seen: 1, is_spoiled: false };
         // Cannot fail: an entry was evicted if the list was full.
-        let _ = self.used_nonces.push(UsedNonce { nonce, highest: count, seen: 1 });
-        true
+        let _ = self.used_nonces.push(used);
     }
 
-    fn challenge(
-        &mut self,
-        now: Instant,
-        stale: bool,
-        wrong_password: bool,
-    ) -> Result<(), AuthError> {
+    fn challenge(&mut self, now: Instant, stale: bool) -> AuthError {
         self.issued_count = self.issued_count.wrapping_add(1);
         let nonce = Nonce { issued_at: now.as_millis(), number: self.issued_count };
         let nonce = self.format_nonce(nonce);
-        Err(AuthError::Unauthorized(Challenge { realm: self.realm, nonce, stale, wrong_password }))
+        AuthError::Unauthorized(Challenge { realm: self.realm, nonce, stale })
     }
 
     fn format_nonce(&self, nonce: Nonce) -> [u8; NONCE_LEN] {
@@ -221,18 +255,24 @@ impl Drop for DigestAuth {
 }
 
 impl UsedNonce {
-    /// Marks a count as used. Returns `false` if it was used before, or if it is 64 or more below
-    /// the highest count and thus no longer tracked.
-    fn mark(&mut self, count: u32) -> bool {
+    /// Returns whether a count was not used before. One that is 64 or more below the highest is no
+    /// longer tracked, and counts as used.
+    fn is_fresh(&self, count: u32) -> bool {
+        count > self.highest || self.seen & self.bit(count).unwrap_or(u64::MAX) == 0
+    }
+
+    /// Marks a fresh count as used.
+    fn mark(&mut self, count: u32) {
         if count > self.highest {
             self.seen = self.seen.checked_shl(count - self.highest).unwrap_or(0) | 1;
             self.highest = count;
-            return true;
+        } else {
+            self.seen |= self.bit(count).unwrap_or(0);
         }
-        let bit = 1_u64.checked_shl(self.highest - count).unwrap_or(0);
-        let is_fresh = bit != 0 && self.seen & bit == 0;
-        self.seen |= bit;
-        is_fresh
+    }
+
+    fn bit(&self, count: u32) -> Option<u64> {
+        1_u64.checked_shl(self.highest - count)
     }
 }
 
@@ -292,6 +332,7 @@ mod tests {
         let auth = one_of_each! { AuthError:
             AuthError::Unauthorized(_) => AuthError::Unauthorized(challenge()),
             AuthError::UriMismatch => AuthError::UriMismatch,
+            AuthError::TooManyGuesses => AuthError::TooManyGuesses,
         };
         let origin = one_of_each! { OriginError:
             OriginError::Malformed => OriginError::Malformed,
@@ -306,12 +347,14 @@ mod tests {
         assert_eq!((OriginError::ALL, BodyError::ALL), (&origin[..], &body[..]));
 
         let mut buffer = [0; BUFFER];
-        assert_eq!(auth.map(|error| error.response(&mut buffer).status()), [401, 400]);
+        assert_eq!(auth.map(|error| error.response(&mut buffer).status()), [401, 400, 429]);
         assert_eq!(origin.map(|error| error.response(&mut buffer).status()), [400, 404, 404]);
         assert_eq!(body.map(|error| error.response(&mut buffer).status()), [408, 400, 411]);
 
-        let errors: [&dyn core::error::Error; 8] =
-            [&auth[0], &auth[1], &origin[0], &origin[1], &origin[2], &body[0], &body[1], &body[2]];
+        let errors: [&dyn core::error::Error; 9] = [
+            &auth[0], &auth[1], &auth[2], &origin[0], &origin[1], &origin[2], &body[0], &body[1],
+            &body[2],
+        ];
         let sentences: HashSet<_> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(sentences.len(), errors.len(), "{sentences:?}");
     }

@@ -50,6 +50,11 @@ pub use serve::serve;
 /// `more` contains the application's own routes. The same rules on Host, Origin, password and body
 /// size apply to them. `control` can be an `Arc` or a `&'static`. `now` is the clock of its runner.
 ///
+/// Wrong passwords are counted by the client's address, which the router finds in a
+/// [`ConnectInfo`](::axum::extract::ConnectInfo): [`serve`] provides it. Without it, or behind a
+/// reverse proxy, all clients count as one, and a client that guesses keeps the others from logging
+/// in.
+///
 /// The server uses at most half of the control's reply slots and listeners, and at least one of
 /// each. The rest is for the application. More requests wait, and more listeners get a 503.
 pub fn router<D, C, const SLOTS: usize, const LISTENERS: usize>(

@@ -95,8 +95,8 @@ impl<'a> Fields<'a> {
         algorithms.into_iter().find(|it| self.algorithm.eq_ignore_ascii_case(it.name().as_bytes()))
     }
 
-    /// Returns whether the user name is in its plain form. The other forms were not offered, and the
-    /// hash of the password cannot be computed from them.
+    /// Returns whether the user name is in its plain form. The other forms were not offered, and
+    /// the hash of the password cannot be computed from them.
     pub(crate) fn has_plain_username(&self) -> bool {
         self.encoded_username.is_empty() && !self.userhash.eq_ignore_ascii_case(b"true")
     }

@@ -29,11 +29,13 @@
 //!
 //! # Writing an adapter
 //!
-//! 1. Fill a [`Request`] with the request line and every header. If a password is set, call
-//!    [`DigestAuth::authenticate`] on the one [`DigestAuth`] that all connections share. Read at
-//!    most [`MAX_BODY`] bytes of a body, for a limited time, and add them with
-//!    [`Request::with_body`]. The body of a request that [`check_origin`] refuses need not be read.
-//! 2. Call [`handle`]. Send a finished [`Response`] as it is, after its [delay](Response::delay).
+//! 1. Fill a [`Request`] with the request line, every header, and the client's
+//!    [address](Request::address). If a password is set, call [`DigestAuth::authenticate`] on the
+//!    one [`DigestAuth`] that all connections share, and log its
+//!    [wrong passwords](DigestAuth::take_wrong_passwords). Read at most [`MAX_BODY`] bytes of a
+//!    body, for a limited time, and add them with [`Request::with_body`]. The body of a request
+//!    that [`check_origin`] refuses need not be read.
+//! 2. Call [`handle`]. Send a finished [`Response`] as it is.
 //! 3. Pass an [`Action`] to [`perform`], which applies the time limits, and its outcome to
 //!    [`finish`], which returns the response.
 //! 4. If the response [is a stream](Response::is_stream), send an [`event`] at once and at every
@@ -75,6 +77,7 @@ mod auth;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod digest;
+mod guesses;
 mod json;
 mod origin;
 mod page;
@@ -98,6 +101,7 @@ use wps_core::wsc::Bssid;
 use wps_core::{Instant, RequestError, ScanResults, Settings, Status};
 
 pub use auth::{AuthError, Challenge, DigestAuth, Password};
+pub use guesses::WrongPasswords;
 pub use origin::{AllowedHosts, OriginError, Scheme, check_origin};
 pub use perform::perform;
 pub use request::{BodyError, MAX_BODY, Request};

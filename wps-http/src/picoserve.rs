@@ -9,16 +9,17 @@
 //! use wps_http::AllowedHosts;
 //! use wps_http::picoserve::{Config, HTTP_BUFFER, Server};
 //!
-//! # async fn accept() -> tokio::net::TcpStream { core::future::pending().await }
+//! # use core::net::SocketAddr;
+//! # async fn accept() -> (tokio::net::TcpStream, SocketAddr) { core::future::pending().await }
 //! # async fn task(control: &Control<NoopRawMutex, 8, 8>, clock: impl Clock) {
 //! let allowed_hosts = AllowedHosts { names: &["device"], ..AllowedHosts::default() };
 //! let config = Config { allowed_hosts, ..Config::default() };
 //! let server = Server::new(control, clock, config, None); // one for all tasks
 //! let mut buffer = [0; HTTP_BUFFER];
 //! loop {
-//!     let socket = accept().await;
+//!     let (socket, peer) = accept().await;
 //!     // An error only affects the client that disconnected or was too slow.
-//!     let _ = server.serve(&mut buffer, socket).await;
+//!     let _ = server.serve(&mut buffer, socket, Some(peer.ip())).await;
 //! }
 //! # }
 //! ```
@@ -29,6 +30,7 @@ mod message;
 mod stream;
 
 use core::cell::{Cell, RefCell};
+use core::net::IpAddr;
 use core::time::Duration;
 
 use ::picoserve::io::{ErrorKind, Read, Socket};
@@ -78,14 +80,19 @@ impl<'a, M: RawMutex, C: Clock, const SLOTS: usize, const LISTENERS: usize>
 
     /// Serves one connection, within [`SERVER_CONFIG`] and [`CONNECTION_TIMEOUT`].
     ///
+    /// `address` is the client's address, which an embassy-net socket returns as `remote_endpoint`.
+    /// Wrong passwords are counted for it. All clients without an address count as one, and one
+    /// that guesses keeps the others from logging in. Without a password it is not needed.
+    ///
     /// # Errors
     /// The socket failed or a timeout expired. The connection is closed.
     pub async fn serve<Runtime, S: Socket<Runtime>>(
         &self,
         buffer: &mut [u8],
         socket: S,
+        address: Option<IpAddr>,
     ) -> Result<(), ::picoserve::Error<S::Error>> {
-        let handler = ConnectionHandler { server: self, is_streaming: Cell::new(false) };
+        let handler = ConnectionHandler { server: self, address, is_streaming: Cell::new(false) };
         let app = Router::from_service(&handler);
         let timer = Timer(&self.clock);
         let served = ::picoserve::Server::custom(&app, timer, &SERVER_CONFIG, buffer).serve(socket);
@@ -132,10 +139,13 @@ impl<'a, M: RawMutex, C: Clock, const SLOTS: usize, const LISTENERS: usize>
 
     fn handle<'b>(&self, request: &Request<'_>, buffer: &'b mut [u8]) -> Reply<'b> {
         let now = self.clock.now();
-        let access = self.auth.lock(|auth| match &mut *auth.borrow_mut() {
-            Some(auth) => auth.authenticate(request, now),
-            None => Ok(()),
+        let (access, wrong_passwords) = self.auth.lock(|auth| match &mut *auth.borrow_mut() {
+            Some(auth) => (auth.authenticate(request, now), auth.take_wrong_passwords(now)),
+            None => (Ok(()), None),
         });
+        if let Some(wrong_passwords) = wrong_passwords {
+            (self.config.log_wrong_passwords)(wrong_passwords);
+        }
         let (status, settings) = (self.control.status(), self.control.settings());
         let (status, settings) = (status.as_ref(), settings.as_ref());
         handle(request, &View { access, status, settings, ..self.view() }, buffer)

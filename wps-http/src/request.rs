@@ -1,5 +1,7 @@
 //! A request, as an adapter describes it to the pure functions.
 
+use core::net::IpAddr;
+
 /// The longest body that is read, in bytes. Only a change of the settings and a start with one
 /// access point need a body; other bodies are read and ignored.
 pub const MAX_BODY: usize = 8 * 1024;
@@ -24,6 +26,7 @@ pub struct Request<'a> {
     pub(crate) content_type: Field<'a>,
     pub(crate) authorization: Field<'a>,
     pub(crate) body: &'a [u8],
+    pub(crate) address: Option<IpAddr>,
 }
 
 /// The reason why an adapter could not read a body.
@@ -90,6 +93,7 @@ impl<'a> Request<'a> {
             content_type: Field::Missing,
             authorization: Field::Missing,
             body: &[],
+            address: None,
         }
     }
 
@@ -123,6 +127,15 @@ impl<'a> Request<'a> {
             self.content_length = length;
         }
         self
+    }
+
+    /// Adds the address of the client, for which wrong passwords are counted.
+    ///
+    /// All clients without an address count as one, and one that guesses keeps the others from
+    /// logging in.
+    #[must_use]
+    pub fn address(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
     }
 
     /// Adds the body.

@@ -2,8 +2,6 @@
 
 mod refusal;
 
-use core::time::Duration;
-
 use serde::Serialize;
 
 /// A response. Its body is static, or in the buffer of the call that created it.
@@ -15,7 +13,6 @@ pub struct Response<'b> {
     retry_after: Option<&'static str>,
     content_security_policy: Option<&'static str>,
     challenges: [Option<&'b str>; 2],
-    is_delayed: bool,
     close: bool,
     is_stream: bool,
     body: &'b [u8],
@@ -25,10 +22,6 @@ pub struct Response<'b> {
 /// The headers of every response, including those of an application's own routes.
 pub const COMMON_HEADERS: [(&str, &str); 2] =
     [("cache-control", "no-store"), ("x-content-type-options", "nosniff")];
-
-/// Limits each connection to one guess per second. A request with the right password is not
-/// delayed.
-const WRONG_PASSWORD_DELAY: Duration = Duration::from_secs(1);
 
 pub(crate) const JSON: &str = "application/json; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
@@ -69,11 +62,6 @@ impl<'b> Response<'b> {
     /// Returns whether the body is an endless sequence of [events](crate::event).
     pub fn is_stream(&self) -> bool {
         self.is_stream && !self.without_body
-    }
-
-    /// Returns how long to wait before sending this response. It slows down password guessing.
-    pub fn delay(&self) -> Duration {
-        if self.is_delayed { WRONG_PASSWORD_DELAY } else { Duration::ZERO }
     }
 
     /// Returns the body. It is empty if the request was a HEAD.
@@ -163,7 +151,6 @@ impl<'b> Response<'b> {
             retry_after: None,
             content_security_policy: None,
             challenges: [None; 2],
-            is_delayed: false,
             close: false,
             is_stream: false,
             body,
@@ -194,6 +181,7 @@ fn title(status: u16) -> &'static str {
         411 => "Length Required",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
+        429 => "Too Many Requests",
         503 => "Service Unavailable",
         _ => "Internal Server Error",
     }

@@ -1,15 +1,13 @@
 //! Digest authentication: the challenges, and which requests are accepted, refused or replayed.
 
+mod common;
+
 use std::time::Duration;
 
-use md5::Md5;
+use common::digest::{DigestClient, nonce};
 use proptest::prelude::*;
-use sha2::{Digest, Sha256};
 use wps_core::Instant;
-use wps_http::{
-    Action, AllowedHosts, AuthError, BUFFER, DigestAuth, Password, Reply, Request, View, handle,
-};
-use wps_testkit::hex;
+use wps_http::{Action, AllowedHosts, BUFFER, DigestAuth, Password, Reply, Request, View, handle};
 
 const SECRET: &str = "open, sesame";
 const WPS: &str = "/api/v1/wifi/wps";
@@ -17,10 +15,6 @@ const NOW: Instant = Instant::from_millis(1_000_000);
 
 fn digest_auth() -> DigestAuth {
     DigestAuth::new(Password::new(SECRET.as_bytes()).expect("a password"), "gadget", [7; 32])
-}
-
-fn hash<D: Digest>(text: &str) -> String {
-    hex(&D::digest(text))
 }
 
 /// Returns the two challenges for a request without a password.
@@ -44,47 +38,10 @@ fn authenticate(
     Err((response.status(), challenges.try_into().expect("two")))
 }
 
-fn nonce(challenge: &str) -> &str {
-    challenge.split_once("nonce=\"").and_then(|(_, rest)| rest.split('"').next()).expect("a nonce")
-}
-
-/// The fields of a client's response to a challenge, by RFC 7616.
-#[derive(Clone)]
-struct Client {
-    user: &'static str,
-    realm: &'static str,
-    password: &'static str,
-    algorithm: &'static str,
-    nonce: String,
-    nc: u32,
-    qop: &'static str,
-    uri: &'static str,
-}
-
-impl Client {
+impl DigestClient {
     fn new(auth: &mut DigestAuth, now: Instant) -> Self {
         let [first, _] = challenges(auth, now);
-        let nonce = nonce(&first).to_owned();
-        let (realm, algorithm) = ("gadget", "SHA-256");
-        Self { user: "", realm, password: SECRET, algorithm, nonce, nc: 1, qop: "auth", uri: WPS }
-    }
-
-    fn header(&self, method: &str) -> String {
-        let Self { user, realm, password, algorithm, nonce, nc, qop, uri } = self;
-        let hash = if *algorithm == "SHA-256" { hash::<Sha256> } else { hash::<Md5> };
-        let mut secret = hash(&format!("{user}:{realm}:{password}"));
-        if algorithm.ends_with("sess") {
-            secret = hash(&format!("{secret}:{nonce}:0a4f113b"));
-        }
-        let request = hash(&format!("{method}:{uri}"));
-        let response = hash(&format!("{secret}:{nonce}:{nc:08x}:0a4f113b:{qop}:{request}"));
-        // As curl and browsers do.
-        let user = user.replace('\\', r"\\").replace('"', r#"\""#);
-        format!(
-            "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
-             algorithm={algorithm}, qop={qop}, nc={nc:08x}, cnonce=\"0a4f113b\", \
-             response=\"{response}\""
-        )
+        Self::with_nonce(SECRET, nonce(&first))
     }
 
     /// Returns the status of a refused request, and whether only its nonce was stale. Returns
@@ -124,7 +81,7 @@ fn a_401_has_two_complete_challenges_the_stronger_one_first() {
 fn both_algorithms_accept_the_password() {
     let mut auth = digest_auth();
     for algorithm in ["SHA-256", "MD5-sess"] {
-        let client = Client { algorithm, ..Client::new(&mut auth, NOW) };
+        let client = DigestClient { algorithm, ..DigestClient::new(&mut auth, NOW) };
         assert_eq!(client.refusal(&mut auth, NOW), None, "{algorithm}");
     }
 }
@@ -135,10 +92,12 @@ fn any_user_name_is_accepted() {
     let mut auth = digest_auth();
     for user in ["", "admin", "Zoë", "a:b", r#"a "b" \c\"#, r"DOMAIN\user"] {
         for algorithm in ["SHA-256", "MD5-sess"] {
-            let client = Client { user, algorithm, ..Client::new(&mut auth, NOW) };
+            let client = DigestClient { user, algorithm, ..DigestClient::new(&mut auth, NOW) };
             assert_eq!(client.refusal(&mut auth, NOW), None, "{user} {algorithm}");
-            let client = Client { password: "open, sesam", ..client };
-            assert_eq!(client.refusal(&mut auth, NOW), WRONG, "{user} {algorithm}");
+            let client = DigestClient { password: "open, sesam", ..client };
+            let used = DigestClient::new(&mut auth, NOW);
+            let client = DigestClient { nonce: used.nonce, ..client };
+            assert_eq!(client.refusal(&mut digest_auth(), NOW), WRONG, "{user} {algorithm}");
         }
     }
 }
@@ -147,7 +106,7 @@ fn any_user_name_is_accepted() {
 #[test]
 fn other_forms_of_the_user_name_are_refused() {
     let mut auth = digest_auth();
-    let client = Client { user: "", ..Client::new(&mut auth, NOW) };
+    let client = DigestClient { user: "", ..DigestClient::new(&mut auth, NOW) };
     let plain = client.header("POST");
     for (from, to) in [
         ("username=\"\"", "username*=UTF-8''admin"),
@@ -168,17 +127,20 @@ fn other_forms_of_the_user_name_are_refused() {
 #[test]
 fn any_wrong_field_is_refused() {
     let mut auth = digest_auth();
-    let good = Client::new(&mut auth, NOW);
+    let good = DigestClient::new(&mut auth, NOW);
     let wrong = [
-        Client { password: "open, sesam", ..good.clone() },
-        Client { password: "", ..good.clone() },
-        Client { realm: "other", ..good.clone() },
-        Client { qop: "auth-int", ..good.clone() },
-        Client { algorithm: "MD5", ..good.clone() },
-        Client { algorithm: "SHA-256-sess", ..good.clone() },
+        DigestClient { password: "open, sesam", ..good.clone() },
+        DigestClient { password: "", ..good.clone() },
+        DigestClient { realm: "other", ..good.clone() },
+        DigestClient { qop: "auth-int", ..good.clone() },
+        DigestClient { algorithm: "MD5", ..good.clone() },
+        DigestClient { algorithm: "SHA-256-sess", ..good.clone() },
     ];
+    // Apart by more than the limit on guesses.
+    let mut times = (1..).map(|seconds| NOW.after(Duration::from_secs(seconds)));
+    let mut now = || times.next().expect("endless");
     for client in wrong {
-        assert_eq!(client.refusal(&mut auth, NOW), WRONG, "{}", client.header("POST"));
+        assert_eq!(client.refusal(&mut auth, now()), WRONG, "{}", client.header("POST"));
     }
     let header = good.header("POST");
     for (from, to) in [
@@ -191,40 +153,45 @@ fn any_wrong_field_is_refused() {
     ] {
         let header = header.replace(from, to);
         let request = Request::new("POST", WPS).header("Authorization", header.as_bytes());
-        let (status, _) = authenticate(&mut auth, &request, NOW).expect_err(&header);
+        let (status, _) = authenticate(&mut auth, &request, now()).expect_err(&header);
         assert_eq!(status, if header.contains("uri") { 401 } else { 400 }, "{header}");
     }
     let request = Request::new("DELETE", WPS).header("Authorization", header.as_bytes());
-    assert!(authenticate(&mut auth, &request, NOW).is_err(), "the method is part of the hash");
+    assert!(authenticate(&mut auth, &request, now()).is_err(), "the method is part of the hash");
     let twice = Request::new("POST", WPS)
         .header("Authorization", header.as_bytes())
         .header("Authorization", header.as_bytes());
-    assert!(authenticate(&mut auth, &twice, NOW).is_err());
-    assert_eq!(good.refusal(&mut auth, NOW), None, "the refused requests have not used the count");
+    assert!(authenticate(&mut auth, &twice, now()).is_err());
+    assert_eq!(
+        good.refusal(&mut auth, now()),
+        None,
+        "the refused requests have not used the count"
+    );
 }
 
 #[test]
 fn a_digest_response_for_another_target_is_malformed() {
     let mut auth = digest_auth();
-    let client = Client { uri: "/", ..Client::new(&mut auth, NOW) };
+    let client = DigestClient { uri: "/", ..DigestClient::new(&mut auth, NOW) };
     assert_eq!(client.refusal(&mut auth, NOW), Some((400, false)));
 }
 
 #[test]
 fn an_old_or_foreign_nonce_is_stale() {
     let mut auth = digest_auth();
-    let client = Client::new(&mut auth, NOW);
+    let client = DigestClient::new(&mut auth, NOW);
     let later = |seconds| NOW.after(Duration::from_secs(seconds));
     assert_eq!(client.refusal(&mut auth, later(600)), None);
-    let client = Client { nc: 2, ..client };
+    let client = DigestClient { nc: 2, ..client };
     assert_eq!(client.refusal(&mut auth, later(601)), STALE);
-    let forged = Client { nonce: client.nonce.replace(&client.nonce[24..26], "zz"), ..client };
+    let forged =
+        DigestClient { nonce: client.nonce.replace(&client.nonce[24..26], "zz"), ..client };
     assert_eq!(forged.refusal(&mut auth, NOW), STALE);
     let other = DigestAuth::new(Password::new(SECRET.as_bytes()).expect("one"), "gadget", [8; 32]);
-    let foreign = Client::new(&mut { other }, NOW);
+    let foreign = DigestClient::new(&mut { other }, NOW);
     assert_eq!(foreign.refusal(&mut auth, NOW), STALE);
     for nonce in ["", "0", "é"] {
-        let odd = Client { nonce: nonce.into(), ..foreign.clone() };
+        let odd = DigestClient { nonce: nonce.into(), ..foreign.clone() };
         assert_eq!(odd.refusal(&mut auth, NOW), STALE);
     }
 }
@@ -232,8 +199,8 @@ fn an_old_or_foreign_nonce_is_stale() {
 #[test]
 fn each_count_is_accepted_once_in_any_order_within_the_window() {
     let mut auth = digest_auth();
-    let client = Client::new(&mut auth, NOW);
-    let mut refusal = |nc| Client { nc, ..client.clone() }.refusal(&mut auth, NOW);
+    let client = DigestClient::new(&mut auth, NOW);
+    let mut refusal = |nc| DigestClient { nc, ..client.clone() }.refusal(&mut auth, NOW);
     for nc in [2, 1, 5, 3, 64, 4] {
         assert_eq!(refusal(nc), None, "{nc}");
     }
@@ -251,20 +218,20 @@ fn each_count_is_accepted_once_in_any_order_within_the_window() {
 #[test]
 fn used_nonces_are_bounded_and_an_evicted_one_is_not_accepted_again() {
     let mut auth = digest_auth();
-    let clients: Vec<_> = (0..17).map(|_| Client::new(&mut auth, NOW)).collect();
+    let clients: Vec<_> = (0..17).map(|_| DigestClient::new(&mut auth, NOW)).collect();
     for client in &clients {
         assert_eq!(client.refusal(&mut auth, NOW), None);
     }
     assert_eq!(clients[0].refusal(&mut auth, NOW), STALE, "a replay");
-    let next = Client { nc: 2, ..clients[0].clone() };
+    let next = DigestClient { nc: 2, ..clients[0].clone() };
     assert_eq!(next.refusal(&mut auth, NOW), STALE, "the oldest was evicted");
-    let next = Client { nc: 2, ..clients[1].clone() };
+    let next = DigestClient { nc: 2, ..clients[1].clone() };
     assert_eq!(next.refusal(&mut auth, NOW), None);
     // Challenges alone evict nothing: a flood of unauthenticated requests does no harm.
     for _ in 0..1000 {
         challenges(&mut auth, NOW);
     }
-    let next = Client { nc: 3, ..clients[1].clone() };
+    let next = DigestClient { nc: 3, ..clients[1].clone() };
     assert_eq!(next.refusal(&mut auth, NOW), None);
 }
 
@@ -286,7 +253,7 @@ fn the_first_of_several_errors_wins() {
     };
     let host: (&str, &[u8]) = ("Host", b"gadget");
     let large: (&str, &[u8]) = ("Content-Length", b"9999");
-    let header = Client::new(&mut auth, NOW).header("POST");
+    let header = DigestClient::new(&mut auth, NOW).header("POST");
     let password: (&str, &[u8]) = ("Authorization", header.as_bytes());
     assert_eq!(status("POST", WPS, &[("Host", b"evil.example")], &mut auth), 404);
     assert_eq!(status("POST", "/nothing", &[host], &mut auth), 404);
@@ -294,23 +261,6 @@ fn the_first_of_several_errors_wins() {
     assert_eq!(status("POST", WPS, &[host, large], &mut auth), 401);
     assert_eq!(status("GET", "/", &[host], &mut auth), 401, "the page, too");
     assert_eq!(status("POST", WPS, &[host, password], &mut auth), 204);
-}
-
-#[test]
-fn only_a_wrong_password_is_delayed() {
-    let mut auth = digest_auth();
-    let delay = |result: Result<(), AuthError>| {
-        result.expect_err("a refusal").response(&mut [0; BUFFER]).delay()
-    };
-    let no_password = Request::new("GET", WPS);
-    assert_eq!(delay(auth.authenticate(&no_password, NOW)), Duration::ZERO);
-    let guess = Client { password: "guess", ..Client::new(&mut auth, NOW) }.header("GET");
-    let guess = Request::new("GET", WPS).header("Authorization", guess.as_bytes());
-    assert_eq!(delay(auth.authenticate(&guess, NOW)), Duration::from_secs(1));
-    let late = Client::new(&mut auth, NOW).header("GET");
-    let late = Request::new("GET", WPS).header("Authorization", late.as_bytes());
-    let hour_later = NOW.after(Duration::from_secs(3600));
-    assert_eq!(delay(auth.authenticate(&late, hour_later)), Duration::ZERO);
 }
 
 #[test]

@@ -127,8 +127,7 @@ async fn the_query_is_part_of_the_digest_uri() {
                 let before = Instant::now();
                 let response = Client::to(address).await.request("GET", "/?x=y", &headers).await;
                 assert_eq!(response.status, status, "{uri}");
-                let waited = before.elapsed() >= Duration::from_secs(1);
-                assert_eq!(waited, status == 401, "a wrong password is delayed");
+                assert!(before.elapsed() < Duration::from_secs(1), "nothing is delayed");
             }
         })
         .await;
@@ -218,7 +217,7 @@ async fn a_response_that_is_read_too_slowly_is_aborted() {
     World::run(Off, async |world| {
         let before = Instant::now();
         let server = world.picoserve_server(None);
-        assert!(server.serve(&mut [0; HTTP_BUFFER], SlowReader).await.is_err());
+        assert!(server.serve(&mut [0; HTTP_BUFFER], SlowReader, None).await.is_err());
         assert_eq!(before.elapsed().as_secs(), CONNECTION_TIMEOUT.as_secs());
     })
     .await;
@@ -235,7 +234,7 @@ async fn bytes_of_ram() {
         let (_client, (socket, _)) = (client.expect("a client"), accepted.expect("a socket"));
         let mut buffer = [0; HTTP_BUFFER];
         let socket_size = size_of_val(&socket);
-        let connection = size_of_val(&server.serve(&mut buffer, socket));
+        let connection = size_of_val(&server.serve(&mut buffer, socket, None));
         let sum = connection + HTTP_BUFFER;
         println!(
             "picoserve server: {sum} bytes for each of {SOCKETS} connections: {connection} of \

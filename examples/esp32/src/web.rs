@@ -68,8 +68,9 @@ pub(crate) async fn serve(server: &'static Server, networks: Networks) {
                 let mut socket = TcpSocket::new(networks.stack(kind), &mut receive, &mut send);
                 socket.set_timeout(Some(SOCKET_TIMEOUT));
                 if socket.accept(80).await.is_ok() {
+                    let address = socket.remote_endpoint().map(|it| it.addr.into());
                     // An error only affects this client: it has hung up or is too slow.
-                    let _ = server.serve(&mut http, socket).await;
+                    let _ = server.serve(&mut http, socket, address).await;
                 }
             }
         };

@@ -1,11 +1,10 @@
 //! The checks in front of every route: Host and Origin, the password, and a log of the refusals.
 
-use core::net::SocketAddr;
 use core::time::Duration;
 use std::string::String;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ::axum::extract::{ConnectInfo, Request, State};
+use ::axum::extract::{Request, State};
 use ::axum::http::request::Parts;
 use ::axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use ::axum::middleware::Next;
@@ -13,9 +12,10 @@ use ::axum::response::Response;
 use wps_core::Instant;
 
 use super::Config;
-use super::message::{request_target, to_axum, to_axum_delayed, to_request};
+use super::message::{peer, request_target, to_axum, to_request};
 use crate::{
-    AllowedHosts, AuthError, BUFFER, COMMON_HEADERS, DigestAuth, OriginError, check_origin,
+    AllowedHosts, AuthError, BUFFER, COMMON_HEADERS, DigestAuth, OriginError, WrongPasswords,
+    check_origin,
 };
 
 /// How many bytes of a foreign header are logged.
@@ -37,9 +37,16 @@ impl<C: Fn() -> Instant> AccessControl<C> {
         Self { config, now, auth, refusal_log: Mutex::new(RefusalLog::default()) }
     }
 
-    /// Checks the password, if one is set.
+    /// Checks the password, if one is set, and logs the wrong ones.
     pub(super) fn authenticate(&self, request: &crate::Request<'_>) -> Result<(), AuthError> {
-        self.auth.as_ref().map_or(Ok(()), |auth| lock(auth).authenticate(request, (self.now)()))
+        let Some(auth) = &self.auth else { return Ok(()) };
+        let (now, mut auth) = ((self.now)(), lock(auth));
+        let result = auth.authenticate(request, now);
+        if let Some(WrongPasswords { wrong, unchecked, address }) = auth.take_wrong_passwords(now) {
+            drop(auth);
+            tracing::warn!(wrong, unchecked, ?address, "wrong passwords");
+        }
+        result
     }
 
     /// Checks the Host and Origin of a request, and logs a refusal.
@@ -65,7 +72,7 @@ fn log_refusal(head: &Parts, error: OriginError, suppressed: u64) {
     };
     let host: String = escaped(header::HOST).collect();
     let origin: String = escaped(header::ORIGIN).collect();
-    let peer = head.extensions.get().map(|ConnectInfo::<SocketAddr>(peer)| *peer);
+    let peer = peer(head);
     tracing::warn!(reason = ?error, ?peer, host, origin, suppressed, "request refused");
 }
 
@@ -105,14 +112,13 @@ where
 {
     let (head, body) = request.into_parts();
     let target = request_target(&head.uri);
-    let request = to_request(&head.method, &target, &head.headers);
+    let request = to_request(&head, &target);
     let names = access.config.names();
     if let Err(error) = access.check_origin(&request, &access.config.allowed_hosts(&names), &head) {
         return to_axum(error.response(&mut [0; BUFFER]));
     }
     if let Err(error) = access.authenticate(&request) {
-        let response = to_axum_delayed(error.response(&mut [0; BUFFER]));
-        return response.await;
+        return to_axum(error.response(&mut [0; BUFFER]));
     }
     let mut response = next.run(Request::from_parts(head, body)).await;
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {

@@ -14,7 +14,7 @@ use wps_core::{Control, Instant};
 
 use super::access::AccessControl;
 use super::events;
-use super::message::{read_body, request_target, to_axum, to_axum_delayed, to_request};
+use super::message::{read_body, request_target, to_axum, to_request};
 use crate::perform::CONTROL_TIMEOUT;
 use crate::{Action, BUFFER, Outcome, Reply, SCAN_BUFFER, View, finish, handle, perform};
 
@@ -48,7 +48,7 @@ where
     let AccessControl { config, now, .. } = &*access;
     let (head, body) = request.into_parts();
     let target = request_target(&head.uri);
-    let mut request = to_request(&head.method, &target, &head.headers);
+    let mut request = to_request(&head, &target);
     let names = config.names();
     let allowed_hosts = config.allowed_hosts(&names);
     if let Err(error) = access.check_origin(&request, &allowed_hosts, &head) {
@@ -72,13 +72,13 @@ where
         addresses: config.addresses(),
     };
     let reply = match handle(&request, &view, &mut [0; BUFFER]) {
-        Reply::Response(response) => Err(to_axum_delayed(response)),
+        Reply::Response(response) => Err(to_axum(response)),
         Reply::Action(action) => Ok(action),
     };
     match reply {
         // Boxed, because scan results are large: only requests with an action need the memory.
         Ok(action) => Box::pin(run_action(control, &access, slots, &request, view, action)).await,
-        Err(response) => response.await,
+        Err(response) => response,
     }
 }
 

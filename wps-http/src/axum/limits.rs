@@ -1,8 +1,8 @@
 //! The limits for clients on Linux.
 //!
 //! Limits that are the same for every adapter are defined next to what they limit: the body
-//! ([`MAX_BODY`](crate::MAX_BODY)), the time for the machine (`perform`), the delay after a wrong
-//! password.
+//! ([`MAX_BODY`](crate::MAX_BODY)), the time for the machine (`perform`), the guesses of the
+//! password (`guesses`).
 
 use core::time::Duration;
 

@@ -1,14 +1,17 @@
 //! Converts axum's requests to ours, and our responses to axum's.
 
 use core::error::Error;
+use core::net::SocketAddr;
 use std::borrow::Cow;
 use std::string::ToString;
 
 use ::axum::body::{Body, Bytes, HttpBody, to_bytes};
-use ::axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use ::axum::extract::ConnectInfo;
+use ::axum::http::request::Parts;
+use ::axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use ::axum::response::Response;
 use http_body_util::LengthLimitError;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::limits::BODY_TIMEOUT;
 use crate::{BodyError, MAX_BODY};
@@ -21,15 +24,17 @@ pub(super) fn request_target(uri: &Uri) -> Cow<'_, str> {
     }
 }
 
-pub(super) fn to_request<'a>(
-    method: &Method,
-    target: &'a str,
-    headers: &'a HeaderMap,
-) -> crate::Request<'a> {
-    let line = crate::Request::new(method.as_str(), target);
-    headers
+pub(super) fn to_request<'a>(head: &'a Parts, target: &'a str) -> crate::Request<'a> {
+    let line = crate::Request::new(head.method.as_str(), target);
+    let line = line.address(peer(head).map(|peer| peer.ip()));
+    head.headers
         .iter()
         .fold(line, |request, (name, value)| request.header(name.as_str(), value.as_bytes()))
+}
+
+/// Returns the address of the client. It is unknown if the application uses another server.
+pub(super) fn peer(head: &Parts) -> Option<SocketAddr> {
+    head.extensions.get().map(|ConnectInfo::<SocketAddr>(peer)| *peer)
 }
 
 /// Reads a body. Returns `Ok(None)` if it is longer than [`MAX_BODY`].
@@ -44,21 +49,6 @@ pub(super) async fn read_body(body: Body) -> Result<Option<Bytes>, BodyError> {
             if is_too_large { Ok(None) } else { Err(BodyError::Broken) }
         }
         Err(_) => Err(BodyError::TooSlow),
-    }
-}
-
-/// Converts a response, and waits for its delay after a wrong password.
-///
-/// The future does not hold the large buffer of the response.
-pub(super) fn to_axum_delayed(
-    response: crate::Response<'_>,
-) -> impl Future<Output = Response> + use<> {
-    let (axum_response, delay) = (to_axum(response), response.delay());
-    async move {
-        if !delay.is_zero() {
-            sleep(delay).await;
-        }
-        axum_response
     }
 }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use ::picoserve::{Timeouts, time};
 
-use crate::{Addresses, AllowedHosts, Device};
+use crate::{Addresses, AllowedHosts, Device, WrongPasswords};
 
 /// The number of connections to serve at a time.
 ///
@@ -49,6 +49,8 @@ pub struct Config<'a> {
     /// Returns the IP settings of the Wi-Fi interface. `None` if they are unknown, or there is no
     /// link.
     pub addresses: fn() -> Option<Addresses>,
+    /// Logs wrong passwords. Called at most once a second. Does nothing by default.
+    pub log_wrong_passwords: fn(WrongPasswords),
     /// How many clients may listen to events at a time. Each of them occupies a socket.
     pub listeners: usize,
 }
@@ -60,6 +62,7 @@ impl Default for Config<'_> {
             device: Device::default(),
             has_platform: false,
             addresses: || None,
+            log_wrong_passwords: |_| (),
             listeners: SOCKETS / 2,
         }
     }

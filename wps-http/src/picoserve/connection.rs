@@ -1,6 +1,7 @@
 //! Handles a connection: reads its request and sends the response.
 
 use core::cell::Cell;
+use core::net::IpAddr;
 use core::time::Duration;
 
 use ::picoserve::io::Read;
@@ -25,6 +26,8 @@ pub(super) struct ConnectionHandler<
     const LISTENERS: usize,
 > {
     pub(super) server: &'f Server<'a, M, C, SLOTS, LISTENERS>,
+    /// The client's address.
+    pub(super) address: Option<IpAddr>,
     /// Set once the connection sends events, which have no time limit.
     pub(super) is_streaming: Cell<bool>,
 }
@@ -40,31 +43,27 @@ impl<M: RawMutex, C: Clock, const SLOTS: usize, const LISTENERS: usize> PathRout
         request: Request<'_, R>,
         writer: W,
     ) -> Result<ResponseSent, W::Error> {
-        let ConnectionHandler { server, is_streaming } = self;
+        let ConnectionHandler { server, address, is_streaming } = self;
         let Request { parts, mut body_connection } = request;
         let mut buffer = [0; BUFFER];
         let mut listener = None;
-        let response =
-            match server.read_body(to_request(&parts), &parts, body_connection.body()).await {
-                Err(error) => error.response(&mut buffer),
-                Ok(request) => match server.handle(&request, &mut buffer) {
-                    Reply::Response(response) => response,
-                    Reply::Action(Action::Listen) => {
-                        listener = server.listen();
-                        let is_allowed = listener.is_some();
-                        let outcome = if is_allowed { Outcome::Listening } else { Outcome::Busy };
-                        server.finish(&request, &outcome, &mut buffer)
-                    }
-                    Reply::Action(action) => {
-                        let outcome = server.perform(action).await;
-                        server.finish(&request, &outcome, &mut buffer)
-                    }
-                },
-            };
-        if !response.delay().is_zero() {
-            // Slows down password guessing.
-            server.sleep(response.delay()).await;
-        }
+        let request = to_request(&parts).address(*address);
+        let response = match server.read_body(request, &parts, body_connection.body()).await {
+            Err(error) => error.response(&mut buffer),
+            Ok(request) => match server.handle(&request, &mut buffer) {
+                Reply::Response(response) => response,
+                Reply::Action(Action::Listen) => {
+                    listener = server.listen();
+                    let is_allowed = listener.is_some();
+                    let outcome = if is_allowed { Outcome::Listening } else { Outcome::Busy };
+                    server.finish(&request, &outcome, &mut buffer)
+                }
+                Reply::Action(action) => {
+                    let outcome = server.perform(action).await;
+                    server.finish(&request, &outcome, &mut buffer)
+                }
+            },
+        };
         let connection = body_connection.finalize().await?;
         match listener.filter(|_| response.is_stream()) {
             Some(listener) => {

@@ -41,6 +41,7 @@ impl AuthError {
                     "The uri of the Authorization header must be the target of the request.";
                 Response::problem(400, detail, buffer)
             }
+            Self::TooManyGuesses => Response::too_many_guesses(buffer),
         }
     }
 }
@@ -81,8 +82,14 @@ impl<'b> Response<'b> {
             challenge.write(Algorithm::Md5Sess, second),
         ];
         let detail = "Give the device's password, with any user name or none (HTTP Digest).";
-        let is_delayed = challenge.wrong_password;
-        Self { challenges, is_delayed, ..Self::problem(401, detail, rest) }
+        Self { challenges, ..Self::problem(401, detail, rest) }
+    }
+
+    /// Creates a 429 (RFC 6585, 4). A guess is paid off after a second.
+    fn too_many_guesses(buffer: &'b mut [u8]) -> Self {
+        let detail = "There were too many wrong passwords, so this one was not checked. Try again \
+                      in a second.";
+        Self { retry_after: Some("1"), ..Self::problem(429, detail, buffer) }
     }
 
     /// Creates a problem document for a request whose body was not read to its end, so that the

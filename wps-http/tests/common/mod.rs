@@ -1,6 +1,7 @@
 //! A simulated world in a given situation, with the servers to test in it.
 #![allow(dead_code, unreachable_pub, reason = "each test uses only a part")]
 
+pub mod digest;
 pub mod listener;
 pub mod radio;
 pub mod slow_reader;
@@ -387,7 +388,7 @@ impl Clock for TokioSleepClock {
     }
 }
 
-fn picoserve_config() -> picoserve::Config<'static> {
+pub fn picoserve_config() -> picoserve::Config<'static> {
     let device = Device { name: Some("gadget"), version: Some("1.2.3"), ..Device::default() };
     let names = &["gadget", "gadget.fritz.box"];
     let allowed_hosts = AllowedHosts { names, ..AllowedHosts::default() };

@@ -81,9 +81,9 @@ pub async fn with_picoserve_server<
         // Large enough for each body of the transcripts.
         let mut buffer = [0; picoserve::HTTP_BUFFER + MAX_BODY];
         loop {
-            let (socket, _) = listener.accept().await.expect("a connection");
+            let (socket, peer) = listener.accept().await.expect("a connection");
             // An error only affects the client that disconnected or was too slow.
-            let _ = server.serve(&mut buffer, socket).await;
+            let _ = server.serve(&mut buffer, socket, Some(peer.ip())).await;
         }
     };
     let mut tasks: [_; picoserve::SOCKETS] = std::array::from_fn(|_| Box::pin(task()));
