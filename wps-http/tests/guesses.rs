@@ -287,9 +287,7 @@ fn attack(family: Family, attackers: u16) -> Attack {
 #[test]
 fn an_attack_is_slow_and_keeps_no_owner_out_up_to_8_addresses() {
     let seconds = ATTACK_WINDOW.as_secs() as u32;
-    println!(
-        "attackers            guesses/s   longest wait: same network, other network, known user"
-    );
+    println!("attackers        guesses/s   longest wait: same network, other network, known user");
     for family in [Family::V4, Family::V6, Family::V6Networks] {
         for attackers in [1, 8, 200] {
             let attack = attack(family, attackers);
@@ -298,7 +296,7 @@ fn an_attack_is_slow_and_keeps_no_owner_out_up_to_8_addresses() {
                 wait.map_or("never".into(), |wait| format!("{:.1} s", wait.as_secs_f64()))
             };
             let [same, other, known] = attack.waits.map(wait);
-            println!("{attackers:>3} {family:<12?} {rate:>13.1}   {same}, {other}, {known}");
+            println!("{attackers:>3} {family:<12?} {rate:>9.1}   {same}, {other}, {known}");
             let network = if family == Family::V6 { 10 * seconds + 10 } else { u32::MAX };
             let limit = (u32::from(attackers) * seconds).min(64 * seconds).min(network);
             assert!(attack.guesses <= limit, "{attack:?}");
