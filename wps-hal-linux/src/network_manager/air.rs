@@ -49,7 +49,8 @@ pub(crate) async fn refresh(
 pub(crate) enum Range {
     /// It was seen.
     Seen,
-    /// It was not seen, but an access point that hides its name; or the card could not look.
+    /// It was not seen, but an access point that hides its name, or it was only seen when it was
+    /// asked by its name; or the card could not look.
     PossiblyHidden,
     /// It was not seen.
     Absent,
@@ -70,20 +71,27 @@ pub(crate) async fn find_network(
         }
     }
     let all = session.requests().frequencies().await?;
-    let others = all.into_iter().filter(|it| *it <= MAX_FREQUENCY_MHZ && !known.contains(it));
+    let all: Vec<u16> = all.into_iter().filter(|it| *it <= MAX_FREQUENCY_MHZ).collect();
+    let others = all.iter().copied().filter(|it| !known.contains(it)).collect();
     let mut range = Range::Absent;
-    for frequencies in [known.clone(), others.collect()] {
-        if frequencies.is_empty() {
+    // The last scan is for an access point that hides its name: the others hear it only by chance.
+    for (frequencies, mode) in [
+        (known.clone(), ScanMode::Active),
+        (others, ScanMode::Active),
+        (all, ScanMode::Directed(ssid)),
+    ] {
+        let is_directed = mode != ScanMode::Active;
+        if frequencies.is_empty() || is_directed && range == Range::PossiblyHidden {
             continue;
         }
-        let ScanOutcome::Done(started) = session.scan(&frequencies, ScanMode::Active).await? else {
+        let ScanOutcome::Done(started) = session.scan(&frequencies, mode).await? else {
             return Ok(Range::PossiblyHidden); // NetworkManager may still find it
         };
         let age = started.elapsed().as_secs() + 1;
         let seen = session.requests().sightings().await?;
         let mut seen = seen.iter().filter(|it| it.age_seconds <= age);
         if seen.clone().any(|it| it.ssid.as_ref() == Some(ssid)) {
-            return Ok(Range::Seen);
+            return Ok(if is_directed { Range::PossiblyHidden } else { Range::Seen });
         }
         if seen.any(Sighting::is_hidden) {
             range = Range::PossiblyHidden;

@@ -192,7 +192,7 @@ impl BusRequests {
     pub(super) async fn start_scan(
         &self,
         frequencies_mhz: &[u16],
-        mode: ScanMode,
+        mode: ScanMode<'_>,
     ) -> Result<ScanReply, LinuxError> {
         let interface = self.proxy().await?;
         // wpa_supplicant's control socket refuses these scans, but its D-Bus interface does not. A
@@ -208,11 +208,14 @@ impl BusRequests {
             return Ok(ScanReply::Busy);
         }
         let kind = match mode {
-            ScanMode::Active => "active",
+            ScanMode::Active | ScanMode::Directed(_) => "active",
             ScanMode::Passive => "passive",
         };
         let mut arguments =
             HashMap::from([("Type", Variant::from(kind)), ("AllowRoam", false.into())]);
+        if let ScanMode::Directed(ssid) = mode {
+            arguments.insert("SSIDs", vec![ssid.as_bytes().to_vec()].into());
+        }
         if !frequencies_mhz.is_empty() {
             let channels = frequencies_mhz.iter().map(|mhz| (u32::from(*mhz), 0_u32));
             arguments.insert("Channels", channels.collect::<Vec<_>>().into());

@@ -20,11 +20,13 @@ pub(crate) const MAX_BSS_AGE_SECONDS: u64 = 30;
 
 /// What a scan listens for on each channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ScanMode {
+pub(crate) enum ScanMode<'a> {
     /// Probe responses, where probe requests are allowed, and beacons that come by chance.
     Active,
     /// The beacon of each access point. Takes longer.
     Passive,
+    /// Probe responses of the access points of this network, also if they hide its name.
+    Directed(&'a Ssid),
 }
 
 /// The reply to the request for a scan.
@@ -121,7 +123,7 @@ impl Requests {
     pub(crate) async fn start_scan(
         &self,
         frequencies_mhz: &[u16],
-        mode: ScanMode,
+        mode: ScanMode<'_>,
     ) -> Result<ScanReply, LinuxError> {
         match self {
             Self::Socket(control) => {
@@ -130,8 +132,13 @@ impl Requests {
                     [] => "SCAN TYPE=ONLY".into(),
                     list => format!("SCAN TYPE=ONLY freq={}", list.join(",")),
                 };
-                if mode == ScanMode::Passive {
-                    request += " passive=1";
+                match mode {
+                    ScanMode::Active => {}
+                    ScanMode::Passive => request += " passive=1",
+                    ScanMode::Directed(ssid) => {
+                        let hex = base16ct::lower::encode_string(ssid.as_bytes());
+                        request += &format!(" ssid {hex}");
+                    }
                 }
                 Ok(match control.request(request).await?.trim() {
                     "OK" => ScanReply::Started,

@@ -53,7 +53,7 @@ impl SupplicantClient {
     pub(crate) async fn scan(
         &self,
         frequencies_mhz: &[u16],
-        mode: ScanMode,
+        mode: ScanMode<'_>,
     ) -> Result<ScanOutcome, LinuxError> {
         let (mut busy_replies, mut other_has_ended) = (0, false);
         loop {
