@@ -20,7 +20,7 @@ pub struct Status {
     /// The access points that were in pairing mode during this pairing, or during the last one if
     /// it has failed: the user can choose one of them
     /// ([`Control::start_with`](crate::Control::start_with)). A pairing with a chosen one keeps
-    /// the list. Empty if the radio cannot be limited to one. Only with the feature `scan`.
+    /// the list. Empty after an overlap without a choice. Only with the feature `scan`.
     #[cfg(feature = "scan")]
     pub pressed: PressedRouters,
     /// Whether the radio has left its network, or stopped its access point, in order to pair.

@@ -37,8 +37,8 @@ impl Controller for () {}
 ///
 /// [`maintain`](WifiDriver::maintain) reconnects a lost link after one second. If that fails, it
 /// tries again after two seconds, four, … up to 60, each with a random addition of up to a quarter.
-/// It never reports a lost configuration, because
-/// nothing restarts the library without this program.
+/// It never reports a lost configuration, because nothing restarts the library without this
+/// program.
 pub struct Driver<C, T> {
     _controller: C,
     clock: T,

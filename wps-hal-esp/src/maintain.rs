@@ -80,7 +80,7 @@ fn retry_delay(attempts: u32, random: u32) -> Duration {
     delay.saturating_add(delay * random_percent / (100 * MAX_JITTER))
 }
 
-/// Returns the next step and its time, or `None` if there is none any more.
+/// Returns the next step and its time, or `None` if there is nothing to do.
 fn schedule(now: Instant, random: u32) -> Option<(NextStep, Instant)> {
     STATION.update(|state| {
         let step = next_step(state)?;
